@@ -1,0 +1,116 @@
+/* Diffusion: noise schedules, the time grid, deterministic DDIM in both directions, stochastic
+ * steps, and random numbers that agree with PyTorch's.
+ *
+ * Nothing here knows a network: a pb_denoiser is any function that predicts the noise.
+ * Tensors are flat float arrays of n images of `size` floats each, in N, C, H, W order.
+ */
+#ifndef PULLBACK_DIFFUSION_H
+#define PULLBACK_DIFFUSION_H
+
+#include <stdint.h>
+
+#include <pullback/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* -- noise schedule ---------------------------------------------------------------------- */
+
+typedef enum pb_beta_schedule {
+    PB_BETAS_LINEAR,
+    PB_BETAS_SCALED_LINEAR,
+    PB_BETAS_SQUAREDCOS_CAP_V2,
+    PB_BETAS_TRAINED
+} pb_beta_schedule;
+
+typedef enum pb_prediction { PB_EPSILON, PB_V_PREDICTION, PB_SAMPLE } pb_prediction;
+
+typedef struct pb_schedule pb_schedule; /* immutable: may be shared by threads */
+
+/* The schedule of given betas parameters (trained_betas: count floats, only for
+ * PB_BETAS_TRAINED). alpha-bar is computed as diffusers does: betas and alphas in float32, the
+ * product accumulated in double and rounded to float32 at each step.
+ * Errors: PB_INVALID (T outside 2 … 100000, betas outside (0, 1)), PB_MEMORY. */
+PB_API pb_status pb_schedule_new(pb_schedule **out, pb_beta_schedule kind, size_t T,
+                                 double beta_start, double beta_end, const float *trained_betas,
+                                 pb_prediction prediction, pb_error *error);
+
+PB_API void pb_schedule_free(pb_schedule *schedule);
+
+/* T = num_train_timesteps. */
+PB_API size_t pb_schedule_length(const pb_schedule *schedule);
+PB_API pb_prediction pb_schedule_prediction(const pb_schedule *schedule);
+
+/* alpha-bar at timestep t = 0 … T-1 (clamped). */
+PB_API double pb_alpha_bar(const pb_schedule *schedule, size_t t);
+
+/* eps = a x + b out and x0hat = a x + b out, for the network's raw output `out` at alpha-bar:
+ * epsilon:      eps = out,                                x0 = (x - sqrt(1-ab) out)/sqrt(ab)
+ * v-prediction: eps = sqrt(ab) out + sqrt(1-ab) x,        x0 = sqrt(ab) x - sqrt(1-ab) out
+ * sample:       eps = (x - sqrt(ab) out)/sqrt(1-ab),      x0 = out */
+PB_API void pb_eps_coefficients(pb_prediction prediction, double alpha_bar, double *a, double *b);
+PB_API void pb_x0_coefficients(pb_prediction prediction, double alpha_bar, double *a, double *b);
+
+/* -- time grid: t_i = i (T-1)/(S-1), i = 0 … S-1 ------------------------------------------- */
+
+/* The real-valued time t_i that the network's embedding gets. S >= 2, i < S. */
+PB_API double pb_grid_time(size_t T, size_t S, size_t i);
+
+/* floor(i (T-1)/(S-1)) in integers: where alpha-bar is read. */
+PB_API size_t pb_grid_index(size_t T, size_t S, size_t i);
+
+/* The grid point nearest fraction * T, ties upward, clamped to the grid. */
+PB_API size_t pb_grid_nearest(size_t T, size_t S, double fraction);
+
+/* -- random numbers ------------------------------------------------------------------------ */
+
+typedef struct pb_rng pb_rng;
+
+/* The generator of torch.manual_seed(seed) on a CPU (MT19937). Errors: PB_MEMORY. */
+PB_API pb_status pb_rng_new(pb_rng **out, uint64_t seed, pb_error *error);
+PB_API void pb_rng_free(pb_rng *rng);
+
+/* The next torch.randn of count entries, to 2e-6: consecutive calls continue the stream as
+ * consecutive torch.randn calls do. */
+PB_API void pb_randn(pb_rng *rng, float *out, size_t count);
+
+/* -- DDIM ------------------------------------------------------------------------------------ */
+
+/* Predicts the noise eps of n images at the network's time t: x and eps hold n * size floats and
+ * do not overlap. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops quietly. */
+typedef struct pb_denoiser {
+    void *context;
+    size_t size; /* floats per image */
+    pb_status (*predict)(void *context, size_t n, const float *x, double t, float *eps,
+                         pb_error *error);
+} pb_denoiser;
+
+/* Called after each step (done of total). Non-zero cancels with PB_CANCELLED. */
+typedef int (*pb_progress)(void *context, size_t done, size_t total);
+
+typedef struct pb_ddim_options {
+    size_t steps; /* S: points of the grid */
+    /* Stochastic steps (eta = 1) while descending from the grid point `boost` or below, one z per
+     * step shared by all images, none in the step that ends at t_0. SIZE_MAX: none. */
+    size_t boost;
+    uint64_t noise_seed;  /* of the stream those z come from */
+    pb_progress progress; /* or NULL */
+    void *progress_context;
+} pb_ddim_options;
+
+#define PB_DDIM_DEFAULTS ((pb_ddim_options){.steps = 100, .boost = SIZE_MAX})
+
+/* Moves n images x (in place) from grid point `from` to grid point `to`: downwards samples,
+ * upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at the time being left
+ * (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the last whole step.
+ * Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the denoiser's. */
+PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
+                         float *x, size_t from, size_t to, const pb_ddim_options *options,
+                         pb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,46 @@
+/* Errors.
+ *
+ * Every function that can fail returns a pb_status and takes, as its last argument, a
+ * pb_error * that may be NULL. On success the error is left untouched. On failure the
+ * function's outputs are unspecified (but safe to free or clear), and the message is one line
+ * without a newline that names the file, the item, what was expected and what was found.
+ * There is no global error state.
+ */
+#ifndef PULLBACK_ERROR_H
+#define PULLBACK_ERROR_H
+
+#if defined(__GNUC__) && !defined(PB_STATIC)
+#define PB_API __attribute__((visibility("default")))
+#else
+#define PB_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pb_status {
+    PB_OK = 0,
+    PB_INVALID,     /* an argument is out of its range or does not fit the others */
+    PB_IO,          /* the operating system refused a file */
+    PB_FORMAT,      /* a file is damaged, or is not what it should be */
+    PB_UNSUPPORTED, /* the file is sound, but asks for something this library does not do */
+    PB_MEMORY,      /* an allocation failed, or a size is larger than a size_t */
+    PB_CANCELLED,   /* a monitor or an operator asked to stop */
+    PB_NUMERIC,     /* a computation met a NaN or an infinity, or failed to converge */
+    PB_INTERNAL     /* a library underneath failed in a way that is nobody's fault but ours */
+} pb_status;
+
+typedef struct pb_error {
+    pb_status status;
+    char message[1000];
+} pb_error;
+
+/* A short name of a status, such as "invalid argument". Static storage. */
+PB_API const char *pb_status_name(pb_status status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,97 @@
+/* Maps: the part of a network between two taps, evaluated, or linearised at a point.
+ *
+ * pb_evaluator computes taps of many points (sampling, inversion, guidance).
+ * pb_linearisation is the Jacobian of one map at one point, as a linear operator.
+ * Each owns its memory and is used by one thread at a time; several may live at once.
+ */
+#ifndef PULLBACK_MAP_H
+#define PULLBACK_MAP_H
+
+#include <pullback/model.h>
+#include <pullback/operator.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a network is conditioned on besides x. */
+typedef struct pb_condition {
+    double timestep;  /* the network's own time, 0 … T-1; may be real */
+    long class_label; /* -1: none */
+} pb_condition;
+
+#define PB_CONDITION_DEFAULTS ((pb_condition){.timestep = 0, .class_label = -1})
+
+/* -- evaluation ------------------------------------------------------------------------------ */
+
+typedef struct pb_evaluator pb_evaluator;
+
+/* An evaluator of a model at one image size. Plans are made on first use and kept.
+ * memory: bytes its working set may take (0: 1 GiB); batches are chunked to it.
+ * Errors: PB_INVALID (size), PB_MEMORY. The model must outlive it. */
+PB_API pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height,
+                                  size_t width, size_t memory, pb_error *error);
+PB_API void pb_evaluator_free(pb_evaluator *evaluator);
+
+/* Evaluates `count` taps at n points x (n,c,h,w), all under one condition. out[i] gets
+ * n times the shape of taps[i] (pb_model_tap_shape), NCHW.
+ * "eps" and "x0" read alpha-bar at floor(timestep).
+ * Errors: PB_INVALID, PB_MEMORY, PB_INTERNAL. */
+PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
+                             const float *x, size_t count, const char *const *taps,
+                             float *const *out, pb_error *error);
+
+/* The network as the noise predictor of diffusion.h under a fixed class label (-1: none).
+ * The evaluator must outlive it. eps is evaluated with alpha-bar read at floor(t). */
+PB_API pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition);
+
+/* -- linearisation --------------------------------------------------------------------------- */
+
+typedef struct pb_linearisation pb_linearisation;
+
+typedef struct pb_map_options {
+    const char *from; /* the tap that varies: "x" */
+    const char *to;   /* the tap observed: "mid" */
+    pb_condition condition;
+    size_t memory; /* bytes the working set may take; 0: 1 GiB */
+} pb_map_options;
+
+#define PB_MAP_DEFAULTS                                                                            \
+    ((pb_map_options){.from = "x", .to = "mid", .condition = {.timestep = 0, .class_label = -1}})
+
+/* Linearises the map from -> to at one image x (c,h,w; NCHW): runs the primal once and keeps
+ * what each operation's derivative needs. What does not depend on `from` stays at its value.
+ * Errors: PB_INVALID, PB_MEMORY, PB_INTERNAL. The model must outlive it. */
+PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
+                              const pb_map_options *options, const float *x, size_t height,
+                              size_t width, pb_error *error);
+PB_API void pb_linearisation_free(pb_linearisation *linearisation);
+
+/* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in H, W, C order.
+ * Valid as long as the linearisation. Wide blocks are chunked to the memory budget. */
+PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
+
+/* Shapes (C, H, W) of the two taps. */
+PB_API void pb_linearisation_shapes(const pb_linearisation *linearisation, size_t from[3],
+                                    size_t to[3]);
+
+/* Bytes of saved state, of the arena for blocks of the preferred width, and that width. */
+typedef struct pb_map_memory {
+    size_t saved_bytes;
+    size_t arena_bytes;
+    size_t packed_bytes; /* weights in the layouts the kernels read */
+    size_t block;
+} pb_map_memory;
+PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_map_memory *memory);
+
+/* -- order of entries ------------------------------------------------------------------------ */
+
+/* Between C,H,W (files, this API) and H,W,C (operators): n images of c x h x w. No overlap. */
+PB_API void pb_to_hwc(float *out, const float *in, size_t n, size_t c, size_t h, size_t w);
+PB_API void pb_to_chw(float *out, const float *in, size_t n, size_t c, size_t h, size_t w);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

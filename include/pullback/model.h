@@ -1,0 +1,79 @@
+/* Models: a folder in the diffusers layout, read and checked.
+ *
+ * A pb_model is immutable once open and may be shared by threads.
+ */
+#ifndef PULLBACK_MODEL_H
+#define PULLBACK_MODEL_H
+
+#include <stdint.h>
+
+#include <pullback/diffusion.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pb_model pb_model;
+
+/* Opens a model: a pipeline folder (model_index.json, unet/, scheduler/) or a flat one
+ * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
+ * a folder of that name inside `models/` of the working directory, of the source tree or of the
+ * installation; failing that owner/name in the Hugging Face cache ($HF_HOME). Nothing is ever
+ * downloaded. Weights are memory-mapped and checked against the architecture, not yet converted.
+ * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY; the message names the file and the item. */
+PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
+
+PB_API void pb_model_free(pb_model *model);
+
+/* Editing settings recommended for a model, from its pullback.json (NaN or 0 where absent). */
+typedef struct pb_recommended {
+    double t;          /* fraction of T */
+    double step;       /* delta */
+    double scale;      /* gamma */
+    size_t iterations; /* N; 0: absent */
+    double boost;      /* fraction of T; 0: no boost */
+} pb_recommended;
+
+typedef struct pb_model_info {
+    const char *path;         /* the folder, as found */
+    const char *architecture; /* "UNet2DModel" */
+    const char *scheduler;    /* the class named in the scheduler's config */
+    const char *weights;      /* file name of the weights or of their index */
+    size_t parameters;
+    size_t weight_bytes;                /* on disk */
+    const char *dtype;                  /* of the weights on disk: "F32", "F16", "mixed" … */
+    size_t sample_height, sample_width; /* the size the network was trained at */
+    size_t in_channels;
+    size_t out_channels;  /* channels of `out` as used */
+    int learned_variance; /* the network's output has twice as many; the first half is used */
+    size_t size_multiple; /* H and W must be multiples of this */
+    size_t classes;       /* class labels 0 … classes-1; 0: not conditional */
+    const char *ignored;  /* scheduler settings switched off here ("clip_sample, thresholding"),
+                             or NULL */
+    pb_recommended recommended;
+} pb_model_info;
+
+/* Static facts about the model; owned by it. */
+PB_API const pb_model_info *pb_model_get_info(const pb_model *model);
+
+/* The noise schedule; owned by the model. */
+PB_API const pb_schedule *pb_model_schedule(const pb_model *model);
+
+/* Taps, along the network from input to output: "x", "down.0", …, "mid", "up.0", …, "out".
+ * NULL past the last. "eps" and "x0" are affine in "out" and may be named wherever it is. */
+PB_API const char *pb_model_tap(const pb_model *model, size_t i);
+
+/* Shape (C, H, W) of a tap for inputs of height x width.
+ * Errors: PB_INVALID (no such tap, or a size the network does not take). */
+PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height,
+                                    size_t width, size_t shape[3], pb_error *error);
+
+/* SHA-256 of the config and weight files, as 64 hexadecimal digits and a final NUL.
+ * Reads every file: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
+PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+/* Truncated singular value decomposition of a linear operator, with certified residuals.
+ *
+ * Given J (rows m, cols n) as an operator, finds the leading k triplets J v_i = sigma_i u_i,
+ * J^T u_i = sigma_i v_i. Default: block Golub-Kahan-Lanczos bidiagonalisation with full
+ * reorthogonalisation and thick restart (Golub, Luk & Overton 1981; Baglama & Reichel 2005).
+ * For comparison: the subspace (block power) iteration of Park et al. 2023, algorithm 1.
+ *
+ *     pb_svd_options options = PB_SVD_DEFAULTS;
+ *     options.rank = 50;
+ *     pb_svd *svd;
+ *     if (pb_svd_compute(&svd, &operator, &options, &error)) …
+ *     … svd->sigma[0], svd->v …
+ *     pb_svd_free(svd);
+ */
+#ifndef PULLBACK_SVD_H
+#define PULLBACK_SVD_H
+
+#include <stdint.h>
+
+#include <pullback/operator.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pb_svd_method {
+    PB_SVD_KRYLOV,  /* block Golub-Kahan-Lanczos (the default) */
+    PB_SVD_SUBSPACE /* the paper's subspace iteration */
+} pb_svd_method;
+
+/* What a monitor sees after each block step. */
+typedef struct pb_svd_progress {
+    size_t applications;     /* columns that went through J or J^T so far */
+    size_t max_applications; /* the limit, 0 for none */
+    size_t converged;        /* leading triplets whose residual is <= tolerance */
+    size_t rank;             /* triplets wanted */
+    double residual_max;     /* the largest residual among the wanted ones; infinity before any */
+} pb_svd_progress;
+
+/* Called after each block step. Non-zero cancels: pb_svd_compute returns PB_CANCELLED. */
+typedef int (*pb_svd_monitor)(void *context, const pb_svd_progress *progress);
+
+typedef struct pb_svd_options {
+    size_t rank;      /* k: triplets wanted, 1 … min(m, n) */
+    double tolerance; /* wanted residual r_i, relative to sigma_1 */
+    pb_svd_method method;
+    size_t block;            /* width of a block; 0: chosen from rank and the operator */
+    size_t max_basis;        /* vectors kept before a restart; 0: chosen from the rank */
+    size_t max_applications; /* stop when this many columns went through; 0: a generous limit */
+    uint64_t seed;           /* of the random starting block */
+    const float *start;      /* starting vectors in R^n (start_count of them, stride n), or NULL */
+    size_t start_count;
+    pb_svd_monitor monitor; /* or NULL */
+    void *monitor_context;
+} pb_svd_options;
+
+#define PB_SVD_DEFAULTS ((pb_svd_options){.rank = 10, .tolerance = 1e-3})
+
+typedef struct pb_svd {
+    size_t rows, cols; /* m, n of the operator */
+    size_t rank;       /* triplets below */
+    float *u;          /* rank vectors of m floats, one after the other: left singular vectors */
+    float *v;          /* rank vectors of n floats: right ones; largest entry positive */
+    double *sigma;     /* rank singular values, descending */
+    /* r_i = sqrt(|J v_i - s_i u_i|^2 + |J^T u_i - s_i v_i|^2) / s_1, from the recurrence.
+     * Some singular value lies within r_i s_1 / sqrt(2) of s_i. */
+    double *residual;
+    double *angle_bound; /* estimate of the angle between v_i and the true one: r_i s_1 / gap_i,
+                            in radians, at most pi/2 */
+    size_t converged;    /* leading triplets with residual <= tolerance; rank when all are */
+    size_t applications; /* columns through J and J^T together */
+    size_t steps;        /* block steps */
+    size_t restarts;
+    size_t block;            /* the block width used */
+    double probe;            /* |J w| / sigma_k for one random unit w orthogonal to all v: a value
+                                well above 1 would show a missed direction */
+    double seconds;          /* in all */
+    double seconds_operator; /* inside the operator */
+} pb_svd;
+
+/* Computes the leading triplets. If max_applications ends first, returns PB_OK with
+ * converged < rank and the residuals reached.
+ * *out is owned by the caller (pb_svd_free) and set only on success.
+ * Errors: PB_INVALID, PB_MEMORY, PB_CANCELLED (the monitor), PB_NUMERIC (NaN or infinity from
+ * the operator), or the operator's own non-zero return. */
+PB_API pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
+                                pb_error *error);
+
+PB_API void pb_svd_free(pb_svd *svd);
+
+/* Applies J and J^T to the triplets and writes the residuals so measured to residual[rank]
+ * (relative to sigma_1). 2 * rank applications. Errors: as pb_svd_compute. */
+PB_API pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual,
+                               pb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,81 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *pb_status_name(pb_status status)
+{
+    switch (status) {
+    case PB_OK:
+        return "ok";
+    case PB_INVALID:
+        return "invalid argument";
+    case PB_IO:
+        return "input/output error";
+    case PB_FORMAT:
+        return "bad file";
+    case PB_UNSUPPORTED:
+        return "not supported";
+    case PB_MEMORY:
+        return "out of memory";
+    case PB_CANCELLED:
+        return "cancelled";
+    case PB_NUMERIC:
+        return "numerical failure";
+    case PB_INTERNAL:
+        return "internal error";
+    }
+    return "unknown status";
+}
+
+/* Cuts an incomplete UTF-8 sequence at the end, and masks control characters. */
+static void tidy(char *text, int cut)
+{
+    size_t n = strlen(text);
+
+    if (cut) {
+        size_t i = n;
+        while (i > 0 && ((unsigned char)text[i - 1] & 0xC0) == 0x80)
+            i--;
+        if (i > 0 && (unsigned char)text[i - 1] >= 0xC0)
+            text[i - 1] = '\0';
+    }
+    for (unsigned char *p = (unsigned char *)text; *p; p++)
+        if (*p < 0x20 || *p == 0x7F)
+            *p = '?';
+}
+
+static void fill(pb_error *error, pb_status status, const char *format, va_list arguments)
+{
+    int n = vsnprintf(error->message, sizeof error->message, format, arguments);
+
+    error->status = status;
+    tidy(error->message, n >= (int)sizeof error->message);
+}
+
+pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
+{
+    if (error) {
+        va_list arguments;
+        va_start(arguments, format);
+        fill(error, status, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
+{
+    if (error) {
+        pb_error inner = *error;
+        va_list arguments;
+        va_start(arguments, format);
+        fill(error, status, format, arguments);
+        va_end(arguments);
+        size_t n = strlen(error->message);
+        int m = snprintf(error->message + n, sizeof error->message - n, ": %s", inner.message);
+        tidy(error->message, m >= (int)(sizeof error->message - n));
+    }
+    return status;
+}

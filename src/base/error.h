@@ -1,0 +1,24 @@
+/* How the library reports an error: return pb_fail(error, PB_FORMAT, "%s: …", path); */
+#ifndef PB_BASE_ERROR_H
+#define PB_BASE_ERROR_H
+
+#include <pullback/error.h>
+
+/* Fills *error (if not NULL) and returns status. A message too long is cut at a character's
+ * end; control characters (a file name may hold them) become '?'. */
+pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "prefix: " before the message of an error that is on its way up. Returns its status. */
+pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Passes a failure on: PB_TRY(pb_npy_read(&t, path, error)); only where nothing needs freeing. */
+#define PB_TRY(call)                                                                               \
+    do {                                                                                           \
+        pb_status pb_try_status_ = (call);                                                         \
+        if (pb_try_status_ != PB_OK)                                                               \
+            return pb_try_status_;                                                                 \
+    } while (0)
+
+#endif

@@ -1,0 +1,33 @@
+/* Memory: every allocation is checked for overflow, aligned to a cache line, and freed with
+ * pb_free. A failure is reported as PB_MEMORY with the number of bytes. */
+#ifndef PB_BASE_MEMORY_H
+#define PB_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+#define PB_ALIGNMENT 64
+
+/* count * size zero-filled bytes. Never NULL on success, also for 0 bytes. NULL when there is
+ * no memory or the product overflows. */
+void *pb_calloc(size_t count, size_t size);
+
+/* The same, left unfilled. */
+void *pb_malloc(size_t count, size_t size);
+
+void pb_free(void *memory);
+
+/* A copy of a string, to be freed with pb_free; NULL when there is no memory. */
+char *pb_strdup(const char *text);
+
+/* printf into a new string; NULL when there is no memory. */
+char *pb_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* *product = a * b, or PB_MEMORY's message if it does not fit. */
+int pb_mul_overflows(size_t a, size_t b, size_t *product);
+
+/* "out of memory: N bytes for WHAT". */
+pb_status pb_fail_memory(pb_error *error, size_t bytes, const char *what);
+
+#endif

@@ -1,0 +1,74 @@
+/* JSON configuration files. A reader keeps the first error, so that a config is read field by
+ * field without checks in between, and reports at the end also every field nobody asked for:
+ *
+ *     pb_config *config;
+ *     PB_TRY(pb_config_open(&config, path, error));
+ *     layers = pb_config_integer(config, "layers_per_block", 2, 1, 16);
+ *     …
+ *     status = pb_config_close(config, error);
+ *
+ * An absent field and a null one have the fallback. After an error all calls return fallbacks. */
+#ifndef PB_IO_CONFIG_H
+#define PB_IO_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef struct pb_config pb_config;
+
+/* Reads a file that holds one JSON object (at most 16 MiB, duplicate keys refused).
+ * Errors: PB_IO, PB_FORMAT (with line and column), PB_MEMORY. */
+pb_status pb_config_open(pb_config **out, const char *path, pb_error *error);
+
+/* The first error met since opening, or PB_UNSUPPORTED with the names of all fields that were
+ * never asked for (those starting with '_' are ignored). Frees the config in any case: strings
+ * got from it become invalid. */
+pb_status pb_config_close(pb_config *config, pb_error *error);
+
+/* Frees it without any check: for readers that want only some fields. */
+void pb_config_free(pb_config *config);
+
+/* PB_OK, or the first error met so far, with its message in *error. */
+pb_status pb_config_status(const pb_config *config, pb_error *error);
+
+/* The path it was read from. */
+const char *pb_config_path(const pb_config *config);
+
+/* Present and not null? Counts as asked for. */
+bool pb_config_has(pb_config *config, const char *key);
+
+/* Marks a field as known and ignored whatever it holds. */
+void pb_config_ignore(pb_config *config, const char *key);
+
+/* An integer within [least, most]; 2.0 passes for 2. */
+long pb_config_integer(pb_config *config, const char *key, long fallback, long least, long most);
+
+/* A finite number within [least, most]. */
+double pb_config_number(pb_config *config, const char *key, double fallback, double least,
+                        double most);
+bool pb_config_boolean(pb_config *config, const char *key, bool fallback);
+
+/* Owned by the config; fallback may be NULL. */
+const char *pb_config_string(pb_config *config, const char *key, const char *fallback);
+
+/* A list of at most `most` items: fills values and returns their number, 0 if absent. A single
+ * number instead of a list gives one item. */
+size_t pb_config_integers(pb_config *config, const char *key, size_t most, long *values, long least,
+                          long greatest);
+size_t pb_config_strings(pb_config *config, const char *key, size_t most, const char **values);
+
+/* A list of finite numbers of any length as float32: a new array (pb_free) in *values, or NULL;
+ * returns their number. */
+size_t pb_config_numbers(pb_config *config, const char *key, size_t most, float **values);
+
+/* Is the field a list? */
+bool pb_config_is_list(pb_config *config, const char *key);
+
+/* Records an error of the caller's own about a field ("FILE: KEY: …"), unless one is kept
+ * already. */
+void pb_config_fail(pb_config *config, pb_status status, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

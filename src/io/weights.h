@@ -1,0 +1,61 @@
+/* Named tensors of safetensors files, memory-mapped and proven sound before use: one file, or
+ * several with an index ("….safetensors.index.json"). */
+#ifndef PB_IO_WEIGHTS_H
+#define PB_IO_WEIGHTS_H
+
+#include <pullback/tensor.h>
+
+#include "base/error.h"
+
+typedef enum pb_dtype { PB_F64, PB_F32, PB_F16, PB_BF16, PB_INTEGER } pb_dtype;
+
+/* A tensor as it lies in a file. Owned by its pb_weights. */
+typedef struct pb_stored {
+    const char *name;
+    const char *file;       /* path of the file it lies in */
+    pb_dtype dtype;         /* PB_INTEGER: any integer or boolean type, never read */
+    const char *dtype_name; /* as in the file: "F16", "I64" … */
+    size_t rank;
+    size_t shape[PB_MAX_RANK];
+    size_t count; /* entries */
+    size_t bytes;
+    const void *data; /* little-endian, at any alignment */
+} pb_stored;
+
+typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
+
+/* Opens a .safetensors file, or the index of a sharded set. The caller frees *out.
+ * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (a dtype this program cannot read), PB_MEMORY. */
+pb_status pb_weights_open(pb_weights **out, const char *path, pb_error *error);
+void pb_weights_free(pb_weights *weights);
+
+/* The tensors, in order of name. */
+size_t pb_weights_count(const pb_weights *weights);
+const pb_stored *pb_weights_at(const pb_weights *weights, size_t i);
+
+/* NULL when there is no such tensor. */
+const pb_stored *pb_weights_find(const pb_weights *weights, const char *name);
+
+/* A string of the (first) file's __metadata__, or NULL. */
+const char *pb_weights_metadata(const pb_weights *weights, const char *key);
+
+/* Converts a floating-point tensor to count float32 entries at out. */
+void pb_stored_read(const pb_stored *stored, float *out);
+
+/* A tensor to be written: float32. */
+typedef struct pb_named_tensor {
+    const char *name;
+    const pb_tensor *tensor;
+} pb_named_tensor;
+
+typedef struct pb_metadata {
+    const char *key;
+    const char *value;
+} pb_metadata;
+
+/* Writes float32 tensors and string metadata as one safetensors file, whole or not at all.
+ * Errors: PB_IO, PB_MEMORY. */
+pb_status pb_safetensors_write(const char *path, size_t count, const pb_named_tensor *tensors,
+                               size_t metadata_count, const pb_metadata *metadata, pb_error *error);
+
+#endif
