@@ -1,0 +1,59 @@
+/* A graph of operations. Nodes are added in the order of computation, so that every node's
+ * inputs come before it; a node and the value it computes share one number. A graph knows
+ * channels but not sizes: shapes follow from the size of the inputs (see section.h).
+ *
+ * A graph is immutable once built and may be shared by threads. */
+#ifndef PB_GRAPH_GRAPH_H
+#define PB_GRAPH_GRAPH_H
+
+#include "ops/op.h"
+
+typedef int pb_value; /* the number of a node; negative: none */
+
+typedef struct pb_node {
+    const pb_op *op; /* NULL: an input of the graph */
+    void *params;    /* owned by the graph */
+    size_t inputs;
+    pb_value input[PB_OP_MAX_INPUTS];
+    char *label; /* for messages: the name of the layer or of the input */
+} pb_node;
+
+/* A named value. */
+typedef struct pb_tap {
+    char name[16];
+    pb_value value;
+} pb_tap;
+
+typedef struct pb_graph {
+    pb_node *nodes;
+    size_t count, room;
+    size_t inputs; /* the first nodes are the graph's inputs */
+    pb_tap *taps;  /* in the order of computation */
+    size_t tap_count, tap_room;
+} pb_graph;
+
+/* Errors: PB_MEMORY. */
+pb_status pb_graph_new(pb_graph **out, pb_error *error);
+void pb_graph_free(pb_graph *graph);
+
+/* Adds an input; all inputs come before all operations. Errors: PB_MEMORY. */
+pb_status pb_graph_input(pb_graph *graph, const char *label, pb_value *value, pb_error *error);
+
+/* Adds an operation on `inputs` values. Takes params over, also on failure. Errors: PB_MEMORY. */
+pb_status pb_graph_add(pb_graph *graph, const pb_op *op, void *params, const char *label,
+                       size_t inputs, const pb_value *input, pb_value *value, pb_error *error);
+
+/* Names a value. Errors: PB_MEMORY. */
+pb_status pb_graph_add_tap(pb_graph *graph, const char *name, pb_value value, pb_error *error);
+
+/* The value of that name, or -1. */
+pb_value pb_graph_find_tap(const pb_graph *graph, const char *name);
+
+/* Computes the shapes of all values up to `last` from those of the inputs: shapes[0 … inputs-1]
+ * are given. Errors: PB_INVALID (the label, and what does not fit). */
+pb_status pb_graph_shapes(const pb_graph *graph, pb_value last, pb_shape *shapes, pb_error *error);
+
+/* Frees an operation's parameters. */
+void pb_op_free_params(const pb_op *op, void *params);
+
+#endif

@@ -1,0 +1,32 @@
+/* A plan: one pass (forward, jvp or vjp) over a section for a fixed number of points or tangents,
+ * with every kernel chosen and every buffer placed. Running it allocates nothing. */
+#ifndef PB_GRAPH_PLAN_H
+#define PB_GRAPH_PLAN_H
+
+#include "graph/section.h"
+
+typedef struct pb_plan pb_plan;
+
+/* n: points (forward), tangents (jvp) or cotangents (vjp). saving (forward with n = 1): fill the
+ * saved state that the linear passes read. The linear passes need a section with one target.
+ * Errors: PB_MEMORY, PB_INTERNAL. The section must outlive the plan. */
+pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n, bool saving,
+                      pb_error *error);
+void pb_plan_free(pb_plan *plan);
+
+/* Bytes of the block of memory that pb_plan_run works in. */
+size_t pb_plan_arena(const pb_plan *plan);
+
+/* Runs the plan. arena: pb_plan_arena() bytes, aligned to PB_ALIGNMENT. saved: the section's
+ * saved_floats, or NULL for a forward pass that saves nothing.
+ *
+ *     forward  in[i]: input i of the graph: n items of what depends on `from`, 1 of the rest
+ *              out[i]: target i, n items
+ *     jvp      in[0]: n tangents at `from`; out[0]: n tangents at the target
+ *     vjp      in[0]: n cotangents at the target; out[0]: n cotangents at `from`
+ *
+ * Errors: PB_INTERNAL, or an operation's. */
+pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const float *const *in,
+                      float *const *out, pb_error *error);
+
+#endif

@@ -1,0 +1,94 @@
+#include "graph/section.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Saved states begin on a cache line: this many floats. */
+#define LINE (PB_ALIGNMENT / sizeof(float))
+
+void pb_section_free(pb_section *section)
+{
+    if (!section)
+        return;
+    pb_free(section->targets);
+    pb_free(section->shapes);
+    pb_free(section->needed);
+    pb_free(section->varies);
+    pb_free(section->saved_at);
+    pb_free(section);
+}
+
+static void mark(pb_section *s)
+{
+    for (size_t i = 0; i < s->target_count; i++)
+        s->needed[s->targets[i]] = true;
+    for (size_t i = s->count; i-- > 0;)
+        for (size_t k = 0; s->needed[i] && k < s->graph->nodes[i].inputs; k++)
+            s->needed[s->graph->nodes[i].input[k]] = true;
+    s->varies[s->from] = true;
+    for (size_t i = (size_t)s->from + 1; i < s->count; i++)
+        for (size_t k = 0; k < s->graph->nodes[i].inputs; k++)
+            if (s->varies[s->graph->nodes[i].input[k]])
+                s->varies[i] = true;
+}
+
+static void place_saved(pb_section *s)
+{
+    for (size_t i = (size_t)s->from + 1; i < s->count; i++) {
+        const pb_node *node = &s->graph->nodes[i];
+        pb_call call = {.params = node->params, .n = 1, .inputs = node->inputs};
+
+        if (!pb_section_active(s, (pb_value)i) || !node->op->saved)
+            continue;
+        for (size_t k = 0; k < node->inputs; k++)
+            call.in[k] = s->shapes[node->input[k]];
+        call.out = s->shapes[i];
+        s->saved_at[i] = s->saved_floats;
+        s->saved_floats += (node->op->saved(&call) + LINE - 1) / LINE * LINE;
+    }
+}
+
+pb_status pb_section_new(pb_section **out, const pb_graph *graph, const pb_shape *inputs,
+                         pb_value from, size_t target_count, const pb_value *targets,
+                         pb_error *error)
+{
+    pb_section *s = pb_calloc(1, sizeof *s);
+    pb_value last = from;
+    pb_status status;
+
+    if (!s)
+        return pb_fail_memory(error, sizeof *s, "a section of a graph");
+    for (size_t i = 0; i < target_count; i++)
+        last = targets[i] > last ? targets[i] : last;
+    *s = (pb_section){.graph = graph, .from = from, .target_count = target_count};
+    s->count = (size_t)last + 1 > graph->inputs ? (size_t)last + 1 : graph->inputs;
+    s->targets = pb_malloc(target_count, sizeof *targets);
+    s->shapes = pb_calloc(s->count, sizeof *s->shapes);
+    s->needed = pb_calloc(s->count, sizeof *s->needed);
+    s->varies = pb_calloc(s->count, sizeof *s->varies);
+    s->saved_at = pb_calloc(s->count, sizeof *s->saved_at);
+    if (!s->targets || !s->shapes || !s->needed || !s->varies || !s->saved_at) {
+        status = pb_fail_memory(error, s->count * sizeof *s->shapes, "a section of a graph");
+        goto end;
+    }
+    memcpy(s->targets, targets, target_count * sizeof *targets);
+    memcpy(s->shapes, inputs, graph->inputs * sizeof *inputs);
+    status = pb_graph_shapes(graph, (pb_value)s->count - 1, s->shapes, error);
+    if (status != PB_OK)
+        goto end;
+    mark(s);
+    for (size_t i = 0; i < target_count; i++)
+        if (!s->varies[targets[i]]) {
+            status = pb_fail(error, PB_INVALID, "%s does not depend on %s",
+                             graph->nodes[targets[i]].label, graph->nodes[from].label);
+            goto end;
+        }
+    place_saved(s);
+end:
+    if (status == PB_OK)
+        *out = s;
+    else
+        pb_section_free(s);
+    return status;
+}

@@ -1,0 +1,409 @@
+#include "models/builder.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define MAX_NAME 256
+#define MAX_VALUES 8192
+
+struct pb_builder {
+    pb_graph *graph;
+    const pb_weights *weights;
+    pb_onednn *dnn;
+    bool *used;       /* per tensor */
+    pb_shape *shapes; /* per value, for inputs of nominal shape */
+    pb_error error;   /* status PB_OK: none so far */
+};
+
+pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_onednn *dnn,
+                         pb_error *error)
+{
+    pb_builder *b = pb_calloc(1, sizeof *b);
+    pb_status status;
+
+    if (!b)
+        return pb_fail_memory(error, sizeof *b, "a builder");
+    b->weights = weights;
+    b->dnn = dnn;
+    b->used = pb_calloc(pb_weights_count(weights), sizeof *b->used);
+    b->shapes = pb_calloc(MAX_VALUES, sizeof *b->shapes);
+    status = b->used && b->shapes
+                 ? pb_graph_new(&b->graph, error)
+                 : pb_fail_memory(error, MAX_VALUES * sizeof *b->shapes, "a builder");
+    if (status == PB_OK) {
+        *out = b;
+        return PB_OK;
+    }
+    pb_free(b->used);
+    pb_free(b->shapes);
+    pb_free(b);
+    return status;
+}
+
+static bool failed(const pb_builder *b)
+{
+    return b->error.status != PB_OK;
+}
+
+void pb_builder_fail(pb_builder *b, pb_status status, const char *format, ...)
+{
+    char text[sizeof b->error.message];
+    va_list arguments;
+
+    if (failed(b))
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    pb_fail(&b->error, status, "%s", text);
+}
+
+/* Names up to three tensors that no layer asked for. */
+static void check_unused(pb_builder *b)
+{
+    char names[3 * MAX_NAME] = "";
+    size_t unused = 0, length = 0;
+    const char *file = NULL;
+
+    for (size_t i = 0; i < pb_weights_count(b->weights); i++) {
+        const pb_stored *stored = pb_weights_at(b->weights, i);
+        if (b->used[i] || stored->dtype == PB_INTEGER)
+            continue;
+        file = file ? file : stored->file;
+        if (unused++ < 3)
+            length += (size_t)snprintf(names + length, MAX_NAME, "%s%.200s", length ? ", " : "",
+                                       stored->name);
+    }
+    if (unused)
+        pb_builder_fail(b, PB_FORMAT, "%s: %zu tensors that the config has no place for: %s%s",
+                        file, unused, names, unused > 3 ? ", …" : "");
+}
+
+pb_status pb_builder_finish(pb_builder *b, pb_graph **graph, pb_error *error)
+{
+    pb_status status;
+
+    if (!failed(b))
+        check_unused(b);
+    status = b->error.status;
+    if (status == PB_OK)
+        *graph = b->graph;
+    else {
+        pb_graph_free(b->graph);
+        pb_fail(error, status, "%s", b->error.message);
+    }
+    pb_free(b->used);
+    pb_free(b->shapes);
+    pb_free(b);
+    return status;
+}
+
+/* -- nodes ----------------------------------------------------------------------------------- */
+
+size_t pb_build_channels(const pb_builder *b, pb_value value)
+{
+    return failed(b) || value < 0 ? 0 : b->shapes[value].c;
+}
+
+static bool room(pb_builder *b)
+{
+    if (b->graph->count < MAX_VALUES)
+        return true;
+    pb_builder_fail(b, PB_UNSUPPORTED, "a network of more than %d operations", MAX_VALUES);
+    return false;
+}
+
+pb_value pb_build_input(pb_builder *b, const char *label, pb_shape nominal)
+{
+    pb_value value = PB_NO_VALUE;
+
+    if (failed(b) || !room(b))
+        return PB_NO_VALUE;
+    b->error.status = pb_graph_input(b->graph, label, &value, &b->error);
+    if (failed(b))
+        return PB_NO_VALUE;
+    b->shapes[value] = nominal;
+    return value;
+}
+
+/* Adds an operation and computes its nominal shape; owns params. */
+static pb_value add(pb_builder *b, const pb_op *op, void *params, const char *label, size_t inputs,
+                    const pb_value *input)
+{
+    pb_shape in[PB_OP_MAX_INPUTS], out;
+    pb_value value = PB_NO_VALUE;
+
+    if (failed(b) || !room(b)) {
+        if (params)
+            pb_op_free_params(op, params);
+        return PB_NO_VALUE;
+    }
+    for (size_t k = 0; k < inputs; k++)
+        in[k] = b->shapes[input[k]];
+    b->error.status = op->shape(params, inputs, in, &out, &b->error);
+    if (failed(b)) {
+        pb_fail_in(&b->error, b->error.status, "%s", label);
+        if (params)
+            pb_op_free_params(op, params);
+        return PB_NO_VALUE;
+    }
+    b->error.status = pb_graph_add(b->graph, op, params, label, inputs, input, &value, &b->error);
+    if (failed(b))
+        return PB_NO_VALUE;
+    b->shapes[value] = out;
+    return value;
+}
+
+void pb_build_tap(pb_builder *b, pb_value value, const char *format, ...)
+{
+    char name[sizeof((pb_tap *)0)->name];
+    va_list arguments;
+
+    if (failed(b))
+        return;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    b->error.status = pb_graph_add_tap(b->graph, name, value, &b->error);
+}
+
+/* -- tensors --------------------------------------------------------------------------------- */
+
+#define FORMAT_NAME(name, format)                                                                  \
+    do {                                                                                           \
+        va_list arguments_;                                                                        \
+        va_start(arguments_, format);                                                              \
+        vsnprintf(name, sizeof(name), format, arguments_);                                         \
+        va_end(arguments_);                                                                        \
+    } while (0)
+
+bool pb_build_has(pb_builder *b, const char *format, ...)
+{
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    return pb_weights_find(b->weights, name) != NULL;
+}
+
+static void print_shape(char *text, size_t size, size_t rank, const size_t *shape)
+{
+    size_t length = (size_t)snprintf(text, size, "(");
+
+    for (size_t i = 0; i < rank && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%zu", i ? ", " : "", shape[i]);
+    if (length < size)
+        snprintf(text + length, size - length, ")");
+}
+
+/* Has the tensor this shape, apart from lengths of 1 at its end? */
+static bool has_shape(const pb_stored *stored, size_t rank, const size_t *shape)
+{
+    for (size_t i = 0; i < stored->rank || i < rank; i++)
+        if ((i < stored->rank ? stored->shape[i] : 1) != (i < rank ? shape[i] : 1))
+            return false;
+    return true;
+}
+
+/* The tensor LAYER.PART of the given shape, or NULL after recording an error. */
+static const pb_stored *tensor(pb_builder *b, const char *layer, const char *part, size_t rank,
+                               const size_t *shape)
+{
+    char name[MAX_NAME + 16], expected[128], found[128];
+    const pb_stored *stored;
+
+    if (failed(b))
+        return NULL;
+    snprintf(name, sizeof name, "%s.%s", layer, part);
+    print_shape(expected, sizeof expected, rank, shape);
+    stored = pb_weights_find(b->weights, name);
+    if (!stored) {
+        const char *file =
+            pb_weights_count(b->weights) ? pb_weights_at(b->weights, 0)->file : "weights";
+        pb_builder_fail(b, PB_FORMAT, "%s: tensor %s is missing: expected shape %s", file, name,
+                        expected);
+        return NULL;
+    }
+    if (!has_shape(stored, rank, shape)) {
+        print_shape(found, sizeof found, stored->rank, stored->shape);
+        pb_builder_fail(b, PB_FORMAT, "%s: tensor %s: expected shape %s, found %s", stored->file,
+                        name, expected, found);
+        return NULL;
+    }
+    if (stored->dtype == PB_INTEGER) {
+        pb_builder_fail(b, PB_FORMAT, "%s: tensor %s: expected floating-point numbers, found %s",
+                        stored->file, name, stored->dtype_name);
+        return NULL;
+    }
+    for (size_t i = 0; i < pb_weights_count(b->weights); i++)
+        if (pb_weights_at(b->weights, i) == stored)
+            b->used[i] = true;
+    return stored;
+}
+
+/* -- layers ---------------------------------------------------------------------------------- */
+
+static pb_value build_conv(pb_builder *b, pb_value x, const pb_conv2d_options *o, bool has_bias,
+                           const char *name)
+{
+    const size_t shape[4] = {o->out_channels, o->in_channels, o->kernel, o->kernel};
+    const pb_stored *weight = tensor(b, name, "weight", 4, shape);
+    const pb_stored *bias = has_bias ? tensor(b, name, "bias", 1, shape) : NULL;
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status = pb_conv2d_new(&params, b->dnn, o, weight, bias, &b->error);
+    return add(b, &pb_conv2d, params, name, 1, &x);
+}
+
+pb_value pb_build_conv(pb_builder *b, pb_value x, size_t out_channels, size_t kernel, size_t stride,
+                       size_t before, size_t after, const char *format, ...)
+{
+    const pb_conv2d_options options = {
+        .in_channels = pb_build_channels(b, x),
+        .out_channels = out_channels,
+        .kernel = kernel,
+        .stride = stride,
+        .top = before,
+        .left = before,
+        .bottom = after,
+        .right = after,
+    };
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    return build_conv(b, x, &options, true, name);
+}
+
+pb_value pb_build_linear(pb_builder *b, pb_value x, size_t out_channels, bool bias,
+                         const char *format, ...)
+{
+    const pb_conv2d_options options = {.in_channels = pb_build_channels(b, x),
+                                       .out_channels = out_channels,
+                                       .kernel = 1,
+                                       .stride = 1};
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    return build_conv(b, x, &options, bias, name);
+}
+
+pb_value pb_build_group_norm(pb_builder *b, pb_value x, pb_value modulation, size_t groups,
+                             double eps, pb_activation activation, const char *format, ...)
+{
+    const pb_value inputs[2] = {x, modulation};
+    const size_t channels = pb_build_channels(b, x);
+    const pb_stored *gamma, *beta;
+    void *params = NULL;
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    if (!failed(b) && (groups == 0 || channels % groups))
+        pb_builder_fail(b, PB_FORMAT, "%s: %zu channels do not divide into %zu groups", name,
+                        channels, groups);
+    gamma = tensor(b, name, "weight", 1, &channels);
+    beta = tensor(b, name, "bias", 1, &channels);
+    if (!failed(b))
+        b->error.status =
+            pb_group_norm_new(&params, channels, groups, eps, activation, gamma, beta, &b->error);
+    return add(b, &pb_group_norm, params, name, modulation == PB_NO_VALUE ? 1 : 2, inputs);
+}
+
+pb_value pb_build_lookup(pb_builder *b, pb_value index, size_t rows, size_t channels,
+                         const char *format, ...)
+{
+    const size_t shape[2] = {rows, channels};
+    const pb_stored *table;
+    void *params = NULL;
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    table = tensor(b, name, "weight", 2, shape);
+    if (!failed(b))
+        b->error.status = pb_lookup_new(&params, rows, channels, table, &b->error);
+    return add(b, &pb_lookup, params, name, 1, &index);
+}
+
+pb_value pb_build_time_embedding(pb_builder *b, pb_value time, size_t channels,
+                                 bool flip_sin_to_cos, double freq_shift)
+{
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status =
+            pb_time_embedding_new(&params, channels, flip_sin_to_cos, freq_shift, &b->error);
+    return add(b, &pb_time_embedding, params, "time embedding", 1, &time);
+}
+
+pb_value pb_build_activate(pb_builder *b, pb_value x, pb_activation activation)
+{
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status = pb_activate_new(&params, activation, &b->error);
+    return add(b, &pb_activate, params, "activation", 1, &x);
+}
+
+pb_value pb_build_attention(pb_builder *b, pb_value q, pb_value k, pb_value v, size_t heads)
+{
+    const pb_value inputs[3] = {q, k, v};
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status = pb_attention_new(&params, heads, &b->error);
+    return add(b, &pb_attention, params, "attention", 3, inputs);
+}
+
+pb_value pb_build_add(pb_builder *b, pb_value a, pb_value c, double scale)
+{
+    const pb_value inputs[2] = {a, c};
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status = pb_add_new(&params, scale, &b->error);
+    return add(b, &pb_add, params, "sum", 2, inputs);
+}
+
+pb_value pb_build_add_vector(pb_builder *b, pb_value x, pb_value vector)
+{
+    const pb_value inputs[2] = {x, vector};
+
+    return add(b, &pb_add_vector, NULL, "sum with a vector", 2, inputs);
+}
+
+pb_value pb_build_affine(pb_builder *b, pb_value x, double scale, double shift)
+{
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status = pb_affine_new(&params, scale, shift, &b->error);
+    return add(b, &pb_affine, params, "scale and shift", 1, &x);
+}
+
+pb_value pb_build_concat(pb_builder *b, pb_value a, pb_value c)
+{
+    const pb_value inputs[2] = {a, c};
+
+    return add(b, &pb_concat, NULL, "skip connection", 2, inputs);
+}
+
+pb_value pb_build_slice(pb_builder *b, pb_value x, size_t channels)
+{
+    void *params = NULL;
+
+    if (!failed(b))
+        b->error.status = pb_slice_new(&params, channels, &b->error);
+    return add(b, &pb_slice, params, "first channels", 1, &x);
+}
+
+pb_value pb_build_avg_pool(pb_builder *b, pb_value x)
+{
+    return add(b, &pb_avg_pool, NULL, "average pooling", 1, &x);
+}
+
+pb_value pb_build_upsample(pb_builder *b, pb_value x)
+{
+    return add(b, &pb_upsample, NULL, "upsampling", 1, &x);
+}

@@ -1,0 +1,418 @@
+#include "models/unet2d.h"
+
+#include <string.h>
+
+#include "models/builder.h"
+
+#define MAX_BLOCKS 16
+#define MAX_LAYERS 64
+#define MAX_CHANNELS 65536
+#define MAX_SKIPS (MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
+
+/* How a block changes the resolution at its end. */
+typedef enum resample { BY_CONV, BY_RESNET } resample;
+
+typedef struct block {
+    bool attention;
+    resample resample;
+} block;
+
+typedef struct unet2d {
+    size_t sample_height, sample_width;
+    size_t in_channels, out_channels;
+    bool center_input_sample;
+    size_t time_embed_dim;
+    bool flip_sin_to_cos;
+    double freq_shift;
+    size_t blocks;
+    block down[MAX_BLOCKS], up[MAX_BLOCKS];
+    size_t channels[MAX_BLOCKS];
+    size_t layers;
+    bool mid, mid_attention;
+    double mid_scale;
+    size_t downsample_padding;
+    pb_activation activation;
+    size_t head_dim; /* 0: one head */
+    size_t groups;
+    size_t mid_groups; /* of the mid block's attention; 0: no norm there */
+    double eps;
+    bool scale_shift;
+    bool class_by_timestep;
+    size_t classes;
+} unet2d;
+
+/* -- config ---------------------------------------------------------------------------------- */
+
+static size_t read_size(pb_config *c, const char *key, long fallback, long least, long most)
+{
+    return (size_t)pb_config_integer(c, key, fallback, least, most);
+}
+
+/* The position of a string field in a list that ends with NULL. */
+static size_t read_choice(pb_config *c, const char *key, const char *fallback,
+                          const char *const *choices)
+{
+    const char *value = pb_config_string(c, key, fallback);
+
+    for (size_t i = 0; choices[i]; i++)
+        if (strcmp(value, choices[i]) == 0)
+            return i;
+    pb_config_fail(c, PB_UNSUPPORTED, key, "\"%s\" is not supported", value);
+    return 0;
+}
+
+static pb_activation read_activation(pb_config *c)
+{
+    static const char *const names[] = {"silu", "swish", "mish", "gelu", "relu", NULL};
+    static const pb_activation values[] = {PB_ACT_SILU, PB_ACT_SILU, PB_ACT_MISH, PB_ACT_GELU,
+                                           PB_ACT_RELU};
+
+    return values[read_choice(c, "act_fn", "silu", names)];
+}
+
+static resample read_resample(pb_config *c, const char *key)
+{
+    static const char *const names[] = {"conv", "resnet", NULL};
+
+    return read_choice(c, key, "conv", names) ? BY_RESNET : BY_CONV;
+}
+
+/* One of the block types of a direction ("Down", "Up"), as get_down_block of diffusers names
+ * them. */
+static block read_block(pb_config *c, const char *key, const char *type, const char *plain,
+                        const char *attention, const char *resnet, resample by)
+{
+    const char *name = strncmp(type, "UNetRes", 7) == 0 ? type + 7 : type;
+
+    if (strcmp(name, plain) == 0)
+        return (block){false, BY_CONV};
+    if (strcmp(name, attention) == 0)
+        return (block){true, by};
+    if (strcmp(name, resnet) == 0)
+        return (block){false, BY_RESNET};
+    pb_config_fail(c, PB_UNSUPPORTED, key, "block type \"%s\" is not supported", type);
+    return (block){0};
+}
+
+static void read_blocks(pb_config *c, unet2d *u)
+{
+    static const char *const default_down[] = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D",
+                                               "AttnDownBlock2D"};
+    static const char *const default_up[] = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D",
+                                             "UpBlock2D"};
+    static const long default_channels[] = {224, 448, 672, 896};
+    const char *down[MAX_BLOCKS], *up[MAX_BLOCKS];
+    long channels[MAX_BLOCKS];
+    resample down_by = read_resample(c, "downsample_type");
+    resample up_by = read_resample(c, "upsample_type");
+    size_t downs = pb_config_strings(c, "down_block_types", MAX_BLOCKS, down);
+    size_t ups = pb_config_strings(c, "up_block_types", MAX_BLOCKS, up);
+    size_t widths =
+        pb_config_integers(c, "block_out_channels", MAX_BLOCKS, channels, 1, MAX_CHANNELS);
+
+    if (!pb_config_has(c, "down_block_types"))
+        memcpy(down, default_down, sizeof default_down), downs = 4;
+    if (!pb_config_has(c, "up_block_types"))
+        memcpy(up, default_up, sizeof default_up), ups = 4;
+    if (!pb_config_has(c, "block_out_channels"))
+        memcpy(channels, default_channels, sizeof default_channels), widths = 4;
+    if (pb_config_status(c, NULL) != PB_OK)
+        return;
+    u->blocks = widths;
+    if (downs != widths || ups != widths || widths == 0) {
+        pb_config_fail(c, PB_FORMAT, "block_out_channels",
+                       "expected as many widths as block types, found %zu widths, "
+                       "%zu down_block_types and %zu up_block_types",
+                       widths, downs, ups);
+        return;
+    }
+    for (size_t i = 0; i < u->blocks; i++) {
+        u->channels[i] = (size_t)channels[i];
+        u->down[i] = read_block(c, "down_block_types", down[i], "DownBlock2D", "AttnDownBlock2D",
+                                "ResnetDownsampleBlock2D", down_by);
+        u->up[i] = read_block(c, "up_block_types", up[i], "UpBlock2D", "AttnUpBlock2D",
+                              "ResnetUpsampleBlock2D", up_by);
+    }
+}
+
+/* sample_size: a number, [height, width], or nothing. */
+static void read_sample_size(pb_config *c, unet2d *u)
+{
+    long size[2] = {0, 0};
+    size_t count = pb_config_integers(c, "sample_size", 2, size, 1, 65536);
+    size_t multiple = (size_t)1 << (u->blocks ? u->blocks - 1 : 0);
+
+    u->sample_height = count ? (size_t)size[0] : 8 * multiple;
+    u->sample_width = count ? (size_t)size[count - 1] : 8 * multiple;
+    if (u->sample_height % multiple || u->sample_width % multiple)
+        pb_config_fail(c, PB_FORMAT, "sample_size",
+                       "expected multiples of %zu for %zu levels, found %zux%zu", multiple,
+                       u->blocks, u->sample_height, u->sample_width);
+}
+
+static void read_classes(pb_config *c, unet2d *u)
+{
+    const char *type = pb_config_string(c, "class_embed_type", NULL);
+
+    u->classes = read_size(c, "num_class_embeds", 0, 1, 10000000);
+    if (!type)
+        return;
+    u->classes = 0;
+    if (strcmp(type, "timestep") == 0)
+        u->class_by_timestep = true;
+    else
+        pb_config_fail(c, PB_UNSUPPORTED, "class_embed_type", "\"%s\" is not supported", type);
+}
+
+/* Every field that the constructor of UNet2DModel has in diffusers 0.42, with its defaults. */
+static void read_config(pb_config *c, unet2d *u)
+{
+    static const char *const positional[] = {"positional", NULL};
+    static const char *const mid_block[] = {"UNetMidBlock2D", NULL};
+    static const char *const shifts[] = {"default", "scale_shift", NULL};
+    size_t attention_groups;
+
+    read_blocks(c, u);
+    read_sample_size(c, u);
+    u->in_channels = read_size(c, "in_channels", 3, 1, MAX_CHANNELS);
+    u->out_channels = read_size(c, "out_channels", 3, 1, MAX_CHANNELS);
+    if (u->out_channels != u->in_channels && u->out_channels != 2 * u->in_channels)
+        pb_config_fail(c, PB_UNSUPPORTED, "out_channels",
+                       "expected in_channels (%zu) or twice as many (learned variance), found %zu",
+                       u->in_channels, u->out_channels);
+    u->center_input_sample = pb_config_boolean(c, "center_input_sample", false);
+    read_choice(c, "time_embedding_type", "positional", positional);
+    u->time_embed_dim = read_size(c, "time_embedding_dim", 0, 0, 16 * MAX_CHANNELS);
+    if (u->time_embed_dim == 0)
+        u->time_embed_dim = 4 * u->channels[0];
+    u->freq_shift = pb_config_number(c, "freq_shift", 0, -1e6, 1e6);
+    if (u->freq_shift == (double)(u->channels[0] / 2))
+        pb_config_fail(c, PB_FORMAT, "freq_shift",
+                       "%g makes every frequency of the time embedding infinite", u->freq_shift);
+    u->flip_sin_to_cos = pb_config_boolean(c, "flip_sin_to_cos", true);
+    u->mid = !pb_config_is_null(c, "mid_block_type");
+    if (u->mid)
+        read_choice(c, "mid_block_type", "UNetMidBlock2D", mid_block);
+    u->layers = read_size(c, "layers_per_block", 2, 1, MAX_LAYERS);
+    u->mid_scale = pb_config_number(c, "mid_block_scale_factor", 1, 1e-6, 1e6);
+    u->downsample_padding = read_size(c, "downsample_padding", 1, 0, 1);
+    pb_config_ignore(c, "dropout"); /* acts in training only */
+    u->activation = read_activation(c);
+    u->head_dim = read_size(c, "attention_head_dim",
+                            pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1, MAX_CHANNELS);
+    u->groups = read_size(c, "norm_num_groups", 32, 1, MAX_CHANNELS);
+    u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
+    u->scale_shift = read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
+    attention_groups = read_size(c, "attn_norm_num_groups", 0, 1, MAX_CHANNELS);
+    u->mid_groups = attention_groups ? attention_groups : u->scale_shift ? 0 : u->groups;
+    u->mid_attention = pb_config_boolean(c, "add_attention", true);
+    read_classes(c, u);
+    pb_config_ignore(c, "num_train_timesteps"); /* of time_embedding_type "learned" only */
+}
+
+/* -- graph ----------------------------------------------------------------------------------- */
+
+/* What the layers of one network share while it is built. */
+typedef struct context {
+    pb_builder *b;
+    const unet2d *u;
+    pb_value embedding; /* act(time embedding + class embedding) */
+} context;
+
+/* resnet.py, ResnetBlock2D: by = -1 halves the resolution, 1 doubles it, 0 keeps it. */
+static pb_value resnet(const context *k, pb_value x, size_t out_channels, int by, double scale,
+                       const char *name)
+{
+    pb_builder *b = k->b;
+    const unet2d *u = k->u;
+    size_t in_channels = pb_build_channels(b, x);
+    pb_value h, time, skip = x, modulation = PB_NO_VALUE;
+
+    h = pb_build_group_norm(b, x, PB_NO_VALUE, u->groups, u->eps, u->activation, "%s.norm1", name);
+    if (by < 0) {
+        h = pb_build_avg_pool(b, h);
+        skip = pb_build_avg_pool(b, x);
+    } else if (by > 0) {
+        h = pb_build_upsample(b, h);
+        skip = pb_build_upsample(b, x);
+    }
+    h = pb_build_conv(b, h, out_channels, 3, 1, 1, 1, "%s.conv1", name);
+    time = pb_build_linear(b, k->embedding, u->scale_shift ? 2 * out_channels : out_channels, true,
+                           "%s.time_emb_proj", name);
+    if (u->scale_shift)
+        modulation = time;
+    else
+        h = pb_build_add_vector(b, h, time);
+    h = pb_build_group_norm(b, h, modulation, u->groups, u->eps, u->activation, "%s.norm2", name);
+    h = pb_build_conv(b, h, out_channels, 3, 1, 1, 1, "%s.conv2", name);
+    if (in_channels != out_channels)
+        skip = pb_build_conv(b, skip, out_channels, 1, 1, 0, 0, "%s.conv_shortcut", name);
+    return pb_build_add(b, h, skip, 1.0 / scale);
+}
+
+/* attention_processor.py, Attention with a residual connection; the layers were named
+ * differently before diffusers 0.15. groups 0: no norm. */
+static pb_value attention(const context *k, pb_value x, size_t groups, double scale,
+                          const char *name)
+{
+    pb_builder *b = k->b;
+    size_t channels = pb_build_channels(b, x);
+    size_t d = k->u->head_dim ? k->u->head_dim : channels;
+    size_t heads = d ? channels / d : 0, inner = heads * d;
+    bool old = pb_build_has(b, "%s.query.weight", name);
+    pb_value h = x, q, key, v;
+
+    if (heads == 0)
+        pb_builder_fail(b, PB_FORMAT,
+                        "%s: attention_head_dim: expected at most %zu, the channels there, "
+                        "found %zu",
+                        name, channels, d);
+    if (groups)
+        h = pb_build_group_norm(b, x, PB_NO_VALUE, groups, k->u->eps, PB_ACT_NONE, "%s.group_norm",
+                                name);
+    q = pb_build_linear(b, h, inner, true, "%s.%s", name, old ? "query" : "to_q");
+    key = pb_build_linear(b, h, inner, true, "%s.%s", name, old ? "key" : "to_k");
+    v = pb_build_linear(b, h, inner, true, "%s.%s", name, old ? "value" : "to_v");
+    h = pb_build_attention(b, q, key, v, heads);
+    h = pb_build_linear(b, h, channels, true, "%s.%s", name, old ? "proj_attn" : "to_out.0");
+    return pb_build_add(b, h, x, 1.0 / scale);
+}
+
+/* unet_2d_blocks.py: DownBlock2D, AttnDownBlock2D, ResnetDownsampleBlock2D. */
+static pb_value down_block(const context *k, pb_value x, size_t i, pb_value *skips, size_t *count)
+{
+    const unet2d *u = k->u;
+    char name[80];
+
+    for (size_t j = 0; j < u->layers; j++) {
+        snprintf(name, sizeof name, "down_blocks.%zu.resnets.%zu", i, j);
+        x = resnet(k, x, u->channels[i], 0, 1, name);
+        snprintf(name, sizeof name, "down_blocks.%zu.attentions.%zu", i, j);
+        if (u->down[i].attention)
+            x = attention(k, x, u->groups, 1, name);
+        skips[(*count)++] = x;
+    }
+    if (i + 1 < u->blocks) {
+        snprintf(name, sizeof name, "down_blocks.%zu.downsamplers.0", i);
+        if (u->down[i].resample == BY_RESNET)
+            x = resnet(k, x, u->channels[i], -1, 1, name);
+        else /* padding 0 stands for one row and column at the end only */
+            x = pb_build_conv(k->b, x, u->channels[i], 3, 2, u->downsample_padding, 1, "%s.conv",
+                              name);
+        skips[(*count)++] = x;
+    }
+    pb_build_tap(k->b, x, "down.%zu", i);
+    return x;
+}
+
+/* UpBlock2D, AttnUpBlock2D, ResnetUpsampleBlock2D; i counts from the bottleneck upwards. */
+static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value *skips,
+                         size_t *count)
+{
+    const unet2d *u = k->u;
+    size_t channels = u->channels[u->blocks - 1 - i];
+    char name[80];
+
+    for (size_t j = 0; j <= u->layers; j++) {
+        x = pb_build_concat(k->b, x, skips[--*count]);
+        snprintf(name, sizeof name, "up_blocks.%zu.resnets.%zu", i, j);
+        x = resnet(k, x, channels, 0, 1, name);
+        snprintf(name, sizeof name, "up_blocks.%zu.attentions.%zu", i, j);
+        if (u->up[i].attention)
+            x = attention(k, x, u->groups, 1, name);
+    }
+    if (i + 1 < u->blocks) {
+        snprintf(name, sizeof name, "up_blocks.%zu.upsamplers.0", i);
+        if (u->up[i].resample == BY_RESNET)
+            x = resnet(k, x, channels, 1, 1, name);
+        else
+            x = pb_build_conv(k->b, pb_build_upsample(k->b, x), channels, 3, 1, 1, 1, "%s.conv",
+                              name);
+    }
+    pb_build_tap(k->b, x, "up.%zu", i);
+    return x;
+}
+
+/* embeddings.py, TimestepEmbedding */
+static pb_value embed_time(const context *k, pb_value time, const char *name)
+{
+    pb_value h = pb_build_time_embedding(k->b, time, k->u->channels[0], k->u->flip_sin_to_cos,
+                                         k->u->freq_shift);
+
+    h = pb_build_linear(k->b, h, k->u->time_embed_dim, true, "%s.linear_1", name);
+    h = pb_build_activate(k->b, h, PB_ACT_SILU);
+    return pb_build_linear(k->b, h, k->u->time_embed_dim, true, "%s.linear_2", name);
+}
+
+static void embed(context *k, pb_value time, pb_value label)
+{
+    pb_value embedding = embed_time(k, time, "time_embedding"), class = PB_NO_VALUE;
+
+    if (k->u->class_by_timestep)
+        class = embed_time(k, label, "class_embedding");
+    else if (k->u->classes)
+        class =
+            pb_build_lookup(k->b, label, k->u->classes, k->u->time_embed_dim, "class_embedding");
+    if (class != PB_NO_VALUE)
+        embedding = pb_build_add(k->b, embedding, class, 1);
+    k->embedding = pb_build_activate(k->b, embedding, k->u->activation);
+}
+
+/* unet_2d.py, UNet2DModel.forward */
+static void build(pb_builder *b, const unet2d *u)
+{
+    const pb_shape one = {1, 1, 1}, image = {u->sample_height, u->sample_width, u->in_channels};
+    pb_value x = pb_build_input(b, "x", image), time = pb_build_input(b, "timestep", one), h;
+    bool conditional = u->classes || u->class_by_timestep;
+    pb_value label = conditional ? pb_build_input(b, "class label", one) : PB_NO_VALUE;
+    pb_value skips[MAX_SKIPS];
+    context k = {.b = b, .u = u};
+    size_t count = 0;
+
+    pb_build_tap(b, x, "x");
+    embed(&k, time, label);
+    h = u->center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
+    h = pb_build_conv(b, h, u->channels[0], 3, 1, 1, 1, "conv_in");
+    skips[count++] = h;
+    for (size_t i = 0; i < u->blocks; i++)
+        h = down_block(&k, h, i, skips, &count);
+    if (u->mid) {
+        size_t channels = u->channels[u->blocks - 1];
+        h = resnet(&k, h, channels, 0, u->mid_scale, "mid_block.resnets.0");
+        if (u->mid_attention)
+            h = attention(&k, h, u->mid_groups, u->mid_scale, "mid_block.attentions.0");
+        h = resnet(&k, h, channels, 0, u->mid_scale, "mid_block.resnets.1");
+        pb_build_tap(b, h, "mid");
+    }
+    for (size_t i = 0; i < u->blocks; i++)
+        h = up_block(&k, h, i, skips, &count);
+    h = pb_build_group_norm(b, h, PB_NO_VALUE, u->groups, u->eps, PB_ACT_SILU, "conv_norm_out");
+    h = pb_build_conv(b, h, u->out_channels, 3, 1, 1, 1, "conv_out");
+    if (u->out_channels != u->in_channels)
+        h = pb_build_slice(b, h, u->in_channels);
+    pb_build_tap(b, h, "out");
+}
+
+pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
+                          const pb_weights *weights, pb_onednn *dnn, pb_error *error)
+{
+    unet2d u = {0};
+    pb_builder *b;
+
+    read_config(config, &u);
+    PB_TRY(pb_config_close(config, error));
+    PB_TRY(pb_builder_new(&b, weights, dnn, error));
+    build(b, &u);
+    PB_TRY(pb_builder_finish(b, graph, error));
+    *facts = (pb_unet_facts){
+        .in_channels = u.in_channels,
+        .out_channels = u.in_channels,
+        .learned_variance = u.out_channels != u.in_channels,
+        .sample_height = u.sample_height,
+        .sample_width = u.sample_width,
+        .size_multiple = (size_t)1 << (u.blocks - 1),
+        .class_conditional = u.classes || u.class_by_timestep,
+        .classes = u.classes,
+    };
+    return PB_OK;
+}

@@ -1,0 +1,355 @@
+/* Attention (Vaswani et al. 2017) with the softmax never stored: P is recomputed from Q, K and
+ * the rows' log-sum-exp, one tile of rows at a time (Dao et al. 2022).
+ *
+ * In one head, with d channels and s = 1/sqrt(d):
+ *
+ *     forward   S = s Q K^T,  P = softmax of the rows,  O = P V
+ *               saved: Q, K, V, O and l = log sum exp of each row of S
+ *     jvp       dS = s (dQ K^T + Q dK^T),  T = P o dS
+ *               dO = T V - rowsum(T) o O + P dV
+ *     vjp       dP = dO V^T,  D = rowsum(dO o O),  dS = s P o (dP - D)
+ *               dQ = dS K,  dK = dS^T Q,  dV = P^T dO
+ *
+ * where P = exp(S - l), o is the entrywise product. Q has n rows, K and V have m.
+ */
+#include "ops/ops.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/vector.h"
+#include "ops/exponential.h"
+
+/* Rows of a tile. */
+#define TILE ((size_t)64)
+
+enum { Q, K, V };
+
+typedef struct attention {
+    size_t heads;
+} attention;
+
+/* Sizes of one call. */
+typedef struct sizes {
+    size_t n, m;        /* rows of Q; of K and V */
+    size_t c, heads, d; /* channels, heads, channels of a head */
+    float scale;
+} sizes;
+
+static sizes get_sizes(const pb_call *call)
+{
+    sizes s = {
+        .n = call->in[Q].h * call->in[Q].w,
+        .m = call->in[K].h * call->in[K].w,
+        .c = call->in[Q].c,
+        .heads = ((const attention *)call->params)->heads,
+    };
+    s.d = s.c / s.heads;
+    s.scale = 1.0f / sqrtf((float)s.d);
+    return s;
+}
+
+/* What a linearisation keeps, one after the other. */
+typedef struct state {
+    float *q, *k, *v, *o; /* n, m, m, n rows of c */
+    float *l;             /* heads rows of n */
+} state;
+
+static state get_state(const sizes *s, float *saved)
+{
+    state kept;
+
+    kept.q = saved;
+    kept.k = kept.q + s->n * s->c;
+    kept.v = kept.k + s->m * s->c;
+    kept.o = kept.v + s->m * s->c;
+    kept.l = kept.o + s->n * s->c;
+    return kept;
+}
+
+static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
+                       pb_error *error)
+{
+    size_t heads = ((const attention *)params)->heads;
+
+    (void)inputs;
+    if (in[Q].c != in[K].c || !pb_shape_equal(in[K], in[V]) || heads == 0 || in[Q].c % heads)
+        return pb_fail(error, PB_INVALID,
+                       "attention of %zu heads over Q, K, V of %zu, %zu, %zu channels", heads,
+                       in[Q].c, in[K].c, in[V].c);
+    *out = in[Q];
+    return PB_OK;
+}
+
+static size_t saved(const pb_call *call)
+{
+    sizes s = get_sizes(call);
+
+    return 2 * (s.n + s.m) * s.c + s.heads * s.n;
+}
+
+/* Two tiles of rows of S for each thread. */
+static size_t tile_floats(const sizes *s)
+{
+    return (TILE * s->m + 15) / 16 * 16;
+}
+
+static size_t work(const pb_call *call, pb_pass pass)
+{
+    sizes s = get_sizes(call);
+
+    (void)pass;
+    return (size_t)omp_get_max_threads() * 2 * tile_floats(&s) * sizeof(float);
+}
+
+static float *thread_tile(const pb_call *call, const sizes *s, size_t i)
+{
+    return call->work + ((size_t)omp_get_thread_num() * 2 + i) * tile_floats(s);
+}
+
+/* C = beta C + alpha A B^T, A rows x d, B cols x d, both with rows `ld` apart. */
+static void times_transpose(size_t rows, size_t cols, size_t d, float alpha, const float *a,
+                            const float *b, size_t ld, float beta, float *c, size_t ldc)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)cols, (int)d, alpha, a,
+                (int)ld, b, (int)ld, beta, c, (int)ldc);
+}
+
+/* C = beta C + A B, A rows x inner (dense), B inner x d and C rows x d with rows `ld` apart. */
+static void times(size_t rows, size_t inner, size_t d, const float *a, const float *b, size_t ld,
+                  float beta, float *c)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)d, (int)inner, 1.0f, a,
+                (int)inner, b, (int)ld, beta, c, (int)ld);
+}
+
+/* C = C + A^T B, A inner x rows (dense), B inner x d and C rows x d with rows `ld` apart. */
+static void add_transpose_times(size_t rows, size_t inner, size_t d, const float *a, const float *b,
+                                size_t ld, float *c)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, (int)d, (int)inner, 1.0f, a,
+                (int)rows, b, (int)ld, 1.0f, c, (int)ld);
+}
+
+/* -- rows of m entries ----------------------------------------------------------------------- */
+
+PB_VECTOR static float exp_row(size_t m, float shift, float *restrict row)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < m; i++)
+        row[i] = pb_expf(row[i] - shift);
+    for (size_t i = 0; i < m; i++)
+        sum += row[i];
+    return sum;
+}
+
+PB_VECTOR static void scale_row(size_t m, float scale, float *row)
+{
+    for (size_t i = 0; i < m; i++)
+        row[i] *= scale;
+}
+
+/* row <- row o p; returns its sum. */
+PB_VECTOR static float multiply_row(size_t m, const float *restrict p, float *restrict row)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < m; i++) {
+        row[i] *= p[i];
+        sum += row[i];
+    }
+    return sum;
+}
+
+/* row <- scale p o (row - shift) */
+PB_VECTOR static void centre_row(size_t m, float scale, float shift, const float *restrict p,
+                                 float *restrict row)
+{
+    for (size_t i = 0; i < m; i++)
+        row[i] = scale * p[i] * (row[i] - shift);
+}
+
+static float dot(size_t d, const float *a, const float *b)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < d; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* -- forward --------------------------------------------------------------------------------- */
+
+/* Softmax of the rows of S in place; l[r] gets row r's log-sum-exp where l is not NULL. */
+static void softmax(size_t rows, size_t m, float *tile, float *l)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *row = tile + r * m, top = row[0], sum;
+        for (size_t i = 1; i < m; i++)
+            top = row[i] > top ? row[i] : top;
+        sum = exp_row(m, top, row);
+        scale_row(m, 1.0f / sum, row);
+        if (l)
+            l[r] = top + logf(sum);
+    }
+}
+
+static pb_status forward(const pb_call *call, pb_error *error)
+{
+    const sizes s = get_sizes(call);
+    size_t tiles = (s.n + TILE - 1) / TILE;
+    state kept = {0};
+
+    (void)error;
+    if (call->saved) {
+        kept = get_state(&s, call->saved);
+        memcpy(kept.q, call->x[Q], s.n * s.c * sizeof(float));
+        memcpy(kept.k, call->x[K], s.m * s.c * sizeof(float));
+        memcpy(kept.v, call->x[V], s.m * s.c * sizeof(float));
+    }
+#pragma omp parallel for collapse(3)
+    for (size_t j = 0; j < call->n; j++)
+        for (size_t h = 0; h < s.heads; h++)
+            for (size_t t = 0; t < tiles; t++) {
+                size_t from = t * TILE, rows = s.n - from < TILE ? s.n - from : TILE;
+                const float *q = call->x[Q] + (call->shared[Q] ? 0 : j) * s.n * s.c;
+                const float *k = call->x[K] + (call->shared[K] ? 0 : j) * s.m * s.c;
+                const float *v = call->x[V] + (call->shared[V] ? 0 : j) * s.m * s.c;
+                float *tile = thread_tile(call, &s, 0);
+                times_transpose(rows, s.m, s.d, s.scale, q + from * s.c + h * s.d, k + h * s.d, s.c,
+                                0.0f, tile, s.m);
+                softmax(rows, s.m, tile, kept.l ? kept.l + h * s.n + from : NULL);
+                times(rows, s.m, s.d, tile, v + h * s.d, s.c, 0.0f,
+                      call->y + (j * s.n + from) * s.c + h * s.d);
+            }
+    if (call->saved)
+        memcpy(kept.o, call->y, s.n * s.c * sizeof(float));
+    return PB_OK;
+}
+
+/* -- jvp and vjp ----------------------------------------------------------------------------- */
+
+/* P of `rows` rows from `from` on in head h. */
+static void recompute(const sizes *s, const state *kept, size_t h, size_t from, size_t rows,
+                      float *p)
+{
+    times_transpose(rows, s->m, s->d, s->scale, kept->q + from * s->c + h * s->d,
+                    kept->k + h * s->d, s->c, 0.0f, p, s->m);
+    for (size_t r = 0; r < rows; r++)
+        exp_row(s->m, kept->l[h * s->n + from + r], p + r * s->m);
+}
+
+static void jvp_tile(const pb_call *call, const sizes *s, const state *kept, size_t j, size_t h,
+                     size_t from, size_t rows)
+{
+    float *p = thread_tile(call, s, 0), *t = thread_tile(call, s, 1);
+    size_t at = from * s->c + h * s->d;
+    const float *dq = call->x[Q] ? call->x[Q] + j * s->n * s->c : NULL;
+    const float *dk = call->x[K] ? call->x[K] + j * s->m * s->c : NULL;
+    const float *dv = call->x[V] ? call->x[V] + j * s->m * s->c : NULL;
+    float *dy = call->y + j * s->n * s->c;
+
+    recompute(s, kept, h, from, rows, p);
+    if (dq)
+        times_transpose(rows, s->m, s->d, s->scale, dq + at, kept->k + h * s->d, s->c, 0.0f, t,
+                        s->m);
+    if (dk)
+        times_transpose(rows, s->m, s->d, s->scale, kept->q + at, dk + h * s->d, s->c,
+                        dq ? 1.0f : 0.0f, t, s->m);
+    if (dq || dk) {
+        float sums[TILE];
+        for (size_t r = 0; r < rows; r++)
+            sums[r] = multiply_row(s->m, p + r * s->m, t + r * s->m);
+        times(rows, s->m, s->d, t, kept->v + h * s->d, s->c, 0.0f, dy + at);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < s->d; i++)
+                dy[at + r * s->c + i] -= sums[r] * kept->o[at + r * s->c + i];
+    }
+    if (dv)
+        times(rows, s->m, s->d, p, dv + h * s->d, s->c, dq || dk ? 1.0f : 0.0f, dy + at);
+}
+
+static pb_status jvp(const pb_call *call, pb_error *error)
+{
+    const sizes s = get_sizes(call);
+    const state kept = get_state(&s, call->saved);
+    size_t tiles = (s.n + TILE - 1) / TILE;
+
+    (void)error;
+#pragma omp parallel for collapse(3)
+    for (size_t j = 0; j < call->n; j++)
+        for (size_t h = 0; h < s.heads; h++)
+            for (size_t t = 0; t < tiles; t++) {
+                size_t from = t * TILE, rows = s.n - from < TILE ? s.n - from : TILE;
+                jvp_tile(call, &s, &kept, j, h, from, rows);
+            }
+    return PB_OK;
+}
+
+/* One tile's share in dQ, dK and dV. */
+static void vjp_tile(const pb_call *call, const sizes *s, const state *kept, size_t j, size_t h,
+                     size_t from, size_t rows)
+{
+    float *p = thread_tile(call, s, 0), *t = thread_tile(call, s, 1);
+    size_t at = from * s->c + h * s->d;
+    const float *dy = call->dy + j * s->n * s->c;
+
+    recompute(s, kept, h, from, rows, p);
+    if (call->dx[V])
+        add_transpose_times(s->m, rows, s->d, p, dy + at, s->c,
+                            call->dx[V] + j * s->m * s->c + h * s->d);
+    if (!call->dx[Q] && !call->dx[K])
+        return;
+    times_transpose(rows, s->m, s->d, 1.0f, dy + at, kept->v + h * s->d, s->c, 0.0f, t, s->m);
+    for (size_t r = 0; r < rows; r++)
+        centre_row(s->m, s->scale, dot(s->d, dy + at + r * s->c, kept->o + at + r * s->c),
+                   p + r * s->m, t + r * s->m);
+    if (call->dx[Q])
+        times(rows, s->m, s->d, t, kept->k + h * s->d, s->c, call->add[Q] ? 1.0f : 0.0f,
+              call->dx[Q] + j * s->n * s->c + at);
+    if (call->dx[K])
+        add_transpose_times(s->m, rows, s->d, t, kept->q + at, s->c,
+                            call->dx[K] + j * s->m * s->c + h * s->d);
+}
+
+static pb_status vjp(const pb_call *call, pb_error *error)
+{
+    const sizes s = get_sizes(call);
+    const state kept = get_state(&s, call->saved);
+
+    (void)error;
+    for (size_t i = K; i <= V; i++)
+        if (call->dx[i] && !call->add[i])
+            memset(call->dx[i], 0, call->n * s.m * s.c * sizeof(float));
+#pragma omp parallel for collapse(2)
+    for (size_t j = 0; j < call->n; j++)
+        for (size_t h = 0; h < s.heads; h++)
+            for (size_t from = 0; from < s.n; from += TILE)
+                vjp_tile(call, &s, &kept, j, h, from, s.n - from < TILE ? s.n - from : TILE);
+    return PB_OK;
+}
+
+const pb_op pb_attention = {
+    .name = "attention",
+    .shape = shape,
+    .saved = saved,
+    .work = work,
+    .forward = forward,
+    .jvp = jvp,
+    .vjp = vjp,
+};
+
+pb_status pb_attention_new(void **params, size_t heads, pb_error *error)
+{
+    attention *p = pb_calloc(1, sizeof *p);
+
+    if (!p)
+        return pb_fail_memory(error, sizeof *p, "attention");
+    p->heads = heads;
+    *params = p;
+    return PB_OK;
+}

@@ -1,0 +1,52 @@
+/* Everything of oneDNN that the project uses, behind one header: convolutions in N, H, W, C.
+ * Works with oneDNN 2 and 3. */
+#ifndef PB_OPS_ONEDNN_H
+#define PB_OPS_ONEDNN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "io/weights.h"
+
+/* An engine, and the weights in the layouts its kernels read: packed on first use, shared by all
+ * kernels that read the same layout. May be shared by threads. */
+typedef struct pb_onednn pb_onednn;
+
+/* Errors: PB_MEMORY, PB_INTERNAL. */
+pb_status pb_onednn_new(pb_onednn **out, pb_error *error);
+void pb_onednn_free(pb_onednn *dnn);
+
+/* Bytes of packed weights. */
+size_t pb_onednn_packed_bytes(pb_onednn *dnn);
+
+typedef struct pb_convolution_shape {
+    size_t n;
+    size_t in_h, in_w, in_c;
+    size_t out_h, out_w, out_c;
+    size_t kernel, stride;
+    size_t top, left, bottom, right; /* zero padding */
+} pb_convolution_shape;
+
+typedef enum pb_direction {
+    PB_CONVOLVE,          /* (n, in_h, in_w, in_c) -> (n, out_h, out_w, out_c) */
+    PB_CONVOLVE_TRANSPOSE /* the adjoint */
+} pb_direction;
+
+/* A convolution ready to run; used by one thread at a time. */
+typedef struct pb_convolution pb_convolution;
+
+/* weight: (out_c, in_c, k, k). bias: only with PB_CONVOLVE.
+ * Errors: PB_MEMORY, PB_INTERNAL. */
+pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn,
+                             const pb_convolution_shape *shape, pb_direction direction, bool bias,
+                             const pb_stored *weight, pb_error *error);
+void pb_convolution_free(pb_convolution *convolution);
+
+/* Bytes of scratch that a run needs. */
+size_t pb_convolution_scratch(const pb_convolution *convolution);
+
+/* bias: out_c floats, or NULL as it was made. Errors: PB_INTERNAL. */
+pb_status pb_convolution_run(const pb_convolution *convolution, const float *in, const float *bias,
+                             float *out, void *scratch, pb_error *error);
+
+#endif

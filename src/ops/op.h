@@ -1,0 +1,87 @@
+/* An operation is a small table of functions: its shape, and the triad forward, jvp, vjp.
+ *
+ *     forward   y  = f(x_0, x_1, …)                     for n points
+ *     jvp       dy = sum_i  df/dx_i dx_i                 for n tangents at one point
+ *     vjp       dx_i = (df/dx_i)^T dy                    for n cotangents at one point
+ *
+ * The point of a linearisation is fixed by a forward pass with n = 1 that fills `saved`; the
+ * linear passes read nothing else of it. Tensors are N, H, W, C: item j of a value of shape s
+ * begins at j * pb_shape_size(s). Buffers are 64-byte aligned and do not overlap, except where
+ * `in_place` allows it.
+ */
+#ifndef PB_OPS_OP_H
+#define PB_OPS_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+#define PB_OP_MAX_INPUTS 4
+
+/* One item of a value. A vector has h = w = 1. */
+typedef struct pb_shape {
+    size_t h, w, c;
+} pb_shape;
+
+static inline size_t pb_shape_size(pb_shape s)
+{
+    return s.h * s.w * s.c;
+}
+
+static inline bool pb_shape_equal(pb_shape a, pb_shape b)
+{
+    return a.h == b.h && a.w == b.w && a.c == b.c;
+}
+
+typedef enum pb_pass { PB_FORWARD, PB_JVP, PB_VJP } pb_pass;
+
+/* One use of an operation in a plan. */
+typedef struct pb_call {
+    const void *params;
+    void *kernel; /* what `prepare` made for this pass, or NULL */
+    size_t n;     /* points, tangents or cotangents */
+    size_t inputs;
+    pb_shape in[PB_OP_MAX_INPUTS];
+    pb_shape out;
+    bool active[PB_OP_MAX_INPUTS];    /* does the input vary? false: no tangent, no cotangent */
+    bool shared[PB_OP_MAX_INPUTS];    /* forward: the input is one item for all n points */
+    const float *x[PB_OP_MAX_INPUTS]; /* forward: inputs; jvp: tangents, NULL where inactive */
+    float *y;                         /* forward: output; jvp: its tangent */
+    const float *dy;                  /* vjp: cotangent of the output */
+    float *dx[PB_OP_MAX_INPUTS];      /* vjp: cotangents of the inputs, NULL where inactive */
+    bool add[PB_OP_MAX_INPUTS];       /* vjp: add to dx instead of overwriting it */
+    float *saved;                     /* forward: NULL or to be filled; jvp, vjp: read only */
+    float *work;                      /* scratch */
+} pb_call;
+
+typedef struct pb_op {
+    const char *name;
+
+    /* The first input (forward, jvp: into the output; vjp: the other way round) may share its
+     * buffer with the output. */
+    bool in_place;
+
+    /* The output's shape for given input shapes, or PB_INVALID with the reason. */
+    pb_status (*shape)(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
+                       pb_error *error);
+
+    /* Floats that a linearisation keeps. NULL: none. */
+    size_t (*saved)(const pb_call *call);
+
+    /* Bytes of scratch of a pass, after `prepare`. NULL: none. */
+    size_t (*work)(const pb_call *call, pb_pass pass);
+
+    /* Makes call->kernel for the pass; `release` frees it. NULL: nothing to prepare. */
+    pb_status (*prepare)(pb_call *call, pb_pass pass, pb_error *error);
+    void (*release)(void *kernel);
+
+    pb_status (*forward)(const pb_call *call, pb_error *error);
+    pb_status (*jvp)(const pb_call *call, pb_error *error);
+    pb_status (*vjp)(const pb_call *call, pb_error *error);
+
+    /* Frees the parameters. NULL: pb_free. */
+    void (*free)(void *params);
+} pb_op;
+
+#endif
