@@ -24,8 +24,11 @@ typedef struct pb_stored {
 
 typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
 
-/* Opens a .safetensors file, or the index of a sharded set. The caller frees *out.
- * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (a dtype this program cannot read), PB_MEMORY. */
+/* Opens a .safetensors file, or the index of a sharded set (a name that ends in ".json"); the
+ * set's files lie in the index's folder. The caller frees *out. The files stay mapped, and must
+ * not be truncated while they are (see pb_mapping).
+ * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (a dtype this program cannot read, or a rank above
+ * PB_MAX_RANK), PB_MEMORY. */
 pb_status pb_weights_open(pb_weights **out, const char *path, pb_error *error);
 void pb_weights_free(pb_weights *weights);
 
@@ -39,7 +42,9 @@ const pb_stored *pb_weights_find(const pb_weights *weights, const char *name);
 /* A string of the (first) file's __metadata__, or NULL. */
 const char *pb_weights_metadata(const pb_weights *weights, const char *key);
 
-/* Converts a floating-point tensor to count float32 entries at out. */
+/* Converts a floating-point tensor to count float32 entries at out: exactly, but for float64,
+ * which is rounded (to an infinity beyond float32's range). Infinities and NaNs stay what they
+ * are. A PB_INTEGER tensor leaves out as it is. */
 void pb_stored_read(const pb_stored *stored, float *out);
 
 /* A tensor to be written: float32. */
@@ -54,7 +59,7 @@ typedef struct pb_metadata {
 } pb_metadata;
 
 /* Writes float32 tensors and string metadata as one safetensors file, whole or not at all.
- * Errors: PB_IO, PB_MEMORY. */
+ * Errors: PB_INVALID (a name given twice, text that is not UTF-8), PB_IO, PB_MEMORY. */
 pb_status pb_safetensors_write(const char *path, size_t count, const pb_named_tensor *tensors,
                                size_t metadata_count, const pb_metadata *metadata, pb_error *error);
 

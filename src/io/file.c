@@ -1,0 +1,262 @@
+#include "io/file.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <nettle/version.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static pb_status fail_system(pb_error *error, const char *path, const char *what)
+{
+    char reason[128];
+
+    /* The GNU strerror_r: strerror is not safe among threads. */
+    return pb_fail(error, PB_IO, "%s: %s: %s", path, what,
+                   strerror_r(errno, reason, sizeof reason));
+}
+
+static pb_status check_regular(const char *path, const struct stat *info, pb_error *error)
+{
+    if (S_ISDIR(info->st_mode))
+        return pb_fail(error, PB_IO, "%s: expected a file, found a folder", path);
+    if (!S_ISREG(info->st_mode))
+        return pb_fail(error, PB_IO, "%s: expected a regular file, found a device, pipe or socket",
+                       path);
+    return PB_OK;
+}
+
+/* Opens a regular file for reading. O_NONBLOCK: opening a FIFO would wait for its writer. */
+static pb_status open_regular(int *out, struct stat *info, const char *path, pb_error *error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    pb_status status;
+
+    if (file < 0)
+        return fail_system(error, path, "cannot open");
+    if (fstat(file, info))
+        status = fail_system(error, path, "cannot examine");
+    else
+        status = check_regular(path, info, error);
+    if (status != PB_OK)
+        close(file);
+    else
+        *out = file;
+    return status;
+}
+
+/* -- reading ----------------------------------------------------------------------------- */
+
+pb_status pb_file_map(pb_mapping *mapping, const char *path, pb_error *error)
+{
+    pb_status status = PB_OK;
+    struct stat info;
+    void *data;
+    int file = -1;
+
+    *mapping = (pb_mapping){NULL, 0};
+    PB_TRY(open_regular(&file, &info, path, error));
+    if (info.st_size <= 0) {
+        status = pb_fail(error, PB_FORMAT, "%s: the file is empty", path);
+    } else if ((uintmax_t)info.st_size > SIZE_MAX) {
+        status = pb_fail(error, PB_IO, "%s: %jd bytes are more than this machine can map", path,
+                         (intmax_t)info.st_size);
+    } else {
+        data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (data == MAP_FAILED)
+            status = fail_system(error, path, "cannot map");
+        else
+            *mapping = (pb_mapping){data, (size_t)info.st_size};
+    }
+    close(file);
+    return status;
+}
+
+void pb_file_unmap(pb_mapping *mapping)
+{
+    if (mapping->data)
+        munmap((void *)mapping->data, mapping->size);
+    *mapping = (pb_mapping){NULL, 0};
+}
+
+pb_status pb_file_sha256(const char *path, char digest[65], pb_error *error)
+{
+    unsigned char buffer[32768], hash[SHA256_DIGEST_SIZE];
+    struct sha256_ctx context;
+    struct stat info;
+    ssize_t n;
+    int file = -1;
+
+    PB_TRY(open_regular(&file, &info, path, error));
+    sha256_init(&context);
+    do {
+        n = read(file, buffer, sizeof buffer);
+        if (n > 0)
+            sha256_update(&context, (size_t)n, buffer);
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    if (n < 0) {
+        pb_status status = fail_system(error, path, "cannot read");
+        close(file);
+        return status;
+    }
+    close(file);
+#if NETTLE_VERSION_MAJOR >= 4
+    sha256_digest(&context, hash);
+#else
+    sha256_digest(&context, sizeof hash, hash);
+#endif
+    for (size_t i = 0; i < sizeof hash; i++)
+        snprintf(digest + 2 * i, 3, "%02x", hash[i]);
+    return PB_OK;
+}
+
+/* -- writing ----------------------------------------------------------------------------- */
+
+/* Makes a new file beside path under a name nobody has. open(2) rather than mkstemp: the kernel
+ * then applies the umask (which cannot be read without changing it) and the folder's own rules. */
+static int create_beside(char **temporary, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash + 1 - path) : 0;
+
+    for (int attempt = 0; attempt < 100; attempt++) {
+        uint64_t number;
+        int file, reason;
+
+        if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+            return -1;
+        *temporary = pb_sprintf("%.*s.pullback-%016jx.tmp", folder, path, (uintmax_t)number);
+        if (!*temporary) {
+            errno = ENOMEM;
+            return -1;
+        }
+        file = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file >= 0)
+            return file;
+        reason = errno;
+        pb_free(*temporary);
+        *temporary = NULL;
+        errno = reason;
+        if (reason != EEXIST)
+            return -1;
+    }
+    return -1;
+}
+
+pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
+{
+    struct stat info;
+    char *resolved;
+    pb_status status;
+    int file = -1;
+
+    *output = PB_OUTPUT_EMPTY;
+    if (!stat(path, &info))
+        PB_TRY(check_regular(path, &info, error));
+    resolved = realpath(path, NULL);
+    if (!resolved && errno == ENOMEM)
+        return pb_fail_memory(error, strlen(path), "a path");
+    output->path = pb_strdup(resolved ? resolved : path);
+    free(resolved);
+    if (!output->path)
+        return pb_fail_memory(error, strlen(path), "a path");
+    file = create_beside(&output->temporary, output->path);
+    if (file < 0) {
+        if (errno == ENOMEM)
+            status = pb_fail_memory(error, strlen(path), "a path");
+        else
+            status = fail_system(error, path, "cannot create");
+        pb_output_abandon(output);
+        return status;
+    }
+    output->stream = fdopen(file, "wb");
+    if (!output->stream) {
+        status = fail_system(error, path, "cannot create");
+        close(file);
+        pb_output_abandon(output);
+        return status;
+    }
+    return PB_OK;
+}
+
+pb_status pb_output_bytes(pb_output *output, const void *bytes, size_t count, pb_error *error)
+{
+    if (fwrite(bytes, 1, count, output->stream) != count)
+        return fail_system(error, output->path, "cannot write");
+    return PB_OK;
+}
+
+pb_status pb_output_floats(pb_output *output, const float *values, size_t count, pb_error *error)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (fwrite(values, sizeof *values, count, output->stream) != count)
+        return fail_system(error, output->path, "cannot write");
+#else
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits = htole32(bits);
+        PB_TRY(pb_output_bytes(output, &bits, sizeof bits, error));
+    }
+#endif
+    return PB_OK;
+}
+
+/* Makes the renaming itself durable. Some file systems cannot sync a folder: no harm is done. */
+static void sync_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    int folder;
+
+    if (slash)
+        slash[1] = '\0';
+    folder = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0) {
+        fsync(folder);
+        close(folder);
+    }
+}
+
+pb_status pb_output_commit(pb_output *output, pb_error *error)
+{
+    pb_status status = PB_OK;
+    int failed = ferror(output->stream);
+
+    errno = EIO; /* what an earlier failure of the stream is called; fflush says better */
+    if (fflush(output->stream) || failed)
+        status = fail_system(error, output->path, "cannot write");
+    /* EINVAL, ENOSYS: the file system has nothing to sync. */
+    if (!status && fsync(fileno(output->stream)) && errno != EINVAL && errno != ENOSYS)
+        status = fail_system(error, output->path, "cannot write");
+    if (fclose(output->stream) && !status)
+        status = fail_system(error, output->path, "cannot write");
+    output->stream = NULL;
+    if (!status && rename(output->temporary, output->path))
+        status = fail_system(error, output->path, "cannot replace");
+    if (!status) {
+        sync_folder(output->temporary);
+        pb_free(output->temporary);
+        output->temporary = NULL;
+    }
+    pb_output_abandon(output);
+    return status;
+}
+
+void pb_output_abandon(pb_output *output)
+{
+    if (output->stream)
+        fclose(output->stream);
+    if (output->temporary)
+        unlink(output->temporary);
+    pb_free(output->temporary);
+    pb_free(output->path);
+    *output = PB_OUTPUT_EMPTY;
+}

@@ -1,0 +1,79 @@
+#include "io/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
+                        size_t size, pb_error *error)
+{
+    json_error_t found;
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &found);
+    const char *colon = what ? ": " : "";
+
+    if (!what)
+        what = "";
+    if (!root) {
+        /* jansson says nothing at all when an allocation fails in some places. */
+        if (!found.text[0] || json_error_code(&found) == json_error_out_of_memory)
+            return pb_fail_memory(error, size, path);
+        return pb_fail(error, PB_FORMAT, "%s%s%s: line %d, column %d: %s", path, colon, what,
+                       found.line, found.column, found.text);
+    }
+    if (!json_is_object(root)) {
+        pb_fail(error, PB_FORMAT, "%s%s%s: expected a JSON object, found %s", path, colon, what,
+                pb_json_found(root).text);
+        json_decref(root);
+        return PB_FORMAT;
+    }
+    *out = root;
+    return PB_OK;
+}
+
+pb_short pb_quote(const char *string)
+{
+    pb_short result;
+    size_t most = 80, n = strnlen(string, most + 1);
+    const char *dots = "";
+
+    if (n > most) {
+        dots = "...";
+        n = most;
+        while (n > 0 && ((unsigned char)string[n] & 0xC0) == 0x80)
+            n--;
+    }
+    snprintf(result.text, sizeof result.text, "\"%.*s%s\"", (int)n, string, dots);
+    return result;
+}
+
+pb_short pb_json_found(const json_t *value)
+{
+    pb_short result;
+    const size_t size = sizeof result.text;
+
+    if (!value)
+        return (pb_short){"nothing"};
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return (pb_short){"an object"};
+    case JSON_ARRAY:
+        snprintf(result.text, size, "a list of %zu", json_array_size(value));
+        return result;
+    case JSON_STRING:
+        return pb_quote(json_string_value(value));
+    case JSON_INTEGER:
+        snprintf(result.text, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return result;
+    case JSON_REAL:
+        snprintf(result.text, size, "%.17g", json_real_value(value));
+        return result;
+    case JSON_TRUE:
+        return (pb_short){"true"};
+    case JSON_FALSE:
+        return (pb_short){"false"};
+    case JSON_NULL:
+        break;
+    }
+    return (pb_short){"null"};
+}

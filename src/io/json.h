@@ -1,0 +1,28 @@
+/* JSON as the readers of this folder need it: parsed strictly, and quoted in messages briefly. */
+#ifndef PB_IO_JSON_H
+#define PB_IO_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Parses UTF-8 text that holds one JSON object and nothing else; duplicate keys and strings with
+ * NUL characters are refused. what ("header", or NULL) is put after the path in messages.
+ * The caller owns *out (json_decref). Errors: PB_FORMAT (with line and column), PB_MEMORY. */
+pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
+                        size_t size, pb_error *error);
+
+/* Text short enough for a message. Use as pb_quote(name).text within one expression. */
+typedef struct pb_short {
+    char text[96];
+} pb_short;
+
+/* The string in double quotes, cut after 80 bytes (at a character's end) with "...". */
+pb_short pb_quote(const char *string);
+
+/* What a value is: "\"two\"", "17", "a list of 3", "an object", "true", "null", "nothing" (NULL).
+ */
+pb_short pb_json_found(const json_t *value);
+
+#endif
