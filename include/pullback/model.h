@@ -25,7 +25,8 @@ PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error
 
 PB_API void pb_model_free(pb_model *model);
 
-/* Editing settings recommended for a model, from its pullback.json (NaN or 0 where absent). */
+/* Editing settings recommended for a model, from its pullback.json: "t", "edit_step",
+ * "edit_scale", "edit_iterations", "boost". NaN (iterations: 0) where absent. */
 typedef struct pb_recommended {
     double t;          /* fraction of T */
     double step;       /* delta */
@@ -44,12 +45,13 @@ typedef struct pb_model_info {
     const char *dtype;                  /* of the weights on disk: "F32", "F16", "mixed" … */
     size_t sample_height, sample_width; /* the size the network was trained at */
     size_t in_channels;
-    size_t out_channels;  /* channels of `out` as used */
-    int learned_variance; /* the network's output has twice as many; the first half is used */
-    size_t size_multiple; /* H and W must be multiples of this */
-    size_t classes;       /* class labels 0 … classes-1; 0: not conditional */
-    const char *ignored;  /* scheduler settings switched off here ("clip_sample, thresholding"),
-                             or NULL */
+    size_t out_channels;   /* channels of `out` as used */
+    int learned_variance;  /* the network's output has twice as many; the first half is used */
+    size_t size_multiple;  /* H and W must be multiples of this */
+    int class_conditional; /* must be given a class label */
+    size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
+    const char *ignored;   /* scheduler settings switched off here ("clip_sample, thresholding"),
+                              or NULL */
     pb_recommended recommended;
 } pb_model_info;
 

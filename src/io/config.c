@@ -143,22 +143,35 @@ void pb_config_fail(pb_config *config, pb_status status, const char *key, const 
     pb_fail(&config->first, status, "%s: %s: %s", config->path, key, text);
 }
 
-/* The value of a field, now asked for; NULL when it is absent or null, or an error is kept. */
-static json_t *ask(pb_config *config, const char *key)
+/* The value of a field, now asked for; NULL when it is absent, or an error is kept. */
+static json_t *ask_any(pb_config *config, const char *key)
 {
     for (size_t i = 0; i < config->count; i++) {
         field *f = &config->fields[i];
         if (!strcmp(f->key, key)) {
             f->asked = true;
-            return config->first.status || json_is_null(f->value) ? NULL : f->value;
+            return config->first.status ? NULL : f->value;
         }
     }
     return NULL;
 }
 
+/* The same, and NULL when it is null. */
+static json_t *ask(pb_config *config, const char *key)
+{
+    json_t *value = ask_any(config, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
 bool pb_config_has(pb_config *config, const char *key)
 {
     return ask(config, key) != NULL;
+}
+
+bool pb_config_is_null(pb_config *config, const char *key)
+{
+    return json_is_null(ask_any(config, key));
 }
 
 void pb_config_ignore(pb_config *config, const char *key)

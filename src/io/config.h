@@ -39,6 +39,9 @@ const char *pb_config_path(const pb_config *config);
 /* Present and not null? Counts as asked for. */
 bool pb_config_has(pb_config *config, const char *key);
 
+/* Present and null? Counts as asked for. */
+bool pb_config_is_null(pb_config *config, const char *key);
+
 /* Marks a field as known and ignored whatever it holds. */
 void pb_config_ignore(pb_config *config, const char *key);
 

@@ -87,27 +87,35 @@ void pb_file_unmap(pb_mapping *mapping)
     *mapping = (pb_mapping){NULL, 0};
 }
 
-pb_status pb_file_sha256(const char *path, char digest[65], pb_error *error)
+/* Adds a file's bytes to a digest. */
+static pb_status digest_file(struct sha256_ctx *context, const char *path, pb_error *error)
 {
-    unsigned char buffer[32768], hash[SHA256_DIGEST_SIZE];
-    struct sha256_ctx context;
+    unsigned char buffer[32768];
     struct stat info;
+    pb_status status = PB_OK;
     ssize_t n;
     int file = -1;
 
     PB_TRY(open_regular(&file, &info, path, error));
-    sha256_init(&context);
     do {
         n = read(file, buffer, sizeof buffer);
         if (n > 0)
-            sha256_update(&context, (size_t)n, buffer);
+            sha256_update(context, (size_t)n, buffer);
     } while (n > 0 || (n < 0 && errno == EINTR));
-    if (n < 0) {
-        pb_status status = fail_system(error, path, "cannot read");
-        close(file);
-        return status;
-    }
+    if (n < 0)
+        status = fail_system(error, path, "cannot read");
     close(file);
+    return status;
+}
+
+pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error)
+{
+    unsigned char hash[SHA256_DIGEST_SIZE];
+    struct sha256_ctx context;
+
+    sha256_init(&context);
+    for (size_t i = 0; i < count; i++)
+        PB_TRY(digest_file(&context, paths[i], error));
 #if NETTLE_VERSION_MAJOR >= 4
     sha256_digest(&context, hash);
 #else

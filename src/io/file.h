@@ -54,8 +54,8 @@ pb_status pb_output_commit(pb_output *output, pb_error *error);
 /* Gives up: removes the temporary file. Does nothing to an empty output or after a commit. */
 void pb_output_abandon(pb_output *output);
 
-/* SHA-256 (FIPS 180-4) of a regular file, as 64 lower-case hexadecimal digits and a NUL.
- * Errors: PB_IO. */
-pb_status pb_file_sha256(const char *path, char digest[65], pb_error *error);
+/* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. Errors: PB_IO. */
+pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65],
+                         pb_error *error);
 
 #endif

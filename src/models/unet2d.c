@@ -1,5 +1,6 @@
 #include "models/unet2d.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "models/builder.h"

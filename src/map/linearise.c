@@ -1,0 +1,297 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/plan.h"
+#include "map/tap.h"
+
+#define DEFAULT_MEMORY ((size_t)1 << 30)
+
+/* Tangents that go through the network together: wide enough for the kernels to run at their best
+ * rate, narrow enough for activations to stay near the processor. */
+#define PREFERRED_BLOCK 8
+
+/* Plans kept for each direction: the block's width, and a few remainders. */
+#define KEPT 4
+
+typedef struct prepared {
+    pb_plan *plan;
+    size_t k;
+    size_t used;
+} prepared;
+
+struct pb_linearisation {
+    const pb_model *model;
+    pb_section *section;
+    pb_tap_use to;
+    bool from_x; /* the affine part of `to` varies too */
+    float *saved;
+    prepared kept[2][KEPT]; /* jvp, vjp */
+    size_t clock;
+    void *arena; /* for any plan so far */
+    size_t arena_bytes;
+    float *staging; /* two blocks: in and out */
+    size_t block;
+    pb_operator op;
+};
+
+void pb_linearisation_free(pb_linearisation *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < 2 * KEPT; i++)
+        pb_plan_free(l->kept[i / KEPT][i % KEPT].plan);
+    pb_section_free(l->section);
+    pb_free(l->saved);
+    pb_free(l->arena);
+    pb_free(l->staging);
+    pb_free(l);
+}
+
+/* -- plans ----------------------------------------------------------------------------------- */
+
+static pb_status grow_arena(pb_linearisation *l, size_t bytes, pb_error *error)
+{
+    void *bigger;
+
+    if (bytes <= l->arena_bytes)
+        return PB_OK;
+    bigger = pb_malloc(bytes, 1);
+    if (!bigger)
+        return pb_fail_memory(error, bytes, "a block of tangents");
+    pb_free(l->arena);
+    l->arena = bigger;
+    l->arena_bytes = bytes;
+    return PB_OK;
+}
+
+static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass, size_t k,
+                          pb_error *error)
+{
+    prepared *kept = l->kept[pass == PB_VJP], *oldest = &kept[0];
+    pb_status status;
+    pb_plan *plan;
+
+    for (size_t i = 0; i < KEPT; i++) {
+        if (kept[i].plan && kept[i].k == k) {
+            kept[i].used = ++l->clock;
+            *out = kept[i].plan;
+            return PB_OK;
+        }
+        if (kept[i].used < oldest->used)
+            oldest = &kept[i];
+    }
+    PB_TRY(pb_plan_new(&plan, l->section, pass, k, false, error));
+    status = grow_arena(l, pb_plan_arena(plan), error);
+    if (status != PB_OK) {
+        pb_plan_free(plan);
+        return status;
+    }
+    pb_plan_free(oldest->plan);
+    *oldest = (prepared){plan, k, ++l->clock};
+    *out = plan;
+    return PB_OK;
+}
+
+/* -- the operator ---------------------------------------------------------------------------- */
+
+/* y <- b y + a x where the tap is affine in x too, else y <- b y; for one vector. */
+static void finish(const pb_linearisation *l, size_t size, const float *x, float *y)
+{
+    float a = l->from_x ? l->to.a : 0.0f;
+
+    if (!l->to.affine)
+        return;
+    for (size_t i = 0; i < size; i++)
+        y[i] = l->to.b * y[i] + (l->from_x ? a * x[i] : 0.0f);
+}
+
+/* One block of k vectors through the network. */
+static pb_status apply_block(pb_linearisation *l, pb_pass pass, size_t k, const float *x,
+                             size_t ldx, float *y, size_t ldy, pb_error *error)
+{
+    size_t in = pass == PB_JVP ? l->op.cols : l->op.rows;
+    size_t out = pass == PB_JVP ? l->op.rows : l->op.cols;
+    float *from = l->staging, *to = l->staging + l->block * in;
+    const float *inputs[1] = {x};
+    const pb_plan *plan;
+
+    PB_TRY(get_plan(&plan, l, pass, k, error));
+    if (ldx != in) {
+        for (size_t j = 0; j < k; j++)
+            memcpy(from + j * in, x + j * ldx, in * sizeof *x);
+        inputs[0] = from;
+    }
+    if (ldy == out)
+        to = y;
+    PB_TRY(pb_plan_run(plan, l->arena, l->saved, inputs, &to, error));
+    for (size_t j = 0; j < k; j++) {
+        if (to != y)
+            memcpy(y + j * ldy, to + j * out, out * sizeof *y);
+        finish(l, out, x + j * ldx, y + j * ldy);
+    }
+    return PB_OK;
+}
+
+static int apply_pass(pb_linearisation *l, pb_pass pass, size_t k, const float *x, size_t ldx,
+                      float *y, size_t ldy)
+{
+    for (size_t done = 0; done < k; done += l->block) {
+        size_t width = k - done < l->block ? k - done : l->block;
+        pb_status status =
+            apply_block(l, pass, width, x + done * ldx, ldx, y + done * ldy, ldy, NULL);
+        if (status != PB_OK)
+            return (int)status;
+    }
+    return 0;
+}
+
+static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    return apply_pass(context, PB_JVP, k, x, ldx, y, ldy);
+}
+
+static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
+                           size_t ldy)
+{
+    return apply_pass(context, PB_VJP, k, x, ldx, y, ldy);
+}
+
+/* -- linearising ----------------------------------------------------------------------------- */
+
+static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, const float *x,
+                            pb_error *error)
+{
+    const float time = (float)condition->timestep, label = (float)condition->class_label;
+    pb_shape image = l->section->shapes[PB_INPUT_X];
+    size_t size = pb_shape_size(l->section->shapes[l->to.value]);
+    float *hwc = pb_malloc(pb_shape_size(image), sizeof *hwc);
+    float *value = pb_malloc(size, sizeof *value);
+    const float *inputs[3] = {hwc, &time, &label};
+    pb_plan *plan = NULL;
+    pb_status status = PB_OK;
+
+    if (!hwc || !value) {
+        status = pb_fail_memory(error, size * sizeof *value, "a point");
+        goto end;
+    }
+    pb_to_hwc(hwc, x, 1, image.c, image.h, image.w);
+    status = pb_plan_new(&plan, l->section, PB_FORWARD, 1, true, error);
+    if (status == PB_OK)
+        status = grow_arena(l, pb_plan_arena(plan), error);
+    if (status == PB_OK)
+        status = pb_plan_run(plan, l->arena, l->saved, inputs, &value, error);
+    for (size_t i = 0; status == PB_OK && i < size; i++)
+        if (!isfinite(value[i]))
+            status = pb_fail(error, PB_NUMERIC,
+                             "the network's value at this point is not finite (entry %zu)", i);
+end:
+    pb_plan_free(plan);
+    pb_free(hwc);
+    pb_free(value);
+    return status;
+}
+
+/* How many tangents at a time fit into the memory that the saved state leaves. */
+static pb_status choose_block(pb_linearisation *l, size_t memory, pb_error *error)
+{
+    size_t kept = l->section->saved_floats * sizeof(float);
+    size_t left = memory > kept ? memory - kept : 0, most;
+    const pb_plan *down, *up;
+    size_t each;
+
+    PB_TRY(get_plan(&down, l, PB_JVP, 1, error));
+    PB_TRY(get_plan(&up, l, PB_VJP, 1, error));
+    each = pb_plan_arena(down) > pb_plan_arena(up) ? pb_plan_arena(down) : pb_plan_arena(up);
+    most = each ? left / each : PREFERRED_BLOCK;
+    l->block = most < 1 ? 1 : most < PREFERRED_BLOCK ? most : PREFERRED_BLOCK;
+    return PB_OK;
+}
+
+static pb_status linearise(pb_linearisation *l, const pb_map_options *options, const float *x,
+                           size_t height, size_t width, pb_error *error)
+{
+    const pb_condition *condition = &options->condition;
+    pb_tap_use from;
+    pb_shape shapes[3];
+    size_t both;
+
+    PB_TRY(pb_model_input_shapes(l->model, height, width, shapes, error));
+    PB_TRY(pb_condition_check(l->model, condition, error));
+    PB_TRY(pb_tap_find(&from, l->model, options->from, condition->timestep, error));
+    PB_TRY(pb_tap_find(&l->to, l->model, options->to, condition->timestep, error));
+    if (from.affine)
+        return pb_fail(error, PB_INVALID,
+                       "a map cannot begin at \"%s\": it is a function of the input and the output",
+                       options->from);
+    if (from.value > l->to.value)
+        return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
+                       options->from, options->to);
+    l->from_x = from.value == PB_INPUT_X;
+    PB_TRY(
+        pb_section_new(&l->section, l->model->graph, shapes, from.value, 1, &l->to.value, error));
+    l->saved = pb_malloc(l->section->saved_floats, sizeof *l->saved);
+    if (!l->saved)
+        return pb_fail_memory(error, l->section->saved_floats * sizeof *l->saved,
+                              "the state of a linearisation");
+    PB_TRY(run_primal(l, condition, x, error));
+    PB_TRY(choose_block(l, options->memory ? options->memory : DEFAULT_MEMORY, error));
+    l->op = (pb_operator){
+        .rows = pb_shape_size(l->section->shapes[l->to.value]),
+        .cols = pb_shape_size(l->section->shapes[from.value]),
+        .block_preferred = l->block,
+        .context = l,
+        .apply = apply,
+        .apply_transpose = apply_transpose,
+    };
+    both = l->op.rows + l->op.cols;
+    l->staging = pb_malloc(l->block * both, sizeof *l->staging);
+    return l->staging
+               ? PB_OK
+               : pb_fail_memory(error, l->block * both * sizeof *l->staging, "a block of tangents");
+}
+
+pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_map_options *options,
+                       const float *x, size_t height, size_t width, pb_error *error)
+{
+    pb_linearisation *l = pb_calloc(1, sizeof *l);
+    pb_status status;
+
+    if (!l)
+        return pb_fail_memory(error, sizeof *l, "a linearisation");
+    l->model = model;
+    status = linearise(l, options, x, height, width, error);
+    if (status == PB_OK)
+        *out = l;
+    else
+        pb_linearisation_free(l);
+    return status;
+}
+
+const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation)
+{
+    return &linearisation->op;
+}
+
+static void copy_shape(size_t to[3], pb_shape from)
+{
+    to[0] = from.c;
+    to[1] = from.h;
+    to[2] = from.w;
+}
+
+void pb_linearisation_shapes(const pb_linearisation *l, size_t from[3], size_t to[3])
+{
+    copy_shape(from, l->section->shapes[l->section->from]);
+    copy_shape(to, l->section->shapes[l->to.value]);
+}
+
+void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
+{
+    *memory = (pb_map_memory){
+        .saved_bytes = l->section->saved_floats * sizeof *l->saved,
+        .arena_bytes = l->arena_bytes,
+        .packed_bytes = pb_onednn_packed_bytes(l->model->dnn),
+        .block = l->block,
+    };
+}

@@ -1,0 +1,58 @@
+#include "map/tap.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static pb_status fail_unknown(const pb_model *model, const char *name, pb_error *error)
+{
+    char list[512] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; pb_model_tap(model, i) && length < sizeof list; i++)
+        length +=
+            (size_t)snprintf(list + length, sizeof list - length, "%s, ", pb_model_tap(model, i));
+    return pb_fail(error, PB_INVALID, "no tap \"%s\": this network has %seps and x0", name, list);
+}
+
+pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, double timestep,
+                      pb_error *error)
+{
+    const pb_schedule *schedule = pb_model_schedule(model);
+    bool eps = !strcmp(name, "eps"), x0 = !strcmp(name, "x0");
+    double alpha_bar, a, b;
+
+    *use =
+        (pb_tap_use){.value = pb_graph_find_tap(model->graph, eps || x0 ? "out" : name), .b = 1.0f};
+    if (use->value < 0)
+        return fail_unknown(model, name, error);
+    if (!eps && !x0)
+        return PB_OK;
+    alpha_bar = pb_alpha_bar(schedule, (size_t)floor(timestep));
+    if (eps)
+        pb_eps_coefficients(pb_schedule_prediction(schedule), alpha_bar, &a, &b);
+    else
+        pb_x0_coefficients(pb_schedule_prediction(schedule), alpha_bar, &a, &b);
+    use->affine = true;
+    use->a = (float)a;
+    use->b = (float)b;
+    return PB_OK;
+}
+
+void pb_tap_apply(const pb_tap_use *use, size_t count, const float *x, float *y)
+{
+    if (!use->affine || (use->a == 0.0f && use->b == 1.0f))
+        return;
+    for (size_t i = 0; i < count; i++)
+        y[i] = use->a * x[i] + use->b * y[i];
+}
+
+pb_status pb_condition_check(const pb_model *model, const pb_condition *condition, pb_error *error)
+{
+    double last = (double)pb_schedule_length(pb_model_schedule(model)) - 1;
+
+    if (!(condition->timestep >= 0 && condition->timestep <= last))
+        return pb_fail(error, PB_INVALID, "timestep %g: expected 0 to %g", condition->timestep,
+                       last);
+    return pb_model_check_class(model, condition->class_label, error);
+}

@@ -1,0 +1,232 @@
+#include "models/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/config.h"
+#include "io/file.h"
+
+void pb_model_free(pb_model *model)
+{
+    if (!model)
+        return;
+    pb_graph_free(model->graph);
+    pb_onednn_free(model->dnn);
+    pb_weights_free(model->weights);
+    pb_schedule_free(model->schedule);
+    pb_model_files_clear(&model->files);
+    pb_free(model);
+}
+
+/* -- opening --------------------------------------------------------------------------------- */
+
+static pb_status build_network(pb_model *model, pb_error *error)
+{
+    pb_config *config;
+    const char *class;
+
+    PB_TRY(pb_config_open(&config, model->files.config, error));
+    class = pb_config_string(config, "_class_name", NULL);
+    if (!class)
+        pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
+                       "expected \"UNet2DModel\", found none: not a model of diffusers");
+    else if (strcmp(class, "UNet2DModel"))
+        pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
+                       "\"%s\" is not supported: expected \"UNet2DModel\"", class);
+    if (pb_config_status(config, NULL) != PB_OK)
+        return pb_config_close(config, error);
+    return pb_unet2d_build(&model->graph, &model->facts, config, model->weights, model->dnn, error);
+}
+
+/* pullback.json: settings that suit the model. */
+static pb_status read_recommended(pb_recommended *r, const char *path, pb_error *error)
+{
+    pb_config *config;
+
+    *r = (pb_recommended){.t = NAN, .step = NAN, .scale = NAN, .boost = NAN};
+    if (!path)
+        return PB_OK;
+    PB_TRY(pb_config_open(&config, path, error));
+    r->t = pb_config_number(config, "t", NAN, 0, 1);
+    r->step = pb_config_number(config, "edit_step", NAN, 1e-6, 1e6);
+    r->scale = pb_config_number(config, "edit_scale", NAN, 1e-6, 1e6);
+    r->iterations = (size_t)pb_config_integer(config, "edit_iterations", 0, 1, 100000);
+    r->boost = pb_config_number(config, "boost", NAN, 0, 1);
+    return pb_config_close(config, error);
+}
+
+static const char *dtype_of(const pb_weights *weights)
+{
+    const char *name = NULL;
+
+    for (size_t i = 0; i < pb_weights_count(weights); i++) {
+        const pb_stored *stored = pb_weights_at(weights, i);
+        if (stored->dtype == PB_INTEGER)
+            continue;
+        if (name && strcmp(name, stored->dtype_name))
+            return "mixed";
+        name = stored->dtype_name;
+    }
+    return name ? name : "none";
+}
+
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static void describe(pb_model *model)
+{
+    pb_model_info *info = &model->info;
+    const pb_unet_facts *facts = &model->facts;
+
+    for (size_t i = 0; i < pb_weights_count(model->weights); i++) {
+        const pb_stored *stored = pb_weights_at(model->weights, i);
+        if (stored->dtype == PB_INTEGER)
+            continue;
+        info->parameters += stored->count;
+        info->weight_bytes += stored->bytes;
+    }
+    info->path = model->files.folder;
+    info->architecture = "UNet2DModel";
+    info->scheduler = model->scheduler.name;
+    info->weights = file_name(model->files.weights);
+    info->dtype = dtype_of(model->weights);
+    info->sample_height = facts->sample_height;
+    info->sample_width = facts->sample_width;
+    info->in_channels = facts->in_channels;
+    info->out_channels = facts->out_channels;
+    info->learned_variance = facts->learned_variance;
+    info->size_multiple = facts->size_multiple;
+    info->class_conditional = facts->class_conditional;
+    info->classes = facts->classes;
+    info->ignored = model->scheduler.ignored;
+}
+
+static pb_status open_parts(pb_model *model, const char *name, pb_error *error)
+{
+    PB_TRY(pb_model_locate(&model->files, name, error));
+    PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
+    PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
+    PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
+    PB_TRY(pb_onednn_new(&model->dnn, error));
+    PB_TRY(build_network(model, error));
+    describe(model);
+    return PB_OK;
+}
+
+pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
+{
+    pb_model *model = pb_calloc(1, sizeof *model);
+    pb_status status;
+
+    if (!model)
+        return pb_fail_memory(error, sizeof *model, "a model");
+    status = open_parts(model, name, error);
+    if (status == PB_OK)
+        *out = model;
+    else
+        pb_model_free(model);
+    return status;
+}
+
+/* -- facts ----------------------------------------------------------------------------------- */
+
+const pb_model_info *pb_model_get_info(const pb_model *model)
+{
+    return &model->info;
+}
+
+const pb_schedule *pb_model_schedule(const pb_model *model)
+{
+    return model->schedule;
+}
+
+const char *pb_model_tap(const pb_model *model, size_t i)
+{
+    return i < model->graph->tap_count ? model->graph->taps[i].name : NULL;
+}
+
+pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width,
+                                pb_shape shapes[3], pb_error *error)
+{
+    const pb_unet_facts *facts = &model->facts;
+    size_t multiple = facts->size_multiple;
+
+    if (height == 0 || width == 0 || height % multiple || width % multiple || height > 65536 ||
+        width > 65536)
+        return pb_fail(error, PB_INVALID,
+                       "an image of %zux%zu (height x width): this network takes multiples of %zu "
+                       "up to 65536",
+                       height, width, multiple);
+    shapes[PB_INPUT_X] = (pb_shape){height, width, facts->in_channels};
+    shapes[PB_INPUT_TIME] = shapes[PB_INPUT_CLASS] = (pb_shape){1, 1, 1};
+    return PB_OK;
+}
+
+pb_status pb_model_check_class(const pb_model *model, long label, pb_error *error)
+{
+    const pb_unet_facts *facts = &model->facts;
+
+    if (!facts->class_conditional)
+        return label < 0 ? PB_OK
+                         : pb_fail(error, PB_INVALID,
+                                   "a class label (%ld) for a network that takes none", label);
+    if (label < 0)
+        return pb_fail(error, PB_INVALID, "this network needs a class label");
+    if (facts->classes && (size_t)label >= facts->classes)
+        return pb_fail(error, PB_INVALID, "class label %ld: expected 0 to %zu", label,
+                       facts->classes - 1);
+    return PB_OK;
+}
+
+pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height, size_t width,
+                             size_t shape[3], pb_error *error)
+{
+    const char *name = strcmp(tap, "eps") && strcmp(tap, "x0") ? tap : "out";
+    pb_value value = pb_graph_find_tap(model->graph, name);
+    pb_shape *shapes, found;
+    pb_status status;
+
+    if (value < 0)
+        return pb_fail(error, PB_INVALID, "this network has no tap \"%s\"", tap);
+    shapes = pb_calloc(model->graph->count, sizeof *shapes);
+    if (!shapes)
+        return pb_fail_memory(error, model->graph->count * sizeof *shapes, "shapes");
+    status = pb_model_input_shapes(model, height, width, shapes, error);
+    if (status == PB_OK)
+        status = pb_graph_shapes(model->graph, value, shapes, error);
+    found = shapes[value];
+    pb_free(shapes);
+    shape[0] = found.c;
+    shape[1] = found.h;
+    shape[2] = found.w;
+    return status;
+}
+
+/* -- hash ------------------------------------------------------------------------------------ */
+
+pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
+{
+    size_t tensors = pb_weights_count(model->weights), count = 0;
+    const char **paths = pb_malloc(tensors + 1, sizeof *paths);
+    pb_status status;
+
+    if (!paths)
+        return pb_fail_memory(error, (tensors + 1) * sizeof *paths, "file names");
+    paths[count++] = model->files.config;
+    for (size_t i = 0; i < tensors; i++) {
+        const char *file = pb_weights_at(model->weights, i)->file;
+        size_t k = 1;
+        while (k < count && strcmp(paths[k], file))
+            k++;
+        if (k == count)
+            paths[count++] = file;
+    }
+    status = pb_file_sha256(count, paths, hash, error);
+    pb_free(paths);
+    return status;
+}

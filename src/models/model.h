@@ -1,0 +1,32 @@
+/* The inside of a pb_model. */
+#ifndef PB_MODELS_MODEL_H
+#define PB_MODELS_MODEL_H
+
+#include <pullback/model.h>
+
+#include "graph/graph.h"
+#include "io/weights.h"
+#include "models/locate.h"
+#include "models/scheduler.h"
+#include "models/unet2d.h"
+
+struct pb_model {
+    pb_model_files files;
+    pb_weights *weights;
+    pb_onednn *dnn;
+    pb_graph *graph; /* reads weights, uses dnn */
+    pb_unet_facts facts;
+    pb_schedule *schedule;
+    pb_scheduler_facts scheduler;
+    pb_model_info info; /* strings point into the above */
+};
+
+/* The shapes of the graph's inputs for images of a given size.
+ * Errors: PB_INVALID (a size the network does not take). */
+pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width,
+                                pb_shape shapes[3], pb_error *error);
+
+/* Checks a class label against the model. Errors: PB_INVALID. */
+pb_status pb_model_check_class(const pb_model *model, long label, pb_error *error);
+
+#endif
