@@ -28,14 +28,16 @@ static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb
 static pb_status apply(const pb_call *call, pb_error *error)
 {
     float scale = ((const sum *)call->params)->scale;
-    size_t count = call->n * pb_shape_size(call->out);
+    size_t size = pb_shape_size(call->out);
     bool have = false;
 
     (void)error;
     for (size_t i = 0; i < 2; i++) {
+        size_t parts = call->shared[i] ? call->n : 1, length = call->n * size / parts;
         if (!call->x[i])
             continue;
-        pb_axpby(count, scale, call->x[i], have, call->y);
+        for (size_t j = 0; j < parts; j++)
+            pb_axpby(length, scale, call->x[i], have, call->y + j * length);
         have = true;
     }
     return PB_OK;

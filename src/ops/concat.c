@@ -22,7 +22,7 @@ static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb
 /* Forward and jvp alike; an input that is NULL counts as zero. */
 static pb_status apply(const pb_call *call, pb_error *error)
 {
-    size_t rows = call->n * call->out.h * call->out.w;
+    size_t each = call->out.h * call->out.w, rows = call->n * each;
 
     (void)error;
 #pragma omp parallel for
@@ -31,7 +31,7 @@ static pb_status apply(const pb_call *call, pb_error *error)
         for (size_t i = 0; i < 2; i++) {
             size_t c = call->in[i].c;
             if (call->x[i])
-                memcpy(y, call->x[i] + r * c, c * sizeof *y);
+                memcpy(y, call->x[i] + (call->shared[i] ? r % each : r) * c, c * sizeof *y);
             else
                 memset(y, 0, c * sizeof *y);
             y += c;

@@ -1,0 +1,595 @@
+/* Every operation through the harness, at sizes that exercise its strips, tiles and edges. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "op_harness.h"
+
+static pb_error error;
+
+#define MUST(call)                                                                                 \
+    do {                                                                                           \
+        if ((call) != PB_OK)                                                                       \
+            fail_msg("%s", error.message);                                                         \
+    } while (0)
+
+/* A weight in memory, as if it lay in a file. */
+typedef struct weight {
+    pb_stored stored;
+    float data[40000];
+} weight;
+
+static void make_weight(weight *w, size_t rank, const size_t *shape, double scale, double shift,
+                        unsigned seed)
+{
+    w->stored = (pb_stored){.name = "w",
+                            .file = "f",
+                            .dtype = PB_F32,
+                            .dtype_name = "F32",
+                            .rank = rank,
+                            .count = 1,
+                            .data = w->data};
+    for (size_t i = 0; i < rank; i++)
+        w->stored.count *= w->stored.shape[i] = shape[i];
+    assert_true(w->stored.count <= sizeof w->data / sizeof *w->data);
+    w->stored.bytes = w->stored.count * sizeof(float);
+    fill_random(w->data, w->stored.count, seed);
+    for (size_t i = 0; i < w->stored.count; i++)
+        w->data[i] = (float)(scale * (double)w->data[i] + shift);
+}
+
+static double activate(pb_activation activation, double z)
+{
+    switch (activation) {
+    case PB_ACT_SILU:
+        return z / (1 + exp(-z));
+    case PB_ACT_MISH:
+        return z * tanh(log1p(exp(z)));
+    case PB_ACT_GELU:
+        return z * 0.5 * erfc(-z / sqrt(2));
+    case PB_ACT_RELU:
+        return z > 0 ? z : 0;
+    case PB_ACT_NONE:
+        break;
+    }
+    return z;
+}
+
+/* -- conv2d ---------------------------------------------------------------------------------- */
+
+typedef struct conv_data {
+    pb_conv2d_options o;
+    weight *w, *b;
+} conv_data;
+
+static void conv_reference(const void *data, const pb_shape *in, pb_shape out,
+                           const double *const *x, double *y)
+{
+    const conv_data *d = data;
+    size_t k = d->o.kernel, ic = d->o.in_channels;
+
+    for (size_t p = 0; p < out.h; p++)
+        for (size_t q = 0; q < out.w; q++)
+            for (size_t o = 0; o < out.c; o++) {
+                double sum = d->b ? (double)d->b->data[o] : 0;
+                for (size_t a = 0; a < k; a++)
+                    for (size_t b = 0; b < k; b++) {
+                        size_t r = p * d->o.stride + a - d->o.top;
+                        size_t s = q * d->o.stride + b - d->o.left;
+                        if (r >= in[0].h || s >= in[0].w)
+                            continue; /* padding; negative ones wrap */
+                        for (size_t i = 0; i < ic; i++)
+                            sum += (double)d->w->data[((o * ic + i) * k + a) * k + b] *
+                                   x[0][(r * in[0].w + s) * ic + i];
+                    }
+                y[(p * out.w + q) * out.c + o] = sum;
+            }
+}
+
+static void test_conv2d(void **state)
+{
+    static const struct {
+        pb_conv2d_options o;
+        pb_shape in;
+        bool bias;
+    } cases[] = {
+        {{16, 32, 3, 1, 1, 1, 1, 1}, {8, 8, 16}, true},
+        {{3, 24, 3, 1, 1, 1, 1, 1}, {6, 10, 3}, true},  /* an image in */
+        {{1, 5, 3, 1, 1, 1, 1, 1}, {7, 5, 1}, true},    /* odd sizes, one channel */
+        {{24, 1, 3, 1, 1, 1, 1, 1}, {6, 6, 24}, true},  /* an image out */
+        {{16, 16, 3, 2, 0, 0, 1, 1}, {8, 8, 16}, true}, /* asymmetric padding */
+        {{16, 16, 3, 2, 1, 1, 1, 1}, {8, 6, 16}, true},
+        {{20, 28, 3, 2, 1, 1, 1, 1}, {9, 7, 20}, false}, /* a stride that leaves a row over */
+        {{20, 12, 1, 1, 0, 0, 0, 0}, {5, 3, 20}, true},
+        {{40, 24, 1, 1, 0, 0, 0, 0}, {1, 1, 40}, false}, /* a linear layer */
+    };
+    static weight w, b;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const pb_conv2d_options *o = &cases[i].o;
+        const size_t shape[4] = {o->out_channels, o->in_channels, o->kernel, o->kernel};
+        conv_data data = {*o, &w, cases[i].bias ? &b : NULL};
+        op_case c = {.name = "conv2d",
+                     .op = &pb_conv2d,
+                     .inputs = 1,
+                     .in = {cases[i].in},
+                     .reference = conv_reference,
+                     .data = &data};
+        pb_onednn *dnn;
+
+        make_weight(&w, 4, shape, 0.2, 0, 1);
+        make_weight(&b, 1, shape, 1, 0, 2);
+        MUST(pb_onednn_new(&dnn, &error));
+        MUST(pb_conv2d_new(&c.params, dnn, o, &w.stored, data.b ? &b.stored : NULL, &error));
+        check_op(&c);
+        pb_onednn_free(dnn);
+    }
+}
+
+/* -- group_norm ------------------------------------------------------------------------------ */
+
+typedef struct norm_data {
+    size_t groups;
+    double eps;
+    pb_activation activation;
+    weight *gamma, *beta;
+    bool modulated;
+} norm_data;
+
+static void norm_reference(const void *data, const pb_shape *in, pb_shape out,
+                           const double *const *x, double *y)
+{
+    const norm_data *d = data;
+    size_t c = out.c, rows = out.h * out.w, group = c / d->groups;
+
+    (void)in;
+    for (size_t g = 0; g < c; g += group) {
+        double mean = 0, variance = 0, m = (double)(rows * group);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = g; i < g + group; i++)
+                mean += x[0][r * c + i] / m;
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = g; i < g + group; i++)
+                variance += (x[0][r * c + i] - mean) * (x[0][r * c + i] - mean) / m;
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = g; i < g + group; i++) {
+                double z = (x[0][r * c + i] - mean) / sqrt(variance + d->eps);
+                z = (double)d->gamma->data[i] * z + (double)d->beta->data[i];
+                if (d->modulated)
+                    z = z * (1 + x[1][i]) + x[1][c + i];
+                y[r * c + i] = activate(d->activation, z);
+            }
+    }
+}
+
+static void test_group_norm(void **state)
+{
+    static const struct {
+        pb_shape in;
+        size_t groups;
+        pb_activation activation;
+        bool modulated;
+    } cases[] = {
+        {{5, 7, 32}, 8, PB_ACT_SILU, false},
+        {{4, 4, 96}, 32, PB_ACT_SILU, true},  /* groups of 3: strips of 63 channels */
+        {{4, 4, 200}, 2, PB_ACT_SILU, false}, /* groups wider than a strip */
+        {{3, 3, 160}, 1, PB_ACT_MISH, true},
+        {{4, 4, 30}, 10, PB_ACT_GELU, false},
+        {{4, 4, 64}, 32, PB_ACT_NONE, false},
+    };
+    static weight gamma, beta;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t channels = cases[i].in.c;
+        norm_data data = {cases[i].groups, 1e-5,  cases[i].activation,
+                          &gamma,          &beta, cases[i].modulated};
+        op_case c = {.name = "group_norm",
+                     .op = &pb_group_norm,
+                     .inputs = cases[i].modulated ? 2 : 1,
+                     .in = {cases[i].in, {1, 1, 2 * channels}},
+                     .constant = {false, true},
+                     .reference = norm_reference,
+                     .data = &data};
+
+        make_weight(&gamma, 1, &channels, 0.3, 1, 3);
+        make_weight(&beta, 1, &channels, 0.3, 0, 4);
+        MUST(pb_group_norm_new(&c.params, channels, data.groups, data.eps, data.activation,
+                               &gamma.stored, &beta.stored, &error));
+        check_op(&c);
+    }
+}
+
+/* A mean far from zero must not spoil the variance. */
+static void test_group_norm_offset(void **state)
+{
+    static weight gamma, beta;
+    const size_t channels = 8, rows = 64;
+    norm_data data = {2, 1e-5, PB_ACT_NONE, &gamma, &beta, false};
+    pb_call call = {.n = 1, .inputs = 1, .in = {{8, 8, 8}}, .out = {8, 8, 8}};
+    float x[8 * 64], y[8 * 64];
+    double in[8 * 64], expected[8 * 64];
+    const double *ins[1] = {in};
+    void *params;
+
+    (void)state;
+    make_weight(&gamma, 1, &channels, 0, 1, 3);
+    make_weight(&beta, 1, &channels, 0, 0, 4);
+    fill_random(x, channels * rows, 9);
+    for (size_t i = 0; i < channels * rows; i++)
+        in[i] = (double)(x[i] += 1000);
+    norm_reference(&data, call.in, call.out, ins, expected);
+    MUST(pb_group_norm_new(&params, channels, 2, 1e-5, PB_ACT_NONE, &gamma.stored, &beta.stored,
+                           &error));
+    call.params = params;
+    call.x[0] = x;
+    call.y = y;
+    MUST(pb_group_norm.forward(&call, &error));
+    for (size_t i = 0; i < channels * rows; i++)
+        assert_true(fabs((double)y[i] - expected[i]) < 1e-5);
+    pb_group_norm.free(params);
+}
+
+/* -- activations ----------------------------------------------------------------------------- */
+
+static void activate_reference(const void *data, const pb_shape *in, pb_shape out,
+                               const double *const *x, double *y)
+{
+    (void)in;
+    for (size_t i = 0; i < pb_shape_size(out); i++)
+        y[i] = activate(*(const pb_activation *)data, x[0][i]);
+}
+
+static void test_activate(void **state)
+{
+    (void)state;
+    for (pb_activation a = PB_ACT_SILU; a <= PB_ACT_GELU; a++) {
+        op_case c = {.name = "activate",
+                     .op = &pb_activate,
+                     .inputs = 1,
+                     .in = {{9, 31, 11}},
+                     .reference = activate_reference,
+                     .data = &a,
+                     .scale = 4};
+        MUST(pb_activate_new(&c.params, a, &error));
+        check_op(&c);
+    }
+}
+
+/* Far from zero, where exponentials overflow, and at the kink of relu. */
+static void test_activation_extremes(void **state)
+{
+    static const float points[] = {-1000, -100, -88, -20, -1, 0, 1, 20, 88, 100, 1000};
+
+    (void)state;
+    for (pb_activation a = PB_ACT_SILU; a <= PB_ACT_RELU; a++)
+        for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+            float y = points[i], slope = -1;
+            double expected = points[i] < -700 ? 0 : activate(a, (double)points[i]);
+            if (points[i] > 700)
+                expected = (double)points[i];
+            pb_activation_apply(a, 1, &y, &slope);
+            assert_true(fabs((double)y - expected) <= 2e-6 * (1 + fabs(expected)));
+            assert_true(isfinite(slope) && slope > -0.2f && slope < 1.2f);
+        }
+}
+
+/* -- sums, channels, sizes ------------------------------------------------------------------- */
+
+static void add_reference(const void *data, const pb_shape *in, pb_shape out,
+                          const double *const *x, double *y)
+{
+    (void)in;
+    for (size_t i = 0; i < pb_shape_size(out); i++)
+        y[i] = (x[0][i] + x[1][i]) * *(const double *)data;
+}
+
+static void test_add(void **state)
+{
+    const double scales[] = {1, 0.75};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        op_case c = {.name = "add",
+                     .op = &pb_add,
+                     .inputs = 2,
+                     .in = {{9, 31, 11}, {9, 31, 11}},
+                     .reference = add_reference,
+                     .data = &scales[i]};
+        MUST(pb_add_new(&c.params, scales[i], &error));
+        check_op(&c);
+    }
+}
+
+static void add_vector_reference(const void *data, const pb_shape *in, pb_shape out,
+                                 const double *const *x, double *y)
+{
+    (void)data, (void)in;
+    for (size_t i = 0; i < pb_shape_size(out); i++)
+        y[i] = x[0][i] + x[1][i % out.c];
+}
+
+static void test_add_vector(void **state)
+{
+    op_case c = {.name = "add_vector",
+                 .op = &pb_add_vector,
+                 .inputs = 2,
+                 .in = {{5, 3, 20}, {1, 1, 20}},
+                 .reference = add_vector_reference};
+
+    (void)state;
+    check_op(&c);
+}
+
+static void affine_reference(const void *data, const pb_shape *in, pb_shape out,
+                             const double *const *x, double *y)
+{
+    (void)data, (void)in;
+    for (size_t i = 0; i < pb_shape_size(out); i++)
+        y[i] = 2 * x[0][i] - 1;
+}
+
+static void test_affine(void **state)
+{
+    op_case c = {.name = "affine",
+                 .op = &pb_affine,
+                 .inputs = 1,
+                 .in = {{5, 3, 20}},
+                 .reference = affine_reference};
+
+    (void)state;
+    MUST(pb_affine_new(&c.params, 2, -1, &error));
+    check_op(&c);
+}
+
+static void concat_reference(const void *data, const pb_shape *in, pb_shape out,
+                             const double *const *x, double *y)
+{
+    (void)data;
+    for (size_t r = 0; r < out.h * out.w; r++)
+        for (size_t i = 0; i < out.c; i++)
+            y[r * out.c + i] =
+                i < in[0].c ? x[0][r * in[0].c + i] : x[1][r * in[1].c + i - in[0].c];
+}
+
+static void test_concat(void **state)
+{
+    op_case c = {.name = "concat",
+                 .op = &pb_concat,
+                 .inputs = 2,
+                 .in = {{5, 3, 7}, {5, 3, 12}},
+                 .reference = concat_reference};
+
+    (void)state;
+    check_op(&c);
+}
+
+static void slice_reference(const void *data, const pb_shape *in, pb_shape out,
+                            const double *const *x, double *y)
+{
+    (void)data;
+    for (size_t r = 0; r < out.h * out.w; r++)
+        for (size_t i = 0; i < out.c; i++)
+            y[r * out.c + i] = x[0][r * in[0].c + i];
+}
+
+static void test_slice(void **state)
+{
+    op_case c = {.name = "slice",
+                 .op = &pb_slice,
+                 .inputs = 1,
+                 .in = {{5, 3, 6}},
+                 .reference = slice_reference};
+
+    (void)state;
+    MUST(pb_slice_new(&c.params, 3, &error));
+    check_op(&c);
+}
+
+static void avg_pool_reference(const void *data, const pb_shape *in, pb_shape out,
+                               const double *const *x, double *y)
+{
+    (void)data;
+    for (size_t p = 0; p < out.h; p++)
+        for (size_t q = 0; q < out.w; q++)
+            for (size_t i = 0; i < out.c; i++) {
+                double sum = 0;
+                for (size_t a = 0; a < 4; a++)
+                    sum += x[0][((2 * p + a / 2) * in[0].w + 2 * q + a % 2) * out.c + i];
+                y[(p * out.w + q) * out.c + i] = sum / 4;
+            }
+}
+
+static void test_avg_pool(void **state)
+{
+    static const pb_shape shapes[] = {{6, 4, 9}, {7, 5, 3}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        op_case c = {.name = "avg_pool",
+                     .op = &pb_avg_pool,
+                     .inputs = 1,
+                     .in = {shapes[i]},
+                     .reference = avg_pool_reference};
+        check_op(&c);
+    }
+}
+
+static void upsample_reference(const void *data, const pb_shape *in, pb_shape out,
+                               const double *const *x, double *y)
+{
+    (void)data;
+    for (size_t a = 0; a < out.h; a++)
+        for (size_t b = 0; b < out.w; b++)
+            for (size_t i = 0; i < out.c; i++)
+                y[(a * out.w + b) * out.c + i] = x[0][((a / 2) * in[0].w + b / 2) * out.c + i];
+}
+
+static void test_upsample(void **state)
+{
+    op_case c = {.name = "upsample",
+                 .op = &pb_upsample,
+                 .inputs = 1,
+                 .in = {{3, 5, 9}},
+                 .reference = upsample_reference};
+
+    (void)state;
+    check_op(&c);
+}
+
+/* -- attention ------------------------------------------------------------------------------- */
+
+static void attention_reference(const void *data, const pb_shape *in, pb_shape out,
+                                const double *const *x, double *y)
+{
+    size_t heads = *(const size_t *)data, c = out.c, d = c / heads;
+    size_t n = in[0].h * in[0].w, m = in[1].h * in[1].w;
+    double *p = pb_malloc(m, sizeof *p);
+
+    assert_non_null(p);
+    for (size_t h = 0; h < heads; h++)
+        for (size_t r = 0; r < n; r++) {
+            double top = -INFINITY, sum = 0;
+            for (size_t s = 0; s < m; s++) {
+                p[s] = 0;
+                for (size_t i = h * d; i < (h + 1) * d; i++)
+                    p[s] += x[0][r * c + i] * x[1][s * c + i] / sqrt((double)d);
+                top = fmax(top, p[s]);
+            }
+            for (size_t s = 0; s < m; s++)
+                sum += p[s] = exp(p[s] - top);
+            for (size_t i = h * d; i < (h + 1) * d; i++) {
+                y[r * c + i] = 0;
+                for (size_t s = 0; s < m; s++)
+                    y[r * c + i] += p[s] / sum * x[2][s * c + i];
+            }
+        }
+    pb_free(p);
+}
+
+static void test_attention(void **state)
+{
+    static const struct {
+        pb_shape q, kv;
+        size_t heads;
+    } cases[] = {
+        {{8, 8, 16}, {8, 8, 16}, 1},
+        {{10, 9, 24}, {10, 9, 24}, 3}, /* a tile that is not full */
+        {{5, 5, 16}, {1, 77, 16}, 2},  /* cross-attention */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        op_case c = {.name = "attention",
+                     .op = &pb_attention,
+                     .inputs = 3,
+                     .in = {cases[i].q, cases[i].kv, cases[i].kv},
+                     .reference = attention_reference,
+                     .data = &cases[i].heads};
+        MUST(pb_attention_new(&c.params, cases[i].heads, &error));
+        check_op(&c);
+    }
+}
+
+/* -- embeddings ------------------------------------------------------------------------------ */
+
+static void test_time_embedding(void **state)
+{
+    const float time = 421.5f;
+    float y[7];
+    pb_call call = {.n = 1, .inputs = 1, .in = {{1, 1, 1}}, .out = {1, 1, 7}, .x = {&time}, .y = y};
+    void *params;
+
+    (void)state;
+    for (int flip = 0; flip < 2; flip++) {
+        MUST(pb_time_embedding_new(&params, 7, flip, 1, &error));
+        call.params = params;
+        MUST(pb_time_embedding.forward(&call, &error));
+        for (size_t i = 0; i < 3; i++) {
+            double angle = (double)time * exp(-log(10000) * (double)i / (3 - 1));
+            assert_true(fabs((double)y[flip ? 3 + i : i] - sin(angle)) < 1e-4);
+            assert_true(fabs((double)y[flip ? i : 3 + i] - cos(angle)) < 1e-4);
+        }
+        assert_true(y[6] == 0.0f); /* an odd width is padded */
+        pb_free(params);
+    }
+}
+
+static void test_lookup(void **state)
+{
+    static weight table;
+    const size_t shape[2] = {5, 3};
+    float index = 4, y[3];
+    pb_call call = {
+        .n = 1, .inputs = 1, .in = {{1, 1, 1}}, .out = {1, 1, 3}, .x = {&index}, .y = y};
+    void *params;
+
+    (void)state;
+    make_weight(&table, 2, shape, 1, 0, 5);
+    MUST(pb_lookup_new(&params, 5, 3, &table.stored, &error));
+    call.params = params;
+    MUST(pb_lookup.forward(&call, &error));
+    assert_memory_equal(y, table.data + 12, sizeof y);
+    index = 5;
+    assert_int_equal(pb_lookup.forward(&call, &error), PB_INVALID);
+    assert_non_null(strstr(error.message, "class label 5: expected 0 to 4"));
+    index = NAN;
+    assert_int_equal(pb_lookup.forward(&call, &error), PB_INVALID);
+    pb_lookup.free(params);
+}
+
+/* -- shapes that do not fit ------------------------------------------------------------------ */
+
+static void test_bad_shapes(void **state)
+{
+    static const pb_shape small = {1, 4, 8}, big = {4, 4, 8}, other = {4, 4, 7};
+    const struct {
+        const pb_op *op;
+        size_t inputs;
+        pb_shape in[3];
+    } cases[] = {
+        {&pb_add, 2, {big, other}},      {&pb_add_vector, 2, {big, {1, 1, 7}}},
+        {&pb_concat, 2, {big, small}},   {&pb_avg_pool, 1, {small}},
+        {&pb_add_vector, 2, {big, big}},
+    };
+    size_t heads = 3;
+    const pb_shape qkv[3] = {big, big, big};
+    pb_shape out;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(cases[i].op->shape(NULL, cases[i].inputs, cases[i].in, &out, &error),
+                         PB_INVALID);
+    assert_int_equal(pb_attention.shape(&heads, 3, qkv, &out, &error), PB_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conv2d),
+        cmocka_unit_test(test_group_norm),
+        cmocka_unit_test(test_group_norm_offset),
+        cmocka_unit_test(test_activate),
+        cmocka_unit_test(test_activation_extremes),
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_add_vector),
+        cmocka_unit_test(test_affine),
+        cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_avg_pool),
+        cmocka_unit_test(test_upsample),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_time_embedding),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_bad_shapes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
