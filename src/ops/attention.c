@@ -1,16 +1,16 @@
 /* Attention (Vaswani et al. 2017) with the softmax never stored: P is recomputed from Q, K and
- * the rows' log-sum-exp, one tile of rows at a time (Dao et al. 2022).
+ * two numbers of each row, one tile of rows at a time (Dao et al. 2022).
  *
  * In one head, with d channels and s = 1/sqrt(d):
  *
  *     forward   S = s Q K^T,  P = softmax of the rows,  O = P V
- *               saved: Q, K, V, O and l = log sum exp of each row of S
+ *               saved: Q, K, V, O, and of each row of S its maximum t and r = 1/sum exp(S - t)
  *     jvp       dS = s (dQ K^T + Q dK^T),  T = P o dS
  *               dO = T V - rowsum(T) o O + P dV
  *     vjp       dP = dO V^T,  D = rowsum(dO o O),  dS = s P o (dP - D)
  *               dQ = dS K,  dK = dS^T Q,  dV = P^T dO
  *
- * where P = exp(S - l), o is the entrywise product. Q has n rows, K and V have m.
+ * where P = r exp(S - t), o is the entrywise product. Q has n rows, K and V have m.
  */
 #include "ops/ops.h"
 
@@ -55,7 +55,7 @@ static sizes get_sizes(const pb_call *call)
 /* What a linearisation keeps, one after the other. */
 typedef struct state {
     float *q, *k, *v, *o; /* n, m, m, n rows of c */
-    float *l;             /* heads rows of n */
+    float *rows;          /* heads rows of n pairs (t, r) */
 } state;
 
 static state get_state(const sizes *s, float *saved)
@@ -66,7 +66,7 @@ static state get_state(const sizes *s, float *saved)
     kept.k = kept.q + s->n * s->c;
     kept.v = kept.k + s->m * s->c;
     kept.o = kept.v + s->m * s->c;
-    kept.l = kept.o + s->n * s->c;
+    kept.rows = kept.o + s->n * s->c;
     return kept;
 }
 
@@ -88,7 +88,7 @@ static size_t saved(const pb_call *call)
 {
     sizes s = get_sizes(call);
 
-    return 2 * (s.n + s.m) * s.c + s.heads * s.n;
+    return 2 * (s.n + s.m) * s.c + 2 * s.heads * s.n;
 }
 
 /* Two tiles of rows of S for each thread. */
@@ -184,8 +184,8 @@ static float dot(size_t d, const float *a, const float *b)
 
 /* -- forward --------------------------------------------------------------------------------- */
 
-/* Softmax of the rows of S in place; l[r] gets row r's log-sum-exp where l is not NULL. */
-static void softmax(size_t rows, size_t m, float *tile, float *l)
+/* Softmax of the rows of S in place; pairs gets each row's (t, r) where it is not NULL. */
+static void softmax(size_t rows, size_t m, float *tile, float *pairs)
 {
     for (size_t r = 0; r < rows; r++) {
         float *row = tile + r * m, top = row[0], sum;
@@ -193,8 +193,10 @@ static void softmax(size_t rows, size_t m, float *tile, float *l)
             top = row[i] > top ? row[i] : top;
         sum = exp_row(m, top, row);
         scale_row(m, 1.0f / sum, row);
-        if (l)
-            l[r] = top + logf(sum);
+        if (pairs) {
+            pairs[2 * r] = top;
+            pairs[2 * r + 1] = 1.0f / sum;
+        }
     }
 }
 
@@ -222,7 +224,7 @@ static pb_status forward(const pb_call *call, pb_error *error)
                 float *tile = thread_tile(call, &s, 0);
                 times_transpose(rows, s.m, s.d, s.scale, q + from * s.c + h * s.d, k + h * s.d, s.c,
                                 0.0f, tile, s.m);
-                softmax(rows, s.m, tile, kept.l ? kept.l + h * s.n + from : NULL);
+                softmax(rows, s.m, tile, kept.rows ? kept.rows + 2 * (h * s.n + from) : NULL);
                 times(rows, s.m, s.d, tile, v + h * s.d, s.c, 0.0f,
                       call->y + (j * s.n + from) * s.c + h * s.d);
             }
@@ -239,8 +241,11 @@ static void recompute(const sizes *s, const state *kept, size_t h, size_t from, 
 {
     times_transpose(rows, s->m, s->d, s->scale, kept->q + from * s->c + h * s->d,
                     kept->k + h * s->d, s->c, 0.0f, p, s->m);
-    for (size_t r = 0; r < rows; r++)
-        exp_row(s->m, kept->l[h * s->n + from + r], p + r * s->m);
+    for (size_t r = 0; r < rows; r++) {
+        const float *pair = kept->rows + 2 * (h * s->n + from + r);
+        exp_row(s->m, pair[0], p + r * s->m);
+        scale_row(s->m, pair[1], p + r * s->m);
+    }
 }
 
 static void jvp_tile(const pb_call *call, const sizes *s, const state *kept, size_t j, size_t h,

@@ -1,0 +1,23 @@
+#include <pullback/diffusion.h>
+
+#include <math.h>
+
+double pb_grid_time(size_t T, size_t S, size_t i)
+{
+    return (double)i * (double)(T - 1) / (double)(S - 1);
+}
+
+size_t pb_grid_index(size_t T, size_t S, size_t i)
+{
+    return i * (T - 1) / (S - 1);
+}
+
+size_t pb_grid_nearest(size_t T, size_t S, double fraction)
+{
+    double position = fraction * (double)T * (double)(S - 1) / (double)(T - 1);
+    double nearest = floor(position + 0.5);
+
+    if (!(nearest > 0))
+        return 0;
+    return nearest < (double)(S - 1) ? (size_t)nearest : S - 1;
+}

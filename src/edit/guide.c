@@ -1,0 +1,79 @@
+#include <pullback/edit.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static pb_status check(size_t size, size_t count, const float *v, const pb_guidance *g,
+                       size_t stages, pb_error *error)
+{
+    if (count == 0 || g->iterations == 0 || stages == 0 || stages > g->iterations)
+        return pb_fail(error, PB_INVALID,
+                       "%zu stages of %zu iterations along %zu directions: expected at least one "
+                       "of each, and no more stages than iterations",
+                       stages, g->iterations, count);
+    if (!(g->step > 0) || !isfinite(g->step) || !isfinite(g->scale))
+        return pb_fail(error, PB_INVALID, "guidance with step %g and scale %g", g->step, g->scale);
+    for (size_t i = 0; i < count; i++) {
+        double square = 0;
+        for (size_t k = 0; k < size; k++)
+            square += (double)v[i * size + k] * (double)v[i * size + k];
+        if (!(fabs(sqrt(square) - 1) < 1e-3))
+            return pb_fail(error, PB_INVALID, "direction %zu has length %g: expected 1", i,
+                           sqrt(square));
+    }
+    return PB_OK;
+}
+
+/* One iteration of all directions: `points` holds first the count images x, then room for as many
+ * x + delta v; eps has room for both. */
+static pb_status iterate(const pb_denoiser *denoiser, double t, size_t count, const float *v,
+                         const pb_guidance *g, float *points, float *eps, pb_error *error)
+{
+    size_t all = count * denoiser->size;
+
+    for (size_t k = 0; k < all; k++)
+        points[all + k] = (float)((double)points[k] + g->step * (double)v[k]);
+    PB_TRY(denoiser->predict(denoiser->context, 2 * count, points, t, eps, error));
+    for (size_t k = 0; k < all; k++) {
+        points[k] += (float)(g->scale * ((double)eps[all + k] - (double)eps[k]));
+        if (!isfinite(points[k]))
+            return pb_fail(error, PB_NUMERIC, "guidance along direction %zu left finite numbers",
+                           k / denoiser->size);
+    }
+    return PB_OK;
+}
+
+pb_status pb_guide(const pb_denoiser *denoiser, double t, const float *x, size_t count,
+                   const float *v, const pb_guidance *guidance, size_t stages, float *out,
+                   pb_progress progress, void *progress_context, pb_error *error)
+{
+    size_t size = denoiser->size, N = guidance->iterations, stage = 0;
+    float *points, *eps;
+    pb_status status;
+
+    PB_TRY(check(size, count, v, guidance, stages, error));
+    points = pb_malloc(2 * count * size, sizeof *points);
+    eps = pb_malloc(2 * count * size, sizeof *eps);
+    status = points && eps ? PB_OK
+                           : pb_fail_memory(error, 2 * count * size * sizeof *points, "guidance");
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        memcpy(points + i * size, x, size * sizeof *x);
+    for (size_t done = 1; status == PB_OK && done <= N; done++) {
+        status = iterate(denoiser, t, count, v, guidance, points, eps, error);
+        if (status != PB_OK)
+            break;
+        /* Stage j = 1 … stages is the iterate round(j N / stages). */
+        if (done == (2 * (stage + 1) * N + stages) / (2 * stages)) {
+            for (size_t i = 0; i < count; i++)
+                memcpy(out + (i * stages + stage) * size, points + i * size, size * sizeof *out);
+            stage++;
+        }
+        if (progress && progress(progress_context, done, N))
+            status = pb_fail(error, PB_CANCELLED, "cancelled");
+    }
+    pb_free(points);
+    pb_free(eps);
+    return status;
+}
