@@ -167,11 +167,17 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
     int file = -1;
 
     *output = PB_OUTPUT_EMPTY;
+    if (!path[0] || path[strlen(path) - 1] == '/')
+        return pb_fail(error, PB_IO, "\"%s\": cannot create: a file's name is missing", path);
     if (!stat(path, &info))
         PB_TRY(check_regular(path, &info, error));
+    else if (errno != ENOENT)
+        return fail_system(error, path, "cannot create");
     resolved = realpath(path, NULL);
     if (!resolved && errno == ENOMEM)
         return pb_fail_memory(error, strlen(path), "a path");
+    if (!resolved && errno != ENOENT)
+        return fail_system(error, path, "cannot create");
     output->path = pb_strdup(resolved ? resolved : path);
     free(resolved);
     if (!output->path)
@@ -197,7 +203,7 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
 
 pb_status pb_output_bytes(pb_output *output, const void *bytes, size_t count, pb_error *error)
 {
-    if (fwrite(bytes, 1, count, output->stream) != count)
+    if (count > 0 && fwrite(bytes, 1, count, output->stream) != count)
         return fail_system(error, output->path, "cannot write");
     return PB_OK;
 }
@@ -205,7 +211,7 @@ pb_status pb_output_bytes(pb_output *output, const void *bytes, size_t count, pb
 pb_status pb_output_floats(pb_output *output, const float *values, size_t count, pb_error *error)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (fwrite(values, sizeof *values, count, output->stream) != count)
+    if (count > 0 && fwrite(values, sizeof *values, count, output->stream) != count)
         return fail_system(error, output->path, "cannot write");
 #else
     for (size_t i = 0; i < count; i++) {

@@ -1,0 +1,34 @@
+/* A folder of a test's own, for files to write and read. Every function ends the test when it
+ * fails. */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include <stddef.h>
+
+#define SCRATCH_PATH 512
+
+typedef struct scratch {
+    char folder[SCRATCH_PATH];
+} scratch;
+
+/* A path, for use within one expression: scratch_path(&s, "a").text. */
+typedef struct scratch_name {
+    char text[2 * SCRATCH_PATH];
+} scratch_name;
+
+/* Makes an empty folder, and removes it with all it holds. */
+void scratch_open(scratch *s);
+void scratch_close(scratch *s);
+
+scratch_name scratch_path(const scratch *s, const char *name);
+
+/* Writes a file of these bytes. */
+void scratch_write(const scratch *s, const char *name, const void *bytes, size_t count);
+
+/* Reads a whole file: the caller frees it with free. A NUL follows the bytes. */
+unsigned char *scratch_read(const scratch *s, const char *name, size_t *count);
+
+/* The number of entries in the folder. */
+size_t scratch_count(const scratch *s);
+
+#endif

@@ -1,0 +1,336 @@
+/* Files: mapping, whole outputs, digests; and what becomes of them when the system refuses. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "inject.h"
+#include "io/file.h"
+#include "scratch.h"
+
+static scratch s;
+
+static int setup(void **state)
+{
+    (void)state;
+    scratch_open(&s);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_close(&s);
+    return 0;
+}
+
+static void expect_map_error(const char *path, pb_status status, const char *piece)
+{
+    pb_mapping m;
+    pb_error error;
+
+    assert_int_equal(pb_file_map(&m, path, &error), status);
+    assert_int_equal(error.status, status);
+    assert_non_null(strstr(error.message, path));
+    if (!strstr(error.message, piece))
+        fail_msg("expected \"%s\" in \"%s\"", piece, error.message);
+    assert_null(m.data);
+    pb_file_unmap(&m);
+}
+
+static void test_map(void **state)
+{
+    pb_mapping m;
+
+    (void)state;
+    scratch_write(&s, "a", "hello", 5);
+    assert_int_equal(pb_file_map(&m, scratch_path(&s, "a").text, NULL), PB_OK);
+    assert_int_equal(m.size, 5);
+    assert_memory_equal(m.data, "hello", 5);
+    pb_file_unmap(&m);
+    assert_null(m.data);
+    pb_file_unmap(&m);
+}
+
+static void test_map_refuses(void **state)
+{
+    (void)state;
+    scratch_write(&s, "empty", "", 0);
+    assert_int_equal(mkfifo(scratch_path(&s, "fifo").text, 0600), 0);
+    expect_map_error(scratch_path(&s, "none").text, PB_IO, strerror(ENOENT));
+    expect_map_error(s.folder, PB_IO, "found a folder");
+    expect_map_error(scratch_path(&s, "fifo").text, PB_IO, "expected a regular file");
+    expect_map_error("/dev/null", PB_IO, "expected a regular file");
+    expect_map_error(scratch_path(&s, "empty").text, PB_FORMAT, "empty");
+}
+
+static void expect_content(const char *name, const char *text)
+{
+    size_t n;
+    unsigned char *bytes = scratch_read(&s, name, &n);
+
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(bytes, text, n);
+    free(bytes);
+}
+
+static void test_output(void **state)
+{
+    pb_output out;
+    struct stat info;
+    const mode_t mask = umask(027);
+
+    (void)state;
+    scratch_write(&s, "a", "old", 3);
+    assert_int_equal(pb_output_open(&out, scratch_path(&s, "a").text, NULL), PB_OK);
+    assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
+    assert_int_equal(fflush(out.stream), 0);
+    expect_content("a", "old");
+    assert_int_equal(scratch_count(&s), 2);
+    assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
+    expect_content("a", "new");
+    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(stat(scratch_path(&s, "a").text, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+    pb_output_abandon(&out);
+    expect_content("a", "new");
+    umask(mask);
+}
+
+static void test_output_abandoned(void **state)
+{
+    pb_output out;
+
+    (void)state;
+    assert_int_equal(pb_output_open(&out, scratch_path(&s, "b").text, NULL), PB_OK);
+    assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
+    pb_output_abandon(&out);
+    assert_int_equal(scratch_count(&s), 0);
+    pb_output_abandon(&out);
+}
+
+static void test_output_through_link(void **state)
+{
+    pb_output out;
+    struct stat info;
+
+    (void)state;
+    scratch_write(&s, "a", "old", 3);
+    assert_int_equal(symlink("a", scratch_path(&s, "link").text), 0);
+    assert_int_equal(pb_output_open(&out, scratch_path(&s, "link").text, NULL), PB_OK);
+    assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
+    assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
+    expect_content("a", "new");
+    assert_int_equal(lstat(scratch_path(&s, "link").text, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+}
+
+static void test_output_in_this_folder(void **state)
+{
+    char before[4096];
+    pb_output out;
+
+    (void)state;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(s.folder), 0);
+    assert_int_equal(pb_output_open(&out, "plain", NULL), PB_OK);
+    assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
+    assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
+    assert_int_equal(chdir(before), 0);
+    expect_content("plain", "new");
+}
+
+static void expect_output_error(const char *path, const char *piece)
+{
+    pb_output out;
+    pb_error error;
+
+    assert_int_equal(pb_output_open(&out, path, &error), PB_IO);
+    assert_non_null(strstr(error.message, path));
+    if (!strstr(error.message, piece))
+        fail_msg("expected \"%s\" in \"%s\"", piece, error.message);
+    pb_output_abandon(&out);
+}
+
+static void test_output_refuses(void **state)
+{
+    (void)state;
+    scratch_write(&s, "a", "old", 3);
+    expect_output_error(scratch_path(&s, "none/b").text, strerror(ENOENT));
+    expect_output_error(scratch_path(&s, "a/b").text, strerror(ENOTDIR));
+    expect_output_error(s.folder, "found a folder");
+    expect_output_error(scratch_path(&s, "b/").text, "a file's name is missing");
+    expect_output_error("/dev/null", "expected a regular file");
+    expect_output_error("", "a file's name is missing");
+    assert_int_equal(scratch_count(&s), 1);
+}
+
+/* A full disk: every byte is lost, and only flushing says so. */
+static void test_output_full(void **state)
+{
+    FILE *full = fopen("/dev/full", "wb");
+    pb_output out;
+    pb_error error;
+
+    (void)state;
+    if (!full)
+        skip();
+    scratch_write(&s, "a", "old", 3);
+    assert_int_equal(pb_output_open(&out, scratch_path(&s, "a").text, NULL), PB_OK);
+    fclose(out.stream);
+    out.stream = full;
+    assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
+    assert_int_equal(pb_output_commit(&out, &error), PB_IO);
+    assert_non_null(strstr(error.message, strerror(ENOSPC)));
+    expect_content("a", "old");
+    assert_int_equal(scratch_count(&s), 1);
+}
+
+static void test_output_floats(void **state)
+{
+    const float values[] = {1, -2};
+    const unsigned char expected[] = {0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0};
+    unsigned char *bytes;
+    pb_output out;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(pb_output_open(&out, scratch_path(&s, "a").text, NULL), PB_OK);
+    assert_int_equal(pb_output_floats(&out, values, 2, NULL), PB_OK);
+    assert_int_equal(pb_output_floats(&out, NULL, 0, NULL), PB_OK);
+    assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
+    bytes = scratch_read(&s, "a", &n);
+    assert_int_equal(n, sizeof expected);
+    assert_memory_equal(bytes, expected, n);
+    free(bytes);
+}
+
+static pb_status sha256(const char *path, char digest[65], pb_error *error)
+{
+    return pb_file_sha256(1, &path, digest, error);
+}
+
+/* The examples of FIPS 180-4, and a million letters. */
+static void test_sha256(void **state)
+{
+    char *million = malloc(1000000);
+    char digest[65];
+    pb_error error;
+
+    (void)state;
+    assert_non_null(million);
+    memset(million, 'a', 1000000);
+    scratch_write(&s, "empty", "", 0);
+    scratch_write(&s, "abc", "abc", 3);
+    scratch_write(&s, "million", million, 1000000);
+    free(million);
+    assert_int_equal(sha256(scratch_path(&s, "empty").text, digest, NULL), PB_OK);
+    assert_string_equal(digest, "e3b0c44298fc1c149afbf4c8996fb924"
+                                "27ae41e4649b934ca495991b7852b855");
+    assert_int_equal(sha256(scratch_path(&s, "abc").text, digest, NULL), PB_OK);
+    assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223"
+                                "b00361a396177a9cb410ff61f20015ad");
+    assert_int_equal(sha256(scratch_path(&s, "million").text, digest, NULL), PB_OK);
+    assert_string_equal(digest, "cdc76e5c9914fb9281a1c7e284d73e67"
+                                "f1809a48a497200e046d39ccc7112cd0");
+    assert_int_equal(sha256(s.folder, digest, &error), PB_IO);
+}
+
+/* -- injected failures --------------------------------------------------------------------- */
+
+static pb_status replace(void *context, pb_error *error)
+{
+    pb_output out;
+    pb_status status;
+
+    (void)context;
+    status = pb_output_open(&out, scratch_path(&s, "a").text, error);
+    if (!status)
+        status = pb_output_bytes(&out, "new", 3, error);
+    if (!status)
+        return pb_output_commit(&out, error);
+    pb_output_abandon(&out);
+    return status;
+}
+
+/* Old or new, nothing between and nothing beside. */
+static void check_replaced(void *context, pb_status status, const char *failed)
+{
+    unsigned *tolerated = context;
+
+    assert_int_equal(scratch_count(&s), 1);
+    expect_content("a", status ? "old" : "new");
+    if (!status && failed) {
+        /* Only the folder's sync, after the renaming, may fail without harm. */
+        assert_true(inject_called("rename"));
+        ++*tolerated;
+    }
+    scratch_write(&s, "a", "old", 3);
+}
+
+static void test_output_injected(void **state)
+{
+    unsigned tolerated = 0;
+
+    (void)state;
+    scratch_write(&s, "a", "old", 3);
+    assert_true(inject_each(INJECT_FILES, replace, check_replaced, &tolerated, true) >= 10);
+    assert_int_equal(tolerated, 2); /* open and fsync of the folder */
+    assert_true(inject_each(INJECT_MEMORY, replace, check_replaced, &tolerated, false) >= 2);
+}
+
+static pb_status map(void *context, pb_error *error)
+{
+    pb_mapping m;
+    pb_status status = pb_file_map(&m, scratch_path(&s, "a").text, error);
+
+    (void)context;
+    pb_file_unmap(&m);
+    return status;
+}
+
+static pb_status digest_file(void *context, pb_error *error)
+{
+    char digest[65];
+
+    (void)context;
+    return sha256(scratch_path(&s, "a").text, digest, error);
+}
+
+static void test_reading_injected(void **state)
+{
+    (void)state;
+    scratch_write(&s, "a", "old", 3);
+    assert_int_equal(inject_each(INJECT_FILES | INJECT_MEMORY, map, NULL, NULL, false), 3);
+    assert_true(inject_each(INJECT_FILES | INJECT_MEMORY, digest_file, NULL, NULL, false) >= 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_map),
+        TEST(test_map_refuses),
+        TEST(test_output),
+        TEST(test_output_abandoned),
+        TEST(test_output_through_link),
+        TEST(test_output_in_this_folder),
+        TEST(test_output_refuses),
+        TEST(test_output_full),
+        TEST(test_output_floats),
+        TEST(test_sha256),
+        TEST(test_output_injected),
+        TEST(test_reading_injected),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

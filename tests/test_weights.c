@@ -1,0 +1,608 @@
+/* safetensors: files of the reference implementation, ours, sharded sets, and hostile ones. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "inject.h"
+#include "io/weights.h"
+#include "scratch.h"
+
+#define GOLDEN PB_SOURCE_DIR "/tests/golden/io/"
+
+static scratch s;
+
+static int setup(void **state)
+{
+    (void)state;
+    scratch_open(&s);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_close(&s);
+    return 0;
+}
+
+/* -- good files ---------------------------------------------------------------------------- */
+
+static void expect_values(const pb_weights *w, const char *name, const char *dtype_name,
+                          const float *expected, size_t count)
+{
+    const pb_stored *t = pb_weights_find(w, name);
+    float out[8];
+
+    assert_non_null(t);
+    assert_string_equal(t->name, name);
+    assert_string_equal(t->dtype_name, dtype_name);
+    assert_string_equal(t->file, GOLDEN "mixed.safetensors");
+    assert_int_equal(t->count, count);
+    pb_stored_read(t, out);
+    assert_memory_equal(out, expected, count * sizeof *out);
+}
+
+/* Written by the Python package, with the values torch converts the tensors to. */
+static void test_reference(void **state)
+{
+    static const float f64[] = {0x1.555556p-2f, -INFINITY, 0, INFINITY, 0, -0.0f};
+    static const float f16[] = {0x1.554p-2f, -65504, 0x1p-24f, 0x1.ff8p-15f, -INFINITY, 0x1.5p-17f};
+    static const float bf16[] = {0x1.56p-2f, -0x1.c4p+127f, 0x1p-133f};
+    static const float f32[] = {0x1.555556p-2f, 0x1.16c2p-133f};
+    static const float scalar[] = {2.5f};
+    const pb_stored *t;
+    pb_weights *w;
+
+    (void)state;
+    assert_int_equal(pb_weights_open(&w, GOLDEN "mixed.safetensors", NULL), PB_OK);
+    assert_int_equal(pb_weights_count(w), 8);
+    for (size_t i = 1; i < 8; i++)
+        assert_true(strcmp(pb_weights_at(w, i - 1)->name, pb_weights_at(w, i)->name) < 0);
+    expect_values(w, "f64", "F64", f64, 6);
+    expect_values(w, "f16", "F16", f16, 6);
+    expect_values(w, "bf16", "BF16", bf16, 3);
+    expect_values(w, "f32", "F32", f32, 2);
+    expect_values(w, "scalar", "F32", scalar, 1);
+    expect_values(w, "empty", "F32", NULL, 0);
+    t = pb_weights_find(w, "f16");
+    assert_int_equal(t->rank, 2);
+    assert_int_equal(t->shape[0], 2);
+    assert_int_equal(t->shape[1], 3);
+    t = pb_weights_find(w, "i64");
+    assert_int_equal(t->dtype, PB_INTEGER);
+    assert_int_equal(t->bytes, 24);
+    assert_int_equal(pb_weights_find(w, "flag")->dtype, PB_INTEGER);
+    assert_null(pb_weights_find(w, "f"));
+    assert_null(pb_weights_find(w, "__metadata__"));
+    assert_string_equal(pb_weights_metadata(w, "format"), "pt");
+    assert_string_equal(pb_weights_metadata(w, "note"), "na\xC3\xAFve \xE2\x9C\x93");
+    assert_null(pb_weights_metadata(w, "absent"));
+    pb_weights_free(w);
+    pb_weights_free(NULL);
+}
+
+/* All 65536 numbers of 16 bits, at an odd address, against ldexp. */
+static void test_every_half(void **state)
+{
+    unsigned char *bytes = malloc(2 * 65536 + 1);
+    float *out = malloc(65536 * sizeof *out);
+    pb_stored t = {.count = 65536, .dtype = PB_F16};
+
+    (void)state;
+    assert_non_null(bytes);
+    assert_non_null(out);
+    t.data = bytes + 1;
+    for (size_t i = 0; i < 65536; i++) {
+        bytes[1 + 2 * i] = (unsigned char)(i & 0xFF);
+        bytes[2 + 2 * i] = (unsigned char)(i >> 8);
+    }
+    pb_stored_read(&t, out);
+    for (int i = 0; i < 65536; i++) {
+        int exponent = i >> 10 & 31, fraction = i & 1023;
+        double value = exponent == 0   ? ldexp(fraction, -24)
+                       : exponent < 31 ? ldexp(1024 + fraction, exponent - 25)
+                       : fraction == 0 ? (double)INFINITY
+                                       : (double)NAN;
+        if (isnan(value))
+            assert_true(isnan(out[i]));
+        else
+            assert_true((double)out[i] == copysign(value, i & 0x8000 ? -1 : 1));
+        assert_int_equal(!!signbit(out[i]), i >> 15);
+    }
+    t.dtype = PB_BF16;
+    pb_stored_read(&t, out);
+    for (int i = 0; i < 65536; i++) {
+        int exponent = i >> 7 & 255, fraction = i & 127;
+        double value = exponent == 0    ? ldexp(fraction, -133)
+                       : exponent < 255 ? ldexp(128 + fraction, exponent - 134)
+                       : fraction == 0  ? (double)INFINITY
+                                        : (double)NAN;
+        if (isnan(value))
+            assert_true(isnan(out[i]));
+        else
+            assert_true((double)out[i] == copysign(value, i & 0x8000 ? -1 : 1));
+        assert_int_equal(!!signbit(out[i]), i >> 15);
+    }
+    free(bytes);
+    free(out);
+}
+
+static void test_round_trip(void **state)
+{
+    const size_t shape[] = {2, 3}, none[] = {0, 3};
+    pb_tensor a = PB_TENSOR_EMPTY, b = PB_TENSOR_EMPTY, c = PB_TENSOR_EMPTY;
+    const pb_metadata metadata[] = {{"prompt", "a \"cat\"\n\xE2\x9C\x93"}, {"t", "0.6"}};
+    unsigned char *bytes;
+    pb_weights *w;
+    float out[6];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(pb_tensor_new(&a, 2, shape, NULL), PB_OK);
+    assert_int_equal(pb_tensor_new(&b, 0, NULL, NULL), PB_OK);
+    assert_int_equal(pb_tensor_new(&c, 2, none, NULL), PB_OK);
+    for (int i = 0; i < 6; i++)
+        a.data[i] = (float)i / -3;
+    b.data[0] = INFINITY;
+    for (size_t m = 0; m <= 2; m++) {
+        const pb_named_tensor named[] = {{"z", &a}, {"caf\xC3\xA9", &b}, {"empty", &c}};
+        assert_int_equal(pb_safetensors_write(scratch_path(&s, "a.safetensors").text, 3, named, m,
+                                              metadata, NULL),
+                         PB_OK);
+        bytes = scratch_read(&s, "a.safetensors", &n);
+        assert_int_equal((n - 28) % 8, 0); /* the data is aligned */
+        free(bytes);
+        assert_int_equal(pb_weights_open(&w, scratch_path(&s, "a.safetensors").text, NULL), PB_OK);
+        assert_int_equal(pb_weights_count(w), 3);
+        pb_stored_read(pb_weights_find(w, "z"), out);
+        assert_memory_equal(out, a.data, sizeof out);
+        assert_int_equal(pb_weights_find(w, "z")->rank, 2);
+        assert_int_equal(pb_weights_find(w, "z")->shape[1], 3);
+        pb_stored_read(pb_weights_find(w, "caf\xC3\xA9"), out);
+        assert_true(isinf(out[0]));
+        assert_int_equal(pb_weights_find(w, "empty")->count, 0);
+        if (m > 0)
+            assert_string_equal(pb_weights_metadata(w, "prompt"), metadata[0].value);
+        else
+            assert_null(pb_weights_metadata(w, "prompt"));
+        pb_weights_free(w);
+    }
+    /* Nothing at all is a file, too. */
+    assert_int_equal(
+        pb_safetensors_write(scratch_path(&s, "b.safetensors").text, 0, NULL, 0, NULL, NULL),
+        PB_OK);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&s, "b.safetensors").text, NULL), PB_OK);
+    assert_int_equal(pb_weights_count(w), 0);
+    assert_null(pb_weights_find(w, "x"));
+    pb_weights_free(w);
+    pb_tensor_clear(&a);
+    pb_tensor_clear(&b);
+    pb_tensor_clear(&c);
+}
+
+static void expect_write_error(const pb_named_tensor *tensors, size_t count,
+                               const pb_metadata *metadata, size_t metadata_count,
+                               const char *piece)
+{
+    pb_error error = {.message = ""};
+
+    assert_int_equal(pb_safetensors_write(scratch_path(&s, "w").text, count, tensors,
+                                          metadata_count, metadata, &error),
+                     PB_INVALID);
+    if (!strstr(error.message, piece))
+        fail_msg("expected \"%s\" in \"%s\"", piece, error.message);
+    assert_int_equal(scratch_count(&s), 0);
+}
+
+static void test_write_refuses(void **state)
+{
+    pb_tensor t = PB_TENSOR_EMPTY;
+    const pb_metadata not_utf8[] = {{"prompt", "caf\xE9"}}, twice[] = {{"a", "b"}, {"a", "c"}};
+
+    (void)state;
+    assert_int_equal(pb_tensor_new(&t, 0, NULL, NULL), PB_OK);
+    {
+        const pb_named_tensor same[] = {{"a", &t}, {"a", &t}}, bad[] = {{"\xFF", &t}},
+                              reserved[] = {{"__metadata__", &t}};
+        expect_write_error(same, 2, NULL, 0, "tensor \"a\": expected once");
+        expect_write_error(bad, 1, NULL, 0, "tensor: expected text in UTF-8");
+        expect_write_error(reserved, 1, NULL, 0, "__metadata__");
+        expect_write_error(same, 1, not_utf8, 1, "metadata: expected text in UTF-8");
+        expect_write_error(same, 1, twice, 2, "metadata \"a\": expected once");
+    }
+    pb_tensor_clear(&t);
+}
+
+/* -- hostile files --------------------------------------------------------------------------- */
+
+/* Writes a file of a header and `size` zero bytes of data. */
+static void write_built(const char *name, const char *header, size_t size)
+{
+    size_t length = strlen(header);
+    unsigned char *bytes = calloc(8 + length + size + 1, 1);
+
+    assert_non_null(bytes);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)length >> 8 * i);
+    memcpy(bytes + 8, header, length);
+    scratch_write(&s, name, bytes, 8 + length + size);
+    free(bytes);
+}
+
+static void expect_error(const char *name, pb_status status, const char *piece)
+{
+    pb_error error = {.message = ""};
+    pb_weights *w;
+    pb_status found = pb_weights_open(&w, scratch_path(&s, name).text, &error);
+
+    assert_null(w);
+    if (found != status || error.status != status || !strstr(error.message, piece) ||
+        !strstr(error.message, s.folder))
+        fail_msg("expected \"%s\" (status %d), found \"%s\" (status %d)", piece, status,
+                 error.message, found);
+}
+
+#define T(dtype, shape, offsets)                                                                   \
+    "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define A(dtype, shape, offsets) "{\"a\":" T(dtype, shape, offsets) "}"
+
+static const struct hostile {
+    const char *header;
+    size_t size;
+    pb_status status;
+    const char *piece;
+} hostile[] = {
+    /* the header's text */
+    {"", 0, PB_FORMAT, "begins with {"},
+    {" {}", 0, PB_FORMAT, "begins with {"},
+    {"[]", 0, PB_FORMAT, "begins with {"},
+    {"{", 0, PB_FORMAT, "header: line 1"},
+    {"{}}", 0, PB_FORMAT, "end of file expected"},
+    {"{\"\xFF\":1}", 0, PB_FORMAT, "unable to decode byte 0xff"},
+    {"{\"a\\u0000\":1}", 0, PB_FORMAT, "NUL"},
+    {"{\"a\":1,\"a\":1}", 0, PB_FORMAT, "duplicate object key"},
+    {"{\"a\":" T("F32", "[1]", "[0,4]") ",\"\\u0061\":" T("F32", "[1]", "[0,4]") "}", 4, PB_FORMAT,
+     "duplicate object key"},
+    /* entries */
+    {"{\"a\":1}", 0, PB_FORMAT, "tensor \"a\": expected an object, found 1"},
+    {"{\"a\":{}}", 0, PB_FORMAT, "dtype: expected a string, found nothing"},
+    {"{\"a\":{\"dtype\":\"F32\"}}", 0, PB_FORMAT, "shape: expected a list, found nothing"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[]}}", 4, PB_FORMAT,
+     "data_offsets: expected a list of 2"},
+    {"{\"a\":{\"dtype\":4,\"shape\":[],\"data_offsets\":[0,4]}}", 4, PB_FORMAT,
+     "dtype: expected a string, found 4"},
+    {A("F33", "[1]", "[0,4]"), 4, PB_FORMAT, "found \"F33\""},
+    {A("f32", "[1]", "[0,4]"), 4, PB_FORMAT, "found \"f32\""},
+    {A("F8_E4M3", "[4]", "[0,4]"), 4, PB_UNSUPPORTED, "found F8_E4M3"},
+    {A("F8_E5M2", "[4]", "[0,4]"), 4, PB_UNSUPPORTED, "found F8_E5M2"},
+    {A("F4", "[8]", "[0,4]"), 4, PB_UNSUPPORTED, "found F4"},
+    {A("C64", "[1]", "[0,8]"), 8, PB_UNSUPPORTED, "found C64"},
+    {A("F32", "1", "[0,4]"), 4, PB_FORMAT, "shape: expected a list, found 1"},
+    {A("F32", "[-1]", "[0,4]"), 4, PB_FORMAT, "non-negative integers, found -1"},
+    {A("F32", "[1.0]", "[0,4]"), 4, PB_FORMAT, "non-negative integers, found 1"},
+    {A("F32", "[true]", "[0,4]"), 4, PB_FORMAT, "non-negative integers, found true"},
+    {A("F32", "[\"1\"]", "[0,4]"), 4, PB_FORMAT, "non-negative integers, found \"1\""},
+    {A("F32", "[[1]]", "[0,4]"), 4, PB_FORMAT, "found a list of 1"},
+    {A("F32", "[18446744073709551616]", "[0,4]"), 4, PB_FORMAT, "too big integer"},
+    {A("F32", "[4294967296,4294967296]", "[0,4]"), 4, PB_FORMAT, "below 2^64"},
+    {A("F32", "[4611686018427387904]", "[0,0]"), 0, PB_FORMAT,
+     "expected 4611686018427387904 entries of 4 bytes (by shape and dtype), found 0 bytes"},
+    {A("F32", "[4611686018427387905]", "[0,4]"), 4, PB_FORMAT, "found 4 bytes"},
+    {A("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, PB_UNSUPPORTED, "at most 8 dimensions, found 9"},
+    {A("F32", "[2]", "[0,4]"), 4, PB_FORMAT, "expected 2 entries of 4 bytes"},
+    {A("F16", "[2]", "[0,8]"), 8, PB_FORMAT, "expected 2 entries of 2 bytes"},
+    {A("I64", "[2]", "[0,8]"), 8, PB_FORMAT, "expected 2 entries of 8 bytes"},
+    /* offsets */
+    {A("F32", "[1]", "[0]"), 4, PB_FORMAT, "expected a list of 2, found a list of 1"},
+    {A("F32", "[1]", "[0,4,4]"), 4, PB_FORMAT, "found a list of 3"},
+    {A("F32", "[1]", "{}"), 4, PB_FORMAT, "found an object"},
+    {A("F32", "[1]", "[0,4.0]"), 4, PB_FORMAT, "non-negative integers, found 4"},
+    {A("F32", "[1]", "[-4,0]"), 4, PB_FORMAT, "non-negative integers, found -4"},
+    {A("F32", "[1]", "[4,0]"), 4, PB_FORMAT, "within 4 bytes of data, found 4 to 0"},
+    {A("F32", "[1]", "[4,8]"), 4, PB_FORMAT, "within 4 bytes of data, found 4 to 8"},
+    {A("F32", "[1]", "[0,9223372036854775807]"), 4, PB_FORMAT, "within 4 bytes"},
+    {A("F32", "[1]", "[9223372036854775804,9223372036854775807]"), 4, PB_FORMAT, "within 4 bytes"},
+    /* the data's cover */
+    {A("F32", "[1]", "[4,8]"), 8, PB_FORMAT, "tensor \"a\": expected it to begin at byte 0"},
+    {A("F32", "[1]", "[0,4]"), 8, PB_FORMAT, "expected 4 bytes of data, found 8"},
+    {"{}", 1, PB_FORMAT, "expected 0 bytes of data, found 1"},
+    {A("F32", "[1]", "[0,4]"), 0, PB_FORMAT, "within 0 bytes of data"},
+    {"{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F32", "[2]", "[4,12]") "}", 12, PB_FORMAT,
+     "tensor \"b\": overlaps tensor \"a\""},
+    {"{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F32", "[2]", "[0,8]") "}", 8, PB_FORMAT,
+     "overlaps tensor"},
+    {"{\"a\":" T("F32", "[3]", "[0,12]") ",\"b\":" T("F32", "[1]", "[4,8]") "}", 12, PB_FORMAT,
+     "tensor \"b\": overlaps tensor \"a\""},
+    {"{\"a\":" T("F32", "[3]", "[0,12]") ",\"b\":" T("F32", "[0]", "[4,4]") "}", 12, PB_FORMAT,
+     "tensor \"b\": overlaps tensor \"a\""},
+    {"{\"b\":" T("F32", "[1]", "[8,12]") ",\"a\":" T("F32", "[1]", "[0,4]") "}", 12, PB_FORMAT,
+     "tensor \"b\": expected it to begin at byte 4 of the data"},
+    /* metadata */
+    {"{\"__metadata__\":1}", 0, PB_FORMAT, "__metadata__: expected an object, found 1"},
+    {"{\"__metadata__\":{\"k\":1}}", 0, PB_FORMAT,
+     "__metadata__: \"k\": expected a string, found 1"},
+};
+
+static void test_hostile(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof hostile / sizeof *hostile; k++) {
+        write_built("h.safetensors", hostile[k].header, hostile[k].size);
+        expect_error("h.safetensors", hostile[k].status, hostile[k].piece);
+    }
+}
+
+/* Unusual, and sound. */
+static void test_lenient(void **state)
+{
+    static const struct {
+        const char *header;
+        size_t size, count;
+    } files[] = {
+        {"{}", 0, 0},
+        {"{}      ", 0, 0},
+        {"{\"__metadata__\":null}", 0, 0},
+        {"{\"b\":" T("F32", "[1]", "[4,8]") ",\"a\":" T("F32", "[1]", "[0,4]") "}", 8, 2},
+        {"{\"b\":" T("F32", "[0]", "[4,4]") ",\"a\":" T("F32", "[1]", "[0,4]") "}", 4, 2},
+        {"{\"b\":" T("F32", "[0]", "[0,0]") ",\"a\":" T("F32", "[1]", "[0,4]") "}", 4, 2},
+        {"{\"\":" T("U8", "[1]", "[0,1]") ",\"a\":" T("F32", "[1]", "[1,5]") "}", 5, 2},
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"more\":{}}}", 1, 1},
+    };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
+        pb_error error = {.message = ""};
+        pb_weights *w;
+        write_built("l.safetensors", files[k].header, files[k].size);
+        if (pb_weights_open(&w, scratch_path(&s, "l.safetensors").text, &error))
+            fail_msg("%s", error.message);
+        assert_int_equal(pb_weights_count(w), files[k].count);
+        pb_weights_free(w);
+    }
+}
+
+static void test_hostile_prefix(void **state)
+{
+    unsigned char huge[16] = {0, 0, 0, 0, 0, 0, 0, 0x10, '{', '}'}; /* 2^60 */
+    unsigned char most[16] = {1, 0xE1, 0xF5, 5, 0, 0, 0, 0, '{', '}'};
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+
+    (void)state;
+    scratch_write(&s, "p", "", 0);
+    expect_error("p", PB_FORMAT, "empty");
+    scratch_write(&s, "p", "1234567", 7);
+    expect_error("p", PB_FORMAT, "found 7 bytes");
+    scratch_write(&s, "p", huge, sizeof huge);
+    expect_error("p", PB_FORMAT, "found a length of 1152921504606846976");
+    memset(huge, 0xFF, 8);
+    scratch_write(&s, "p", huge, sizeof huge);
+    expect_error("p", PB_FORMAT, "found a length of 18446744073709551615");
+    scratch_write(&s, "p", most, sizeof most);
+    expect_error("p", PB_FORMAT, "found a length of 100000001");
+    most[0] = 0;
+    scratch_write(&s, "p", most, sizeof most);
+    expect_error("p", PB_FORMAT, "truncated: expected a header of 100000000 bytes, found 8");
+    scratch_write(&s, "p", pointer, sizeof pointer - 1);
+    expect_error("p", PB_FORMAT, "Git LFS pointer");
+    expect_error("none", PB_IO, "cannot open");
+    expect_error(".", PB_IO, "found a folder");
+}
+
+static void test_deep(void **state)
+{
+    char *deep = malloc(1000001);
+
+    (void)state;
+    assert_non_null(deep);
+    memset(deep, '[', 1000000);
+    deep[1000000] = '\0';
+    memcpy(deep, "{\"a\":", 5);
+    write_built("d", deep, 0);
+    expect_error("d", PB_FORMAT, "maximum parsing depth");
+    free(deep);
+}
+
+/* A name longer than any message is cut. */
+static void test_long_name(void **state)
+{
+    char header[6000];
+
+    (void)state;
+    snprintf(header, sizeof header, "{\"%05000d\":1}", 0);
+    write_built("n", header, 0);
+    expect_error("n", PB_FORMAT, "0000...\": expected an object, found 1");
+}
+
+/* Every shortening of a good file is refused. */
+static void test_truncated(void **state)
+{
+    unsigned char *bytes;
+    size_t n;
+
+    (void)state;
+    write_built("t", "{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F16", "[1]", "[8,10]") "}",
+                10);
+    bytes = scratch_read(&s, "t", &n);
+    for (size_t i = 0; i < n; i++) {
+        scratch_write(&s, "t", bytes, i);
+        expect_error("t", PB_FORMAT, "");
+    }
+    free(bytes);
+}
+
+/* -- sharded sets ----------------------------------------------------------------------------- */
+
+#define INDEX "m.safetensors.index.json"
+
+static void write_shards(void)
+{
+    write_built("one.safetensors",
+                "{\"__metadata__\":{\"which\":\"one\"},\"b\":" T("F32", "[1]", "[0,4]") "}", 4);
+    write_built("two.safetensors",
+                "{\"a\":" T("F16", "[2]", "[0,4]") ",\"c\":" T("I8", "[1]", "[4,5]") "}", 5);
+}
+
+static void write_index(const char *text)
+{
+    scratch_write(&s, INDEX, text, strlen(text));
+}
+
+#define GOOD_INDEX                                                                                 \
+    "{\"metadata\":{\"total_size\":9},\"weight_map\":{\"a\":\"two.safetensors\","                  \
+    "\"b\":\"one.safetensors\",\"c\":\"two.safetensors\"}}"
+
+static void test_shards(void **state)
+{
+    pb_weights *w;
+
+    (void)state;
+    write_shards();
+    write_index(GOOD_INDEX);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&s, INDEX).text, NULL), PB_OK);
+    assert_int_equal(pb_weights_count(w), 3);
+    assert_string_equal(pb_weights_at(w, 0)->name, "a");
+    assert_string_equal(pb_weights_at(w, 0)->file, scratch_path(&s, "two.safetensors").text);
+    assert_string_equal(pb_weights_at(w, 1)->file, scratch_path(&s, "one.safetensors").text);
+    assert_string_equal(pb_weights_metadata(w, "which"), "one");
+    pb_weights_free(w);
+}
+
+static void test_hostile_index(void **state)
+{
+    static const struct {
+        const char *text;
+        pb_status status;
+        const char *piece;
+    } files[] = {
+        {"{", PB_FORMAT, "line 1"},
+        {"[]", PB_FORMAT, "expected a JSON object"},
+        {"{}", PB_FORMAT, "weight_map: expected an object that names files, found nothing"},
+        {"{\"weight_map\":[]}", PB_FORMAT, "found a list of 0"},
+        {"{\"weight_map\":{}}", PB_FORMAT, "found an empty one"},
+        {"{\"weight_map\":{\"a\":1}}", PB_FORMAT, "\"a\": expected the name of a file"},
+        {"{\"weight_map\":{\"a\":\"\"}}", PB_FORMAT, "found \"\""},
+        {"{\"weight_map\":{\"a\":\"..\"}}", PB_FORMAT, "in the same folder, found \"..\""},
+        {"{\"weight_map\":{\"a\":\".\"}}", PB_FORMAT, "in the same folder, found \".\""},
+        {"{\"weight_map\":{\"a\":\"../two.safetensors\"}}", PB_FORMAT, "in the same folder"},
+        {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", PB_FORMAT, "in the same folder"},
+        {"{\"weight_map\":{\"a\":\"x\\\\two.safetensors\"}}", PB_FORMAT, "in the same folder"},
+        {"{\"weight_map\":{\"a\":\"x\",\"a\":\"y\"}}", PB_FORMAT, "duplicate"},
+        {"{\"weight_map\":{\"a\":\"none.safetensors\"}}", PB_IO, "none.safetensors: cannot open"},
+        {"{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\","
+         "\"c\":\"two.safetensors\",\"d\":\"two.safetensors\"}}",
+         PB_FORMAT, "tensor \"d\": expected in \"two.safetensors\", found nowhere"},
+        {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"one.safetensors\","
+         "\"c\":\"two.safetensors\"}}",
+         PB_FORMAT, "tensor \"a\": expected in \"one.safetensors\", found in "},
+        {"{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\"}}", PB_FORMAT,
+         "tensor \"c\": expected in the index"},
+        {"{\"weight_map\":{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\","
+         "\"c\":\"twin.safetensors\"}}",
+         PB_FORMAT, "tensor \"c\": lies also in"},
+        {"{\"weight_map\":{\"a\":\"" INDEX "\"}}", PB_FORMAT, INDEX ": not a safetensors file"},
+    };
+
+    (void)state;
+    write_shards();
+    write_built("twin.safetensors", A("F32", "[1]", "[0,4]"), 4);
+    write_built("twin.safetensors", "{\"c\":" T("F32", "[1]", "[0,4]") "}", 4);
+    for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
+        write_index(files[k].text);
+        expect_error(INDEX, files[k].status, files[k].piece);
+    }
+}
+
+/* -- injected failures --------------------------------------------------------------------- */
+
+static pb_status open_set(void *context, pb_error *error)
+{
+    pb_weights *w;
+    pb_status status = pb_weights_open(&w, scratch_path(&s, context).text, error);
+
+    pb_weights_free(w);
+    return status;
+}
+
+static void test_open_injected(void **state)
+{
+    static char index[] = INDEX, one[] = "x";
+    const unsigned kinds = INJECT_MEMORY | INJECT_FILES;
+    unsigned long ours;
+
+    (void)state;
+    write_shards();
+    write_index(GOOD_INDEX);
+    assert_true(inject_each(kinds, open_set, NULL, index, false) >= 16);
+    /* With jansson's own: only short strings (see inject.h). */
+    write_built("x", "{\"__metadata__\":{},\"a\":" T("F32", "[]", "[0,4]") "}", 4);
+    ours = inject_each(kinds, open_set, NULL, one, false);
+    inject_json(true);
+    assert_true(inject_each(kinds, open_set, NULL, one, false) > ours + 10);
+    inject_json(false);
+}
+
+static pb_status write_one(void *context, pb_error *error)
+{
+    const pb_named_tensor tensors[] = {{"a", context}};
+    const pb_metadata metadata[] = {{"k", "v"}};
+
+    return pb_safetensors_write(scratch_path(&s, "w").text, 1, tensors, 1, metadata, error);
+}
+
+static void check_written(void *context, pb_status status, const char *failed)
+{
+    size_t n;
+    unsigned char *bytes = scratch_read(&s, "w", &n);
+
+    (void)context;
+    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(n == 3, status != PB_OK);
+    free(bytes);
+    if (!status) {
+        pb_weights *w;
+        if (failed)
+            assert_true(inject_called("rename"));
+        assert_int_equal(pb_weights_open(&w, scratch_path(&s, "w").text, NULL), PB_OK);
+        assert_int_equal(pb_weights_count(w), 1);
+        pb_weights_free(w);
+    }
+    scratch_write(&s, "w", "old", 3);
+}
+
+static void test_write_injected(void **state)
+{
+    pb_tensor t = PB_TENSOR_EMPTY;
+    const size_t shape[] = {2, 2};
+
+    (void)state;
+    assert_int_equal(pb_tensor_new(&t, 2, shape, NULL), PB_OK);
+    scratch_write(&s, "w", "old", 3);
+    assert_true(inject_each(INJECT_MEMORY, write_one, check_written, &t, false) >= 3);
+    assert_true(inject_each(INJECT_FILES, write_one, check_written, &t, true) >= 8);
+    inject_json(true);
+    assert_true(inject_each(INJECT_MEMORY, write_one, check_written, &t, false) >= 20);
+    inject_json(false);
+    pb_tensor_clear(&t);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_reference),      TEST(test_every_half),     TEST(test_round_trip),
+        TEST(test_write_refuses),  TEST(test_hostile),        TEST(test_lenient),
+        TEST(test_hostile_prefix), TEST(test_deep),           TEST(test_long_name),
+        TEST(test_truncated),      TEST(test_shards),         TEST(test_hostile_index),
+        TEST(test_open_injected),  TEST(test_write_injected),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
