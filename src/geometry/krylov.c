@@ -1,0 +1,275 @@
+/* Block Golub-Kahan-Lanczos bidiagonalisation with full reorthogonalisation and thick restart
+ * (Golub, Luk & Overton 1981; Baglama & Reichel 2005).
+ *
+ * Orthonormal bases V (n x pv) and U (m x pu) grow block by block. With V+ the block that comes
+ * after V, every step keeps
+ *
+ *     J V    = U B                               (B = U^T J V, measured as U is orthogonalised)
+ *     J^T U  = V G + V+ S E^T                    (G = V^T J^T U, measured likewise; S: last block)
+ *
+ * In exact arithmetic G = B^T; the operator's rounding makes a difference, and the residual below
+ * counts it. From the small SVD B = P Sigma Q^T come the approximate triplets u = U p, v = V q:
+ *
+ *     J v - sigma u      = 0
+ *     J^T u - sigma v    = V (G p - sigma q) + V+ S p_last
+ *
+ * so that |J^T u - sigma v|^2 = |G p - sigma q|^2 + |S p_last|^2 needs no further application.
+ * When the bases are full they are replaced by the leading triplets (U P_k, V Q_k), B by
+ * diag(sigma): J V+ then has components along all of U, which the orthogonalisation measures, and
+ * the recurrence goes on. */
+#include "geometry/solver.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+typedef struct krylov {
+    pb_solver *s;
+    size_t m, n;
+    size_t room;   /* columns V and U have room for, and the order of the small matrices */
+    double *v, *u; /* v: pv columns and after them the block V+ */
+    size_t pv, pu;
+    size_t width;                               /* columns of V+ */
+    size_t last;                                /* columns of U's last block, which V+ came from */
+    double *b;                                  /* room x room; pu x pv in use */
+    double *g;                                  /* room x room; pv x pu in use */
+    double *coupling;                           /* S: width x last, leading dimension width */
+    double *p, *q, *sigma, *residual, *scratch; /* the small SVD */
+    size_t count;                               /* triplets there */
+} krylov;
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void clear(krylov *k)
+{
+    double *arrays[] = {k->v, k->u, k->b,     k->g,        k->coupling,
+                        k->p, k->q, k->sigma, k->residual, k->scratch};
+
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        pb_free(arrays[i]);
+}
+
+static pb_status allocate(krylov *k, pb_error *error)
+{
+    size_t room = k->room, block = k->s->block, square = room * room;
+    size_t longest = k->m > k->n ? k->m : k->n;
+    size_t work = longest * room > square ? longest * room : square;
+
+    k->v = pb_calloc(k->n * (room + block), sizeof *k->v);
+    k->u = pb_calloc(k->m * room, sizeof *k->u);
+    k->b = pb_calloc(square, sizeof *k->b);
+    k->g = pb_calloc(square, sizeof *k->g);
+    k->coupling = pb_calloc(block * block, sizeof *k->coupling);
+    k->p = pb_calloc(square, sizeof *k->p);
+    k->q = pb_calloc(square, sizeof *k->q);
+    k->sigma = pb_calloc(room, sizeof *k->sigma);
+    k->residual = pb_calloc(room, sizeof *k->residual);
+    k->scratch = pb_calloc(work, sizeof *k->scratch);
+    if (k->v && k->u && k->b && k->g && k->coupling && k->p && k->q && k->sigma && k->residual &&
+        k->scratch)
+        return PB_OK;
+    return pb_fail_memory(error, (k->n + k->m) * room * sizeof *k->v, "Lanczos vectors");
+}
+
+/* -- one step -------------------------------------------------------------------------------- */
+
+/* V takes V+ in; U grows by J V+. */
+static pb_status grow_u(krylov *k, pb_error *error)
+{
+    size_t width = least(k->width, k->m - k->pu); /* of U's new block */
+    double *block = k->u + k->m * k->pu, *images = k->scratch;
+    double *column = k->b + k->room * k->pv;
+
+    PB_TRY(pb_solver_apply(k->s, 0, k->width, k->v + k->n * k->pv, images, error));
+    if (width < k->width) { /* U fills the whole space: first its last directions, then C = U^T W */
+        memcpy(block, images, k->m * width * sizeof *block);
+        PB_TRY(pb_orthonormalise(k->s, k->m, k->pu, k->u, width, block, NULL, 0, NULL, 0, error));
+        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)(k->pu + width), (int)k->width,
+                    (int)k->m, 1.0, k->u, (int)k->m, images, (int)k->m, 0.0, column, (int)k->room);
+    } else {
+        memcpy(block, images, k->m * width * sizeof *block);
+        PB_TRY(pb_orthonormalise(k->s, k->m, k->pu, k->u, width, block, column, k->room,
+                                 column + k->pu, k->room, error));
+    }
+    k->pv += k->width;
+    k->pu += width;
+    k->last = width;
+    return PB_OK;
+}
+
+/* V+ is what J^T of U's last block has outside V. */
+static pb_status grow_v(krylov *k, pb_error *error)
+{
+    size_t first = k->pu - k->last, block = k->s->block;
+    size_t width = least(k->last, k->n - k->pv);
+    double *next = k->v + k->n * k->pv, *images = k->scratch;
+    double *column = k->g + k->room * first;
+
+    memset(k->coupling, 0, block * block * sizeof *k->coupling);
+    if (k->last == 0) {
+        k->width = 0;
+        return PB_OK;
+    }
+    PB_TRY(pb_solver_apply(k->s, 1, k->last, k->u + k->m * first, images, error));
+    /* G for what V holds; the rest is J^T U less V G. */
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)k->pv, (int)k->last, (int)k->n, 1.0,
+                k->v, (int)k->n, images, (int)k->n, 0.0, column, (int)k->room);
+    memcpy(next, images, k->n * width * sizeof *next);
+    PB_TRY(pb_orthonormalise(k->s, k->n, k->pv, k->v, width, next, NULL, 0, NULL, 0, error));
+    if (width)
+        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)width, (int)k->last, (int)k->n,
+                    1.0, next, (int)k->n, images, (int)k->n, 0.0, k->coupling, (int)block);
+    k->width = width;
+    return PB_OK;
+}
+
+/* The small SVD, and the residuals of its leading triplets. */
+static pb_status solve(krylov *k, pb_error *error)
+{
+    size_t pu = k->pu, pv = k->pv, first = pu - k->last, block = k->s->block;
+
+    k->count = least(pu, pv);
+    for (size_t j = 0; j < pv; j++)
+        memcpy(k->scratch + j * pu, k->b + j * k->room, pu * sizeof *k->b);
+    PB_TRY(pb_small_svd(pu, pv, k->scratch, pu, k->p, k->sigma, k->q, error));
+    for (size_t i = 0; i < least(k->count, k->s->wanted); i++) {
+        const double *p = k->p + i * pu, *q = k->q + i * pv;
+        double square = 0;
+
+        memcpy(k->scratch, q, pv * sizeof *q);
+        cblas_dgemv(CblasColMajor, CblasNoTrans, (int)pv, (int)pu, 1.0, k->g, (int)k->room, p, 1,
+                    -k->sigma[i], k->scratch, 1);
+        for (size_t j = 0; j < pv; j++)
+            square += k->scratch[j] * k->scratch[j];
+        for (size_t r = 0; r < k->width; r++) {
+            double sum = 0;
+            for (size_t c = 0; c < k->last; c++)
+                sum += k->coupling[c * block + r] * p[first + c];
+            square += sum * sum;
+        }
+        k->residual[i] = sqrt(square);
+    }
+    return PB_OK;
+}
+
+/* -- restart and end ------------------------------------------------------------------------- */
+
+/* out = basis coefficients, columns of length n. */
+static void combine(size_t n, size_t p, const double *basis, size_t count,
+                    const double *coefficients, double *out)
+{
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)count, (int)p, 1.0, basis,
+                (int)n, coefficients, (int)p, 0.0, out, (int)n);
+}
+
+/* Replaces the bases by the `keep` leading triplets; V+ stays. */
+static void restart(krylov *k, size_t keep)
+{
+    size_t pu = k->pu, pv = k->pv, room = k->room, block = k->s->block;
+
+    /* G <- Q^T G P, through scratch; the coupling S p_last becomes that of all kept columns, which
+     * the next J V+ measures again as a part of B. */
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)pv, (int)keep, (int)pu, 1.0, k->g,
+                (int)room, k->p, (int)pu, 0.0, k->scratch, (int)pv);
+    memset(k->g, 0, room * room * sizeof *k->g);
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)keep, (int)keep, (int)pv, 1.0, k->q,
+                (int)pv, k->scratch, (int)pv, 0.0, k->g, (int)room);
+    /* Rows of G that V+ will have once V takes it in: S p_last. */
+    for (size_t i = 0; i < keep; i++)
+        for (size_t r = 0; r < k->width; r++) {
+            double sum = 0;
+            for (size_t c = 0; c < k->last; c++)
+                sum += k->coupling[c * block + r] * k->p[i * pu + pu - k->last + c];
+            k->g[i * room + keep + r] = sum;
+        }
+    memset(k->b, 0, room * room * sizeof *k->b);
+    for (size_t i = 0; i < keep; i++)
+        k->b[i * room + i] = k->sigma[i];
+    combine(k->m, pu, k->u, keep, k->p, k->scratch);
+    memcpy(k->u, k->scratch, k->m * keep * sizeof *k->u);
+    combine(k->n, pv, k->v, keep, k->q, k->scratch);
+    memcpy(k->v, k->scratch, k->n * keep * sizeof *k->v);
+    memmove(k->v + k->n * keep, k->v + k->n * pv, k->n * k->width * sizeof *k->v);
+    k->pu = k->pv = keep;
+    k->s->restarts++;
+}
+
+static pb_status start(krylov *k, pb_error *error)
+{
+    const pb_svd_options *o = k->s->options;
+    size_t given = least(o->start ? o->start_count : 0, k->s->block);
+
+    k->width = least(k->s->block, k->n);
+    given = least(given, k->width);
+    pb_solver_random(k->s, k->n * k->width, k->v);
+    for (size_t i = 0; i < given * k->n; i++)
+        k->v[i] = (double)o->start[i];
+    return pb_orthonormalise(k->s, k->n, 0, NULL, k->width, k->v, NULL, 0, NULL, 0, error);
+}
+
+static pb_status iterate(krylov *k, pb_error *error)
+{
+    pb_solver *s = k->s;
+    size_t before; /* rows of G that V gets by taking V+ in */
+
+    PB_TRY(start(k, error));
+    for (;;) {
+        before = k->pv;
+        /* G's rows for V+: the coupling of the last block (a restart has placed its own). */
+        if (k->last)
+            for (size_t c = 0; c < k->last; c++)
+                for (size_t r = 0; r < k->width; r++)
+                    k->g[(k->pu - k->last + c) * k->room + before + r] =
+                        k->coupling[c * s->block + r];
+        PB_TRY(grow_u(k, error));
+        PB_TRY(grow_v(k, error));
+        s->steps++;
+        if (least(k->pu, k->pv) >= s->wanted || k->width == 0) {
+            PB_TRY(solve(k, error));
+            PB_TRY(pb_solver_report(s, k->count, k->sigma, k->residual, error));
+            if (k->width == 0 || pb_solver_converged(s, k->count, k->sigma, k->residual))
+                return PB_OK;
+        } else
+            PB_TRY(pb_solver_report(s, 0, NULL, NULL, error));
+        if (s->applications + 2 * k->width > s->limit) {
+            if (least(k->pu, k->pv) < s->wanted)
+                PB_TRY(solve(k, error));
+            return PB_OK;
+        }
+        if (k->pv + k->width > k->room) {
+            size_t keep = s->wanted + (k->room - s->wanted) / 4;
+            restart(k, least(least(keep, k->count), k->room - k->width));
+            k->last = 0;
+        }
+    }
+}
+
+pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error)
+{
+    size_t m = s->op->rows, n = s->op->cols, wanted = s->wanted;
+    size_t most = s->options->max_basis ? s->options->max_basis : 5 * wanted + 4 * s->block;
+    krylov k = {.s = s, .m = m, .n = n};
+    pb_status status;
+
+    if (most < wanted + 2 * s->block)
+        most = wanted + 2 * s->block; /* less could not move */
+    k.room = least(most, n);
+    status = allocate(&k, error);
+    if (status == PB_OK)
+        status = iterate(&k, error);
+    if (status == PB_OK)
+        status = pb_ritz_new(ritz, least(k.count, wanted), m, n, error);
+    if (status == PB_OK) {
+        combine(m, k.pu, k.u, ritz->count, k.p, ritz->u);
+        combine(n, k.pv, k.v, ritz->count, k.q, ritz->v);
+        memcpy(ritz->sigma, k.sigma, ritz->count * sizeof *ritz->sigma);
+        memcpy(ritz->residual, k.residual, ritz->count * sizeof *ritz->residual);
+    }
+    clear(&k);
+    return status;
+}

@@ -1,0 +1,255 @@
+#include "geometry/solver.h"
+
+#include <cblas.h>
+#include <lapacke.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+
+/* -- the operator ---------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static pb_status apply_some(pb_solver *s, int transpose, size_t count, const double *x, double *y,
+                            pb_error *error)
+{
+    const pb_operator *op = s->op;
+    size_t in = transpose ? op->rows : op->cols, out = transpose ? op->cols : op->rows;
+    double start = now();
+    int stopped;
+
+    for (size_t i = 0; i < count * in; i++)
+        s->in[i] = (float)x[i];
+    stopped =
+        (transpose ? op->apply_transpose : op->apply)(op->context, count, s->in, in, s->out, out);
+    s->seconds += now() - start;
+    if (stopped)
+        return pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
+    s->applications += count;
+    for (size_t i = 0; i < count * out; i++) {
+        y[i] = (double)s->out[i];
+        if (!isfinite(s->out[i]))
+            return pb_fail(error, PB_NUMERIC,
+                           "entry %zu of application %zu of the operator is not finite", i % out,
+                           s->applications - count + i / out + 1);
+    }
+    return PB_OK;
+}
+
+pb_status pb_solver_apply(pb_solver *s, int transpose, size_t count, const double *x, double *y,
+                          pb_error *error)
+{
+    size_t in = transpose ? s->op->rows : s->op->cols, out = transpose ? s->op->cols : s->op->rows;
+
+    for (size_t done = 0; done < count; done += s->room) {
+        size_t width = count - done < s->room ? count - done : s->room;
+        PB_TRY(apply_some(s, transpose, width, x + done * in, y + done * out, error));
+    }
+    return PB_OK;
+}
+
+/* -- progress -------------------------------------------------------------------------------- */
+
+static size_t leading_converged(const pb_solver *s, size_t count, const double *sigma,
+                                const double *residual)
+{
+    size_t i = 0;
+
+    while (i < count && residual[i] <= s->options->tolerance * sigma[0])
+        i++;
+    return i;
+}
+
+int pb_solver_converged(const pb_solver *s, size_t count, const double *sigma,
+                        const double *residual)
+{
+    return count >= s->wanted && leading_converged(s, s->wanted, sigma, residual) == s->wanted;
+}
+
+pb_status pb_solver_report(const pb_solver *s, size_t count, const double *sigma,
+                           const double *residual, pb_error *error)
+{
+    pb_svd_progress progress = {
+        .applications = s->applications,
+        .max_applications = s->limit,
+        .rank = s->options->rank,
+        .residual_max = INFINITY,
+    };
+
+    if (!s->options->monitor)
+        return PB_OK;
+    if (count > s->options->rank)
+        count = s->options->rank;
+    progress.converged = leading_converged(s, count, sigma, residual);
+    if (count == s->options->rank && sigma[0] > 0) {
+        progress.residual_max = 0;
+        for (size_t i = 0; i < count; i++)
+            progress.residual_max = fmax(progress.residual_max, residual[i] / sigma[0]);
+    }
+    if (s->options->monitor(s->options->monitor_context, &progress))
+        return pb_fail(error, PB_CANCELLED, "cancelled");
+    return PB_OK;
+}
+
+/* -- random numbers -------------------------------------------------------------------------- */
+
+/* splitmix64 (Steele, Lea & Flood 2014) */
+static double uniform(pb_solver *s)
+{
+    uint64_t z = s->random += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+}
+
+void pb_solver_random(pb_solver *s, size_t count, double *x)
+{
+    for (size_t i = 0; i < count; i++) {
+        double radius = sqrt(-2 * log1p(-uniform(s)));
+        x[i] = radius * cos(2 * M_PI * uniform(s));
+    }
+}
+
+/* -- orthonormal blocks ---------------------------------------------------------------------- */
+
+/* C = basis^T block;  block -= basis C */
+static void project(size_t n, size_t p, const double *basis, size_t width, double *block, double *c)
+{
+    if (p == 0 || width == 0)
+        return;
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)p, (int)width, (int)n, 1.0, basis,
+                (int)n, block, (int)n, 0.0, c, (int)p);
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)width, (int)p, -1.0, basis,
+                (int)n, c, (int)p, 1.0, block, (int)n);
+}
+
+/* block = Q R column by column, each projected twice; scale: what counts as zero. */
+static void gram_schmidt(pb_solver *s, size_t n, size_t width, double *block, double *r,
+                         double zero)
+{
+    for (size_t j = 0; j < width; j++) {
+        double *w = block + j * n, *column = r + j * width, norm;
+
+        memset(column, 0, width * sizeof *column);
+        for (int pass = 0; pass < 2; pass++)
+            for (size_t i = 0; i < j; i++) {
+                double dot = cblas_ddot((int)n, block + i * n, 1, w, 1);
+                cblas_daxpy((int)n, -dot, block + i * n, 1, w, 1);
+                column[i] += dot;
+            }
+        norm = cblas_dnrm2((int)n, w, 1);
+        if (norm > zero) {
+            column[j] = norm;
+        } else {
+            pb_solver_random(s, n, w);
+            for (int pass = 0; pass < 2; pass++)
+                for (size_t i = 0; i < j; i++)
+                    cblas_daxpy((int)n, -cblas_ddot((int)n, block + i * n, 1, w, 1), block + i * n,
+                                1, w, 1);
+            norm = cblas_dnrm2((int)n, w, 1);
+        }
+        cblas_dscal((int)n, 1 / norm, w, 1);
+    }
+}
+
+static double largest_norm(size_t n, size_t width, const double *block)
+{
+    double largest = 0;
+
+    for (size_t j = 0; j < width; j++)
+        largest = fmax(largest, cblas_dnrm2((int)n, block + j * n, 1));
+    return largest;
+}
+
+pb_status pb_orthonormalise(pb_solver *s, size_t n, size_t p, const double *basis, size_t width,
+                            double *block, double *c, size_t ldc, double *r, size_t ldr,
+                            pb_error *error)
+{
+    size_t room = 2 * (p * width + width * width);
+    double *c1, *c2, *r1, *r2, zero = 1e-13 * largest_norm(n, width, block);
+
+    if (width == 0)
+        return PB_OK;
+    c1 = pb_calloc(room, sizeof *c1);
+    if (!c1)
+        return pb_fail_memory(error, room * sizeof *c1, "coefficients");
+    c2 = c1 + p * width;
+    r1 = c2 + p * width;
+    r2 = r1 + width * width;
+    project(n, p, basis, width, block, c1);
+    gram_schmidt(s, n, width, block, r1, zero);
+    project(n, p, basis, width, block, c2);
+    gram_schmidt(s, n, width, block, r2, 0);
+    for (size_t j = 0; j < width; j++) {
+        for (size_t i = 0; c && i < p; i++) { /* C = C1 + C2 R1 */
+            double sum = c1[j * p + i];
+            for (size_t k = 0; k <= j; k++)
+                sum += c2[k * p + i] * r1[j * width + k];
+            c[j * ldc + i] = sum;
+        }
+        for (size_t i = 0; r && i < width; i++) { /* R = R2 R1 */
+            double sum = 0;
+            for (size_t k = i; k <= j; k++)
+                sum += r2[k * width + i] * r1[j * width + k];
+            r[j * ldr + i] = sum;
+        }
+    }
+    pb_free(c1);
+    return PB_OK;
+}
+
+/* -- small matrices -------------------------------------------------------------------------- */
+
+pb_status pb_small_svd(size_t rows, size_t cols, double *a, size_t lda, double *u, double *sigma,
+                       double *v, pb_error *error)
+{
+    size_t k = rows < cols ? rows : cols;
+    double *vt = pb_malloc(k * cols, sizeof *vt);
+    lapack_int info;
+
+    if (!vt)
+        return pb_fail_memory(error, k * cols * sizeof *vt, "a small matrix");
+    info = LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', (lapack_int)rows, (lapack_int)cols, a,
+                          (lapack_int)lda, sigma, u, (lapack_int)rows, vt, (lapack_int)k);
+    for (size_t i = 0; info == 0 && i < k; i++)
+        for (size_t j = 0; j < cols; j++)
+            v[i * cols + j] = vt[j * k + i];
+    pb_free(vt);
+    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
+        return pb_fail(error, PB_MEMORY, "out of memory: a small SVD");
+    if (info != 0)
+        return pb_fail(error, PB_NUMERIC, "a small SVD did not converge (dgesdd: %d)", (int)info);
+    return PB_OK;
+}
+
+pb_status pb_ritz_new(pb_ritz *ritz, size_t count, size_t m, size_t n, pb_error *error)
+{
+    *ritz = (pb_ritz){
+        .count = count,
+        .u = pb_malloc(count * m, sizeof *ritz->u),
+        .v = pb_malloc(count * n, sizeof *ritz->v),
+        .sigma = pb_calloc(count, sizeof *ritz->sigma),
+        .residual = pb_calloc(count, sizeof *ritz->residual),
+    };
+    if (ritz->u && ritz->v && ritz->sigma && ritz->residual)
+        return PB_OK;
+    return pb_fail_memory(error, count * (m + n) * sizeof *ritz->u, "singular vectors");
+}
+
+void pb_ritz_clear(pb_ritz *ritz)
+{
+    pb_free(ritz->u);
+    pb_free(ritz->v);
+    pb_free(ritz->sigma);
+    pb_free(ritz->residual);
+    *ritz = (pb_ritz){0};
+}

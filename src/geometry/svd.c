@@ -1,0 +1,269 @@
+#include <pullback/svd.h>
+
+#include <cblas.h>
+#include <math.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "geometry/solver.h"
+
+#define DEFAULT_BLOCK 8
+
+/* Triplets beyond the rank that are converged too, so that no leading one is missed and the last
+ * gap is known. */
+#define GUARDS 2
+
+/* -- options --------------------------------------------------------------------------------- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error *error)
+{
+    size_t most = least(op->rows, op->cols);
+
+    if (op->rows == 0 || op->cols == 0 || !op->apply || !op->apply_transpose)
+        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu", op->rows, op->cols);
+    if (o->rank == 0 || o->rank > most)
+        return pb_fail(error, PB_INVALID, "rank %zu of a %zu x %zu operator: expected 1 to %zu",
+                       o->rank, op->rows, op->cols, most);
+    if (!(o->tolerance > 0) || o->tolerance > 1)
+        return pb_fail(error, PB_INVALID, "tolerance %g: expected more than 0 and at most 1",
+                       o->tolerance);
+    if (o->method != PB_SVD_KRYLOV && o->method != PB_SVD_SUBSPACE)
+        return pb_fail(error, PB_INVALID, "method %d is not known", (int)o->method);
+    if (op->rows > (1u << 28) || op->cols > (1u << 28))
+        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu is too large", op->rows,
+                       op->cols);
+    return PB_OK;
+}
+
+static pb_status start_solver(pb_solver *s, const pb_operator *op, const pb_svd_options *o,
+                              pb_error *error)
+{
+    size_t wanted = least(o->rank + GUARDS, least(op->rows, op->cols));
+    size_t block = o->block ? o->block : op->block_preferred ? op->block_preferred : DEFAULT_BLOCK;
+    size_t longest = op->rows > op->cols ? op->rows : op->cols;
+
+    *s = (pb_solver){
+        .op = op,
+        .options = o,
+        .wanted = wanted,
+        .block = least(block, wanted),
+        .limit = o->max_applications ? o->max_applications : 2000 + 200 * wanted,
+        .random = o->seed,
+    };
+    /* The whole block at once, unless the operator takes less. */
+    s->room = o->method == PB_SVD_SUBSPACE ? wanted : s->block;
+    if (op->block_max)
+        s->room = least(s->room, op->block_max);
+    s->in = pb_malloc(s->room * longest, sizeof *s->in);
+    s->out = pb_malloc(s->room * longest, sizeof *s->out);
+    return s->in && s->out
+               ? PB_OK
+               : pb_fail_memory(error, s->room * longest * sizeof *s->in, "a block of vectors");
+}
+
+/* -- the result ------------------------------------------------------------------------------ */
+
+void pb_svd_free(pb_svd *svd)
+{
+    if (!svd)
+        return;
+    pb_free(svd->u);
+    pb_free(svd->v);
+    pb_free(svd->sigma);
+    pb_free(svd->residual);
+    pb_free(svd->angle_bound);
+    pb_free(svd);
+}
+
+static pb_status new_svd(pb_svd **out, size_t rank, size_t m, size_t n, pb_error *error)
+{
+    pb_svd *svd = pb_calloc(1, sizeof *svd);
+
+    if (svd) {
+        *svd = (pb_svd){
+            .rows = m,
+            .cols = n,
+            .rank = rank,
+            .u = pb_malloc(rank * m, sizeof *svd->u),
+            .v = pb_malloc(rank * n, sizeof *svd->v),
+            .sigma = pb_calloc(rank, sizeof *svd->sigma),
+            .residual = pb_calloc(rank, sizeof *svd->residual),
+            .angle_bound = pb_calloc(rank, sizeof *svd->angle_bound),
+        };
+        if (svd->u && svd->v && svd->sigma && svd->residual && svd->angle_bound) {
+            *out = svd;
+            return PB_OK;
+        }
+    }
+    pb_svd_free(svd);
+    return pb_fail_memory(error, rank * (m + n) * sizeof(float), "singular vectors");
+}
+
+/* 1, or -1 if the entry of largest magnitude (the first, if several are) is negative. */
+static double sign_of(const double *v, size_t n)
+{
+    size_t largest = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (fabs(v[i]) > fabs(v[largest]))
+            largest = i;
+    return v[largest] < 0 ? -1 : 1;
+}
+
+/* The distance of sigma_i to its nearest neighbour among the computed values. */
+static double gap(const pb_ritz *ritz, size_t i)
+{
+    double above = i > 0 ? ritz->sigma[i - 1] - ritz->sigma[i] : INFINITY;
+    double below = i + 1 < ritz->count ? ritz->sigma[i] - ritz->sigma[i + 1] : INFINITY;
+
+    return fmin(above, below);
+}
+
+static void fill(pb_svd *svd, const pb_ritz *ritz, double tolerance)
+{
+    double top = ritz->sigma[0];
+    int leading = 1;
+
+    for (size_t i = 0; i < svd->rank; i++) {
+        const double *u = ritz->u + i * svd->rows, *v = ritz->v + i * svd->cols;
+        double sign = sign_of(v, svd->cols);
+        double nearest = gap(ritz, i);
+
+        for (size_t j = 0; j < svd->rows; j++)
+            svd->u[i * svd->rows + j] = (float)(sign * u[j]);
+        for (size_t j = 0; j < svd->cols; j++)
+            svd->v[i * svd->cols + j] = (float)(sign * v[j]);
+        svd->sigma[i] = ritz->sigma[i];
+        svd->residual[i] = top > 0 ? ritz->residual[i] / top : 0;
+        svd->angle_bound[i] = ritz->residual[i] > 0
+                                  ? fmin(M_PI / 2, nearest > 0 ? ritz->residual[i] / nearest : 9)
+                                  : 0;
+        leading = leading && svd->residual[i] <= tolerance;
+        svd->converged += (size_t)leading;
+    }
+}
+
+/* |J w| / sigma_k for a random unit w orthogonal to every v computed. */
+static pb_status probe(pb_svd *svd, pb_solver *s, const pb_ritz *ritz, pb_error *error)
+{
+    size_t m = svd->rows, n = svd->cols;
+    double *w, *image, last = svd->sigma[svd->rank - 1];
+    pb_status status;
+
+    if (ritz->count >= n) /* nothing is orthogonal to all of them */
+        return PB_OK;
+    w = pb_malloc(n, sizeof *w);
+    image = pb_malloc(m, sizeof *image);
+    if (!w || !image) {
+        pb_free(w);
+        pb_free(image);
+        return pb_fail_memory(error, (m + n) * sizeof *w, "a probe");
+    }
+    pb_solver_random(s, n, w);
+    status = pb_orthonormalise(s, n, ritz->count, ritz->v, 1, w, NULL, 0, NULL, 0, error);
+    if (status == PB_OK)
+        status = pb_solver_apply(s, 0, 1, w, image, error);
+    if (status == PB_OK)
+        svd->probe = last > 0 ? cblas_dnrm2((int)m, image, 1) / last : 0;
+    pb_free(w);
+    pb_free(image);
+    return status;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
+                         pb_error *error)
+{
+    double begin = now();
+    pb_ritz ritz = {0};
+    pb_svd *svd = NULL;
+    pb_solver s;
+    pb_status status;
+
+    PB_TRY(check(op, options, error));
+    status = start_solver(&s, op, options, error);
+    if (status == PB_OK)
+        status = options->method == PB_SVD_KRYLOV ? pb_krylov(&s, &ritz, error)
+                                                  : pb_subspace(&s, &ritz, error);
+    if (status == PB_OK && ritz.count == 0)
+        status = pb_fail(error, PB_INVALID,
+                         "%zu applications are too few for a single triplet: expected at least %zu",
+                         s.limit, 2 * s.block);
+    if (status == PB_OK)
+        status = new_svd(&svd, least(options->rank, ritz.count), op->rows, op->cols, error);
+    if (status == PB_OK) {
+        fill(svd, &ritz, options->tolerance);
+        status = probe(svd, &s, &ritz, error);
+    }
+    if (status == PB_OK) {
+        svd->applications = s.applications;
+        svd->steps = s.steps;
+        svd->restarts = s.restarts;
+        svd->block = s.room;
+        svd->seconds_operator = s.seconds;
+        svd->seconds = now() - begin;
+        *out = svd;
+    } else
+        pb_svd_free(svd);
+    pb_ritz_clear(&ritz);
+    pb_free(s.in);
+    pb_free(s.out);
+    return status;
+}
+
+/* -- verification ---------------------------------------------------------------------------- */
+
+/* square[i] += |image_i - sigma_i vector_i|^2 for the rank triplets, one block after the other. */
+static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int transpose,
+                                 double *square, pb_error *error)
+{
+    size_t in = transpose ? svd->rows : svd->cols, out = transpose ? svd->cols : svd->rows;
+    const float *from = transpose ? svd->u : svd->v, *to = transpose ? svd->v : svd->u;
+    size_t room = op->block_preferred ? op->block_preferred : DEFAULT_BLOCK;
+    pb_status status = PB_OK;
+    float *image;
+
+    room = op->block_max ? least(room, op->block_max) : room;
+    image = pb_malloc(room * out, sizeof *image);
+    if (!image)
+        return pb_fail_memory(error, room * out * sizeof *image, "a block of vectors");
+    for (size_t i = 0; i < svd->rank && status == PB_OK; i += room) {
+        size_t width = least(room, svd->rank - i);
+        int stopped = (transpose ? op->apply_transpose : op->apply)(op->context, width,
+                                                                    from + i * in, in, image, out);
+        if (stopped)
+            status = pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
+        for (size_t j = 0; status == PB_OK && j < width * out; j++) {
+            double d = (double)image[j] - svd->sigma[i + j / out] * (double)to[i * out + j];
+            square[i + j / out] += d * d;
+        }
+    }
+    pb_free(image);
+    return status;
+}
+
+pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual, pb_error *error)
+{
+    if (op->rows != svd->rows || op->cols != svd->cols)
+        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu for an SVD of %zu x %zu",
+                       op->rows, op->cols, svd->rows, svd->cols);
+    for (size_t i = 0; i < svd->rank; i++)
+        residual[i] = 0;
+    PB_TRY(add_differences(svd, op, 0, residual, error));
+    PB_TRY(add_differences(svd, op, 1, residual, error));
+    for (size_t i = 0; i < svd->rank; i++)
+        residual[i] = svd->sigma[0] > 0 ? sqrt(residual[i]) / svd->sigma[0] : sqrt(residual[i]);
+    return PB_OK;
+}
