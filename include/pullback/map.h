@@ -41,8 +41,11 @@ PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condit
                              const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
 
-/* The network as the noise predictor of diffusion.h under a fixed class label (-1: none).
- * The evaluator must outlive it. eps is evaluated with alpha-bar read at floor(t). */
+/* The network as the noise predictor of diffusion.h under the condition's class label; its
+ * timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is read
+ * too: it was trained at whole timesteps, and diffusers evaluates it there. (pb_evaluate and
+ * pb_linearise take any real timestep as it is.) The evaluator must outlive the denoiser, and
+ * serves one denoiser at a time. */
 PB_API pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition);
 
 /* -- linearisation --------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@ static float linspace(float start, float end, size_t n, size_t i)
 {
     float step = (end - start) / (float)(n - 1);
 
-    return i < n / 2 ? start + step * (float)i : end - step * (float)(n - 1 - i);
+    return i < n / 2 ? fmaf(step, (float)i, start) : fmaf(-step, (float)(n - 1 - i), end);
 }
 
 /* Nichol & Dhariwal 2021, eq. 17. */

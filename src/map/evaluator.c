@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -199,7 +200,7 @@ static pb_status predict(void *context, size_t n, const float *x, double t, floa
 {
     static const char *const tap = "eps";
     pb_evaluator *e = context;
-    const pb_condition condition = {.timestep = t, .class_label = e->class_label};
+    const pb_condition condition = {.timestep = floor(t), .class_label = e->class_label};
 
     return pb_evaluate(e, &condition, n, x, 1, &tap, &eps, error);
 }

@@ -1,0 +1,138 @@
+/* The basis of real networks against the dense double-precision SVD of their Jacobians. */
+#include <cblas.h>
+#include <lapacke.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "golden.h"
+
+#define LEADING 16 /* triplets in the golden files, of 20 values */
+
+static double timestep(const pb_weights *io)
+{
+    const pb_stored *t = pb_weights_find(io, "t");
+    int64_t integer;
+    float real;
+
+    if (t->dtype == PB_INTEGER) {
+        memcpy(&integer, t->data, sizeof integer);
+        return (double)integer;
+    }
+    pb_stored_read(t, &real);
+    return (double)real;
+}
+
+/* The largest principal angle between two 16-dimensional subspaces: by its sine, the norm of what
+ * one has outside the other. a, b: rows of n. */
+static double largest_angle(size_t n, const float *a, const float *b)
+{
+    double *da = pb_malloc(LEADING * n, sizeof *da), *db = pb_malloc(LEADING * n, sizeof *db);
+    double gram[LEADING * LEADING], sines[LEADING], tau[LEADING], dummy[LEADING];
+
+    assert_true(da && db);
+    for (size_t i = 0; i < LEADING * n; i++) {
+        da[i] = (double)a[i];
+        db[i] = (double)b[i];
+    }
+    double *bases[2] = {da, db};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(LAPACKE_dgeqrf(LAPACK_COL_MAJOR, (int)n, LEADING, bases[i], (int)n, tau),
+                         0);
+        assert_int_equal(
+            LAPACKE_dorgqr(LAPACK_COL_MAJOR, (int)n, LEADING, LEADING, bases[i], (int)n, tau), 0);
+    }
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, LEADING, LEADING, (int)n, 1, da, (int)n,
+                db, (int)n, 0, gram, LEADING);
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, LEADING, LEADING, -1, da, (int)n,
+                gram, LEADING, 1, db, (int)n);
+    assert_int_equal(LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', (int)n, LEADING, db, (int)n, sines,
+                                    dummy, 1, dummy, 1),
+                     0);
+    pb_free(da);
+    pb_free(db);
+    return asin(fmin(sines[0], 1));
+}
+
+/* Golden vectors are C, H, W; the operator's are H, W, C. */
+static float *to_hwc(const pb_tensor *v, const size_t shape[3])
+{
+    float *out = pb_malloc(pb_tensor_count(v), sizeof *out);
+
+    assert_non_null(out);
+    pb_to_hwc(out, v->data, v->shape[0], shape[0], shape[1], shape[2]);
+    return out;
+}
+
+static void check(const char *name, pb_svd_method method)
+{
+    pb_map_options map = PB_MAP_DEFAULTS;
+    pb_svd_options options = PB_SVD_DEFAULTS;
+    size_t from[3], to[3];
+    pb_linearisation *l;
+    pb_weights *io;
+    pb_model *model;
+    pb_svd *svd;
+    char path[512];
+    double worst = 0, allowed;
+
+    snprintf(path, sizeof path, GOLDEN "%s", name);
+    MUST(pb_model_open(&model, path, error));
+    snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", name);
+    MUST(pb_weights_open(&io, path, error));
+    map.condition.timestep = timestep(io);
+    pb_tensor x = golden(io, "x"), s = golden(io, "svd.s20"), u = golden(io, "svd.u"),
+              v = golden(io, "svd.v");
+    MUST(pb_linearise(&l, model, &map, x.data, x.shape[2], x.shape[3], error));
+    pb_linearisation_shapes(l, from, to);
+    options.rank = 18;
+    options.tolerance = 2e-6;
+    options.method = method;
+    options.max_applications = 1000000;
+    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error));
+    assert_int_equal(svd->converged, 18);
+    for (size_t i = 0; i < 18; i++)
+        worst = fmax(worst, fabs(svd->sigma[i] / (double)s.data[i] - 1));
+    allowed = fmax(1e-3, 5e-6 * (double)s.data[0] / (double)(s.data[15] - s.data[16]));
+    float *golden_v = to_hwc(&v, from), *golden_u = to_hwc(&u, to);
+    double angle_v = largest_angle(svd->cols, svd->v, golden_v);
+    double angle_u = largest_angle(svd->rows, svd->u, golden_u);
+    print_message("%s: %zu applications, singular values off by %.2g, subspaces by %.2g (X) and "
+                  "%.2g (H) rad; %.2g allowed\n",
+                  name, svd->applications, worst, angle_v, angle_u, allowed);
+    assert_true(worst <= 1e-5);
+    assert_true(angle_v <= allowed && angle_u <= allowed);
+    pb_free(golden_u);
+    pb_free(golden_v);
+    pb_svd_free(svd);
+    pb_linearisation_free(l);
+    pb_tensor_clear(&x);
+    pb_tensor_clear(&s);
+    pb_tensor_clear(&u);
+    pb_tensor_clear(&v);
+    pb_weights_free(io);
+    pb_model_free(model);
+}
+
+static void test_krylov(void **state)
+{
+    (void)state;
+    check("unet2d-ddpm", PB_SVD_KRYLOV);
+    check("unet2d-modern", PB_SVD_KRYLOV);
+}
+
+static void test_subspace(void **state)
+{
+    (void)state;
+    check("unet2d-ddpm", PB_SVD_SUBSPACE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_krylov),
+        cmocka_unit_test(test_subspace),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
