@@ -1,0 +1,45 @@
+# make          build the program into build/pullback (its packages must be there: see make setup)
+# make demo     install what is missing, build, edit the bundled portrait into demo/
+# make test     install what is missing, build twice (plain, with sanitizers), run all tests
+# make setup    install the Debian packages that are missing (root or sudo)
+# make install  install the library, the program and the model (PREFIX=/usr/local, DESTDIR=)
+# make format   clang-format every source
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+.PHONY: all demo test setup install format clean help
+
+all: build/CMakeCache.txt
+	cmake --build build -j $(JOBS)
+
+build/CMakeCache.txt:
+	cmake --preset release
+
+build-asan/CMakeCache.txt:
+	cmake --preset asan
+
+setup:
+	tools/setup
+
+demo: setup
+	$(MAKE) all
+	build/pullback demo
+
+test: setup
+	$(MAKE) all build-asan/CMakeCache.txt
+	cmake --build build-asan -j $(JOBS)
+	ctest --preset release
+	ctest --preset asan
+
+install: all
+	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+format:
+	find include src tests fuzz examples -name '*.[ch]' | xargs clang-format -i
+
+clean:
+	rm -rf build build-asan
+
+help:
+	@sed -n 's/^# //p' Makefile
