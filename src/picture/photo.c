@@ -1,0 +1,321 @@
+#include "picture/photo.h"
+
+#include <math.h>
+#include <string.h>
+#include <vips/vips.h>
+
+#include "base/memory.h"
+#include "io/file.h"
+
+#define MAX_MEGAPIXELS 200.0
+
+/* The share of the area's shorter side over which a pasted difference fades. */
+#define FEATHER 0.09
+
+void pb_photo_clear(pb_photo *photo)
+{
+    pb_pixels_clear(&photo->pixels);
+    *photo = PB_PHOTO_EMPTY;
+}
+
+/* -- reading --------------------------------------------------------------------------------- */
+
+static int to_srgb(VipsImage *in, VipsImage **out)
+{
+    if (vips_image_get_typeof(in, VIPS_META_ICC_NAME) &&
+        vips_icc_transform(in, out, "srgb", "embedded", TRUE, NULL) == 0)
+        return 0;
+    vips_error_clear(); /* a broken profile counts as none */
+    return vips_colourspace(in, out, VIPS_INTERPRETATION_sRGB, NULL);
+}
+
+static int onto_white(VipsImage *in, VipsImage **out)
+{
+    VipsArrayDouble *white = vips_array_double_newv(3, 255.0, 255.0, 255.0);
+    int failed = vips_image_hasalpha(in) ? vips_flatten(in, out, "background", white, NULL)
+                                         : vips_copy(in, out, NULL);
+
+    vips_area_unref(VIPS_AREA(white));
+    return failed;
+}
+
+static int upright(VipsImage *in, VipsImage **out)
+{
+    return vips_autorot(in, out, NULL);
+}
+
+static int to_bytes(VipsImage *in, VipsImage **out)
+{
+    return vips_cast_uchar(in, out, NULL);
+}
+
+/* All that is done to a picture on its way in. */
+static VipsImage *normalise(VipsImage *image)
+{
+    static int (*const steps[])(VipsImage *, VipsImage **) = {upright, to_srgb, onto_white,
+                                                              to_bytes};
+
+    for (size_t i = 0; image && i < sizeof steps / sizeof *steps; i++) {
+        VipsImage *next = NULL;
+        if (steps[i](image, &next))
+            next = NULL;
+        g_object_unref(image);
+        image = next;
+    }
+    return image;
+}
+
+static pb_status decode(pb_pixels *pixels, const pb_mapping *file, const char *path,
+                        pb_error *error)
+{
+    VipsImage *image =
+        vips_image_new_from_buffer(file->data, file->size, "", "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+    pb_status status;
+    void *bytes;
+    size_t count;
+
+    if (!image)
+        return pb_fail_vips(error, PB_FORMAT, path);
+    if ((double)image->Xsize * (double)image->Ysize > MAX_MEGAPIXELS * 1e6) {
+        status = pb_fail(error, PB_FORMAT, "%s: %dx%d pixels: at most %g megapixels are read", path,
+                         image->Xsize, image->Ysize, MAX_MEGAPIXELS);
+        g_object_unref(image);
+        return status;
+    }
+    image = normalise(image);
+    if (!image)
+        return pb_fail_vips(error, PB_FORMAT, path);
+    bytes = vips_image_write_to_memory(image, &count);
+    if (!bytes)
+        status = pb_fail_vips(error, PB_FORMAT, path);
+    else if (image->Bands != 3)
+        status = pb_fail(error, PB_FORMAT, "%s: expected 3 bands of colour, found %d", path,
+                         image->Bands);
+    else
+        status = pb_pixels_new(pixels, (size_t)image->Xsize, (size_t)image->Ysize, error);
+    if (status == PB_OK)
+        memcpy(pixels->rgb, bytes, count);
+    g_free(bytes);
+    g_object_unref(image);
+    return status;
+}
+
+/* The largest (or with `outside`, the smallest enclosing) rectangle of the proportions w : h. */
+static pb_area centred(size_t width, size_t height, size_t w, size_t h, int outside)
+{
+    int wide = (double)width * (double)h > (double)height * (double)w;
+    pb_area area = {0, 0, width, height};
+
+    if (wide != outside)
+        area.width = (size_t)llround((double)height * (double)w / (double)h);
+    else
+        area.height = (size_t)llround((double)width * (double)h / (double)w);
+    area.width = area.width ? area.width : 1;
+    area.height = area.height ? area.height : 1;
+    area.x = ((long)width - (long)area.width) / 2;
+    area.y = ((long)height - (long)area.height) / 2;
+    return area;
+}
+
+static pb_status choose_area(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
+                             size_t width, size_t height, pb_error *error)
+{
+    size_t w = photo->pixels.width, h = photo->pixels.height;
+
+    if (!crop) {
+        photo->area = fit == PB_FIT_STRETCH ? (pb_area){0, 0, w, h}
+                                            : centred(w, h, width, height, fit == PB_FIT_PAD);
+        return PB_OK;
+    }
+    photo->area = *crop;
+    if (crop->x < 0 || crop->y < 0 || crop->width == 0 || crop->height == 0 || crop->width > w ||
+        crop->height > h || (size_t)crop->x > w - crop->width || (size_t)crop->y > h - crop->height)
+        return pb_fail(error, PB_INVALID,
+                       "%s: a crop of %zux%zu at %ld,%ld: the photo has %zux%zu pixels", path,
+                       crop->width, crop->height, crop->x, crop->y, w, h);
+    return PB_OK;
+}
+
+pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
+                        size_t width, size_t height, pb_error *error)
+{
+    pb_mapping file;
+    pb_status status;
+
+    *photo = PB_PHOTO_EMPTY;
+    PB_TRY(pb_file_map(&file, path, error));
+    status = decode(&photo->pixels, &file, path, error);
+    pb_file_unmap(&file);
+    if (status == PB_OK)
+        status = choose_area(photo, path, fit, crop, width, height, error);
+    if (status != PB_OK)
+        pb_photo_clear(photo);
+    return status;
+}
+
+/* -- the tensor ------------------------------------------------------------------------------ */
+
+/* Colour c of the pixel at (x, y) of the area, in [-1, 1]; white outside the photo. */
+static float colour(const pb_photo *photo, size_t x, size_t y, size_t c)
+{
+    long px = photo->area.x + (long)x, py = photo->area.y + (long)y;
+
+    if (px < 0 || py < 0 || (size_t)px >= photo->pixels.width || (size_t)py >= photo->pixels.height)
+        return 1.0f;
+    return (float)photo->pixels.rgb[((size_t)py * photo->pixels.width + (size_t)px) * 3 + c] /
+               127.5f -
+           1.0f;
+}
+
+pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, size_t height,
+                          pb_tensor *tensor, pb_error *error)
+{
+    size_t w = photo->area.width, h = photo->area.height;
+    const size_t shape[4] = {1, channels, height, width};
+    float *planes;
+    pb_status status;
+
+    if (channels != 1 && channels != 3)
+        return pb_fail(error, PB_UNSUPPORTED,
+                       "a photo for a network of %zu channels: expected 1 or 3", channels);
+    planes = pb_malloc(channels * w * h, sizeof *planes);
+    if (!planes)
+        return pb_fail_memory(error, channels * w * h * sizeof *planes, "a photo");
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++) {
+            float *at = planes + y * w + x;
+            if (channels == 1)
+                *at = 0.299f * colour(photo, x, y, 0) + 0.587f * colour(photo, x, y, 1) +
+                      0.114f * colour(photo, x, y, 2);
+            else
+                for (size_t c = 0; c < 3; c++)
+                    at[c * w * h] = colour(photo, x, y, c);
+        }
+    status = pb_tensor_new(tensor, 4, shape, error);
+    if (status == PB_OK)
+        status = pb_resize(channels, w, h, planes, width, height, tensor->data, error);
+    for (size_t i = 0; status == PB_OK && i < channels * width * height; i++)
+        tensor->data[i] = fminf(fmaxf(tensor->data[i], -1.0f), 1.0f);
+    if (status != PB_OK)
+        pb_tensor_clear(tensor);
+    pb_free(planes);
+    return status;
+}
+
+/* -- pictures of the photo ------------------------------------------------------------------- */
+
+/* Paints a pixel if it is inside; a dark line within a light one shows on any ground. */
+static void paint(pb_pixels *p, long x, long y, unsigned char value)
+{
+    if (x >= 0 && y >= 0 && (size_t)x < p->width && (size_t)y < p->height)
+        memset(p->rgb + ((size_t)y * p->width + (size_t)x) * 3, value, 3);
+}
+
+static void draw_rectangle(pb_pixels *p, long x0, long y0, long x1, long y1, unsigned char value)
+{
+    for (long x = x0; x <= x1; x++) {
+        paint(p, x, y0, value);
+        paint(p, x, y1, value);
+    }
+    for (long y = y0; y <= y1; y++) {
+        paint(p, x0, y, value);
+        paint(p, x1, y, value);
+    }
+}
+
+pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,
+                           pb_error *error)
+{
+    size_t w = photo->pixels.width, h = photo->pixels.height, side = w > h ? w : h;
+    double scale = side > longest ? (double)longest / (double)side : 1;
+    size_t width = (size_t)fmax(1, round((double)w * scale));
+    size_t height = (size_t)fmax(1, round((double)h * scale));
+    float *planes = pb_malloc(3 * w * h, sizeof *planes);
+    float *small = pb_malloc(3 * width * height, sizeof *small);
+    const pb_area *a = &photo->area;
+    pb_status status;
+
+    if (!planes || !small)
+        status = pb_fail_memory(error, 3 * w * h * sizeof *planes, "a photo");
+    else {
+        for (size_t i = 0; i < w * h; i++)
+            for (size_t c = 0; c < 3; c++)
+                planes[c * w * h + i] = (float)photo->pixels.rgb[3 * i + c];
+        status = pb_resize(3, w, h, planes, width, height, small, error);
+    }
+    if (status == PB_OK)
+        status = pb_pixels_new(pixels, width, height, error);
+    for (size_t i = 0; status == PB_OK && i < width * height; i++)
+        for (size_t c = 0; c < 3; c++)
+            pixels->rgb[3 * i + c] =
+                (unsigned char)lroundf(fminf(fmaxf(small[c * width * height + i], 0.0f), 255.0f));
+    if (status == PB_OK) {
+        long x0 = lround((double)a->x * scale), y0 = lround((double)a->y * scale);
+        long x1 = lround(((double)a->x + (double)a->width) * scale) - 1;
+        long y1 = lround(((double)a->y + (double)a->height) * scale) - 1;
+        draw_rectangle(pixels, x0, y0, x1, y1, 255);
+        draw_rectangle(pixels, x0 + 1, y0 + 1, x1 - 1, y1 - 1, 0);
+        draw_rectangle(pixels, x0 + 2, y0 + 2, x1 - 2, y1 - 2, 255);
+    }
+    pb_free(planes);
+    pb_free(small);
+    return status;
+}
+
+/* -- pasting --------------------------------------------------------------------------------- */
+
+/* Rises as a raised cosine from 0 at the border to 1 at `ramp` pixels inside. */
+static double fade(double inside, double ramp)
+{
+    if (inside >= ramp)
+        return 1;
+    return 0.5 - 0.5 * cos(M_PI * fmax(inside, 0) / ramp);
+}
+
+static void add_difference(const pb_photo *photo, const float *enlarged, size_t channels,
+                           pb_pixels *pixels)
+{
+    const pb_area *a = &photo->area;
+    size_t w = a->width, h = a->height;
+    double ramp = fmax(1, FEATHER * (double)(w < h ? w : h));
+
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++) {
+            long px = a->x + (long)x, py = a->y + (long)y;
+            double weight = fade(fmin((double)x, (double)(w - 1 - x)) + 0.5, ramp) *
+                            fade(fmin((double)y, (double)(h - 1 - y)) + 0.5, ramp);
+            unsigned char *at;
+            if (px < 0 || py < 0 || (size_t)px >= pixels->width || (size_t)py >= pixels->height)
+                continue;
+            at = pixels->rgb + ((size_t)py * pixels->width + (size_t)px) * 3;
+            for (size_t c = 0; c < 3; c++) {
+                size_t plane = channels == 1 ? 0 : c;
+                double value =
+                    (double)at[c] + 127.5 * weight * (double)enlarged[(plane * h + y) * w + x];
+                at[c] = (unsigned char)lround(fmin(fmax(value, 0), 255));
+            }
+        }
+}
+
+pb_status pb_photo_paste(const pb_photo *photo, const float *difference, size_t channels,
+                         size_t width, size_t height, pb_pixels *pixels, pb_error *error)
+{
+    size_t w = photo->area.width, h = photo->area.height;
+    float *enlarged;
+    pb_status status;
+
+    if (channels != 1 && channels != 3)
+        return pb_fail(error, PB_UNSUPPORTED, "pasting %zu channels: expected 1 or 3", channels);
+    enlarged = pb_malloc(channels * w * h, sizeof *enlarged);
+    if (!enlarged)
+        return pb_fail_memory(error, channels * w * h * sizeof *enlarged, "a photo");
+    status = pb_resize(channels, width, height, difference, w, h, enlarged, error);
+    if (status == PB_OK)
+        status = pb_pixels_new(pixels, photo->pixels.width, photo->pixels.height, error);
+    if (status == PB_OK) {
+        memcpy(pixels->rgb, photo->pixels.rgb, 3 * pixels->width * pixels->height);
+        add_difference(photo, enlarged, channels, pixels);
+    }
+    pb_free(enlarged);
+    return status;
+}

@@ -1,0 +1,53 @@
+/* Photographs: read in any format, upright and in sRGB, and the part of one that a network sees. */
+#ifndef PB_PICTURE_PHOTO_H
+#define PB_PICTURE_PHOTO_H
+
+#include <pullback/tensor.h>
+
+#include "picture/pixels.h"
+
+typedef enum pb_fit {
+    PB_FIT_CROP,   /* the largest centred rectangle of the network's proportions */
+    PB_FIT_PAD,    /* all of the photo, with white added on two sides */
+    PB_FIT_STRETCH /* all of the photo, out of proportion */
+} pb_fit;
+
+/* A rectangle in pixels of the upright photo; with PB_FIT_PAD it reaches beyond it. */
+typedef struct pb_area {
+    long x, y;
+    size_t width, height;
+} pb_area;
+
+typedef struct pb_photo {
+    pb_pixels pixels; /* the whole photo */
+    pb_area area;     /* what the network sees of it */
+} pb_photo;
+
+#define PB_PHOTO_EMPTY ((pb_photo){{0, 0, NULL}, {0, 0, 0, 0}})
+
+/* Reads a photo. EXIF orientation and colour profiles are obeyed, transparency is laid on white.
+ * crop: the rectangle to use, or NULL to choose it by `fit` for a network of width x height.
+ * Errors: PB_IO, PB_FORMAT (not a picture, damaged, more than 200 megapixels), PB_INVALID (a crop
+ * beyond the photo), PB_MEMORY. */
+pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
+                        size_t width, size_t height, pb_error *error);
+void pb_photo_clear(pb_photo *photo);
+
+/* The area as a tensor (1, channels, height, width) in [-1, 1]; channels 1 (luma, Rec. 601) or 3.
+ * *tensor must be empty. Errors: PB_UNSUPPORTED (other channels), PB_MEMORY. */
+pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, size_t height,
+                          pb_tensor *tensor, pb_error *error);
+
+/* The photo with the area's outline drawn, no longer than `longest` on either side.
+ * *pixels must be empty. Errors: PB_MEMORY. */
+pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,
+                           pb_error *error);
+
+/* The photo at its full size plus a difference of images (channels, height, width; in the
+ * network's units, 2 for black to white), enlarged to the area and faded out towards its border. A
+ * single channel is added to red, green and blue alike. *pixels must be empty.
+ * Errors: PB_UNSUPPORTED, PB_MEMORY. */
+pb_status pb_photo_paste(const pb_photo *photo, const float *difference, size_t channels,
+                         size_t width, size_t height, pb_pixels *pixels, pb_error *error);
+
+#endif

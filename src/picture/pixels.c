@@ -1,0 +1,159 @@
+#include "picture/pixels.h"
+
+#include <string.h>
+#include <vips/vips.h>
+
+#include "base/memory.h"
+#include "io/file.h"
+
+#define SETTINGS "png-comment-0-pullback"
+
+static void ignore(const char *domain, GLogLevelFlags level, const char *message, void *context)
+{
+    (void)domain, (void)level, (void)message, (void)context;
+}
+
+pb_status pb_picture_start(const char *program, int threads, pb_error *error)
+{
+    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, ignore, NULL);
+    if (VIPS_INIT(program))
+        return pb_fail_vips(error, PB_IO, "libvips does not start");
+    vips_concurrency_set(threads);
+    vips_cache_set_max(0);
+    return PB_OK;
+}
+
+void pb_picture_stop(void)
+{
+    vips_shutdown();
+}
+
+pb_status pb_fail_vips(pb_error *error, pb_status status, const char *what)
+{
+    char text[300];
+    size_t n;
+
+    snprintf(text, sizeof text, "%s", vips_error_buffer());
+    vips_error_clear();
+    n = strcspn(text, "\n");
+    text[n] = '\0';
+    return pb_fail(error, status, "%s: %s", what, text);
+}
+
+pb_status pb_pixels_new(pb_pixels *pixels, size_t width, size_t height, pb_error *error)
+{
+    size_t count;
+
+    if (pb_mul_overflows(width, height, &count) || pb_mul_overflows(count, 3, &count) ||
+        !(pixels->rgb = pb_malloc(count, 1)))
+        return pb_fail_memory(error, width * height * 3, "a picture");
+    memset(pixels->rgb, 255, count);
+    pixels->width = width;
+    pixels->height = height;
+    return PB_OK;
+}
+
+void pb_pixels_clear(pb_pixels *pixels)
+{
+    pb_free(pixels->rgb);
+    *pixels = PB_PIXELS_EMPTY;
+}
+
+static pb_status write_bytes(const char *path, const void *bytes, size_t count, pb_error *error)
+{
+    pb_output output = PB_OUTPUT_EMPTY;
+    pb_status status;
+
+    PB_TRY(pb_output_open(&output, path, error));
+    status = pb_output_bytes(&output, bytes, count, error);
+    if (status == PB_OK)
+        return pb_output_commit(&output, error);
+    pb_output_abandon(&output);
+    return status;
+}
+
+pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
+                          pb_error *error)
+{
+    const char *name = strrchr(path, '/'), *ending = strrchr(name ? name : path, '.');
+    VipsImage *image, *copy = NULL;
+    void *bytes = NULL;
+    size_t count;
+    pb_status status;
+
+    if (!ending || !vips_foreign_find_save_buffer(ending)) {
+        vips_error_clear();
+        return pb_fail(error, PB_INVALID,
+                       "%s: a picture's name ends in its format: png, jpg, webp, tif", path);
+    }
+    image =
+        vips_image_new_from_memory(pixels->rgb, pixels->width * pixels->height * 3,
+                                   (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
+    if (!image || vips_copy(image, &copy, "interpretation", VIPS_INTERPRETATION_sRGB, NULL)) {
+        if (image)
+            g_object_unref(image);
+        return pb_fail_vips(error, PB_MEMORY, path);
+    }
+    if (settings)
+        vips_image_set_string(copy, SETTINGS, settings);
+    if (vips_image_write_to_buffer(copy, ending, &bytes, &count, NULL))
+        status = pb_fail_vips(error, PB_IO, path);
+    else
+        status = write_bytes(path, bytes, count, error);
+    g_free(bytes);
+    g_object_unref(copy);
+    g_object_unref(image);
+    return status;
+}
+
+pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
+{
+    VipsImage *image = vips_image_new_from_file(path, NULL);
+    const char *text;
+
+    *settings = NULL;
+    if (!image)
+        return pb_fail_vips(error, PB_IO, path);
+    if (vips_image_get_typeof(image, SETTINGS) &&
+        vips_image_get_string(image, SETTINGS, &text) == 0)
+        *settings = pb_strdup(text);
+    g_object_unref(image);
+    return PB_OK;
+}
+
+static pb_status resize_plane(size_t width, size_t height, const float *in, size_t out_width,
+                              size_t out_height, float *out, pb_error *error)
+{
+    VipsImage *image, *resized = NULL;
+    pb_status status = PB_OK;
+    void *memory = NULL;
+    size_t bytes = 0;
+
+    image = vips_image_new_from_memory(in, width * height * sizeof *in, (int)width, (int)height, 1,
+                                       VIPS_FORMAT_FLOAT);
+    if (!image || vips_resize(image, &resized, (double)out_width / (double)width, "vscale",
+                              (double)out_height / (double)height, NULL))
+        status = pb_fail_vips(error, PB_MEMORY, "resizing a picture");
+    else if ((size_t)resized->Xsize != out_width || (size_t)resized->Ysize != out_height)
+        status = pb_fail(error, PB_INTERNAL, "resizing to %zux%zu gave %dx%d", out_width,
+                         out_height, resized->Xsize, resized->Ysize);
+    else if (!(memory = vips_image_write_to_memory(resized, &bytes)))
+        status = pb_fail_vips(error, PB_MEMORY, "resizing a picture");
+    else
+        memcpy(out, memory, bytes);
+    g_free(memory);
+    if (resized)
+        g_object_unref(resized);
+    if (image)
+        g_object_unref(image);
+    return status;
+}
+
+pb_status pb_resize(size_t bands, size_t width, size_t height, const float *in, size_t out_width,
+                    size_t out_height, float *out, pb_error *error)
+{
+    for (size_t i = 0; i < bands; i++)
+        PB_TRY(resize_plane(width, height, in + i * width * height, out_width, out_height,
+                            out + i * out_width * out_height, error));
+    return PB_OK;
+}

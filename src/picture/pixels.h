@@ -1,0 +1,42 @@
+/* Pictures as 8-bit RGB pixels, and libvips, which reads, resizes and writes them. */
+#ifndef PB_PICTURE_PIXELS_H
+#define PB_PICTURE_PIXELS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Starts libvips with this many threads; once, before anything else here. Errors: PB_IO. */
+pb_status pb_picture_start(const char *program, int threads, pb_error *error);
+void pb_picture_stop(void);
+
+/* Fails with libvips' own message, which is then forgotten. */
+pb_status pb_fail_vips(pb_error *error, pb_status status, const char *what);
+
+typedef struct pb_pixels {
+    size_t width, height;
+    unsigned char *rgb; /* height rows of width times red, green, blue */
+} pb_pixels;
+
+#define PB_PIXELS_EMPTY ((pb_pixels){0, 0, NULL})
+
+/* White pixels. *pixels must be empty. Errors: PB_MEMORY. */
+pb_status pb_pixels_new(pb_pixels *pixels, size_t width, size_t height, pb_error *error);
+void pb_pixels_clear(pb_pixels *pixels);
+
+/* Writes a picture in the format that the path's ending names (png, jpg, webp, tif …), whole or
+ * not at all. settings: text for PNG's tEXt chunk "pullback", or NULL.
+ * Errors: PB_INVALID (an unknown ending), PB_IO, PB_MEMORY. */
+pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
+                          pb_error *error);
+
+/* The "pullback" text of a PNG as a new string (pb_free), or NULL where there is none.
+ * Errors: PB_IO, PB_MEMORY. */
+pb_status pb_png_settings(char **settings, const char *path, pb_error *error);
+
+/* Resizes bands x height x width floats (one plane after the other) by Lanczos, low-pass filtered
+ * where it gets smaller. out: bands planes of out_width x out_height. Errors: PB_MEMORY. */
+pb_status pb_resize(size_t bands, size_t width, size_t height, const float *in, size_t out_width,
+                    size_t out_height, float *out, pb_error *error);
+
+#endif
