@@ -36,11 +36,17 @@ typedef struct pb_basis {
 
 #define PB_BASIS_EMPTY ((pb_basis){.class_label = -1})
 
-/* Makes a basis from an SVD of a linearisation at x (c,h,w): copies, converts to C,H,W.
- * *basis must be empty; pb_basis_clear frees it. Errors: PB_MEMORY. */
-PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd,
-                                   const pb_linearisation *linearisation, const float *x,
+/* Makes a basis from an SVD of the linearisation made with `map` at x, (c,h,w) or (1,c,h,w):
+ * copies all, converted to C,H,W. t is NaN, the model unnamed. *basis must be empty;
+ * pb_basis_clear frees it. Errors: PB_MEMORY. */
+PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_options *map,
+                                   const pb_svd_options *options,
+                                   const pb_linearisation *linearisation, const pb_tensor *x,
                                    pb_error *error);
+
+/* Names the model, with its pb_model_hash or "". Errors: PB_MEMORY. */
+PB_API pb_status pb_basis_set_model(pb_basis *basis, const char *name, const char *hash,
+                                    pb_error *error);
 
 PB_API void pb_basis_clear(pb_basis *basis);
 

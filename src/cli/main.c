@@ -1,9 +1,53 @@
-#include <pullback/pullback.h>
-
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+#include "cli/cli.h"
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"info", "what a model is: architecture, taps, noise schedule", pb_command_info},
+    {"sample", "draw images from noise", pb_command_sample},
+    {"invert", "the noise that an image comes from", pb_command_invert},
+    {"basis", "the local latent basis at an image, with certified residuals", pb_command_basis},
+    {"edit", "edit an image along the basis", pb_command_edit},
+    {"eval", "evaluate a network, or apply its Jacobian", pb_command_eval},
+    {"demo", "edit the bundled portrait, from photo to photo", pb_command_demo},
+};
+
+#define COUNT (sizeof commands / sizeof *commands)
+
+static void print_help(FILE *stream)
 {
-    printf("pullback %s\n", pb_version());
-    return 0;
+    fprintf(stream,
+            "Usage: pullback COMMAND [OPTION…]\n\n"
+            "Riemannian geometry of a diffusion model's latent space, and editing by it.\n\n"
+            "Commands:\n");
+    for (size_t i = 0; i < COUNT; i++)
+        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream, "\npullback COMMAND --help shows a command's options and an example.\n"
+                    "pullback --version prints the version.\n"
+                    "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!strcmp(name, "--version")) {
+        printf("pullback %s\n", pb_version());
+        return 0;
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        if (!strcmp(name, commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    if (*name)
+        fprintf(stderr, "pullback: no command \"%s\"\n", name);
+    print_help(stderr);
+    return PB_EXIT_USAGE;
 }

@@ -1,0 +1,106 @@
+#include <math.h>
+
+#include "cli/basis_at.h"
+
+typedef struct options {
+    pb_cli cli;
+    pb_point_options point;
+    pb_basis_options basis;
+    gboolean no_pictures;
+    char *out;
+} options;
+
+static pb_status check(options *o, int argc, char **argv, pb_error *error)
+{
+    if (argc > 2)
+        return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
+    o->point.image = argc == 2 ? argv[1] : NULL;
+    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(pb_basis_check(&o->basis, error));
+    if (!o->point.image && !o->point.x && o->point.seed < 0)
+        return pb_fail(error, PB_INVALID, "where? an image, --x F.npy or --seed S");
+    if (!o->cli.model)
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o basis.safetensors");
+}
+
+static pb_status run(const options *o, pb_error *error)
+{
+    pb_basis_found found = {0};
+    pb_session session;
+    pb_point point = {0};
+    pb_status status;
+
+    PB_TRY(pb_check_output(o->out, error));
+    status = pb_session_open(&session, &o->cli, o->point.class_label, error);
+    if (status == PB_OK)
+        status = pb_point_find(&point, &session, &o->point, error);
+    if (status == PB_OK)
+        status = pb_basis_at(&found, &session, &point, &o->basis, error);
+    if (status == PB_OK)
+        status = pb_basis_write(&found.basis, o->out, error);
+    if (status == PB_OK) {
+        pb_basis_say(&o->cli, &found);
+        pb_say(&o->cli, "%s: the basis", o->out);
+    }
+    if (status == PB_OK && !o->no_pictures)
+        status = pb_basis_pictures(&o->cli, &found, o->out, error);
+    if (status == PB_OK) {
+        json_t *object = pb_basis_json(&found, &point);
+        json_object_set_new(object, "out", json_string(o->out));
+        pb_cli_print(&o->cli, object);
+    }
+    pb_basis_found_clear(&found);
+    pb_point_clear(&point);
+    pb_session_close(&session);
+    return status;
+}
+
+int pb_command_basis(int argc, char **argv)
+{
+    static const pb_help help = {
+        "--model MODEL (IMAGE | --x F.npy | --seed S) -o basis.safetensors",
+        "Computes the local latent basis: the leading singular triplets of the Jacobian of the "
+        "map\n"
+        "from one tap to another, each with its residual. Writes a safetensors file, a picture of\n"
+        "the leading directions and a plot of the singular values.",
+        "Example:\n  pullback basis --model faces32 portrait.jpg --t 0.6 --rank 50 "
+        "-o basis.safetensors"};
+    options o = {.cli = {.name = "basis"}, .point = PB_POINT_DEFAULTS, .basis = PB_BASIS_DEFAULTS};
+    const GOptionEntry entries[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        PB_POINT_T(o.point),
+        PB_POINT_STEPS(o.point),
+        PB_POINT_X(o.point),
+        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.point.timestep,
+         "The network's own time of --x, in place of --t", "T"},
+        PB_POINT_SEED(o.point),
+        PB_POINT_IMAGE(o.point),
+        PB_POINT_CLASS(o.point),
+        {"from", 0, 0, G_OPTION_ARG_STRING, &o.basis.from, "The tap that varies (default: x)",
+         "TAP"},
+        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.basis.to,
+         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
+        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.basis.rank, "Triplets wanted (default: 50)", "K"},
+        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.basis.tolerance,
+         "Largest residual, relative to the first singular value (default: 1e-3)", "R"},
+        {"method", 0, 0, G_OPTION_ARG_STRING, &o.basis.method,
+         "krylov, or the paper's subspace (default: krylov)", "NAME"},
+        {"block", 0, 0, G_OPTION_ARG_INT, &o.basis.block,
+         "Vectors at a time (default: chosen for the map)", "B"},
+        {"max-applications", 0, 0, G_OPTION_ARG_INT, &o.basis.max_applications,
+         "Stop there, converged or not (default: a generous limit)", "N"},
+        {"start-seed", 0, 0, G_OPTION_ARG_INT64, &o.basis.start_seed,
+         "Seed of the random starting block (default: 0)", "N"},
+        {"verify", 0, 0, G_OPTION_ARG_NONE, &o.basis.verify,
+         "Check the residuals by applying the Jacobian", NULL},
+        {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures, "Write the basis only", NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK ||
+        check(&o, argc, argv, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    return pb_cli_end(&o.cli, run(&o, &error), &error);
+}

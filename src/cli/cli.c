@@ -1,0 +1,203 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/threads.h"
+#include "cli/progress.h"
+
+/* -- parsing --------------------------------------------------------------------------------- */
+
+/* "512M", "2G", a number of bytes. */
+static pb_status parse_memory(const char *text, size_t *bytes, pb_error *error)
+{
+    char *end;
+    double value = g_ascii_strtod(text, &end);
+
+    switch (g_ascii_toupper(*end)) {
+    case 'T':
+        value *= 1024;
+        /* fall through */
+    case 'G':
+        value *= 1024;
+        /* fall through */
+    case 'M':
+        value *= 1024;
+        /* fall through */
+    case 'K':
+        value *= 1024;
+        end++;
+        break;
+    default:
+        break;
+    }
+    if (end == text || *end || !(value >= 1e6 && value <= 1e15))
+        return pb_fail(error, PB_INVALID, "--memory %s: expected a size such as 512M or 2G", text);
+    *bytes = (size_t)value;
+    return PB_OK;
+}
+
+static pb_status settle(pb_cli *cli, pb_error *error)
+{
+    if (cli->memory_text)
+        PB_TRY(parse_memory(cli->memory_text, &cli->memory, error));
+    if (cli->threads < 0 || cli->threads > 4096)
+        return pb_fail(error, PB_INVALID, "--threads %d: expected 1 to 4096", cli->threads);
+    if (cli->threads == 0)
+        cli->threads = (int)pb_threads_available();
+    omp_set_num_threads(cli->threads);
+    pb_progress_catch_interrupt();
+    return PB_OK;
+}
+
+pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries, int *argc,
+                       char ***argv, pb_error *error)
+{
+    const GOptionEntry common[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
+         "Folder in the diffusers layout, a name in models/, or owner/name in the Hugging Face "
+         "cache",
+         "MODEL"},
+        {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
+         "Threads (default: all processors this process may use)", "N"},
+        {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
+         "Working memory for activations (default: 1G)", "SIZE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",
+         NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "Print neither progress nor results",
+         NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    char *parameters = g_strdup_printf("%s", help->usage);
+    GOptionContext *context = g_option_context_new(parameters);
+    char *program = g_strdup_printf("pullback %s", cli->name);
+    GError *wrong = NULL;
+    pb_status status;
+
+    g_set_prgname(program);
+    g_option_context_set_summary(context, help->summary);
+    g_option_context_set_description(context, help->example);
+    if (entries)
+        g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_add_main_entries(context, common, NULL);
+    if (g_option_context_parse(context, argc, argv, &wrong)) {
+        status = settle(cli, error);
+    } else {
+        status = pb_fail(error, PB_INVALID, "%s", wrong->message);
+        g_error_free(wrong);
+    }
+    g_option_context_free(context);
+    g_free(parameters);
+    g_free(program);
+    return status;
+}
+
+pb_status pb_check_range(const char *option, double value, double least, double most,
+                         pb_error *error)
+{
+    if (value >= least && value <= most)
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s %g: expected %g to %g", option, value, least, most);
+}
+
+/* -- messages -------------------------------------------------------------------------------- */
+
+int pb_cli_usage(const pb_cli *cli, const pb_error *error)
+{
+    fprintf(stderr, "pullback %s: %s\n(pullback %s --help shows the options)\n", cli->name,
+            error->message, cli->name);
+    return PB_EXIT_USAGE;
+}
+
+int pb_cli_end(const pb_cli *cli, pb_status status, const pb_error *error)
+{
+    pb_progress_end();
+    if (status == PB_OK)
+        return 0;
+    fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
+    return PB_EXIT_FAILED;
+}
+
+void pb_say(const pb_cli *cli, const char *format, ...)
+{
+    FILE *stream = cli->json ? stderr : stdout;
+    va_list arguments;
+
+    pb_progress_end();
+    if (cli->quiet)
+        return;
+    va_start(arguments, format);
+    vfprintf(stream, format, arguments);
+    va_end(arguments);
+    putc('\n', stream);
+    fflush(stream);
+}
+
+void pb_warn(const pb_cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    pb_progress_end();
+    fprintf(stderr, "pullback %s: warning: ", cli->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    putc('\n', stderr);
+}
+
+void pb_cli_print(const pb_cli *cli, json_t *object)
+{
+    if (cli->json) {
+        pb_progress_end();
+        json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        putchar('\n');
+    }
+    json_decref(object);
+}
+
+/* -- paths ----------------------------------------------------------------------------------- */
+
+pb_status pb_check_output(const char *path, pb_error *error)
+{
+    char *folder = g_path_get_dirname(path);
+    struct stat info;
+    pb_status status = PB_OK;
+
+    if (stat(folder, &info) || !S_ISDIR(info.st_mode))
+        status = pb_fail(error, PB_IO, "%s: there is no folder %s", path, folder);
+    else if (access(folder, W_OK))
+        status = pb_fail(error, PB_IO, "%s: %s: %s", path, folder, strerror(errno));
+    else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        status = pb_fail(error, PB_IO, "%s: is a folder", path);
+    g_free(folder);
+    return status;
+}
+
+pb_status pb_make_folder(const char *path, pb_error *error)
+{
+    if (g_mkdir_with_parents(path, 0777))
+        return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+    if (access(path, W_OK))
+        return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+    return PB_OK;
+}
+
+int pb_has_ending(const char *path, const char *ending)
+{
+    size_t n = strlen(path), k = strlen(ending);
+
+    return n > k && g_ascii_strcasecmp(path + n - k, ending) == 0;
+}
+
+char *pb_beside(const char *path, const char *text)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    int stem = dot ? (int)(dot - path) : (int)strlen(path);
+
+    return g_strdup_printf("%.*s%s", stem, path, text);
+}

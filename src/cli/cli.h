@@ -1,0 +1,80 @@
+/* What all commands share: common options, messages, the end of a command.
+ *
+ * A command is a function of (argc, argv) that returns the exit status: 0, 1 (failed), 2 (wrong
+ * usage). It parses its options, checks them, and only then begins to work. */
+#ifndef PB_CLI_CLI_H
+#define PB_CLI_CLI_H
+
+#include <glib.h>
+#include <jansson.h>
+
+#include <pullback/pullback.h>
+
+#include "base/error.h"
+
+#define PB_EXIT_FAILED 1
+#define PB_EXIT_USAGE 2
+
+int pb_command_info(int argc, char **argv);
+int pb_command_sample(int argc, char **argv);
+int pb_command_invert(int argc, char **argv);
+int pb_command_basis(int argc, char **argv);
+int pb_command_edit(int argc, char **argv);
+int pb_command_eval(int argc, char **argv);
+int pb_command_demo(int argc, char **argv);
+
+/* The options of every command. Begin with {.name = "sample"}. */
+typedef struct pb_cli {
+    const char *name;
+    char *model;
+    int threads; /* 0 until parsed: then those used */
+    char *memory_text;
+    size_t memory; /* bytes; 0: the library's default */
+    gboolean json, quiet;
+} pb_cli;
+
+/* Texts of a command's help. */
+typedef struct pb_help {
+    const char *usage;   /* "IMAGE -o xT.npy" */
+    const char *summary; /* what it does, before the options */
+    const char *example; /* after the options */
+} pb_help;
+
+/* Parses argv: the command's own entries and, if `common`, the options of all commands; what is
+ * left stays in argv[1 … argc-1]. Sets the number of threads. Returns PB_OK, or PB_INVALID with
+ * the message; --help prints and ends the program. Strings are freed with the program. */
+pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries, int *argc,
+                       char ***argv, pb_error *error);
+
+/* Reports an error of usage; returns 2. */
+int pb_cli_usage(const pb_cli *cli, const pb_error *error);
+
+/* Reports how a command ended; returns 0 or 1. */
+int pb_cli_end(const pb_cli *cli, pb_status status, const pb_error *error);
+
+/* A line on stdout, or with --json on stderr; nothing with --quiet. */
+void pb_say(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line on stderr, "pullback NAME: warning: …". */
+void pb_warn(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints the object on stdout with --json; frees it in any case. */
+void pb_cli_print(const pb_cli *cli, json_t *object);
+
+/* Checks that a number is within [least, most]. Errors: PB_INVALID. */
+pb_status pb_check_range(const char *option, double value, double least, double most,
+                         pb_error *error);
+
+/* Checks that a file can be made there, before any work is done for it. Errors: PB_IO. */
+pb_status pb_check_output(const char *path, pb_error *error);
+
+/* Makes a folder unless it is there. Errors: PB_IO. */
+pb_status pb_make_folder(const char *path, pb_error *error);
+
+/* Has the path this ending (".npy")? */
+int pb_has_ending(const char *path, const char *ending);
+
+/* A path with what follows its last dot replaced by text ("-spectrum.png"); g_free. */
+char *pb_beside(const char *path, const char *text);
+
+#endif

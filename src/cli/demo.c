@@ -1,0 +1,230 @@
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "cli/basis_at.h"
+#include "cli/strip.h"
+#include "picture/sheet.h"
+
+#define DIRECTIONS 4
+#define PASTED 0
+
+typedef struct options {
+    pb_cli cli;
+    char *out;
+} options;
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A bundled file: beside the working directory, or where it is installed. */
+static pb_status find_bundled(char **path, const char *name, pb_error *error)
+{
+    *path = g_strdup(name);
+    if (g_file_test(*path, G_FILE_TEST_EXISTS))
+        return PB_OK;
+    g_free(*path);
+    *path = g_build_filename(PB_DATA_DIR, name, NULL);
+    if (g_file_test(*path, G_FILE_TEST_EXISTS))
+        return PB_OK;
+    g_free(*path);
+    return pb_fail(error, PB_IO, "%s: neither here nor in %s", name, PB_DATA_DIR);
+}
+
+/* OUT/NAME; the caller frees it. */
+static char *file_in(const options *o, const char *name)
+{
+    return g_build_filename(o->out, name, NULL);
+}
+
+static pb_status write_pixels(const options *o, pb_pixels *pixels, const char *name,
+                              const char *what, pb_error *error)
+{
+    char *path = file_in(o, name);
+    pb_status status = pb_pixels_write(pixels, path, NULL, error);
+
+    if (status == PB_OK)
+        pb_say(&o->cli, "%s: %s", path, what);
+    pb_pixels_clear(pixels);
+    g_free(path);
+    return status;
+}
+
+/* One image of the network's, enlarged to be looked at. */
+static pb_status write_image(const options *o, const pb_session *s, const float *image,
+                             const char *name, const char *what, pb_error *error)
+{
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+
+    PB_TRY(pb_sheet_draw(&(pb_sheet){.rows = 1,
+                                     .columns = 1,
+                                     .tiles = &image,
+                                     .c = s->info->in_channels,
+                                     .h = s->height,
+                                     .w = s->width,
+                                     .marked = SIZE_MAX},
+                         &pixels, error));
+    return write_pixels(o, &pixels, name, what, error);
+}
+
+/* The photo with its crop, its inversion, and the point x_t. */
+static pb_status find_point(const options *o, pb_session *s, pb_point *point, const char *portrait,
+                            pb_error *error)
+{
+    pb_point_options where = PB_POINT_DEFAULTS;
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    size_t top, T = pb_schedule_length(s->schedule);
+
+    where.image = portrait;
+    where.t = 1;
+    PB_TRY(pb_point_find(point, s, &where, error));
+    PB_TRY(pb_photo_outline(&point->photo, 512, &pixels, error));
+    PB_TRY(
+        write_pixels(o, &pixels, "original.png", "the photo, and the part the model sees", error));
+    PB_TRY(
+        write_image(o, s, point->image.data, "input.png", "that part at the model's size", error));
+    PB_TRY(write_image(o, s, point->x.data, "inversion.png", "the noise it comes from", error));
+    top = point->grid;
+    point->t = isnan(s->info->recommended.t) ? 0.6 : s->info->recommended.t;
+    point->grid = pb_grid_nearest(T, (size_t)where.steps, point->t);
+    point->timestep = pb_grid_time(T, (size_t)where.steps, point->grid);
+    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid,
+                           (size_t)where.steps, SIZE_MAX, 0, error);
+}
+
+static pb_status compute_basis(const options *o, const pb_session *s, const pb_point *point,
+                               pb_basis_found *found, pb_error *error)
+{
+    const pb_basis_options basis = PB_BASIS_DEFAULTS;
+    char *path = file_in(o, "basis.safetensors");
+    pb_status status = pb_basis_at(found, s, point, &basis, error);
+
+    if (status == PB_OK)
+        status = pb_basis_write(&found->basis, path, error);
+    if (status == PB_OK) {
+        pb_basis_say(&o->cli, found);
+        pb_say(&o->cli, "%s: the basis", path);
+        status = pb_basis_pictures(&o->cli, found, path, error);
+    }
+    g_free(path);
+    return status;
+}
+
+static pb_status write_pasted(const options *o, const pb_strip *strip, const pb_point *point,
+                              pb_error *error)
+{
+    const size_t *shape = strip->images.shape;
+    size_t size = shape[1] * shape[2] * shape[3];
+    const float *edited = pb_strip_image(strip, PASTED, (long)strip->stages);
+    const float *middle = pb_strip_image(strip, PASTED, 0);
+    float *difference = pb_malloc(size, sizeof *difference);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status;
+
+    if (!difference)
+        return pb_fail_memory(error, size * sizeof *difference, "an edit");
+    for (size_t i = 0; i < size; i++)
+        difference[i] = edited[i] - middle[i];
+    status =
+        pb_photo_paste(&point->photo, difference, shape[1], shape[3], shape[2], &pixels, error);
+    if (status == PB_OK)
+        status = write_pixels(o, &pixels, "pasted.png", "an edit in the photo itself", error);
+    pb_free(difference);
+    return status;
+}
+
+static pb_status edit(const options *o, const pb_session *s, const pb_point *point,
+                      const pb_basis_found *found, pb_error *error)
+{
+    const pb_recommended *r = &s->info->recommended;
+    size_t directions[DIRECTIONS] = {0, 1, 2, 3};
+    pb_strip strip = {
+        .guidance = {isnan(r->step) ? 1 : r->step, isnan(r->scale) ? 0.1 : r->scale,
+                     r->iterations ? r->iterations : 16},
+        .stages = 4,
+        .boost = isnan(r->boost) ? 0.2 : r->boost,
+        .steps = 100,
+        .grid = point->grid,
+        .timestep = point->timestep,
+        .count = DIRECTIONS,
+        .direction = directions,
+    };
+    char *path = file_in(o, "strip.png");
+    pb_status status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
+
+    if (status == PB_OK)
+        status = write_image(o, s, pb_strip_image(&strip, 0, 0), "reconstruction.png",
+                             "down again from the noise", error);
+    if (status == PB_OK)
+        status = pb_strip_write(&strip, s, &found->basis, path, error);
+    if (status == PB_OK) {
+        pb_say(&o->cli, "%s: edits along the first %d directions", path, DIRECTIONS);
+        status = write_pasted(o, &strip, point, error);
+    }
+    pb_tensor_clear(&strip.images);
+    g_free(path);
+    return status;
+}
+
+static pb_status run(options *o, pb_error *error)
+{
+    pb_basis_found found = {.basis = PB_BASIS_EMPTY};
+    double start = now();
+    pb_session s = {0};
+    pb_point point = {0};
+    char *portrait = NULL;
+    pb_status status;
+
+    PB_TRY(find_bundled(&portrait, "examples/portrait.png", error));
+    status = pb_make_folder(o->out, error);
+    if (status == PB_OK)
+        status = pb_session_open(&s, &o->cli, -1, error);
+    if (status == PB_OK)
+        status = find_point(o, &s, &point, portrait, error);
+    if (status == PB_OK)
+        status = compute_basis(o, &s, &point, &found, error);
+    if (status == PB_OK)
+        status = edit(o, &s, &point, &found, error);
+    if (status == PB_OK) {
+        pb_say(&o->cli, "Done in %.1f s: look into %s", now() - start, o->out);
+        pb_cli_print(&o->cli, json_pack("{s:s, s:f}", "out", o->out, "seconds", now() - start));
+    }
+    pb_basis_found_clear(&found);
+    pb_point_clear(&point);
+    pb_session_close(&s);
+    g_free(portrait);
+    return status;
+}
+
+int pb_command_demo(int argc, char **argv)
+{
+    static const pb_help help = {
+        "[-o FOLDER]",
+        "Edits the bundled portrait with the bundled model, and writes every step as a picture.",
+        "Example:\n  pullback demo -o demo"};
+    options o = {.cli = {.name = "demo"}};
+    const GOptionEntry entries[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Folder to write into (default: demo)",
+         "FOLDER"},
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    if (argc > 1) {
+        pb_fail(&error, PB_INVALID, "unexpected argument %s", argv[1]);
+        return pb_cli_usage(&o.cli, &error);
+    }
+    if (!o.out)
+        o.out = g_strdup("demo");
+    if (!o.cli.model)
+        o.cli.model = g_strdup("faces32");
+    return pb_cli_end(&o.cli, run(&o, &error), &error);
+}

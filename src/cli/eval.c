@@ -1,0 +1,192 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/session.h"
+
+typedef struct options {
+    pb_cli cli;
+    char *x, *from, *jvp, *vjp, *out;
+    const char *tap;
+    double timestep;
+    int class_label;
+} options;
+
+static pb_status check(const options *o, int argc, pb_error *error)
+{
+    if (argc > 1)
+        return pb_fail(error, PB_INVALID, "unexpected argument: the point is named by --x");
+    if (!o->cli.model)
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    if (!o->x || isnan(o->timestep))
+        return pb_fail(error, PB_INVALID, "where? --x x.npy --timestep T");
+    if (o->jvp && o->vjp)
+        return pb_fail(error, PB_INVALID, "--jvp and --vjp exclude each other");
+    if (o->from && !o->jvp && !o->vjp)
+        return pb_fail(error, PB_INVALID, "--from goes with --jvp or --vjp");
+    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o out.npy");
+}
+
+/* The tap's value at x: n points. */
+static pb_status evaluate(pb_session *s, const options *o, const pb_tensor *x, pb_tensor *out,
+                          pb_error *error)
+{
+    const pb_condition condition = {.timestep = o->timestep, .class_label = o->class_label};
+    size_t shape[4] = {x->shape[0]};
+    const char *tap = o->tap;
+
+    PB_TRY(pb_session_size(s, x->shape[2], x->shape[3], error));
+    PB_TRY(pb_model_tap_shape(s->model, tap, x->shape[2], x->shape[3], shape + 1, error));
+    PB_TRY(pb_tensor_new(out, 4, shape, error));
+    return pb_evaluate(s->evaluator, &condition, x->shape[0], x->data, 1, &tap, &out->data, error);
+}
+
+/* One tensor (c,h,w) or a block of k (k,c,h,w) of the given shape. */
+static pb_status read_block(pb_tensor *block, const char *path, const size_t shape[3],
+                            pb_error *error)
+{
+    PB_TRY(pb_npy_read(block, path, error));
+    if ((block->rank == 3 || block->rank == 4) &&
+        !memcmp(block->shape + block->rank - 3, shape, 3 * sizeof *shape))
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s: expected (%zu, %zu, %zu), or several of them", path,
+                   shape[0], shape[1], shape[2]);
+}
+
+/* J v or J^T u for the block, by way of the operator's order of entries. */
+static pb_status multiply(const pb_linearisation *l, int transpose, const pb_tensor *block,
+                          pb_tensor *out, pb_error *error)
+{
+    const pb_operator *op = pb_linearisation_operator(l);
+    size_t from[3], to[3], shape[4], k = block->rank == 4 ? block->shape[0] : 1;
+    size_t in_size = transpose ? op->rows : op->cols, out_size = transpose ? op->cols : op->rows;
+    const size_t *in_shape = transpose ? to : from, *out_shape = transpose ? from : to;
+    float *in = pb_malloc(k * in_size, sizeof *in), *result = pb_malloc(k * out_size, sizeof *in);
+    pb_status status;
+
+    pb_linearisation_shapes(l, from, to);
+    shape[0] = k;
+    memcpy(shape + 1, out_shape, sizeof from);
+    if (!in || !result)
+        status = pb_fail_memory(error, k * (in_size + out_size) * sizeof *in, "a block");
+    else
+        status = pb_tensor_new(out, block->rank, shape + 4 - block->rank, error);
+    if (status == PB_OK) {
+        pb_to_hwc(in, block->data, k, in_shape[0], in_shape[1], in_shape[2]);
+        status = (pb_status)(transpose ? op->apply_transpose
+                                       : op->apply)(op->context, k, in, in_size, result, out_size);
+        if (status != PB_OK)
+            pb_fail(error, status, "applying the Jacobian: %s", pb_status_name(status));
+    }
+    if (status == PB_OK)
+        pb_to_chw(out->data, result, k, out_shape[0], out_shape[1], out_shape[2]);
+    pb_free(in);
+    pb_free(result);
+    return status;
+}
+
+static pb_status differentiate(pb_session *s, const options *o, const pb_tensor *x, pb_tensor *out,
+                               pb_error *error)
+{
+    const pb_map_options map = {
+        .from = o->from ? o->from : "x",
+        .to = o->tap,
+        .condition = {.timestep = o->timestep, .class_label = o->class_label},
+        .memory = o->cli.memory,
+    };
+    pb_tensor block = PB_TENSOR_EMPTY;
+    size_t from[3], to[3];
+    pb_linearisation *l;
+    pb_status status;
+
+    if (x->shape[0] != 1)
+        return pb_fail(error, PB_INVALID, "%s: a Jacobian is taken at one image, found %zu", o->x,
+                       x->shape[0]);
+    PB_TRY(pb_linearise(&l, s->model, &map, x->data, x->shape[2], x->shape[3], error));
+    pb_linearisation_shapes(l, from, to);
+    status = read_block(&block, o->jvp ? o->jvp : o->vjp, o->jvp ? from : to, error);
+    if (status == PB_OK)
+        status = multiply(l, o->vjp != NULL, &block, out, error);
+    pb_tensor_clear(&block);
+    pb_linearisation_free(l);
+    return status;
+}
+
+static pb_status read_points(pb_tensor *x, const pb_session *s, const char *path, pb_error *error)
+{
+    PB_TRY(pb_npy_read(x, path, error));
+    if (x->rank == 3) {
+        memmove(x->shape + 1, x->shape, 3 * sizeof *x->shape);
+        x->shape[0] = 1;
+        x->rank = 4;
+    }
+    if (x->rank == 4 && x->shape[0] > 0 && x->shape[1] == s->info->in_channels)
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s: expected images (n, %zu, height, width)", path,
+                   s->info->in_channels);
+}
+
+static pb_status run(const options *o, pb_error *error)
+{
+    pb_tensor x = PB_TENSOR_EMPTY, out = PB_TENSOR_EMPTY;
+    pb_session s;
+    pb_status status;
+
+    PB_TRY(pb_check_output(o->out, error));
+    status = pb_session_open(&s, &o->cli, o->class_label, error);
+    if (status == PB_OK)
+        status = read_points(&x, &s, o->x, error);
+    if (status == PB_OK)
+        status = (o->jvp || o->vjp ? differentiate : evaluate)(&s, o, &x, &out, error);
+    if (status == PB_OK)
+        status = pb_npy_write(&out, o->out, error);
+    if (status == PB_OK) {
+        json_t *shape = json_array();
+        for (size_t i = 0; i < out.rank; i++)
+            json_array_append_new(shape, json_integer((json_int_t)out.shape[i]));
+        pb_say(&o->cli, "%s: %s%s", o->out,
+               o->jvp   ? "J v to "
+               : o->vjp ? "J^T u from "
+                        : "",
+               o->tap);
+        pb_cli_print(&o->cli, json_pack("{s:s, s:s, s:f, s:o}", "out", o->out, "tap", o->tap,
+                                        "timestep", o->timestep, "shape", shape));
+    }
+    pb_tensor_clear(&x);
+    pb_tensor_clear(&out);
+    pb_session_close(&s);
+    return status;
+}
+
+int pb_command_eval(int argc, char **argv)
+{
+    static const pb_help help = {
+        "--model MODEL --x x.npy --timestep T -o OUT",
+        "Evaluates the network up to a tap, or applies the Jacobian of a map between two taps.\n"
+        "Tensors are .npy, N,C,H,W; --jvp and --vjp take one or several, and give as many.",
+        "Example:\n  pullback eval --model faces32 --x x.npy --timestep 421 --tap mid -o h.npy"};
+    options o = {.cli = {.name = "eval"}, .timestep = NAN, .class_label = -1};
+    char *tap = NULL;
+    const GOptionEntry entries[] = {
+        {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The noisy images", "x.npy"},
+        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.timestep,
+         "The network's own time, 0 to num_train_timesteps - 1; may be fractional", "T"},
+        {"tap", 0, 0, G_OPTION_ARG_STRING, &tap,
+         "The value observed: down.i, mid, up.i, out, eps or x0 (default: eps)", "TAP"},
+        {"from", 0, 0, G_OPTION_ARG_STRING, &o.from, "The value that varies (default: x)", "TAP"},
+        {"jvp", 0, 0, G_OPTION_ARG_FILENAME, &o.jvp, "Push these tangents forward: J v", "v.npy"},
+        {"vjp", 0, 0, G_OPTION_ARG_FILENAME, &o.vjp, "Pull these cotangents back: J^T u", "u.npy"},
+        {"class", 0, 0, G_OPTION_ARG_INT, &o.class_label,
+         "Class label, for a network that has them", "C"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    o.tap = tap ? tap : "eps";
+    if (check(&o, argc, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    return pb_cli_end(&o.cli, run(&o, &error), &error);
+}

@@ -1,0 +1,143 @@
+#include <math.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+typedef struct options {
+    pb_cli cli;
+    gboolean hash;
+} options;
+
+static json_t *shapes_json(const pb_model *model, const pb_model_info *info)
+{
+    json_t *taps = json_object();
+    const char *tap;
+    size_t s[3];
+
+    for (size_t i = 0; (tap = pb_model_tap(model, i)) != NULL; i++)
+        if (pb_model_tap_shape(model, tap, info->sample_height, info->sample_width, s, NULL) ==
+            PB_OK)
+            json_object_set_new(taps, tap, json_pack("[iii]", (int)s[0], (int)s[1], (int)s[2]));
+    return taps;
+}
+
+static const char *prediction_name(const pb_schedule *schedule)
+{
+    static const char *const names[] = {"epsilon", "v_prediction", "sample"};
+
+    return names[pb_schedule_prediction(schedule)];
+}
+
+/* A number that may be absent. */
+static json_t *optional(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+static void print_json(const pb_cli *cli, const pb_model *model, const char *hash)
+{
+    const pb_model_info *info = pb_model_get_info(model);
+    const pb_schedule *schedule = pb_model_schedule(model);
+    const pb_recommended *r = &info->recommended;
+
+    pb_cli_print(
+        cli, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
+                       "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:s?}",
+                       "model", info->path, "architecture", info->architecture, "scheduler",
+                       info->scheduler, "weights", info->weights, "dtype", info->dtype,
+                       "parameters", (json_int_t)info->parameters, "weight_bytes",
+                       (json_int_t)info->weight_bytes, "sample_size", (int)info->sample_height,
+                       (int)info->sample_width, "in_channels", (int)info->in_channels,
+                       "out_channels", (int)info->out_channels, "learned_variance",
+                       info->learned_variance, "size_multiple", (int)info->size_multiple,
+                       "class_conditional", info->class_conditional, "classes", (int)info->classes,
+                       "num_train_timesteps", (int)pb_schedule_length(schedule), "prediction_type",
+                       prediction_name(schedule), "alpha_bar_first", pb_alpha_bar(schedule, 0),
+                       "alpha_bar_last", pb_alpha_bar(schedule, pb_schedule_length(schedule) - 1),
+                       "switched_off", info->ignored, "taps", shapes_json(model, info),
+                       "recommended", "t", optional(r->t), "edit_step", optional(r->step),
+                       "edit_scale", optional(r->scale), "edit_iterations",
+                       r->iterations ? json_integer((json_int_t)r->iterations) : json_null(),
+                       "boost", optional(r->boost), "hash", hash));
+}
+
+static void print_text(const pb_cli *cli, const pb_model *model, const char *hash)
+{
+    const pb_model_info *info = pb_model_get_info(model);
+    const pb_schedule *schedule = pb_model_schedule(model);
+    const pb_recommended *r = &info->recommended;
+    size_t T = pb_schedule_length(schedule), s[3];
+    const char *tap;
+
+    pb_say(cli, "model         %s", info->path);
+    pb_say(cli, "architecture  %s, %.2f M parameters", info->architecture,
+           (double)info->parameters / 1e6);
+    pb_say(cli, "weights       %s, %s, %.1f MB", info->weights, info->dtype,
+           (double)info->weight_bytes / 1e6);
+    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes are multiples of %zu",
+           info->in_channels, info->sample_height, info->sample_width, info->size_multiple);
+    if (info->learned_variance)
+        pb_say(cli, "output        twice as many channels (learned variance): the first half is "
+                    "used");
+    if (info->class_conditional && info->classes)
+        pb_say(cli, "classes       0 to %zu (--class)", info->classes - 1);
+    else if (info->class_conditional)
+        pb_say(cli, "classes       any number (--class)");
+    pb_say(cli, "schedule      %s, %zu timesteps, %s prediction, alpha-bar %.6f to %.6f",
+           info->scheduler, T, prediction_name(schedule), pb_alpha_bar(schedule, 0),
+           pb_alpha_bar(schedule, T - 1));
+    if (info->ignored)
+        pb_say(cli, "              %s switched off here: steps must be reversible", info->ignored);
+    if (!isnan(r->t) || !isnan(r->step) || !isnan(r->scale) || r->iterations)
+        pb_say(cli,
+               "recommended   --t %g --edit-step %g --edit-scale %g --edit-iterations %zu "
+               "--boost %g",
+               r->t, r->step, r->scale, r->iterations, r->boost);
+    if (hash)
+        pb_say(cli, "hash          %s", hash);
+    pb_say(cli, "taps          name     channels x height x width");
+    for (size_t i = 0; (tap = pb_model_tap(model, i)) != NULL; i++)
+        if (pb_model_tap_shape(model, tap, info->sample_height, info->sample_width, s, NULL) ==
+            PB_OK)
+            pb_say(cli, "              %-8s %zu x %zu x %zu", tap, s[0], s[1], s[2]);
+    pb_say(cli, "              eps, x0  as out: the noise and the clean image predicted");
+}
+
+static pb_status run(const options *o, pb_error *error)
+{
+    char digest[65];
+    pb_model *model;
+    pb_status status = PB_OK;
+
+    PB_TRY(pb_model_open(&model, o->cli.model, error));
+    if (o->hash)
+        status = pb_model_hash(model, digest, error);
+    if (status == PB_OK)
+        (o->cli.json ? print_json : print_text)(&o->cli, model, o->hash ? digest : NULL);
+    pb_model_free(model);
+    return status;
+}
+
+int pb_command_info(int argc, char **argv)
+{
+    static const pb_help help = {
+        "MODEL", "Prints what a model is: architecture, taps, noise schedule, settings.",
+        "Example:\n  pullback info faces32"};
+    options o = {.cli = {.name = "info"}};
+    const GOptionEntry entries[] = {
+        {"hash", 0, 0, G_OPTION_ARG_NONE, &o.hash, "Also the SHA-256 of its config and weights",
+         NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    if (argc == 2 && !o.cli.model)
+        o.cli.model = argv[1];
+    else if (argc != 1 || !o.cli.model) {
+        pb_fail(&error, PB_INVALID, "expected one model");
+        return pb_cli_usage(&o.cli, &error);
+    }
+    return pb_cli_end(&o.cli, run(&o, &error), &error);
+}

@@ -1,0 +1,73 @@
+#include <math.h>
+#include <string.h>
+
+#include "cli/point.h"
+
+typedef struct options {
+    pb_cli cli;
+    pb_point_options point;
+    char *out;
+} options;
+
+static pb_status check(options *o, int argc, char **argv, pb_error *error)
+{
+    if (argc != 2)
+        return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
+    o->point.image = argv[1];
+    PB_TRY(pb_point_check(&o->point, error));
+    if (isnan(o->point.t))
+        o->point.t = 1;
+    if (!o->cli.model)
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o xT.npy");
+}
+
+static pb_status run(const options *o, pb_error *error)
+{
+    pb_session session;
+    pb_point point = {0};
+    pb_status status;
+
+    PB_TRY(pb_check_output(o->out, error));
+    status = pb_session_open(&session, &o->cli, o->point.class_label, error);
+    if (status == PB_OK)
+        status = pb_point_find(&point, &session, &o->point, error);
+    if (status == PB_OK)
+        status = pb_write_images(&point.x, o->out, NULL, error);
+    if (status == PB_OK) {
+        pb_say(&o->cli, "%s: %s at t = %g (timestep %g, grid point %zu of %d)", o->out,
+               o->point.image, point.t, point.timestep, point.grid, o->point.steps);
+        pb_cli_print(&o->cli, json_pack("{s:s, s:f, s:f, s:i, s:i}", "out", o->out, "t", point.t,
+                                        "timestep", point.timestep, "grid_point", (int)point.grid,
+                                        "steps", o->point.steps));
+    }
+    pb_point_clear(&point);
+    pb_session_close(&session);
+    return status;
+}
+
+int pb_command_invert(int argc, char **argv)
+{
+    static const pb_help help = {
+        "--model MODEL IMAGE -o OUT",
+        "Finds the noise that an image comes from: DDIM steps upwards to t = 1, and for a lower t\n"
+        "down again to it. IMAGE is a picture in any format, or a .npy in [-1, 1]. OUT is a .npy,\n"
+        "which sample and basis take as --x, or a picture.",
+        "Example:\n  pullback invert --model faces32 portrait.jpg --t 0.6 -o xt.npy"};
+    options o = {.cli = {.name = "invert"}, .point = PB_POINT_DEFAULTS};
+    const GOptionEntry entries[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
+         "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: 1)", "T"},
+        PB_POINT_STEPS(o.point),
+        PB_POINT_IMAGE(o.point),
+        PB_POINT_CLASS(o.point),
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK ||
+        check(&o, argc, argv, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    return pb_cli_end(&o.cli, run(&o, &error), &error);
+}

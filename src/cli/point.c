@@ -1,0 +1,139 @@
+#include "cli/point.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static pb_status check_fit(pb_point_options *o, pb_error *error)
+{
+    static const char *const names[] = {"crop", "pad", "stretch"};
+    int end = 0;
+
+    for (int i = 0; i < 3; i++)
+        if (!o->fit || !strcmp(o->fit, names[i])) {
+            o->fit_value = (pb_fit)i;
+            break;
+        } else if (i == 2)
+            return pb_fail(error, PB_INVALID, "--fit %s: expected crop, pad or stretch", o->fit);
+    if (!o->crop)
+        return PB_OK;
+    if (sscanf(o->crop, "%ld,%ld,%zu,%zu%n", &o->crop_value.x, &o->crop_value.y,
+               &o->crop_value.width, &o->crop_value.height, &end) != 4 ||
+        o->crop[end])
+        return pb_fail(error, PB_INVALID, "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels",
+                       o->crop);
+    if (o->fit && o->fit_value != PB_FIT_CROP)
+        return pb_fail(error, PB_INVALID, "--crop goes with --fit crop, not %s", o->fit);
+    return PB_OK;
+}
+
+pb_status pb_point_check(pb_point_options *o, pb_error *error)
+{
+    int sources = (o->image != NULL) + (o->x != NULL) + (o->seed >= 0);
+
+    if (sources > 1)
+        return pb_fail(error, PB_INVALID, "an image, --x and --seed exclude each other");
+    PB_TRY(pb_check_range("--steps", o->steps, 2, 100000, error));
+    if (!isnan(o->t))
+        PB_TRY(pb_check_range("--t", o->t, 0, 1, error));
+    if (!isnan(o->t) && !isnan(o->timestep))
+        return pb_fail(error, PB_INVALID, "--t and --timestep exclude each other");
+    if (!isnan(o->timestep) && !o->x)
+        return pb_fail(error, PB_INVALID,
+                       "--timestep goes with --x: a point of the time grid is named by --t");
+    return check_fit(o, error);
+}
+
+void pb_point_clear(pb_point *point)
+{
+    pb_photo_clear(&point->photo);
+    pb_tensor_clear(&point->image);
+    pb_tensor_clear(&point->x);
+}
+
+pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *o,
+                              pb_error *error)
+{
+    const pb_model_info *info = session->info;
+
+    if (pb_has_ending(o->image, ".npy")) {
+        PB_TRY(pb_read_image_npy(&point->image, session, o->image, error));
+        return pb_session_size(session, point->image.shape[2], point->image.shape[3], error);
+    }
+    PB_TRY(pb_photo_read(&point->photo, o->image, o->fit_value, o->crop ? &o->crop_value : NULL,
+                         info->sample_width, info->sample_height, error));
+    point->has_photo = 1;
+    PB_TRY(pb_photo_tensor(&point->photo, info->in_channels, info->sample_width,
+                           info->sample_height, &point->image, error));
+    return pb_session_size(session, info->sample_height, info->sample_width, error);
+}
+
+pb_status pb_draw_noise(pb_tensor *tensor, const pb_session *session, size_t n, uint64_t seed,
+                        pb_error *error)
+{
+    const size_t shape[4] = {n, session->info->in_channels, session->height, session->width};
+    pb_rng *rng;
+
+    PB_TRY(pb_rng_new(&rng, seed, error));
+    pb_status status = pb_tensor_new(tensor, 4, shape, error);
+    if (status == PB_OK)
+        pb_randn(rng, tensor->data, pb_tensor_count(tensor));
+    pb_rng_free(rng);
+    return status;
+}
+
+/* The grid point and the timestep. */
+static void find_time(pb_point *point, const pb_session *session, const pb_point_options *o)
+{
+    size_t T = pb_schedule_length(session->schedule), S = (size_t)o->steps;
+    double recommended = session->info->recommended.t;
+
+    point->t = NAN;
+    point->grid = SIZE_MAX;
+    point->timestep = o->timestep;
+    if (isnan(o->timestep)) {
+        point->t = !isnan(o->t) ? o->t : !isnan(recommended) ? recommended : 0.6;
+        point->grid = pb_grid_nearest(T, S, point->t);
+        point->timestep = pb_grid_time(T, S, point->grid);
+        return;
+    }
+    for (size_t i = 0; i < S; i++)
+        if (fabs(pb_grid_time(T, S, i) - o->timestep) < 1e-3)
+            point->grid = i;
+}
+
+/* The noise x_T of a seed, or the image inverted. Returns the grid point reached in *at. */
+static pb_status start(pb_point *point, pb_session *session, const pb_point_options *o, size_t *at,
+                       pb_error *error)
+{
+    size_t last = (size_t)o->steps - 1, top = o->direct ? point->grid : last;
+
+    if (!o->image) {
+        PB_TRY(pb_session_size(session, session->info->sample_height, session->info->sample_width,
+                               error));
+        *at = last;
+        return pb_draw_noise(&point->x, session, 1, (uint64_t)o->seed, error);
+    }
+    PB_TRY(pb_point_read_image(point, session, o, error));
+    PB_TRY(pb_tensor_new(&point->x, 4, point->image.shape, error));
+    memcpy(point->x.data, point->image.data,
+           pb_tensor_count(&point->image) * sizeof *point->x.data);
+    *at = top;
+    return pb_session_move(session, "inverting", 1, point->x.data, 0, top, (size_t)o->steps,
+                           SIZE_MAX, 0, error);
+}
+
+pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *o,
+                        pb_error *error)
+{
+    size_t at;
+
+    find_time(point, session, o);
+    if (o->x) {
+        PB_TRY(pb_read_image_npy(&point->x, session, o->x, error));
+        return pb_session_size(session, point->x.shape[2], point->x.shape[3], error);
+    }
+    PB_TRY(start(point, session, o, &at, error));
+    return pb_session_move(session, "moving to t", 1, point->x.data, at, point->grid,
+                           (size_t)o->steps, SIZE_MAX, 0, error);
+}

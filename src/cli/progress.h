@@ -1,0 +1,31 @@
+/* Progress on standard error, on terminals only; and the user's wish to stop (control-C). */
+#ifndef PB_CLI_PROGRESS_H
+#define PB_CLI_PROGRESS_H
+
+#include <pullback/diffusion.h>
+#include <pullback/svd.h>
+
+struct pb_cli;
+
+typedef struct pb_progress_bar {
+    const char *label;
+    int shown; /* is there anyone to see it? */
+    double start, last;
+} pb_progress_bar;
+
+/* A bar labelled so; none with --quiet or where stderr is not a terminal. */
+pb_progress_bar pb_progress_begin(const struct pb_cli *cli, const char *label);
+
+/* A pb_progress callback; context: a pb_progress_bar. Non-zero after control-C. */
+int pb_progress_step(void *context, size_t done, size_t total);
+
+/* A pb_svd_monitor; context: a pb_progress_bar. */
+int pb_progress_svd(void *context, const pb_svd_progress *progress);
+
+/* Wipes the bar. */
+void pb_progress_end(void);
+
+/* From now on control-C makes the callbacks say stop; a second one ends the program at once. */
+void pb_progress_catch_interrupt(void);
+
+#endif

@@ -1,0 +1,40 @@
+/* Edits of one point along several directions, decoded together and drawn as strips. */
+#ifndef PB_CLI_STRIP_H
+#define PB_CLI_STRIP_H
+
+#include "cli/point.h"
+
+typedef struct pb_strip {
+    /* Settings. */
+    pb_guidance guidance;
+    size_t stages; /* on each side */
+    int one_side;  /* -1 or 1: only that side; 0: both */
+    double boost;  /* fraction of T; 0: none */
+    uint64_t noise_seed;
+    size_t steps, grid; /* the time grid, and the point of it where x is */
+    double timestep;
+    size_t count;      /* directions */
+    size_t *direction; /* count of them: which v of the basis */
+    /* Results: the reconstruction, then for each direction its stages on the one side or, with
+     * both, + 1 … stages and - 1 … stages. (n,c,h,w) */
+    pb_tensor images;
+} pb_strip;
+
+/* Guides x along the directions of v (k,c,h,w) and moves all stages down to t = 0 in one batch. */
+pb_status pb_strip_make(pb_strip *strip, const pb_session *session, const float *x,
+                        const pb_tensor *v, pb_error *error);
+
+/* The image of direction number d at a stage from -stages to stages; 0 is the reconstruction. */
+const float *pb_strip_image(const pb_strip *strip, size_t d, long stage);
+
+/* The guidance iteration of a stage, from -N to N. */
+long pb_strip_iteration(const pb_strip *strip, long stage);
+
+/* The settings as a JSON text (free with free()). */
+char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const pb_basis *basis);
+
+/* Draws one row per direction: the reconstruction in the middle, edits growing to both sides. */
+pb_status pb_strip_write(const pb_strip *strip, const pb_session *session, const pb_basis *basis,
+                         const char *path, pb_error *error);
+
+#endif
