@@ -7,8 +7,12 @@
 #include "cli/strip.h"
 #include "picture/sheet.h"
 
+/* The bundled portrait, and where the face is in it: the model knows faces that fill the frame. */
+#define PORTRAIT "examples/portrait.png"
+#define FACE ((pb_area){93, 60, 104, 104})
+
 #define DIRECTIONS 4
-#define PASTED 0
+#define PASTED 2 /* the direction pasted into the photo */
 
 typedef struct options {
     pb_cli cli;
@@ -74,7 +78,7 @@ static pb_status write_image(const options *o, const pb_session *s, const float 
 }
 
 /* The photo with its crop, its inversion, and the point x_t. */
-static pb_status find_point(const options *o, pb_session *s, pb_point *point, const char *portrait,
+static pb_status find_point(const options *o, pb_session *s, pb_point *point, char *portrait,
                             pb_error *error)
 {
     pb_point_options where = PB_POINT_DEFAULTS;
@@ -82,6 +86,8 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, co
     size_t top, T = pb_schedule_length(s->schedule);
 
     where.image = portrait;
+    where.crop = portrait; /* any text: a crop is given */
+    where.crop_value = FACE;
     where.t = 1;
     PB_TRY(pb_point_find(point, s, &where, error));
     PB_TRY(pb_photo_outline(&point->photo, 512, &pixels, error));
@@ -181,7 +187,7 @@ static pb_status run(options *o, pb_error *error)
     char *portrait = NULL;
     pb_status status;
 
-    PB_TRY(find_bundled(&portrait, "examples/portrait.png", error));
+    PB_TRY(find_bundled(&portrait, PORTRAIT, error));
     status = pb_make_folder(o->out, error);
     if (status == PB_OK)
         status = pb_session_open(&s, &o->cli, -1, error);

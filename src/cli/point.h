@@ -13,7 +13,8 @@ typedef struct pb_point_options {
     double t;          /* fraction of T; NaN: not given */
     double timestep;   /* the network's time; NaN: not given */
     gboolean direct;   /* stop the inversion at t */
-    char *fit, *crop;
+    char *fit;
+    char *crop;      /* as given; not NULL: crop_value holds */
     int class_label; /* -1: none */
     pb_fit fit_value;
     pb_area crop_value;
