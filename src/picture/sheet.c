@@ -229,7 +229,7 @@ static layout lay_out(const pb_sheet *s)
         labels = width > labels ? width : labels;
     }
     l.left = MARGIN + (labels ? labels + GAP : 0);
-    l.top = MARGIN + (s->column_labels ? LINE : 0);
+    l.top = MARGIN + (s->column_labels ? LINE + 4 : 0);
     l.step_x = l.tile_w + GAP;
     l.step_y = l.tile_h + GAP + (s->tile_labels ? LINE : 0);
     l.lines = count_lines(s->caption);
@@ -246,7 +246,7 @@ static void draw_labels(const pb_sheet *s, const layout *l, pb_pixels *p)
     size_t y = l->height - MARGIN - l->lines * LINE;
 
     for (size_t i = 0; s->column_labels && i < s->columns; i++)
-        draw_text(p, (long)(l->left + i * l->step_x + l->tile_w / 2), (long)l->top - LINE, 1,
+        draw_text(p, (long)(l->left + i * l->step_x + l->tile_w / 2), (long)l->top - LINE - 4, 1,
                   s->column_labels[i]);
     for (size_t i = 0; s->row_labels && i < s->rows; i++)
         draw_text(p, (long)l->left - GAP, (long)(l->top + i * l->step_y + l->tile_h / 2) - LINE / 2,
