@@ -1,0 +1,54 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void read_back(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    size_t n = file ? fread(text, 1, size - 1, file) : 0;
+
+    text[n] = '\0';
+    if (file)
+        fclose(file);
+    unlink(path);
+}
+
+const outcome *program(const char *folder, const char *format, ...)
+{
+    static outcome result;
+    char line[4096], out[600], error[600], path[] = PB_BINARY_DIR "/pullback";
+    char *arguments[64] = {path};
+    posix_spawn_file_actions_t actions;
+    int count = 1, status = 0;
+    va_list list;
+    pid_t child;
+
+    va_start(list, format);
+    vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    for (char *word = strtok(line, " "); word && count < 63; word = strtok(NULL, " "))
+        arguments[count++] = word;
+    snprintf(out, sizeof out, "%s/.out", folder);
+    snprintf(error, sizeof error, "%s/.error", folder);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, error, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addchdir_np(&actions, folder);
+    result.status = 127;
+    if (posix_spawn(&child, path, &actions, NULL, arguments, environ) == 0) {
+        waitpid(child, &status, 0);
+        result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    read_back(out, result.out, sizeof result.out);
+    read_back(error, result.error, sizeof result.error);
+    return &result;
+}

@@ -1,0 +1,16 @@
+/* Runs the program itself. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+typedef struct outcome {
+    int status;        /* exit status; 128 and more: killed by a signal */
+    char out[65536];   /* the beginning of its standard output */
+    char error[16384]; /* and of its standard error */
+} outcome;
+
+/* Runs build/pullback with a command line (split at spaces; no quoting). The folder is the
+ * working directory. The outcome is overwritten by the next call. */
+const outcome *program(const char *folder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

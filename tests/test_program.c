@@ -1,0 +1,386 @@
+/* The program as its users run it: helps, statuses, messages, JSON, files. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "golden.h"
+#include "program.h"
+#include "scratch.h"
+
+#define FACES PB_SOURCE_DIR "/models/faces32"
+#define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png --crop 93,60,104,104"
+
+static scratch s;
+
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_open(&s);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_close(&s);
+    return 0;
+}
+
+static void expect(const outcome *o, int status, const char *message)
+{
+    if (o->status != status)
+        fail_msg("status %d, expected %d: %s", o->status, status, o->error);
+    if (message && !strstr(o->error, message))
+        fail_msg("expected \"%s\", found \"%s\"", message, o->error);
+}
+
+static int is_there(const char *name)
+{
+    struct stat info;
+
+    return stat(scratch_path(&s, name).text, &info) == 0 && info.st_size > 0;
+}
+
+/* The only object on standard output. */
+static json_t *object_of(const outcome *o)
+{
+    json_error_t error;
+    json_t *object = json_loads(o->out, JSON_REJECT_DUPLICATES, &error);
+
+    if (o->status != 0)
+        fail_msg("status %d: %s", o->status, o->error);
+    if (!json_is_object(object))
+        fail_msg("not one JSON object: %s in %s", error.text, o->out);
+    return object;
+}
+
+static double number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_number(value))
+        fail_msg("no number %s", key);
+    return json_number_value(value);
+}
+
+static void write_npy(const char *name, const pb_tensor *tensor)
+{
+    MUST(pb_npy_write(tensor, scratch_path(&s, name).text, error));
+}
+
+static pb_tensor read_npy(const char *name)
+{
+    pb_tensor tensor = PB_TENSOR_EMPTY;
+
+    MUST(pb_npy_read(&tensor, scratch_path(&s, name).text, error));
+    return tensor;
+}
+
+/* -- helps and usage --------------------------------------------------------------------------- */
+
+static void test_help(void **state)
+{
+    static const char *const commands[] = {"info", "sample", "invert", "basis",
+                                           "edit", "eval",   "demo"};
+
+    (void)state;
+    expect(program(s.folder, "--help"), 0, NULL);
+    expect(program(s.folder, "--version"), 0, NULL);
+    expect(program(s.folder, "%s", ""), 2, "Usage:");
+    expect(program(s.folder, "paint"), 2, "no command \"paint\"");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const outcome *o = program(s.folder, "%s --help", commands[i]);
+        expect(o, 0, NULL);
+        assert_non_null(strstr(o->out, "Example"));
+        assert_non_null(strstr(o->out, "--threads"));
+    }
+}
+
+static void test_usage(void **state)
+{
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        {"info", "expected one model"},
+        {"info a b", "expected one model"},
+        {"info " FACES " --colour", "--colour"},
+        {"info " FACES " --memory lots", "--memory lots"},
+        {"info " FACES " --threads -2", "--threads -2"},
+        {"sample -o a.png", "--model"},
+        {"sample -m " FACES, "where to?"},
+        {"sample -m " FACES " -n 0 -o a.png", "-n 0"},
+        {"sample -m " FACES " --steps 1 -o a.png", "--steps 1"},
+        {"sample -m " FACES " --steps ten -o a.png", "ten"},
+        {"sample -m " FACES " --boost 1.5 -o a.png", "--boost 1.5"},
+        {"sample -m " FACES " --x a.npy --seed 1 -o a.png", "exclude"},
+        {"invert -m " FACES " -o a.npy", "expected one image"},
+        {"invert -m " FACES " a.png --fit squeeze -o a.npy", "--fit squeeze"},
+        {"invert -m " FACES " a.png --crop 1,2,3 -o a.npy", "--crop 1,2,3"},
+        {"invert -m " FACES " a.png --t 1.2 -o a.npy", "--t 1.2"},
+        {"basis -m " FACES " -o a.safetensors", "an image, --x F.npy or --seed S"},
+        {"basis -m " FACES " --seed 0 --rank 0 -o a.safetensors", "--rank 0"},
+        {"basis -m " FACES " --seed 0 --tol 0 -o a.safetensors", "--tol 0"},
+        {"basis -m " FACES " --seed 0 --method qr -o a.safetensors", "--method qr"},
+        {"basis -m " FACES " --seed 0 --timestep 3 -o a.safetensors", "--timestep goes with --x"},
+        {"edit -m " FACES " --seed 0 --direction first -o a.png", "--direction first"},
+        {"edit -m " FACES " --seed 0 --direction 3-1 -o a.png", "--direction 3-1"},
+        {"edit -m " FACES " --seed 0 --direction 0-999 -o a.png", "--direction 0-999"},
+        {"edit -m " FACES " --seed 0 --strength 2 -o a.png", "--strength 2"},
+        {"edit -m " FACES " --seed 0 --strength 1 --direction 0,1 -o a.png", "one direction"},
+        {"edit -m " FACES " --seed 0 --strength 1 --paste -o a.png", "--paste needs the photo"},
+        {"edit -m " FACES " a.png --paste -o a.png", "give --strength"},
+        {"edit -m " FACES " --basis b --t 0.5 -o a.png", "--basis has its own point"},
+        {"edit -m " FACES " --seed 0", "where to?"},
+        {"eval -m " FACES " -o a.npy", "where?"},
+        {"eval -m " FACES " --x a.npy --timestep 1 --jvp a --vjp b -o a.npy", "exclude"},
+        {"demo somewhere", "unexpected argument"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(program(s.folder, "%s", cases[i].line), 2, cases[i].message);
+    assert_int_equal(scratch_count(&s), 0);
+}
+
+static void test_failures(void **state)
+{
+    static const float zero[1024];
+    const pb_tensor wide = {.rank = 4, .shape = {1, 2, 16, 32}, .data = (float *)zero};
+    const pb_tensor odd = {.rank = 4, .shape = {1, 1, 33, 31}, .data = (float *)zero};
+
+    (void)state;
+    scratch_write(&s, "old.npy", "old", 3);
+    scratch_write(&s, "text.png", "not a picture", 13);
+    write_npy("wide.npy", &wide);
+    write_npy("odd.npy", &odd);
+    expect(program(s.folder, "info nowhere"), 1, "nowhere: no such model");
+    expect(program(s.folder, "info text.png"), 1, "a model is a folder");
+    expect(program(s.folder, "sample -m " FACES " -o no/where.png"), 1, "there is no folder");
+    expect(program(s.folder, "sample -m " FACES " -n 1 --steps 2 -o a.jpeg2k"), 1, "ends in its");
+    expect(program(s.folder, "sample -m " FACES " -n 1 --steps 2 --class 3 -o a.png"), 1,
+           "class label");
+    expect(program(s.folder, "invert -m " FACES " none.png -o old.npy"), 1, "none.png");
+    expect(program(s.folder, "invert -m " FACES " text.png -o old.npy"), 1, "text.png");
+    expect(program(s.folder, "invert -m " FACES " wide.npy -o old.npy"), 1, "wide.npy: expected");
+    expect(program(s.folder, "invert -m " FACES " odd.npy -o old.npy"), 1, "multiples of 4");
+    expect(program(s.folder, "invert -m " FACES " " PB_SOURCE_DIR
+                             "/examples/portrait.png --crop 250,0,100,100 -o old.npy"),
+           1, "the photo has 300x320");
+    expect(program(s.folder, "basis -m " FACES " --seed 0 --steps 5 --tap top -o a.safetensors"), 1,
+           "no tap \"top\"");
+    expect(program(s.folder, "basis -m " FACES " --seed 0 --steps 5 --rank 2000 "
+                             "-o a.safetensors"),
+           1, "--rank 2000");
+    expect(program(s.folder, "edit -m " FACES " --basis old.npy -o a.png"), 1, "old.npy");
+    size_t count;
+    unsigned char *kept = scratch_read(&s, "old.npy", &count);
+    assert_int_equal(count, 3); /* nothing was half-written over it */
+    free(kept);
+    assert_int_equal(scratch_count(&s), 4);
+}
+
+/* -- info, eval, sample, invert ------------------------------------------------------------------
+ */
+
+static void test_info(void **state)
+{
+    json_t *o = object_of(program(s.folder, "info " FACES " --json --hash"));
+
+    (void)state;
+    assert_int_equal((int)number(o, "parameters"), 2734945);
+    assert_string_equal(json_string_value(json_object_get(o, "architecture")), "UNet2DModel");
+    assert_int_equal(json_string_length(json_object_get(o, "hash")), 64);
+    assert_int_equal(
+        json_integer_value(json_array_get(json_object_get(json_object_get(o, "taps"), "mid"), 0)),
+        128);
+    json_decref(o);
+    expect(program(s.folder, "info " PB_SOURCE_DIR "/tests/golden/unet2d-ddpm"), 0, NULL);
+}
+
+static void check_eval(const pb_weights *io, const char *network, double t, const char *options,
+                       const char *input, const char *expected)
+{
+    pb_tensor in = golden(io, "%s", input), out = golden(io, "%s", expected), found;
+    const outcome *o;
+
+    write_npy("in.npy", &in);
+    o = program(s.folder, "eval -m " GOLDEN "%s --x x.npy --timestep %g %s -o out.npy", network, t,
+                options);
+    expect(o, 0, NULL);
+    found = read_npy("out.npy");
+    assert_int_equal(pb_tensor_count(&found), pb_tensor_count(&out));
+    assert_near(expected, found.data, out.data, pb_tensor_count(&out), 1e-5);
+    pb_tensor_clear(&in);
+    pb_tensor_clear(&out);
+    pb_tensor_clear(&found);
+}
+
+static void test_eval(void **state)
+{
+    static const char *const networks[] = {"unet2d-ddpm", "unet2d-modern"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        pb_weights *io;
+        pb_tensor x;
+        int64_t integer = 0;
+        float real = 0;
+        double t;
+
+        snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", networks[i]);
+        MUST(pb_weights_open(&io, path, error));
+        x = golden(io, "x");
+        write_npy("x.npy", &x);
+        const pb_stored *stored = pb_weights_find(io, "t");
+        if (stored->dtype == PB_INTEGER)
+            memcpy(&integer, stored->data, sizeof integer);
+        else
+            pb_stored_read(stored, &real);
+        t = stored->dtype == PB_INTEGER ? (double)integer : (double)real;
+        check_eval(io, networks[i], t, "--tap mid", "x", "out.mid");
+        check_eval(io, networks[i], t, "", "x", "out.eps");
+        check_eval(io, networks[i], t, "--tap mid --jvp in.npy", "v", "jvp.mid");
+        check_eval(io, networks[i], t, "--tap mid --vjp in.npy", "u.mid", "vjp.mid");
+        check_eval(io, networks[i], t, "--tap eps --vjp in.npy --threads 1", "u.eps", "vjp.eps");
+        pb_tensor_clear(&x);
+        pb_weights_free(io);
+    }
+}
+
+static void test_sample(void **state)
+{
+    pb_tensor expected, found;
+    pb_weights *io;
+
+    (void)state;
+    MUST(pb_weights_open(&io, GOLDEN "faces32/io.safetensors", error));
+    expected = golden(io, "sample.x0");
+    expect(program(s.folder, "sample -m " FACES " --seed 0 -n 16 --steps 50 -o out.npy"), 0, NULL);
+    found = read_npy("out.npy");
+    assert_near("samples", found.data, expected.data, pb_tensor_count(&expected), 2e-5);
+    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 0.5 "
+                             "-o grid.png --memory 8M"),
+           0, NULL);
+    assert_true(is_there("grid.png"));
+    pb_tensor_clear(&expected);
+    pb_tensor_clear(&found);
+    pb_weights_free(io);
+}
+
+/* invert then sample from the .npy written comes back to the picture. */
+static void test_invert(void **state)
+{
+    pb_tensor back, image;
+    double square = 0;
+    json_t *o;
+
+    (void)state;
+    o = object_of(program(s.folder, "invert -m " FACES " " PORTRAIT " --steps 100 -o xT.npy "
+                                    "--json"));
+    assert_true(fabs(number(o, "timestep") - 999) < 1e-9);
+    json_decref(o);
+    expect(program(s.folder, "sample -m " FACES " --x xT.npy --steps 100 -o back.npy"), 0, NULL);
+    expect(program(s.folder, "invert -m " FACES " " PORTRAIT " --t 0 --direct -o same.npy"), 0,
+           NULL);
+    back = read_npy("back.npy");
+    image = read_npy("same.npy");
+    for (size_t i = 0; i < 1024; i++)
+        square += pow((double)back.data[i] - (double)image.data[i], 2);
+    print_message("PSNR %.1f dB\n", 10 * log10(4 * 1024 / square));
+    assert_true(10 * log10(4 * 1024 / square) > 30);
+    pb_tensor_clear(&back);
+    pb_tensor_clear(&image);
+}
+
+/* -- basis and edit ------------------------------------------------------------------------------
+ */
+
+static void test_basis_and_edit(void **state)
+{
+    const outcome *p;
+    json_t *o;
+
+    (void)state;
+    o = object_of(program(s.folder, "basis -m " FACES " " PORTRAIT " --t 0.6 --steps 20 --rank 12 "
+                                    "--verify --json -o b.safetensors"));
+    assert_int_equal((int)number(o, "converged"), 12);
+    assert_true(number(o, "applications") > 24 && number(o, "seconds") > 0);
+    assert_int_equal(json_array_size(json_object_get(o, "sigma")), 12);
+    for (size_t i = 0; i < 12; i++) {
+        double r = json_number_value(json_array_get(json_object_get(o, "residual"), i));
+        double v = json_number_value(json_array_get(json_object_get(o, "verified"), i));
+        assert_true(r <= 1e-3 && fabs(r - v) < 1e-5);
+    }
+    json_decref(o);
+    assert_true(is_there("b.safetensors") && is_there("b-directions.png"));
+    assert_true(is_there("b-spectrum.csv") && is_there("b-spectrum.gp"));
+
+    p = program(s.folder, "edit -m " FACES " --basis b.safetensors --direction 0,2 --steps 20 "
+                          "--stages 2 --edit-iterations 4 -o strip.png");
+    expect(p, 0, NULL);
+    assert_true(is_there("strip.png"));
+    expect(program(s.folder, "edit -m " FACES " " PORTRAIT " --basis b.safetensors --steps 20 "
+                             "--strength -0.5 --edit-iterations 4 --paste -o photo.jpg"),
+           0, NULL);
+    assert_true(is_there("photo.jpg"));
+    expect(program(s.folder, "edit -m " FACES " " PB_SOURCE_DIR "/examples/portrait.png --steps 20 "
+                             "--basis b.safetensors -o wrong.png"),
+           1, "transport");
+    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 21 -o wrong.png"), 1,
+           "not on a grid of 21 points");
+    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --direction 12 "
+                             "-o wrong.png"),
+           1, "--direction 12");
+    expect(program(s.folder, "edit -m " PB_SOURCE_DIR "/tests/golden/unet2d-modern "
+                             "--basis b.safetensors -o wrong.png"),
+           1, "another model");
+    assert_false(is_there("wrong.png"));
+
+    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
+                             "--edit-iterations 4 -o folder/"),
+           0, NULL);
+    assert_true(is_there("folder/strip.png") && is_there("folder/reconstruction.png"));
+    assert_true(is_there("folder/v0-plus-04.png") && is_there("folder/v0-minus-02.png"));
+    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
+                             "--edit-iterations 4 -o all.npy"),
+           0, NULL);
+    pb_tensor all = read_npy("all.npy");
+    assert_int_equal(all.shape[0], 5);
+    pb_tensor_clear(&all);
+}
+
+/* The same command gives the same bytes. */
+static void test_same_bits(void **state)
+{
+    static const char line[] = "basis -m " FACES " --seed 1 --steps 5 --rank 4 --no-pictures -o";
+    unsigned char *a, *b;
+    size_t n, m;
+
+    (void)state;
+    expect(program(s.folder, "%s a.safetensors", line), 0, NULL);
+    expect(program(s.folder, "%s b.safetensors", line), 0, NULL);
+    a = scratch_read(&s, "a.safetensors", &n);
+    b = scratch_read(&s, "b.safetensors", &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(a, b, n);
+    free(a);
+    free(b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_help),           TEST(test_usage),  TEST(test_failures),
+        TEST(test_info),           TEST(test_eval),   TEST(test_sample),
+        TEST(test_basis_and_edit), TEST(test_invert), TEST(test_same_bits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
