@@ -34,7 +34,7 @@ flags=${CFLAGS-}
 $cc $flags "$root/try.c" -o "$root/shared" $(pkg-config --cflags --libs pullback)
 test "$(LD_LIBRARY_PATH=$libdir "$root/shared" "$model")" = 2734945
 $cc $flags "$root/try.c" -o "$root/static" $(pkg-config --cflags pullback) "$libdir/libpullback.a" \
-    $(pkg-config --static --libs-only-l pullback | sed 's/-lpullback//') -fopenmp
+    $(pkg-config --static --libs-only-l --libs-only-other pullback | sed 's/-lpullback//')
 test "$("$root/static" "$model")" = 2734945
 test "$(cd "$root" && "$root/bin/pullback" --version)" = "$("$build/pullback" --version)"
 if nm -D --defined-only "$libdir/libpullback.so" | awk '{print $3}' | grep -v '^pb_'; then
