@@ -55,6 +55,14 @@ static pb_status settle(pb_cli *cli, pb_error *error)
     return PB_OK;
 }
 
+/* Takes over the strings that parsing has put behind the entries. */
+static void keep_strings(pb_cli *cli, const GOptionEntry *entries)
+{
+    for (; entries && entries->long_name; entries++)
+        if (entries->arg == G_OPTION_ARG_STRING || entries->arg == G_OPTION_ARG_FILENAME)
+            g_ptr_array_add(cli->owned, *(char **)entries->arg_data);
+}
+
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries, int *argc,
                        char ***argv, pb_error *error)
 {
@@ -85,7 +93,10 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     if (entries)
         g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_add_main_entries(context, common, NULL);
+    cli->owned = g_ptr_array_new_with_free_func(g_free);
     if (g_option_context_parse(context, argc, argv, &wrong)) {
+        keep_strings(cli, entries);
+        keep_strings(cli, common);
         status = settle(cli, error);
     } else {
         status = pb_fail(error, PB_INVALID, "%s", wrong->message);
@@ -107,20 +118,21 @@ pb_status pb_check_range(const char *option, double value, double least, double 
 
 /* -- messages -------------------------------------------------------------------------------- */
 
-int pb_cli_usage(const pb_cli *cli, const pb_error *error)
+int pb_cli_usage(pb_cli *cli, const pb_error *error)
 {
     fprintf(stderr, "pullback %s: %s\n(pullback %s --help shows the options)\n", cli->name,
             error->message, cli->name);
+    g_ptr_array_unref(cli->owned);
     return PB_EXIT_USAGE;
 }
 
-int pb_cli_end(const pb_cli *cli, pb_status status, const pb_error *error)
+int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error)
 {
     pb_progress_end();
-    if (status == PB_OK)
-        return 0;
-    fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
-    return PB_EXIT_FAILED;
+    if (status != PB_OK)
+        fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
+    g_ptr_array_unref(cli->owned);
+    return status == PB_OK ? 0 : PB_EXIT_FAILED;
 }
 
 void pb_say(const pb_cli *cli, const char *format, ...)

@@ -26,11 +26,12 @@ int pb_command_demo(int argc, char **argv);
 /* The options of every command. Begin with {.name = "sample"}. */
 typedef struct pb_cli {
     const char *name;
-    char *model;
+    const char *model;
     int threads; /* 0 until parsed: then those used */
     char *memory_text;
     size_t memory; /* bytes; 0: the library's default */
     gboolean json, quiet;
+    GPtrArray *owned; /* the strings of options, freed at the end */
 } pb_cli;
 
 /* Texts of a command's help. */
@@ -42,15 +43,15 @@ typedef struct pb_help {
 
 /* Parses argv: the command's own entries and, if `common`, the options of all commands; what is
  * left stays in argv[1 … argc-1]. Sets the number of threads. Returns PB_OK, or PB_INVALID with
- * the message; --help prints and ends the program. Strings are freed with the program. */
+ * the message; --help prints and ends the program. Strings last until pb_cli_usage or pb_cli_end. */
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries, int *argc,
                        char ***argv, pb_error *error);
 
 /* Reports an error of usage; returns 2. */
-int pb_cli_usage(const pb_cli *cli, const pb_error *error);
+int pb_cli_usage(pb_cli *cli, const pb_error *error);
 
 /* Reports how a command ended; returns 0 or 1. */
-int pb_cli_end(const pb_cli *cli, pb_status status, const pb_error *error);
+int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error);
 
 /* A line on stdout, or with --json on stderr; nothing with --quiet. */
 void pb_say(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -16,7 +16,7 @@
 
 typedef struct options {
     pb_cli cli;
-    char *out;
+    const char *out;
 } options;
 
 static double now(void)
@@ -229,8 +229,8 @@ int pb_command_demo(int argc, char **argv)
         return pb_cli_usage(&o.cli, &error);
     }
     if (!o.out)
-        o.out = g_strdup("demo");
+        o.out = "demo";
     if (!o.cli.model)
-        o.cli.model = g_strdup("faces32");
+        o.cli.model = "faces32";
     return pb_cli_end(&o.cli, run(&o, &error), &error);
 }

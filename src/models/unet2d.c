@@ -91,7 +91,8 @@ static block read_block(pb_config *c, const char *key, const char *type, const c
         return (block){true, by};
     if (strcmp(name, resnet) == 0)
         return (block){false, BY_RESNET};
-    pb_config_fail(c, PB_UNSUPPORTED, key, "block type \"%s\" is not supported", type);
+    pb_config_fail(c, PB_UNSUPPORTED, key, "block type \"%s\" is not supported%s", type,
+                   strstr(name, "Skip") ? " (an NCSN++ network)" : "");
     return (block){0};
 }
 
@@ -202,6 +203,8 @@ static void read_config(pb_config *c, unet2d *u)
     u->head_dim = read_size(c, "attention_head_dim",
                             pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1, MAX_CHANNELS);
     u->groups = read_size(c, "norm_num_groups", 32, 1, MAX_CHANNELS);
+    if (pb_config_is_null(c, "norm_num_groups"))
+        pb_config_fail(c, PB_UNSUPPORTED, "norm_num_groups", "null is not supported");
     u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
     u->scale_shift = read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
     attention_groups = read_size(c, "attn_norm_num_groups", 0, 1, MAX_CHANNELS);

@@ -1,0 +1,443 @@
+/* Models as people have them, and as nobody should: folders, configs, weights, schedulers. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "golden.h"
+#include "scratch.h"
+
+#define DDPM GOLDEN "unet2d-ddpm"
+
+static scratch s;
+
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_open(&s);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_close(&s);
+    return 0;
+}
+
+/* -- making models -------------------------------------------------------------------------------
+ */
+
+static void copy_file(const char *from, const char *name)
+{
+    FILE *file = fopen(from, "rb");
+    char *bytes = malloc(4u << 20);
+    size_t count;
+
+    assert_non_null(file);
+    assert_non_null(bytes);
+    count = fread(bytes, 1, 4u << 20, file);
+    fclose(file);
+    scratch_write(&s, name, bytes, count);
+    free(bytes);
+}
+
+static void make_folder(const char *name)
+{
+    assert_int_equal(mkdir(scratch_path(&s, name).text, 0777), 0);
+}
+
+/* A copy of the golden network in the scratch folder, its config changed by a JSON object: null
+ * values set null, "-" removes. */
+static void make_model(const char *changes)
+{
+    json_t *config = json_load_file(DDPM "/config.json", 0, NULL);
+    json_t *change = json_loads(changes, 0, NULL), *value;
+    const char *key;
+    char *text;
+
+    assert_non_null(config);
+    assert_non_null(change);
+    json_object_foreach(change, key, value)
+    {
+        if (json_is_string(value) && !strcmp(json_string_value(value), "-"))
+            json_object_del(config, key);
+        else
+            json_object_set(config, key, value);
+    }
+    text = json_dumps(config, 0);
+    scratch_write(&s, "config.json", text, strlen(text));
+    free(text);
+    json_decref(change);
+    json_decref(config);
+    copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
+    copy_file(DDPM "/diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors");
+}
+
+static void expect_ok(const char *name)
+{
+    pb_error error = {0};
+    pb_model *model;
+
+    if (pb_model_open(&model, name, &error) != PB_OK)
+        fail_msg("%s", error.message);
+    pb_model_free(model);
+}
+
+static void expect_error(const char *name, pb_status status, const char *message)
+{
+    pb_error error = {0};
+    pb_model *model = NULL;
+    pb_status found = pb_model_open(&model, name, &error);
+
+    if (found == PB_OK) {
+        pb_model_free(model);
+        fail_msg("opened, expected \"%s\"", message);
+    }
+    if ((int)status >= 0 && found != status)
+        fail_msg("%s instead of %s: %s", pb_status_name(found), pb_status_name(status),
+                 error.message);
+    if (!strstr(error.message, message))
+        fail_msg("expected \"%s\", found \"%s\"", message, error.message);
+}
+
+/* -- variants against golden values
+ * ---------------------------------------------------------------- */
+
+static void test_variants(void **state)
+{
+    static const char *const names[] = {"classes", "variance", "resnet", "heads"};
+    static const char *const tap = "out";
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        pb_map_options map = PB_MAP_DEFAULTS;
+        pb_linearisation *l;
+        pb_evaluator *e;
+        pb_weights *io;
+        pb_model *model;
+        char path[512];
+
+        snprintf(path, sizeof path, GOLDEN "variants/%s", names[i]);
+        MUST(pb_model_open(&model, path, error));
+        snprintf(path, sizeof path, GOLDEN "variants/%s/io.safetensors", names[i]);
+        MUST(pb_weights_open(&io, path, error));
+        pb_tensor x = golden(io, "x"), v = golden(io, "v"), out = golden(io, "out"),
+                  jvp = golden(io, "jvp");
+        const pb_model_info *info = pb_model_get_info(model);
+        const pb_condition condition = {.timestep = 421.5,
+                                        .class_label = info->class_conditional ? 3 : -1};
+        size_t count = pb_tensor_count(&out);
+        float *value = pb_malloc(count, sizeof *value);
+
+        print_message("%s\n", names[i]);
+        assert_int_equal(info->learned_variance, !strcmp(names[i], "variance"));
+        assert_string_equal(info->ignored, "clip_sample");
+        MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
+        MUST(pb_evaluate(e, &condition, 1, x.data, 1, &tap, &value, error));
+        assert_near("out", value, out.data, count, 1e-5);
+        map.to = "out";
+        map.condition = condition;
+        MUST(pb_linearise(&l, model, &map, x.data, 8, 12, error));
+        pb_tensor image = apply_chw(l, false, v.data);
+        assert_near("jvp", image.data, jvp.data, count, 1e-5);
+
+        const pb_condition wrong = {.timestep = 421.5,
+                                    .class_label = info->class_conditional ? -1 : 3};
+        assert_int_equal(pb_evaluate(e, &wrong, 1, x.data, 1, &tap, &value, NULL), PB_INVALID);
+        pb_free(value);
+        pb_tensor_clear(&image);
+        pb_tensor_clear(&x);
+        pb_tensor_clear(&v);
+        pb_tensor_clear(&out);
+        pb_tensor_clear(&jvp);
+        pb_linearisation_free(l);
+        pb_evaluator_free(e);
+        pb_weights_free(io);
+        pb_model_free(model);
+    }
+}
+
+/* -- configs
+ * ----------------------------------------------------------------------------------------- */
+
+static void test_configs(void **state)
+{
+    static const struct {
+        const char *changes, *message; /* NULL: opens */
+    } cases[] = {
+        {"{}", NULL},
+        {"{\"_anything\": [1, {}]}", NULL},
+        {"{\"dropout\": 0.3, \"num_train_timesteps\": 17}", NULL},
+        {"{\"mid_block_scale_factor\": \"-\", \"act_fn\": \"-\"}", NULL},
+        {"{\"act_fn\": \"swish\"}", NULL},
+        {"{\"down_block_types\": [\"UNetResDownBlock2D\", \"AttnDownBlock2D\", \"DownBlock2D\"]}",
+         NULL},
+        {"{\"new_field\": 1}", "new_field"},
+        {"{\"_class_name\": \"-\"}", "not a model of diffusers"},
+        {"{\"_class_name\": \"UNet2DConditionModel\"}", "\"UNet2DConditionModel\""},
+        {"{\"_class_name\": \"FluxTransformer2DModel\"}", "\"FluxTransformer2DModel\""},
+        {"{\"time_embedding_type\": \"fourier\"}", "time_embedding_type: \"fourier\""},
+        {"{\"time_embedding_type\": \"learned\"}", "\"learned\""},
+        {"{\"down_block_types\": [\"SkipDownBlock2D\", \"AttnSkipDownBlock2D\", "
+         "\"SkipDownBlock2D\"]}",
+         "NCSN++"},
+        {"{\"mid_block_type\": \"UNetMidBlock2DCrossAttn\"}", "mid_block_type"},
+        {"{\"mid_block_type\": null}", "no place for"},
+        {"{\"act_fn\": \"tanh\"}", "act_fn: \"tanh\""},
+        {"{\"resnet_time_scale_shift\": \"spatial\"}", "\"spatial\""},
+        {"{\"downsample_type\": \"fir\"}", "downsample_type"},
+        {"{\"class_embed_type\": \"identity\"}", "class_embed_type"},
+        {"{\"num_class_embeds\": 10}", "class_embedding.weight is missing"},
+        {"{\"block_out_channels\": [16, 32]}", "as many widths as block types"},
+        {"{\"block_out_channels\": [16, 32, 0]}", "block_out_channels"},
+        {"{\"block_out_channels\": [16, 32, 1e300]}", "block_out_channels"},
+        {"{\"block_out_channels\": [16, 32, \"32\"]}", "block_out_channels"},
+        {"{\"block_out_channels\": [[16], 32, 32]}", "block_out_channels"},
+        {"{\"block_out_channels\": []}", "block_out_channels"},
+        {"{\"block_out_channels\": [65536, 65536, 65536]}", "expected shape"},
+        {"{\"layers_per_block\": 0}", "layers_per_block"},
+        {"{\"layers_per_block\": 1000000000}", "layers_per_block"},
+        {"{\"layers_per_block\": 2.5}", "layers_per_block"},
+        {"{\"layers_per_block\": 3}", "is missing"},
+        {"{\"layers_per_block\": 1}", "expected shape"},
+        {"{\"in_channels\": -1}", "in_channels"},
+        {"{\"out_channels\": 4}", "out_channels"},
+        {"{\"out_channels\": 6}", "conv_out.weight: expected shape (6, 16, 3, 3)"},
+        {"{\"sample_size\": 15}", "sample_size"},
+        {"{\"sample_size\": [16, 16, 16]}", "sample_size"},
+        {"{\"norm_num_groups\": 7}", "groups"},
+        {"{\"norm_num_groups\": null}", "norm_num_groups"},
+        {"{\"norm_eps\": -1}", "norm_eps"},
+        {"{\"attention_head_dim\": 64}", "attention_head_dim"},
+        {"{\"freq_shift\": 8}", "freq_shift"},
+        {"{\"downsample_padding\": 2}", "downsample_padding"},
+        {"{\"center_input_sample\": \"yes\"}", "center_input_sample"},
+        {"{\"add_attention\": false}", "no place for"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        make_model(cases[i].changes);
+        if (cases[i].message)
+            expect_error(s.folder, (pb_status)-1, cases[i].message);
+        else
+            expect_ok(s.folder);
+    }
+}
+
+static void test_schedulers(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}", NULL},
+        {"{\"beta_schedule\": \"squaredcos_cap_v2\", \"prediction_type\": \"sample\"}", NULL},
+        {"{\"trained_betas\": [0.1, 0.2, 0.3]}", NULL},
+        {"{\"trained_betas\": [0.1, 0.2], \"num_train_timesteps\": 3}", "trained_betas"},
+        {"{\"trained_betas\": [0.1, 1.2]}", "beta = 1.2"},
+        {"{\"beta_schedule\": \"sigmoid\"}", "beta_schedule: \"sigmoid\""},
+        {"{\"prediction_type\": \"flow_prediction\"}", "\"flow_prediction\""},
+        {"{\"_class_name\": \"ScoreSdeVeScheduler\"}", "\"ScoreSdeVeScheduler\""},
+        {"{\"rescale_betas_zero_snr\": true}", "rescale_betas_zero_snr"},
+        {"{\"num_train_timesteps\": 1}", "num_train_timesteps"},
+        {"{\"num_train_timesteps\": 1e18}", "num_train_timesteps"},
+        {"{\"beta_start\": 0}", "beta_start"},
+        {"{\"beta_end\": 2}", "beta_end"},
+        {"{\"shift\": 3}", "shift"},
+        {"[]", "object"},
+        {"", "scheduler_config.json"},
+    };
+
+    (void)state;
+    make_model("{}");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        scratch_write(&s, "scheduler_config.json", cases[i].text, strlen(cases[i].text));
+        if (cases[i].message)
+            expect_error(s.folder, (pb_status)-1, cases[i].message);
+        else
+            expect_ok(s.folder);
+    }
+}
+
+/* -- folders
+ * ------------------------------------------------------------------------------------------ */
+
+static void test_folders(void **state)
+{
+    static const char pipeline[] = "{\"_class_name\": \"%s\", \"unet\": [\"diffusers\", \"%s\"], "
+                                   "\"scheduler\": [\"diffusers\", \"DDPMScheduler\"]}";
+    static const char transformer[] =
+        "{\"_class_name\": \"FluxPipeline\", \"transformer\": [\"diffusers\", \"x\"]}";
+    char text[512];
+
+    (void)state;
+    make_folder("p");
+    make_folder("p/unet");
+    make_folder("p/scheduler");
+    snprintf(text, sizeof text, pipeline, "DDPMPipeline", "UNet2DModel");
+    scratch_write(&s, "p/model_index.json", text, strlen(text));
+    copy_file(DDPM "/config.json", "p/unet/config.json");
+    copy_file(DDPM "/diffusion_pytorch_model.safetensors",
+              "p/unet/diffusion_pytorch_model.safetensors");
+    expect_error(scratch_path(&s, "p").text, PB_IO, "scheduler_config.json");
+    copy_file(DDPM "/scheduler_config.json", "p/scheduler/scheduler_config.json");
+    expect_ok(scratch_path(&s, "p").text);
+    snprintf(text, sizeof text, pipeline, "StableDiffusionXLPipeline", "UNet2DConditionModel");
+    scratch_write(&s, "p/model_index.json", text, strlen(text));
+    expect_error(scratch_path(&s, "p").text, PB_UNSUPPORTED, "StableDiffusionXLPipeline");
+    scratch_write(&s, "p/model_index.json", transformer, strlen(transformer));
+    expect_error(scratch_path(&s, "p").text, PB_UNSUPPORTED, "FluxPipeline has no U-Net");
+    expect_error(s.folder, PB_UNSUPPORTED, "not a model in the diffusers layout");
+    expect_error(scratch_path(&s, "absent").text, PB_IO, "no such model");
+    expect_error("", PB_INVALID, "empty");
+
+    copy_file(DDPM "/config.json", "config.json");
+    expect_error(s.folder, PB_IO, "no scheduler_config.json");
+    copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
+    expect_error(s.folder, PB_IO, "no weights");
+    scratch_write(&s, "diffusion_pytorch_model.bin", "x", 1);
+    expect_error(s.folder, PB_UNSUPPORTED, "diffusion_pytorch_model.bin: weights in this format");
+}
+
+/* owner/name in the cache: snapshots are folders of links; the newest counts. */
+static void test_cache(void **state)
+{
+    pb_model *model;
+
+    (void)state;
+    make_folder("hub");
+    make_folder("hub/models--me--net");
+    make_folder("hub/models--me--net/snapshots");
+    make_folder("hub/models--me--net/snapshots/new");
+    static const char *const files[] = {"config.json", "scheduler_config.json",
+                                        "diffusion_pytorch_model.safetensors"};
+    for (size_t i = 0; i < 3; i++) {
+        char from[512], to[512];
+        snprintf(from, sizeof from, DDPM "/%s", files[i]);
+        snprintf(to, sizeof to, "hub/models--me--net/snapshots/new/%s", files[i]);
+        assert_int_equal(symlink(from, scratch_path(&s, to).text), 0);
+    }
+    setenv("HF_HOME", s.folder, 1);
+    MUST(pb_model_open(&model, "me/net", error));
+    assert_non_null(strstr(pb_model_get_info(model)->path, "snapshots/new"));
+    pb_model_free(model);
+    expect_error("me/other", PB_IO, "Hugging Face cache");
+    unsetenv("HF_HOME");
+}
+
+/* -- weights
+ * ------------------------------------------------------------------------------------------ */
+
+/* All tensors of the golden network, for the writer; names may be changed. */
+typedef struct tensors {
+    size_t count;
+    pb_named_tensor named[512];
+    pb_tensor tensor[512];
+    char name[512][128];
+} tensors;
+
+static tensors *read_tensors(void)
+{
+    tensors *t = calloc(1, sizeof *t);
+    pb_weights *w;
+
+    assert_non_null(t);
+    MUST(pb_weights_open(&w, DDPM "/diffusion_pytorch_model.safetensors", error));
+    for (size_t i = 0; i < pb_weights_count(w); i++) {
+        const pb_stored *stored = pb_weights_at(w, i);
+        MUST(pb_tensor_new(&t->tensor[i], stored->rank, stored->shape, error));
+        pb_stored_read(stored, t->tensor[i].data);
+        snprintf(t->name[i], sizeof t->name[i], "%s", stored->name);
+        t->named[i] = (pb_named_tensor){t->name[i], &t->tensor[i]};
+    }
+    t->count = pb_weights_count(w);
+    pb_weights_free(w);
+    return t;
+}
+
+static void write_tensors(const tensors *t, size_t count)
+{
+    MUST(pb_safetensors_write(scratch_path(&s, "diffusion_pytorch_model.safetensors").text, count,
+                              t->named, 0, NULL, error));
+}
+
+static void free_tensors(tensors *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        pb_tensor_clear(&t->tensor[i]);
+    free(t);
+}
+
+static void rename_part(char *name, const char *from, const char *to)
+{
+    char *at = strstr(name, from), rest[128];
+
+    if (!at)
+        return;
+    snprintf(rest, sizeof rest, "%s", at + strlen(from));
+    snprintf(at, 128 - (size_t)(at - name), "%s%s", to, rest);
+}
+
+static void test_weights(void **state)
+{
+    static const char *const renames[][2] = {
+        {"to_q", "query"}, {"to_k", "key"}, {"to_v", "value"}, {"to_out.0", "proj_attn"}};
+    tensors *t = read_tensors();
+    size_t last = t->count - 1;
+    char kept[128];
+
+    (void)state;
+    make_model("{}");
+    write_tensors(t, t->count);
+    expect_ok(s.folder);
+    write_tensors(t, last);
+    expect_error(s.folder, PB_FORMAT, "is missing");
+    snprintf(kept, sizeof kept, "%s", t->name[last]);
+    snprintf(t->name[last], sizeof kept, "surplus");
+    write_tensors(t, t->count);
+    expect_error(s.folder, PB_FORMAT, "is missing");
+    snprintf(t->name[last], sizeof kept, "%s", kept);
+    t->tensor[last].shape[t->tensor[last].rank++] = 1; /* (n) as (n, 1): the same */
+    write_tensors(t, t->count);
+    expect_ok(s.folder);
+    t->tensor[last].rank--;
+    for (size_t i = 0; i < t->count; i++)
+        for (size_t k = 0; k < 4; k++)
+            rename_part(t->name[i], renames[k][0], renames[k][1]);
+    write_tensors(t, t->count);
+    expect_ok(s.folder); /* attention as it was named before diffusers 0.15 */
+    free_tensors(t);
+}
+
+static void test_recommended(void **state)
+{
+    pb_model *model;
+
+    (void)state;
+    make_model("{}");
+    scratch_write(&s, "pullback.json", "{\"t\": 0.7, \"edit_iterations\": 8}", 32);
+    MUST(pb_model_open(&model, s.folder, error));
+    assert_true(pb_model_get_info(model)->recommended.t == 0.7);
+    assert_int_equal(pb_model_get_info(model)->recommended.iterations, 8);
+    assert_true(isnan(pb_model_get_info(model)->recommended.boost));
+    pb_model_free(model);
+    scratch_write(&s, "pullback.json", "{\"t\": 7}", 8);
+    expect_error(s.folder, PB_FORMAT, "pullback.json: t");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_variants), TEST(test_configs), TEST(test_schedulers),  TEST(test_folders),
+        TEST(test_cache),    TEST(test_weights), TEST(test_recommended),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
