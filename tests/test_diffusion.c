@@ -1,0 +1,339 @@
+/* Schedules, the grid, random numbers, DDIM and guidance: against PyTorch, and against formulas in
+ * double precision on a denoiser whose noise is known. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "golden.h"
+
+/* -- schedules
+ * ------------------------------------------------------------------------------------- */
+
+/* Values of torch.cumprod(1 - betas) of diffusers, float32, at a few timesteps. */
+static void test_schedules(void **state)
+{
+    static const struct {
+        pb_beta_schedule kind;
+        double start, end;
+        double alpha_bar[5]; /* at 0, 1, 421, 500, 999 */
+    } cases[] = {
+        {PB_BETAS_LINEAR,
+         0.0001,
+         0.02,
+         {0.999899983, 0.999780059, 0.162535325, 0.0777966529, 4.03583035e-05}},
+        {PB_BETAS_SCALED_LINEAR,
+         0.00085,
+         0.012,
+         {0.999149978, 0.998296022, 0.391266793, 0.276332468, 0.00466009509}},
+        {PB_BETAS_SQUAREDCOS_CAP_V2,
+         0.0001,
+         0.02,
+         {0.999958694, 0.99991256, 0.614392102, 0.492285043, 2.42873499e-09}},
+    };
+    static const size_t at[5] = {0, 1, 421, 500, 999};
+    const float betas[3] = {0.1f, 0.2f, 0.3f};
+    pb_schedule *s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        MUST(pb_schedule_new(&s, cases[i].kind, 1000, cases[i].start, cases[i].end, NULL,
+                             PB_EPSILON, error));
+        for (size_t k = 0; k < 5; k++)
+            assert_true((float)pb_alpha_bar(s, at[k]) == (float)cases[i].alpha_bar[k]);
+        assert_true(pb_alpha_bar(s, 5000) == pb_alpha_bar(s, 999));
+        pb_schedule_free(s);
+    }
+    MUST(pb_schedule_new(&s, PB_BETAS_TRAINED, 3, 0, 0, betas, PB_SAMPLE, error));
+    assert_true(fabs(pb_alpha_bar(s, 2) - 0.9 * 0.8 * 0.7) < 1e-7);
+    pb_schedule_free(s);
+    assert_int_equal(pb_schedule_new(&s, PB_BETAS_LINEAR, 1, 0.1, 0.2, NULL, PB_EPSILON, NULL),
+                     PB_INVALID);
+    assert_int_equal(pb_schedule_new(&s, PB_BETAS_LINEAR, 10, 0.1, 1.2, NULL, PB_EPSILON, NULL),
+                     PB_INVALID);
+}
+
+/* x = sqrt(ab) x0 + sqrt(1 - ab) eps must hold for what each kind of output stands for. */
+static void test_coefficients(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        double ab = 0.37, x0 = 0.8, eps = -1.3, x = sqrt(ab) * x0 + sqrt(1 - ab) * eps, a, b;
+        double out = kind == PB_EPSILON  ? eps
+                     : kind == PB_SAMPLE ? x0
+                                         : sqrt(ab) * eps - sqrt(1 - ab) * x0;
+        pb_eps_coefficients((pb_prediction)kind, ab, &a, &b);
+        assert_true(fabs(a * x + b * out - eps) < 1e-12);
+        pb_x0_coefficients((pb_prediction)kind, ab, &a, &b);
+        assert_true(fabs(a * x + b * out - x0) < 1e-12);
+    }
+}
+
+static void test_grid(void **state)
+{
+    (void)state;
+    assert_int_equal(pb_grid_nearest(1000, 100, 0.6), 59);
+    assert_int_equal(pb_grid_index(1000, 100, 59), 595);
+    assert_true(fabs(pb_grid_time(1000, 100, 59) - 595.363636363636) < 1e-9);
+    assert_int_equal(pb_grid_nearest(1000, 100, 0), 0);
+    assert_int_equal(pb_grid_nearest(1000, 100, 1), 99);
+    assert_true(pb_grid_time(1000, 100, 99) == 999);
+    assert_int_equal(pb_grid_nearest(5, 5, 0.5), 3); /* 2.5: a tie goes upward */
+    for (size_t S = 2; S < 200; S++)
+        for (size_t i = 0; i < S; i++)
+            assert_int_equal(pb_grid_index(1000, S, i), floor(pb_grid_time(1000, S, i)));
+}
+
+/* -- random numbers
+ * ---------------------------------------------------------------------------------- */
+
+static void assert_drawn(pb_rng *rng, const pb_tensor *expected)
+{
+    size_t count = pb_tensor_count(expected);
+    float *x = pb_malloc(count, sizeof *x);
+
+    pb_randn(rng, x, count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabs((double)x[i] - (double)expected->data[i]) <= 2e-6);
+    pb_free(x);
+}
+
+static void test_randn(void **state)
+{
+    size_t checked = 0;
+    pb_weights *io;
+
+    (void)state;
+    MUST(pb_weights_open(&io, GOLDEN "randn.safetensors", error));
+    for (size_t i = 0; i < pb_weights_count(io); i++) {
+        const char *name = pb_weights_at(io, i)->name;
+        unsigned long long seed;
+        int end = 0;
+        pb_rng *rng;
+
+        if (sscanf(name, "seed%llu.%n", &seed, &end) != 1)
+            fail_msg("%s", name);
+        MUST(pb_rng_new(&rng, seed, error));
+        if (!strcmp(name + end, "stream.a"))
+            for (char part = 'a'; part <= 'c'; part++) {
+                pb_tensor expected = golden(io, "seed%llu.stream.%c", seed, part);
+                assert_drawn(rng, &expected);
+                pb_tensor_clear(&expected);
+            }
+        else if (strncmp(name + end, "stream", 6)) {
+            pb_tensor expected = golden(io, "%s", name);
+            assert_drawn(rng, &expected);
+            pb_tensor_clear(&expected);
+        }
+        checked++;
+        pb_rng_free(rng);
+    }
+    assert_true(checked >= 4);
+    pb_weights_free(io);
+}
+
+/* -- DDIM on a Gaussian
+ * -------------------------------------------------------------------------------- */
+
+#define SIZE 6
+#define DEVIATION 0.5
+
+typedef struct gaussian {
+    const pb_schedule *schedule;
+    size_t calls, poison_at;
+} gaussian;
+
+/* Data N(0, DEVIATION^2): eps = sqrt(1 - ab) x / (ab DEVIATION^2 + 1 - ab). */
+static double noise_of(const pb_schedule *schedule, double x, double t)
+{
+    double ab = pb_alpha_bar(schedule, (size_t)t);
+
+    return sqrt(1 - ab) * x / (ab * DEVIATION * DEVIATION + 1 - ab);
+}
+
+static pb_status predict(void *context, size_t n, const float *x, double t, float *eps,
+                         pb_error *error)
+{
+    gaussian *g = context;
+
+    (void)error;
+    for (size_t i = 0; i < n * SIZE; i++)
+        eps[i] = (float)noise_of(g->schedule, (double)x[i], t);
+    if (++g->calls == g->poison_at)
+        eps[SIZE] = NAN;
+    return PB_OK;
+}
+
+static pb_denoiser denoiser_of(gaussian *g)
+{
+    return (pb_denoiser){.context = g, .size = SIZE, .predict = predict};
+}
+
+static pb_schedule *linear(void)
+{
+    pb_schedule *s;
+
+    MUST(pb_schedule_new(&s, PB_BETAS_LINEAR, 1000, 1e-4, 2e-2, NULL, PB_EPSILON, error));
+    return s;
+}
+
+/* One number moved down the grid in double precision; z of stochastic steps one after the other. */
+static double reference(const pb_schedule *s, double x, size_t S, size_t boost, const float *z,
+                        size_t stride)
+{
+    for (size_t i = S - 1; i > 0; i--) {
+        double at = pb_alpha_bar(s, pb_grid_index(1000, S, i));
+        double as = pb_alpha_bar(s, pb_grid_index(1000, S, i - 1));
+        double eps = noise_of(s, x, pb_grid_time(1000, S, i)), variance = 0, draw = 0;
+        if (boost != SIZE_MAX && i <= boost && i > 1) {
+            variance = (1 - at / as) * (1 - as) / (1 - at);
+            draw = (double)*z;
+            z += stride;
+        }
+        x = sqrt(as) * (x - sqrt(1 - at) * eps) / sqrt(at) + sqrt(1 - as - variance) * eps +
+            sqrt(variance) * draw;
+    }
+    return x;
+}
+
+static void test_ddim(void **state)
+{
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    double previous = INFINITY;
+
+    (void)state;
+    for (size_t S = 10; S <= 250; S *= 5) {
+        pb_ddim_options o = PB_DDIM_DEFAULTS;
+        float x[2 * SIZE], worst = 0;
+
+        o.steps = S;
+        for (size_t i = 0; i < 2 * SIZE; i++)
+            x[i] = (float)i / 6 - 1;
+        MUST(pb_ddim(s, &denoiser, 2, x, S - 1, 0, &o, error));
+        for (size_t i = 0; i < 2 * SIZE; i++)
+            assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 6 - 1), S, SIZE_MAX,
+                                                      NULL, 0)) < 1e-6);
+        /* Up and down again comes back the nearer the finer the grid. */
+        float y[SIZE];
+        memcpy(y, x, sizeof y);
+        MUST(pb_ddim(s, &denoiser, 1, y, 0, S - 1, &o, error));
+        MUST(pb_ddim(s, &denoiser, 1, y, S - 1, 0, &o, error));
+        for (size_t i = 0; i < SIZE; i++)
+            worst = fmaxf(worst, fabsf(x[i] - y[i]));
+        assert_true((double)worst < previous);
+        previous = (double)worst;
+    }
+    print_message("up and down again: off by %.2g\n", previous);
+    assert_true(previous < 0.05);
+    pb_schedule_free(s);
+}
+
+/* One z per step for all images, from a stream of its own, none in the last step. */
+static void test_boost(void **state)
+{
+    const size_t S = 20, boost = 7;
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    pb_ddim_options o = PB_DDIM_DEFAULTS;
+    float x[3 * SIZE], z[6 * SIZE];
+    pb_rng *rng;
+
+    (void)state;
+    MUST(pb_rng_new(&rng, 5, error));
+    for (size_t i = 0; i < 6; i++)
+        pb_randn(rng, z + i * SIZE, SIZE);
+    o.steps = S;
+    o.boost = boost;
+    o.noise_seed = 5;
+    for (size_t i = 0; i < 3 * SIZE; i++)
+        x[i] = (float)i / 9 - 1;
+    MUST(pb_ddim(s, &denoiser, 3, x, S - 1, 0, &o, error));
+    for (size_t i = 0; i < 3 * SIZE; i++)
+        assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 9 - 1), S, boost,
+                                                  z + i % SIZE, SIZE)) < 1e-6);
+    pb_rng_free(rng);
+    pb_schedule_free(s);
+}
+
+static int stop_at_three(void *context, size_t done, size_t total)
+{
+    (void)context;
+    assert_int_equal(total, 19);
+    return done == 3;
+}
+
+static void test_ddim_failures(void **state)
+{
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s, .poison_at = 4};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    pb_ddim_options o = PB_DDIM_DEFAULTS;
+    float x[2 * SIZE] = {1};
+    pb_error error = {0};
+
+    (void)state;
+    o.steps = 20;
+    assert_int_equal(pb_ddim(s, &denoiser, 2, x, 19, 0, &o, &error), PB_NUMERIC);
+    assert_non_null(strstr(error.message, "image 1"));
+    for (size_t i = 0; i < 2 * SIZE; i++)
+        assert_true(isfinite(x[i])); /* the last whole step */
+    o.progress = stop_at_three;
+    assert_int_equal(pb_ddim(s, &denoiser, 2, x, 19, 0, &o, &error), PB_CANCELLED);
+    assert_int_equal(pb_ddim(s, &denoiser, 2, x, 20, 0, &o, &error), PB_INVALID);
+    o.steps = 1;
+    assert_int_equal(pb_ddim(s, &denoiser, 2, x, 0, 0, &o, &error), PB_INVALID);
+    pb_schedule_free(s);
+}
+
+/* -- guidance
+ * ------------------------------------------------------------------------------------------ */
+
+static void test_guide(void **state)
+{
+    const pb_guidance guidance = {.step = 0.7, .scale = 0.3, .iterations = 10};
+    static const size_t iterate[4] = {3, 5, 8, 10}; /* round(j 10 / 4) */
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    float x[SIZE], v[2 * SIZE] = {0}, out[2 * 4 * SIZE];
+    double slope = noise_of(s, 1, 500) * 0.7 * 0.3;
+    pb_error wrong = {0};
+
+    (void)state;
+    for (size_t i = 0; i < SIZE; i++)
+        x[i] = (float)i;
+    v[0] = 0.6f;
+    v[1] = -0.8f;
+    v[SIZE + 5] = 1;
+    MUST(pb_guide(&denoiser, 500, x, 2, v, &guidance, 4, out, NULL, NULL, error));
+    for (size_t d = 0; d < 2; d++)
+        for (size_t j = 0; j < 4; j++)
+            for (size_t i = 0; i < SIZE; i++) {
+                /* eps is linear in x: every iteration adds scale * eps(step v). */
+                double expected =
+                    (double)x[i] + (double)iterate[j] * slope * (double)v[d * SIZE + i];
+                assert_true(fabs((double)out[(d * 4 + j) * SIZE + i] - expected) < 1e-5);
+            }
+    v[0] = 2;
+    assert_int_equal(pb_guide(&denoiser, 500, x, 2, v, &guidance, 4, out, NULL, NULL, &wrong),
+                     PB_INVALID);
+    assert_non_null(strstr(wrong.message, "direction 0 has length"));
+    assert_int_equal(
+        pb_guide(&denoiser, 500, x, 1, v + SIZE, &guidance, 11, out, NULL, NULL, &wrong),
+        PB_INVALID);
+    pb_schedule_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_schedules),     cmocka_unit_test(test_coefficients),
+        cmocka_unit_test(test_grid),          cmocka_unit_test(test_randn),
+        cmocka_unit_test(test_ddim),          cmocka_unit_test(test_boost),
+        cmocka_unit_test(test_ddim_failures), cmocka_unit_test(test_guide),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
