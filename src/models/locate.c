@@ -35,7 +35,8 @@ static bool exists(const char *path)
 
 /* -- the folder ------------------------------------------------------------------------------ */
 
-/* Tries one place: takes path over; keeps it in *folder if it is a folder. */
+/* Tries one place: takes path over (NULL: no memory for it); keeps it in *folder if it is a folder.
+ */
 static bool try_folder(char **folder, char *path)
 {
     if (is_folder(path)) {
@@ -114,15 +115,17 @@ static pb_status find_folder(char **folder, const char *name, pb_error *error)
 
 /* -- the files ------------------------------------------------------------------------------- */
 
-/* FOLDER/NAME if it exists, else NULL. */
-static char *file_in(const char *folder, const char *name)
+/* *path = FOLDER/NAME if it exists, else NULL. Errors: PB_MEMORY. */
+static pb_status file_in(char **path, const char *folder, const char *name, pb_error *error)
 {
-    char *path = pb_sprintf("%s/%s", folder, name);
-
-    if (exists(path))
-        return path;
-    pb_free(path);
-    return NULL;
+    *path = pb_sprintf("%s/%s", folder, name);
+    if (!*path)
+        return pb_fail_memory(error, strlen(folder) + strlen(name) + 2, "a path");
+    if (!exists(*path)) {
+        pb_free(*path);
+        *path = NULL;
+    }
+    return PB_OK;
 }
 
 /* A file of the folder whose name ends so, or NULL: its name, not its path. */
@@ -151,9 +154,11 @@ static pb_status find_weights(char **weights, const char *folder, pb_error *erro
     static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
                                          ".msgpack", ".h5",   ".onnx"};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if ((*weights = file_in(folder, names[i])) != NULL)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        PB_TRY(file_in(weights, folder, names[i], error));
+        if (*weights)
             return PB_OK;
+    }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *found = file_ending(folder, others[i]);
         if (found) {
@@ -245,12 +250,13 @@ pb_status pb_model_locate(pb_model_files *files, const char *name, pb_error *err
 
     *files = (pb_model_files){0};
     status = find_folder(&files->folder, name, error);
-    if (status == PB_OK) {
-        index = file_in(files->folder, "model_index.json");
+    if (status == PB_OK)
+        status = file_in(&index, files->folder, "model_index.json", error);
+    if (status == PB_OK)
         status = index ? find_pipeline(files, index, error) : find_flat(files, error);
-        files->recommended = file_in(files->folder, "pullback.json");
-        pb_free(index);
-    }
+    if (status == PB_OK)
+        status = file_in(&files->recommended, files->folder, "pullback.json", error);
+    pb_free(index);
     if (status == PB_OK && (!files->config || !files->scheduler || !files->weights))
         status = pb_fail_memory(error, strlen(files->folder), "a path");
     if (status != PB_OK)
