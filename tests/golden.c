@@ -1,6 +1,7 @@
 #include "golden.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -20,6 +21,21 @@ pb_tensor golden(const pb_weights *io, const char *format, ...)
     MUST(pb_tensor_new(&tensor, stored->rank, stored->shape, error));
     pb_stored_read(stored, tensor.data);
     return tensor;
+}
+
+double golden_timestep(const pb_weights *io)
+{
+    const pb_stored *t = pb_weights_find(io, "t");
+    int64_t integer;
+    float real;
+
+    assert_non_null(t);
+    if (t->dtype == PB_INTEGER) {
+        memcpy(&integer, t->data, sizeof integer);
+        return (double)integer;
+    }
+    pb_stored_read(t, &real);
+    return (double)real;
 }
 
 double relative_error(const float *a, const float *b, size_t count)

@@ -30,6 +30,9 @@
 pb_tensor golden(const pb_weights *io, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The timestep "t", as whatever number it was written. */
+double golden_timestep(const pb_weights *io);
+
 /* The largest |a - b|, divided by the largest |b|. */
 double relative_error(const float *a, const float *b, size_t count);
 

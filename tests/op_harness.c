@@ -63,7 +63,7 @@ static void assert_close(const char *name, const char *what, const double *expec
         fail_msg("%s: %s differs by %g of the largest entry", name, what, worst / largest);
 }
 
-static double inner(const float *a, const float *b, size_t count)
+double inner(const float *a, const float *b, size_t count)
 {
     double sum = 0;
 

@@ -25,6 +25,9 @@ typedef struct op_case {
 
 void check_op(const op_case *c);
 
+/* The inner product, in double precision. */
+double inner(const float *a, const float *b, size_t count);
+
 /* count numbers from the normal distribution, the same for the same seed. */
 void fill_random(float *x, size_t count, unsigned seed);
 

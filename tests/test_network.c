@@ -22,22 +22,13 @@ static network open_network(const char *name)
 {
     network n = {0};
     char path[512];
-    pb_tensor t;
 
     snprintf(path, sizeof path, GOLDEN "%s", name);
     MUST(pb_model_open(&n.model, path, error));
     snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", name);
     MUST(pb_weights_open(&n.io, path, error));
     n.x = golden(n.io, "x");
-    if (pb_weights_find(n.io, "t")->dtype == PB_INTEGER) {
-        int64_t value;
-        memcpy(&value, pb_weights_find(n.io, "t")->data, sizeof value);
-        n.t = (double)value;
-    } else {
-        t = golden(n.io, "t");
-        n.t = (double)t.data[0];
-        pb_tensor_clear(&t);
-    }
+    n.t = golden_timestep(n.io);
     return n;
 }
 
@@ -128,15 +119,6 @@ static void test_jvp_vjp(void **state)
         }
         close_network(&n);
     }
-}
-
-static double inner(const float *a, const float *b, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
 }
 
 /* <J v, u> = <v, J^T u> for `k` vectors with gaps between them. */

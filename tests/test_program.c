@@ -228,20 +228,13 @@ static void test_eval(void **state)
         char path[512];
         pb_weights *io;
         pb_tensor x;
-        int64_t integer = 0;
-        float real = 0;
         double t;
 
         snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", networks[i]);
         MUST(pb_weights_open(&io, path, error));
         x = golden(io, "x");
         write_npy("x.npy", &x);
-        const pb_stored *stored = pb_weights_find(io, "t");
-        if (stored->dtype == PB_INTEGER)
-            memcpy(&integer, stored->data, sizeof integer);
-        else
-            pb_stored_read(stored, &real);
-        t = stored->dtype == PB_INTEGER ? (double)integer : (double)real;
+        t = golden_timestep(io);
         check_eval(io, networks[i], t, "--tap mid", "x", "out.mid");
         check_eval(io, networks[i], t, "", "x", "out.eps");
         check_eval(io, networks[i], t, "--tap mid --jvp in.npy", "v", "jvp.mid");

@@ -102,15 +102,6 @@ static dense with_values(size_t m, size_t n, size_t count, const double *sigma)
 
 /* -- checks ------------------------------------------------------------------------------------ */
 
-static double inner(const float *a, const float *b, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 static void assert_orthonormal(const float *x, size_t count, size_t size)
 {
     for (size_t i = 0; i < count; i++)

@@ -9,20 +9,6 @@
 
 #define LEADING 16 /* triplets in the golden files, of 20 values */
 
-static double timestep(const pb_weights *io)
-{
-    const pb_stored *t = pb_weights_find(io, "t");
-    int64_t integer;
-    float real;
-
-    if (t->dtype == PB_INTEGER) {
-        memcpy(&integer, t->data, sizeof integer);
-        return (double)integer;
-    }
-    pb_stored_read(t, &real);
-    return (double)real;
-}
-
 /* The largest principal angle between two 16-dimensional subspaces: by its sine, the norm of what
  * one has outside the other. a, b: rows of n. */
 static double largest_angle(size_t n, const float *a, const float *b)
@@ -80,7 +66,7 @@ static void check(const char *name, pb_svd_method method)
     MUST(pb_model_open(&model, path, error));
     snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", name);
     MUST(pb_weights_open(&io, path, error));
-    map.condition.timestep = timestep(io);
+    map.condition.timestep = golden_timestep(io);
     pb_tensor x = golden(io, "x"), s = golden(io, "svd.s20"), u = golden(io, "svd.u"),
               v = golden(io, "svd.v");
     MUST(pb_linearise(&l, model, &map, x.data, x.shape[2], x.shape[3], error));

@@ -1,8 +1,7 @@
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/memory.h"
+#include "base/clock.h"
 #include "cli/basis_at.h"
 #include "cli/strip.h"
 #include "picture/sheet.h"
@@ -18,14 +17,6 @@ typedef struct options {
     pb_cli cli;
     const char *out;
 } options;
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* A bundled file: beside the working directory, or where it is installed. */
 static pb_status find_bundled(char **path, const char *name, pb_error *error)
@@ -122,29 +113,6 @@ static pb_status compute_basis(const options *o, const pb_session *s, const pb_p
     return status;
 }
 
-static pb_status write_pasted(const options *o, const pb_strip *strip, const pb_point *point,
-                              pb_error *error)
-{
-    const size_t *shape = strip->images.shape;
-    size_t size = shape[1] * shape[2] * shape[3];
-    const float *edited = pb_strip_image(strip, PASTED, (long)strip->stages);
-    const float *middle = pb_strip_image(strip, PASTED, 0);
-    float *difference = pb_malloc(size, sizeof *difference);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status;
-
-    if (!difference)
-        return pb_fail_memory(error, size * sizeof *difference, "an edit");
-    for (size_t i = 0; i < size; i++)
-        difference[i] = edited[i] - middle[i];
-    status =
-        pb_photo_paste(&point->photo, difference, shape[1], shape[3], shape[2], &pixels, error);
-    if (status == PB_OK)
-        status = write_pixels(o, &pixels, "pasted.png", "an edit in the photo itself", error);
-    pb_free(difference);
-    return status;
-}
-
 static pb_status edit(const options *o, const pb_session *s, const pb_point *point,
                       const pb_basis_found *found, pb_error *error)
 {
@@ -161,7 +129,7 @@ static pb_status edit(const options *o, const pb_session *s, const pb_point *poi
         .count = DIRECTIONS,
         .direction = directions,
     };
-    char *path = file_in(o, "strip.png");
+    char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
     pb_status status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
 
     if (status == PB_OK)
@@ -171,17 +139,21 @@ static pb_status edit(const options *o, const pb_session *s, const pb_point *poi
         status = pb_strip_write(&strip, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the first %d directions", path, DIRECTIONS);
-        status = write_pasted(o, &strip, point, error);
+        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
+                                &point->photo, pasted, NULL, error);
     }
+    if (status == PB_OK)
+        pb_say(&o->cli, "%s: an edit in the photo itself", pasted);
     pb_tensor_clear(&strip.images);
     g_free(path);
+    g_free(pasted);
     return status;
 }
 
 static pb_status run(options *o, pb_error *error)
 {
     pb_basis_found found = {.basis = PB_BASIS_EMPTY};
-    double start = now();
+    double start = pb_seconds();
     pb_session s = {0};
     pb_point point = {0};
     char *portrait = NULL;
@@ -198,8 +170,9 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK)
         status = edit(o, &s, &point, &found, error);
     if (status == PB_OK) {
-        pb_say(&o->cli, "Done in %.1f s: look into %s", now() - start, o->out);
-        pb_cli_print(&o->cli, json_pack("{s:s, s:f}", "out", o->out, "seconds", now() - start));
+        pb_say(&o->cli, "Done in %.1f s: look into %s", pb_seconds() - start, o->out);
+        pb_cli_print(&o->cli,
+                     json_pack("{s:s, s:f}", "out", o->out, "seconds", pb_seconds() - start));
     }
     pb_basis_found_clear(&found);
     pb_point_clear(&point);

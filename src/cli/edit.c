@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "cli/basis_at.h"
 #include "cli/strip.h"
 
@@ -229,29 +228,12 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
                            pb_error *error)
 {
     const size_t *shape = strip->images.shape;
-    size_t size = shape[1] * shape[2] * shape[3];
-    const float *middle = pb_strip_image(strip, 0, 0);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    float *difference;
-    pb_status status;
+    const pb_tensor one = {
+        .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)image};
 
-    if (!o->paste) {
-        const pb_tensor one = {
-            .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)image};
-        return pb_write_images(&one, path, settings, error);
-    }
-    difference = pb_malloc(size, sizeof *difference);
-    if (!difference)
-        return pb_fail_memory(error, size * sizeof *difference, "an edit");
-    for (size_t i = 0; i < size; i++)
-        difference[i] = image[i] - middle[i];
-    status =
-        pb_photo_paste(&point->photo, difference, shape[1], shape[3], shape[2], &pixels, error);
-    if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, settings, error);
-    pb_pixels_clear(&pixels);
-    pb_free(difference);
-    return status;
+    if (o->paste)
+        return pb_strip_paste(strip, image, &point->photo, path, settings, error);
+    return pb_write_images(&one, path, settings, error);
 }
 
 /* Every stage as a file of its own, and the strip. */

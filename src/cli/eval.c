@@ -112,20 +112,6 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_tensor 
     return status;
 }
 
-static pb_status read_points(pb_tensor *x, const pb_session *s, const char *path, pb_error *error)
-{
-    PB_TRY(pb_npy_read(x, path, error));
-    if (x->rank == 3) {
-        memmove(x->shape + 1, x->shape, 3 * sizeof *x->shape);
-        x->shape[0] = 1;
-        x->rank = 4;
-    }
-    if (x->rank == 4 && x->shape[0] > 0 && x->shape[1] == s->info->in_channels)
-        return PB_OK;
-    return pb_fail(error, PB_INVALID, "%s: expected images (n, %zu, height, width)", path,
-                   s->info->in_channels);
-}
-
 static pb_status run(const options *o, pb_error *error)
 {
     pb_tensor x = PB_TENSOR_EMPTY, out = PB_TENSOR_EMPTY;
@@ -135,7 +121,7 @@ static pb_status run(const options *o, pb_error *error)
     PB_TRY(pb_check_output(o->out, error));
     status = pb_session_open(&s, &o->cli, o->class_label, error);
     if (status == PB_OK)
-        status = read_points(&x, &s, o->x, error);
+        status = pb_read_images(&x, &s, o->x, SIZE_MAX, error);
     if (status == PB_OK)
         status = (o->jvp || o->vjp ? differentiate : evaluate)(&s, o, &x, &out, error);
     if (status == PB_OK)

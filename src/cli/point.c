@@ -57,7 +57,7 @@ pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_poi
     const pb_model_info *info = session->info;
 
     if (pb_has_ending(o->image, ".npy")) {
-        PB_TRY(pb_read_image_npy(&point->image, session, o->image, error));
+        PB_TRY(pb_read_images(&point->image, session, o->image, 1, error));
         return pb_session_size(session, point->image.shape[2], point->image.shape[3], error);
     }
     PB_TRY(pb_photo_read(&point->photo, o->image, o->fit_value, o->crop ? &o->crop_value : NULL,
@@ -130,7 +130,7 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
 
     find_time(point, session, o);
     if (o->x) {
-        PB_TRY(pb_read_image_npy(&point->x, session, o->x, error));
+        PB_TRY(pb_read_images(&point->x, session, o->x, 1, error));
         return pb_session_size(session, point->x.shape[2], point->x.shape[3], error);
     }
     PB_TRY(start(point, session, o, &at, error));

@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 
 #define WIDTH 24
@@ -29,24 +29,16 @@ void pb_progress_catch_interrupt(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 pb_progress_bar pb_progress_begin(const pb_cli *cli, const char *label)
 {
     return (pb_progress_bar){
-        .label = label, .shown = !cli->quiet && isatty(STDERR_FILENO), .start = now()};
+        .label = label, .shown = !cli->quiet && isatty(STDERR_FILENO), .start = pb_seconds()};
 }
 
 /* Is it time to draw again? */
 static int due(pb_progress_bar *bar, int last)
 {
-    double t = now();
+    double t = pb_seconds();
 
     if (!bar->shown || (!last && t - bar->last < INTERVAL))
         return 0;

@@ -35,10 +35,7 @@ static pb_status read_noise(pb_tensor *x, pb_session *session, const options *o,
         PB_TRY(pb_session_size(session, info->sample_height, info->sample_width, error));
         return pb_draw_noise(x, session, (size_t)o->count, (uint64_t)o->point.seed, error);
     }
-    PB_TRY(pb_npy_read(x, o->point.x, error));
-    if (x->rank != 4 || x->shape[1] != info->in_channels || x->shape[0] == 0)
-        return pb_fail(error, PB_INVALID, "%s: expected images (n, %zu, height, width)", o->point.x,
-                       info->in_channels);
+    PB_TRY(pb_read_images(x, session, o->point.x, SIZE_MAX, error));
     return pb_session_size(session, x->shape[2], x->shape[3], error);
 }
 

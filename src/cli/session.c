@@ -57,21 +57,22 @@ pb_status pb_session_move(const pb_session *session, const char *label, size_t n
     return pb_ddim(session->schedule, &session->denoiser, n, x, from, to, &options, error);
 }
 
-pb_status pb_read_image_npy(pb_tensor *tensor, const pb_session *session, const char *path,
-                            pb_error *error)
+pb_status pb_read_images(pb_tensor *tensor, const pb_session *session, const char *path,
+                         size_t most, pb_error *error)
 {
     size_t c = session->info->in_channels, *shape = tensor->shape;
 
     PB_TRY(pb_npy_read(tensor, path, error));
-    if (tensor->rank == 3) { /* (c,h,w) as (1,c,h,w) */
+    if (tensor->rank == 3) {
         memmove(shape + 1, shape, 3 * sizeof *shape);
         shape[0] = 1;
         tensor->rank = 4;
     }
-    if (tensor->rank == 4 && shape[0] == 1 && shape[1] == c)
+    if (tensor->rank == 4 && shape[0] >= 1 && shape[0] <= most && shape[1] == c)
         return PB_OK;
     pb_tensor_clear(tensor);
-    return pb_fail(error, PB_INVALID, "%s: expected one image (1, %zu, height, width)", path, c);
+    return pb_fail(error, PB_INVALID, "%s: expected %s (%s, %zu, height, width)", path,
+                   most == 1 ? "one image" : "images", most == 1 ? "1" : "n", c);
 }
 
 pb_status pb_write_images(const pb_tensor *images, const char *path, const char *settings,

@@ -33,9 +33,10 @@ pb_status pb_session_move(const pb_session *session, const char *label, size_t n
                           size_t from, size_t to, size_t steps, size_t boost, uint64_t noise_seed,
                           pb_error *error);
 
-/* Reads a .npy as one image (c,h,w) or (1,c,h,w), of the network's channels, as (1,c,h,w). */
-pb_status pb_read_image_npy(pb_tensor *tensor, const pb_session *session, const char *path,
-                            pb_error *error);
+/* Reads a .npy of images of the network's channels: (c,h,w) is taken for (1,c,h,w). most: how many
+ * there may be. *tensor must be empty; it is (n,c,h,w). */
+pb_status pb_read_images(pb_tensor *tensor, const pb_session *session, const char *path,
+                         size_t most, pb_error *error);
 
 /* Writes images (n,c,h,w): all values as .npy, or as a picture in which they stand side by side. */
 pb_status pb_write_images(const pb_tensor *images, const char *path, const char *settings,

@@ -79,6 +79,28 @@ pb_status pb_strip_make(pb_strip *s, const pb_session *session, const float *x, 
                            boost, s->noise_seed, error);
 }
 
+pb_status pb_strip_paste(const pb_strip *s, const float *image, const pb_photo *photo,
+                         const char *path, const char *settings, pb_error *error)
+{
+    const size_t *shape = s->images.shape;
+    size_t size = shape[1] * shape[2] * shape[3];
+    const float *middle = pb_strip_image(s, 0, 0);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    float *difference = pb_malloc(size, sizeof *difference);
+    pb_status status;
+
+    if (!difference)
+        return pb_fail_memory(error, size * sizeof *difference, "an edit");
+    for (size_t i = 0; i < size; i++)
+        difference[i] = image[i] - middle[i];
+    status = pb_photo_paste(photo, difference, shape[1], shape[3], shape[2], &pixels, error);
+    if (status == PB_OK)
+        status = pb_pixels_write(&pixels, path, settings, error);
+    pb_pixels_clear(&pixels);
+    pb_free(difference);
+    return status;
+}
+
 /* -- drawing --------------------------------------------------------------------------------- */
 
 char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_basis *basis)

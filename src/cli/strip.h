@@ -33,6 +33,10 @@ long pb_strip_iteration(const pb_strip *strip, long stage);
 /* The settings as a JSON text (free with free()). */
 char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const pb_basis *basis);
 
+/* Writes the photo with (image - reconstruction) added. */
+pb_status pb_strip_paste(const pb_strip *strip, const float *image, const pb_photo *photo,
+                         const char *path, const char *settings, pb_error *error);
+
 /* Draws one row per direction: the reconstruction in the middle, edits growing to both sides. */
 pb_status pb_strip_write(const pb_strip *strip, const pb_session *session, const pb_basis *basis,
                          const char *path, pb_error *error);

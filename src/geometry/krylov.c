@@ -40,11 +40,6 @@ typedef struct krylov {
     size_t count;                               /* triplets there */
 } krylov;
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static void clear(krylov *k)
 {
     double *arrays[] = {k->v, k->u, k->b,     k->g,        k->coupling,
@@ -81,7 +76,7 @@ static pb_status allocate(krylov *k, pb_error *error)
 /* V takes V+ in; U grows by J V+. */
 static pb_status grow_u(krylov *k, pb_error *error)
 {
-    size_t width = least(k->width, k->m - k->pu); /* of U's new block */
+    size_t width = pb_least(k->width, k->m - k->pu); /* of U's new block */
     double *block = k->u + k->m * k->pu, *images = k->scratch;
     double *column = k->b + k->room * k->pv;
 
@@ -106,7 +101,7 @@ static pb_status grow_u(krylov *k, pb_error *error)
 static pb_status grow_v(krylov *k, pb_error *error)
 {
     size_t first = k->pu - k->last, block = k->s->block;
-    size_t width = least(k->last, k->n - k->pv);
+    size_t width = pb_least(k->last, k->n - k->pv);
     double *next = k->v + k->n * k->pv, *images = k->scratch;
     double *column = k->g + k->room * first;
 
@@ -133,11 +128,11 @@ static pb_status solve(krylov *k, pb_error *error)
 {
     size_t pu = k->pu, pv = k->pv, first = pu - k->last, block = k->s->block;
 
-    k->count = least(pu, pv);
+    k->count = pb_least(pu, pv);
     for (size_t j = 0; j < pv; j++)
         memcpy(k->scratch + j * pu, k->b + j * k->room, pu * sizeof *k->b);
     PB_TRY(pb_small_svd(pu, pv, k->scratch, pu, k->p, k->sigma, k->q, error));
-    for (size_t i = 0; i < least(k->count, k->s->wanted); i++) {
+    for (size_t i = 0; i < pb_least(k->count, k->s->wanted); i++) {
         const double *p = k->p + i * pu, *q = k->q + i * pv;
         double square = 0;
 
@@ -158,14 +153,6 @@ static pb_status solve(krylov *k, pb_error *error)
 }
 
 /* -- restart and end ------------------------------------------------------------------------- */
-
-/* out = basis coefficients, columns of length n. */
-static void combine(size_t n, size_t p, const double *basis, size_t count,
-                    const double *coefficients, double *out)
-{
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)count, (int)p, 1.0, basis,
-                (int)n, coefficients, (int)p, 0.0, out, (int)n);
-}
 
 /* Replaces the bases by the `keep` leading triplets; V+ stays. */
 static void restart(krylov *k, size_t keep)
@@ -190,9 +177,9 @@ static void restart(krylov *k, size_t keep)
     memset(k->b, 0, room * room * sizeof *k->b);
     for (size_t i = 0; i < keep; i++)
         k->b[i * room + i] = k->sigma[i];
-    combine(k->m, pu, k->u, keep, k->p, k->scratch);
+    pb_combine(k->m, pu, k->u, keep, k->p, k->scratch);
     memcpy(k->u, k->scratch, k->m * keep * sizeof *k->u);
-    combine(k->n, pv, k->v, keep, k->q, k->scratch);
+    pb_combine(k->n, pv, k->v, keep, k->q, k->scratch);
     memcpy(k->v, k->scratch, k->n * keep * sizeof *k->v);
     memmove(k->v + k->n * keep, k->v + k->n * pv, k->n * k->width * sizeof *k->v);
     k->pu = k->pv = keep;
@@ -202,10 +189,10 @@ static void restart(krylov *k, size_t keep)
 static pb_status start(krylov *k, pb_error *error)
 {
     const pb_svd_options *o = k->s->options;
-    size_t given = least(o->start ? o->start_count : 0, k->s->block);
+    size_t given = pb_least(o->start ? o->start_count : 0, k->s->block);
 
-    k->width = least(k->s->block, k->n);
-    given = least(given, k->width);
+    k->width = pb_least(k->s->block, k->n);
+    given = pb_least(given, k->width);
     pb_solver_random(k->s, k->n * k->width, k->v);
     for (size_t i = 0; i < given * k->n; i++)
         k->v[i] = (double)o->start[i];
@@ -229,7 +216,7 @@ static pb_status iterate(krylov *k, pb_error *error)
         PB_TRY(grow_u(k, error));
         PB_TRY(grow_v(k, error));
         s->steps++;
-        if (least(k->pu, k->pv) >= s->wanted || k->width == 0) {
+        if (pb_least(k->pu, k->pv) >= s->wanted || k->width == 0) {
             PB_TRY(solve(k, error));
             PB_TRY(pb_solver_report(s, k->count, k->sigma, k->residual, error));
             if (k->width == 0 || pb_solver_converged(s, k->count, k->sigma, k->residual))
@@ -237,13 +224,13 @@ static pb_status iterate(krylov *k, pb_error *error)
         } else
             PB_TRY(pb_solver_report(s, 0, NULL, NULL, error));
         if (s->applications + 2 * k->width > s->limit) {
-            if (least(k->pu, k->pv) < s->wanted)
+            if (pb_least(k->pu, k->pv) < s->wanted)
                 PB_TRY(solve(k, error));
             return PB_OK;
         }
         if (k->pv + k->width > k->room) {
             size_t keep = s->wanted + (k->room - s->wanted) / 4;
-            restart(k, least(least(keep, k->count), k->room - k->width));
+            restart(k, pb_least(pb_least(keep, k->count), k->room - k->width));
             k->last = 0;
         }
     }
@@ -258,15 +245,15 @@ pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error)
 
     if (most < wanted + 2 * s->block)
         most = wanted + 2 * s->block; /* less could not move */
-    k.room = least(most, n);
+    k.room = pb_least(most, n);
     status = allocate(&k, error);
     if (status == PB_OK)
         status = iterate(&k, error);
     if (status == PB_OK)
-        status = pb_ritz_new(ritz, least(k.count, wanted), m, n, error);
+        status = pb_ritz_new(ritz, pb_least(k.count, wanted), m, n, error);
     if (status == PB_OK) {
-        combine(m, k.pu, k.u, ritz->count, k.p, ritz->u);
-        combine(n, k.pv, k.v, ritz->count, k.q, ritz->v);
+        pb_combine(m, k.pu, k.u, ritz->count, k.p, ritz->u);
+        pb_combine(n, k.pv, k.v, ritz->count, k.q, ritz->v);
         memcpy(ritz->sigma, k.sigma, ritz->count * sizeof *ritz->sigma);
         memcpy(ritz->residual, k.residual, ritz->count * sizeof *ritz->residual);
     }

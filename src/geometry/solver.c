@@ -4,33 +4,25 @@
 #include <lapacke.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 /* -- the operator ---------------------------------------------------------------------------- */
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static pb_status apply_some(pb_solver *s, int transpose, size_t count, const double *x, double *y,
                             pb_error *error)
 {
     const pb_operator *op = s->op;
     size_t in = transpose ? op->rows : op->cols, out = transpose ? op->cols : op->rows;
-    double start = now();
+    double start = pb_seconds();
     int stopped;
 
     for (size_t i = 0; i < count * in; i++)
         s->in[i] = (float)x[i];
     stopped =
         (transpose ? op->apply_transpose : op->apply)(op->context, count, s->in, in, s->out, out);
-    s->seconds += now() - start;
+    s->seconds += pb_seconds() - start;
     if (stopped)
         return pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
     s->applications += count;
@@ -229,6 +221,13 @@ pb_status pb_small_svd(size_t rows, size_t cols, double *a, size_t lda, double *
     if (info != 0)
         return pb_fail(error, PB_NUMERIC, "a small SVD did not converge (dgesdd: %d)", (int)info);
     return PB_OK;
+}
+
+void pb_combine(size_t n, size_t p, const double *basis, size_t count, const double *coefficients,
+                double *out)
+{
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)count, (int)p, 1.0, basis,
+                (int)n, coefficients, (int)p, 0.0, out, (int)n);
 }
 
 pb_status pb_ritz_new(pb_ritz *ritz, size_t count, size_t m, size_t n, pb_error *error)

@@ -22,13 +22,6 @@ typedef struct subspace {
     double *r, *p, *g; /* k x k */
 } subspace;
 
-static void combine(size_t n, size_t k, const double *basis, const double *coefficients,
-                    double *out)
-{
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)k, (int)k, 1.0, basis,
-                (int)n, coefficients, (int)k, 0.0, out, (int)n);
-}
-
 /* The triplets of one iteration, and their residuals. */
 static pb_status rayleigh_ritz(subspace *b, pb_ritz *ritz, pb_error *error)
 {
@@ -39,9 +32,9 @@ static pb_status rayleigh_ritz(subspace *b, pb_ritz *ritz, pb_error *error)
     PB_TRY(pb_orthonormalise(b->s, m, 0, NULL, k, b->q, NULL, 0, b->r, k, error));
     PB_TRY(pb_solver_apply(b->s, 1, k, b->q, b->z, error));
     PB_TRY(pb_small_svd(k, k, b->r, k, b->p, ritz->sigma, b->g, error));
-    combine(m, k, b->q, b->p, ritz->u);
-    combine(n, k, b->v, b->g, ritz->v);
-    combine(n, k, b->z, b->p, b->v); /* J^T u, for a moment */
+    pb_combine(m, k, b->q, k, b->p, ritz->u);
+    pb_combine(n, k, b->v, k, b->g, ritz->v);
+    pb_combine(n, k, b->z, k, b->p, b->v); /* J^T u, for a moment */
     for (size_t i = 0; i < k; i++) {
         double square = 0;
         for (size_t j = 0; j < n; j++) {

@@ -2,8 +2,8 @@
 
 #include <cblas.h>
 #include <math.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "geometry/solver.h"
 
@@ -15,14 +15,9 @@
 
 /* -- options --------------------------------------------------------------------------------- */
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error *error)
 {
-    size_t most = least(op->rows, op->cols);
+    size_t most = pb_least(op->rows, op->cols);
 
     if (op->rows == 0 || op->cols == 0 || !op->apply || !op->apply_transpose)
         return pb_fail(error, PB_INVALID, "an operator of %zu x %zu", op->rows, op->cols);
@@ -43,7 +38,7 @@ static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error 
 static pb_status start_solver(pb_solver *s, const pb_operator *op, const pb_svd_options *o,
                               pb_error *error)
 {
-    size_t wanted = least(o->rank + GUARDS, least(op->rows, op->cols));
+    size_t wanted = pb_least(o->rank + GUARDS, pb_least(op->rows, op->cols));
     size_t block = o->block ? o->block : op->block_preferred ? op->block_preferred : DEFAULT_BLOCK;
     size_t longest = op->rows > op->cols ? op->rows : op->cols;
 
@@ -51,14 +46,14 @@ static pb_status start_solver(pb_solver *s, const pb_operator *op, const pb_svd_
         .op = op,
         .options = o,
         .wanted = wanted,
-        .block = least(block, wanted),
+        .block = pb_least(block, wanted),
         .limit = o->max_applications ? o->max_applications : 2000 + 200 * wanted,
         .random = o->seed,
     };
     /* The whole block at once, unless the operator takes less. */
     s->room = o->method == PB_SVD_SUBSPACE ? wanted : s->block;
     if (op->block_max)
-        s->room = least(s->room, op->block_max);
+        s->room = pb_least(s->room, op->block_max);
     s->in = pb_malloc(s->room * longest, sizeof *s->in);
     s->out = pb_malloc(s->room * longest, sizeof *s->out);
     return s->in && s->out
@@ -175,18 +170,10 @@ static pb_status probe(pb_svd *svd, pb_solver *s, const pb_ritz *ritz, pb_error 
     return status;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
                          pb_error *error)
 {
-    double begin = now();
+    double begin = pb_seconds();
     pb_ritz ritz = {0};
     pb_svd *svd = NULL;
     pb_solver s;
@@ -202,7 +189,7 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
                          "%zu applications are too few for a single triplet: expected at least %zu",
                          s.limit, 2 * s.block);
     if (status == PB_OK)
-        status = new_svd(&svd, least(options->rank, ritz.count), op->rows, op->cols, error);
+        status = new_svd(&svd, pb_least(options->rank, ritz.count), op->rows, op->cols, error);
     if (status == PB_OK) {
         fill(svd, &ritz, options->tolerance);
         status = probe(svd, &s, &ritz, error);
@@ -213,7 +200,7 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
         svd->restarts = s.restarts;
         svd->block = s.room;
         svd->seconds_operator = s.seconds;
-        svd->seconds = now() - begin;
+        svd->seconds = pb_seconds() - begin;
         *out = svd;
     } else
         pb_svd_free(svd);
@@ -235,12 +222,12 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
     pb_status status = PB_OK;
     float *image;
 
-    room = op->block_max ? least(room, op->block_max) : room;
+    room = op->block_max ? pb_least(room, op->block_max) : room;
     image = pb_malloc(room * out, sizeof *image);
     if (!image)
         return pb_fail_memory(error, room * out * sizeof *image, "a block of vectors");
     for (size_t i = 0; i < svd->rank && status == PB_OK; i += room) {
-        size_t width = least(room, svd->rank - i);
+        size_t width = pb_least(room, svd->rank - i);
         int stopped = (transpose ? op->apply_transpose : op->apply)(op->context, width,
                                                                     from + i * in, in, image, out);
         if (stopped)

@@ -55,7 +55,6 @@ pb_status pb_output_commit(pb_output *output, pb_error *error);
 void pb_output_abandon(pb_output *output);
 
 /* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. Errors: PB_IO. */
-pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65],
-                         pb_error *error);
+pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error);
 
 #endif
