@@ -14,6 +14,8 @@ all: build/CMakeCache.txt
 	cmake --build build -j $(JOBS)
 
 build/CMakeCache.txt:
+	@command -v cmake >/dev/null || \
+	    { echo "cmake is missing: make setup installs what is needed" >&2; exit 1; }
 	cmake --preset release
 
 build-asan/CMakeCache.txt:
@@ -33,7 +35,9 @@ test: setup
 	ctest --preset asan
 
 install: all
-	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+	cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake --build build -j $(JOBS)
+	DESTDIR=$(DESTDIR) cmake --install build
 
 format:
 	find include src tests fuzz examples -name '*.[ch]' | xargs clang-format -i

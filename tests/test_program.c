@@ -347,6 +347,44 @@ static void test_basis_and_edit(void **state)
     pb_tensor_clear(&all);
 }
 
+/* The paper's experiment, by its golden values: rank 50 at a given x and timestep. */
+static void test_golden_basis(void **state)
+{
+    pb_tensor x, sigma, first = PB_TENSOR_EMPTY;
+    const size_t shape[4] = {1, 1, 32, 32};
+    pb_weights *io;
+    json_t *o;
+
+    (void)state;
+    MUST(pb_weights_open(&io, GOLDEN "faces32/io.safetensors", error));
+    x = golden(io, "xt");
+    sigma = golden(io, "svd.s");
+    MUST(pb_tensor_new(&first, 4, shape, error));
+    memcpy(first.data, x.data, 1024 * sizeof(float));
+    write_npy("x.npy", &first);
+    o = object_of(program(s.folder, "basis -m " FACES " --x x.npy --timestep 595.363636363636 "
+                                    "--rank 50 --no-pictures --json -o b.safetensors"));
+    assert_int_equal((int)number(o, "converged"), 50);
+    assert_true(number(o, "applications") <= 320);
+    for (size_t i = 0; i < 50; i++) {
+        double found = json_number_value(json_array_get(json_object_get(o, "sigma"), i));
+        assert_true(fabs(found - (double)sigma.data[i]) < 1e-3 * (double)sigma.data[0]);
+    }
+    json_decref(o);
+    o = object_of(program(s.folder, "basis -m " FACES " --x x.npy --t 0.6 --rank 50 --no-pictures "
+                                    "--max-applications 110 --json -o b.safetensors"));
+    assert_true(number(o, "converged") < 50 && number(o, "applications") <= 111);
+    assert_true(fabs(number(o, "timestep") - 595.363636) < 1e-5);
+    json_decref(o);
+    expect(program(s.folder, "basis -m " FACES " --x x.npy --t 0.6 --rank 50 --no-pictures "
+                             "--max-applications 110 -o b.safetensors"),
+           0, "warning");
+    pb_tensor_clear(&first);
+    pb_tensor_clear(&sigma);
+    pb_tensor_clear(&x);
+    pb_weights_free(io);
+}
+
 /* The same command gives the same bytes. */
 static void test_same_bits(void **state)
 {
@@ -370,9 +408,9 @@ static void test_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_help),           TEST(test_usage),  TEST(test_failures),
-        TEST(test_info),           TEST(test_eval),   TEST(test_sample),
-        TEST(test_basis_and_edit), TEST(test_invert), TEST(test_same_bits),
+        TEST(test_help),      TEST(test_usage),        TEST(test_failures),       TEST(test_info),
+        TEST(test_eval),      TEST(test_sample),       TEST(test_basis_and_edit), TEST(test_invert),
+        TEST(test_same_bits), TEST(test_golden_basis),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,8 @@ PB_API size_t pb_tensor_count(const pb_tensor *tensor);
 
 /* Reads a NumPy .npy file: float32, or float64 narrowed to float32; C order.
  * *tensor must be empty; the caller clears it.
- * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (another dtype, Fortran order), PB_MEMORY. */
+ * Errors: PB_IO, PB_FORMAT (damaged; an entry that is not finite, or too large for float32),
+ * PB_UNSUPPORTED (another dtype, Fortran order), PB_MEMORY. */
 PB_API pb_status pb_npy_read(pb_tensor *tensor, const char *path, pb_error *error);
 
 /* Writes a NumPy .npy file (version 1.0, '<f4', C order). The file appears whole or not at all.
