@@ -84,7 +84,13 @@ pb_status pb_graph_add(pb_graph *graph, const pb_op *op, void *params, const cha
     pb_status status;
 
     memcpy(node.input, input, inputs * sizeof *input);
-    status = append(graph, node, label, value, error);
+    status = PB_OK;
+    for (size_t i = 0; i < inputs; i++)
+        for (size_t k = 0; k < i; k++)
+            if (input[i] == input[k])
+                status = pb_fail(error, PB_INTERNAL, "%s: one value given twice", label);
+    if (status == PB_OK)
+        status = append(graph, node, label, value, error);
     if (status != PB_OK)
         pb_op_free_params(op, params);
     return status;

@@ -39,7 +39,8 @@ void pb_graph_free(pb_graph *graph);
 /* Adds an input; all inputs come before all operations. Errors: PB_MEMORY. */
 pb_status pb_graph_input(pb_graph *graph, const char *label, pb_value *value, pb_error *error);
 
-/* Adds an operation on `inputs` values. Takes params over, also on failure. Errors: PB_MEMORY. */
+/* Adds an operation on `inputs` distinct values (a vjp writes the cotangent of each once). Takes
+ * params over, also on failure. Errors: PB_MEMORY, PB_INTERNAL (a value given twice). */
 pb_status pb_graph_add(pb_graph *graph, const pb_op *op, void *params, const char *label,
                        size_t inputs, const pb_value *input, pb_value *value, pb_error *error);
 

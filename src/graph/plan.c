@@ -84,7 +84,7 @@ static bool is_step(const pb_plan *plan, pb_value value)
     return value != s->from && pb_section_active(s, value);
 }
 
-static pb_status list_steps(pb_plan *plan, bool saving)
+static void list_steps(pb_plan *plan, bool saving)
 {
     const pb_section *s = plan->section;
 
@@ -110,7 +110,6 @@ static pb_status list_steps(pb_plan *plan, bool saving)
             t->saved_at = s->saved_at[value];
         plan->step_count++;
     }
-    return PB_OK;
 }
 
 /* May the first input and the output of a step share a buffer, as far as shapes go? */
@@ -118,12 +117,7 @@ static bool may_share(const pb_plan *plan, const step *t)
 {
     const pb_node *node = &plan->section->graph->nodes[t->node];
 
-    if (!t->op->in_place || value_bytes(plan, node->input[0]) != value_bytes(plan, t->node))
-        return false;
-    for (size_t k = 1; k < node->inputs; k++)
-        if (node->input[k] == node->input[0])
-            return false;
-    return true;
+    return t->op->in_place && value_bytes(plan, node->input[0]) == value_bytes(plan, t->node);
 }
 
 static bool is_target(const pb_section *s, pb_value value)
@@ -181,11 +175,10 @@ static pb_status place_down(pb_plan *plan, pb_error *error)
 }
 
 /* Buffers of cotangents (vjp), and who adds to what is already there. */
-static pb_status place_up(pb_plan *plan, pb_error *error)
+static void place_up(pb_plan *plan)
 {
     const pb_section *s = plan->section;
 
-    (void)error;
     plan->buffer_of[s->targets[0]] = add_buffer(plan, value_bytes(plan, s->targets[0]), 0, 0);
     for (size_t i = 0; i < plan->step_count; i++) {
         step *t = &plan->steps[i];
@@ -206,7 +199,6 @@ static pb_status place_up(pb_plan *plan, pb_error *error)
         }
     }
     touch(plan, s->from, plan->step_count + 1);
-    return PB_OK;
 }
 
 static pb_status prepare(pb_plan *plan, pb_error *error)
@@ -238,8 +230,11 @@ static pb_status build(pb_plan *plan, bool saving, pb_error *error)
         return pb_fail_memory(error, s->count * sizeof *plan->steps, "a plan");
     for (size_t i = 0; i < s->count; i++)
         plan->buffer_of[i] = NONE;
-    PB_TRY(list_steps(plan, saving));
-    PB_TRY(plan->pass == PB_VJP ? place_up(plan, error) : place_down(plan, error));
+    list_steps(plan, saving);
+    if (plan->pass == PB_VJP)
+        place_up(plan);
+    else
+        PB_TRY(place_down(plan, error));
     PB_TRY(prepare(plan, error));
     return pb_arena_place(plan->buffer_count, plan->buffers, &plan->arena_bytes, error);
 }
