@@ -69,14 +69,8 @@ int pb_command_basis(int argc, char **argv)
     options o = {.cli = {.name = "basis"}, .point = PB_POINT_DEFAULTS, .basis = PB_BASIS_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
-        PB_POINT_T(o.point),
-        PB_POINT_STEPS(o.point),
-        PB_POINT_X(o.point),
         {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.point.timestep,
          "The network's own time of --x, in place of --t", "T"},
-        PB_POINT_SEED(o.point),
-        PB_POINT_IMAGE(o.point),
-        PB_POINT_CLASS(o.point),
         {"from", 0, 0, G_OPTION_ARG_STRING, &o.basis.from, "The tap that varies (default: x)",
          "TAP"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.basis.to,
@@ -97,9 +91,14 @@ int pb_command_basis(int argc, char **argv)
         {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures, "Write the basis only", NULL},
         G_OPTION_ENTRY_NULL,
     };
+    GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK ||
+    pb_point_entries(&o.point,
+                     PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
+                         PB_POINT_CLASS,
+                     where);
+    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     return pb_cli_end(&o.cli, run(&o, &error), &error);

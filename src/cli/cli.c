@@ -63,8 +63,8 @@ static void keep_strings(pb_cli *cli, const GOptionEntry *entries)
             g_ptr_array_add(cli->owned, *(char **)entries->arg_data);
 }
 
-pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries, int *argc,
-                       char ***argv, pb_error *error)
+pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
+                       const GOptionEntry *more, int *argc, char ***argv, pb_error *error)
 {
     const GOptionEntry common[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
@@ -81,8 +81,7 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          NULL},
         G_OPTION_ENTRY_NULL,
     };
-    char *parameters = g_strdup_printf("%s", help->usage);
-    GOptionContext *context = g_option_context_new(parameters);
+    GOptionContext *context = g_option_context_new(help->usage);
     char *program = g_strdup_printf("pullback %s", cli->name);
     GError *wrong = NULL;
     pb_status status;
@@ -90,12 +89,14 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     g_set_prgname(program);
     g_option_context_set_summary(context, help->summary);
     g_option_context_set_description(context, help->example);
-    if (entries)
-        g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (more)
+        g_option_context_add_main_entries(context, more, NULL);
     g_option_context_add_main_entries(context, common, NULL);
     cli->owned = g_ptr_array_new_with_free_func(g_free);
     if (g_option_context_parse(context, argc, argv, &wrong)) {
         keep_strings(cli, entries);
+        keep_strings(cli, more);
         keep_strings(cli, common);
         status = settle(cli, error);
     } else {
@@ -103,7 +104,6 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
         g_error_free(wrong);
     }
     g_option_context_free(context);
-    g_free(parameters);
     g_free(program);
     return status;
 }

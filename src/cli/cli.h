@@ -41,12 +41,12 @@ typedef struct pb_help {
     const char *example; /* after the options */
 } pb_help;
 
-/* Parses argv: the command's own entries and, if `common`, the options of all commands; what is
- * left stays in argv[1 … argc-1]. Sets the number of threads. Returns PB_OK, or PB_INVALID with
+/* Parses argv: the command's own entries, `more` (or NULL), and the options of all commands; what
+ * is left stays in argv[1 … argc-1]. Sets the number of threads. Returns PB_OK, or PB_INVALID with
  * the message; --help prints and ends the program. Strings last until pb_cli_usage or pb_cli_end.
  */
-pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries, int *argc,
-                       char ***argv, pb_error *error);
+pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
+                       const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
 
 /* Reports an error of usage; returns 2. */
 int pb_cli_usage(pb_cli *cli, const pb_error *error);

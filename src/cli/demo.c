@@ -195,7 +195,7 @@ int pb_command_demo(int argc, char **argv)
     };
     pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK)
+    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     if (argc > 1) {
         pb_fail(&error, PB_INVALID, "unexpected argument %s", argv[1]);

@@ -377,17 +377,16 @@ int pb_command_edit(int argc, char **argv)
          "T"},
         {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed, "Seed of their noise (default: 0)",
          "N"},
-        PB_POINT_T(o.point),
-        PB_POINT_STEPS(o.point),
-        PB_POINT_X(o.point),
-        PB_POINT_SEED(o.point),
-        PB_POINT_IMAGE(o.point),
-        PB_POINT_CLASS(o.point),
         G_OPTION_ENTRY_NULL,
     };
+    GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK ||
+    pb_point_entries(&o.point,
+                     PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
+                         PB_POINT_CLASS,
+                     where);
+    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     return pb_cli_end(&o.cli, run(&o, &error), &error);

@@ -169,7 +169,7 @@ int pb_command_eval(int argc, char **argv)
     };
     pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK)
+    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     o.tap = tap ? tap : "eps";
     if (check(&o, argc, &error) != PB_OK)

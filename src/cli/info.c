@@ -131,7 +131,7 @@ int pb_command_info(int argc, char **argv)
     };
     pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK)
+    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     if (argc == 2 && !o.cli.model)
         o.cli.model = argv[1];

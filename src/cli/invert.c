@@ -59,14 +59,13 @@ int pb_command_invert(int argc, char **argv)
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
          "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: 1)", "T"},
-        PB_POINT_STEPS(o.point),
-        PB_POINT_IMAGE(o.point),
-        PB_POINT_CLASS(o.point),
         G_OPTION_ENTRY_NULL,
     };
+    GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, &argc, &argv, &error) != PB_OK ||
+    pb_point_entries(&o.point, PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS, where);
+    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     return pb_cli_end(&o.cli, run(&o, &error), &error);

@@ -4,6 +4,46 @@
 #include <stdio.h>
 #include <string.h>
 
+void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[PB_POINT_ENTRIES])
+{
+    const struct {
+        unsigned kind;
+        GOptionEntry entry;
+    } all[] = {
+        {PB_POINT_T,
+         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
+          "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: the model's, or "
+          "0.6)",
+          "T"}},
+        {PB_POINT_STEPS,
+         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, "Points of the time grid (default: 100)",
+          "S"}},
+        {PB_POINT_X,
+         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x, "The noisy image itself, as .npy", "F.npy"}},
+        {PB_POINT_SEED,
+         {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
+          "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"}},
+        {PB_POINT_IMAGE,
+         {"fit", 0, 0, G_OPTION_ARG_STRING, &o->fit,
+          "How a photo meets the network's size: crop, pad or stretch (default: crop)", "HOW"}},
+        {PB_POINT_IMAGE,
+         {"crop", 0, 0, G_OPTION_ARG_STRING, &o->crop,
+          "The part of the photo to use, in its pixels", "X,Y,W,H"}},
+        {PB_POINT_IMAGE,
+         {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
+          "Stop the inversion at t (fewer steps, nearly the same point)", NULL}},
+        {PB_POINT_CLASS,
+         {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
+          "Class label, for a network that has them", "C"}},
+    };
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].kind & kinds)
+            entries[count++] = all[i].entry;
+    entries[count] = (GOptionEntry)G_OPTION_ENTRY_NULL;
+}
+
 static pb_status check_fit(pb_point_options *o, pb_error *error)
 {
     static const char *const names[] = {"crop", "pad", "stretch"};

@@ -23,46 +23,21 @@ typedef struct pb_point_options {
 #define PB_POINT_DEFAULTS                                                                          \
     ((pb_point_options){.seed = -1, .steps = 100, .t = NAN, .timestep = NAN, .class_label = -1})
 
-/* The entries of those options for a command's table. */
-#define PB_POINT_STEPS(o)                                                                          \
-    {                                                                                              \
-        "steps", 's', 0, G_OPTION_ARG_INT, &(o).steps, "Points of the time grid (default: 100)",   \
-            "S"                                                                                    \
-    }
-#define PB_POINT_T(o)                                                                              \
-    {                                                                                              \
-        "t", 't', 0, G_OPTION_ARG_DOUBLE, &(o).t,                                                  \
-            "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: the model's, "  \
-            "or 0.6)",                                                                             \
-            "T"                                                                                    \
-    }
-#define PB_POINT_X(o)                                                                              \
-    {                                                                                              \
-        "x", 0, 0, G_OPTION_ARG_FILENAME, &(o).x, "The noisy image itself, as .npy", "F.npy"       \
-    }
-#define PB_POINT_SEED(o)                                                                           \
-    {                                                                                              \
-        "seed", 0, 0, G_OPTION_ARG_INT64, &(o).seed,                                               \
-            "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"                    \
-    }
-#define PB_POINT_CLASS(o)                                                                          \
-    {                                                                                              \
-        "class", 0, 0, G_OPTION_ARG_INT, &(o).class_label,                                         \
-            "Class label, for a network that has them", "C"                                        \
-    }
-#define PB_POINT_IMAGE(o)                                                                          \
-    {"fit",    0,                                                                                  \
-     0,        G_OPTION_ARG_STRING,                                                                \
-     &(o).fit, "How a photo meets the network's size: crop, pad or stretch (default: crop)",       \
-     "HOW"},                                                                                       \
-        {"crop",    0,                                                                             \
-         0,         G_OPTION_ARG_STRING,                                                           \
-         &(o).crop, "The part of the photo to use, in its pixels",                                 \
-         "X,Y,W,H"},                                                                               \
-    {                                                                                              \
-        "direct", 0, 0, G_OPTION_ARG_NONE, &(o).direct,                                            \
-            "Stop the inversion at t (fewer steps, nearly the same point)", NULL                   \
-    }
+/* Which of those options a command takes. */
+enum {
+    PB_POINT_STEPS = 1,
+    PB_POINT_T = 2,
+    PB_POINT_X = 4,
+    PB_POINT_SEED = 8,
+    PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct */
+    PB_POINT_CLASS = 32
+};
+
+#define PB_POINT_ENTRIES 10
+
+/* Fills the table of the options that `kinds` names, for pb_cli_parse. */
+void pb_point_entries(pb_point_options *options, unsigned kinds,
+                      GOptionEntry entries[PB_POINT_ENTRIES]);
 
 /* Checks the options after parsing. Errors: PB_INVALID. */
 pb_status pb_point_check(pb_point_options *options, pb_error *error);
