@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "golden.h"
+#include "op_harness.h"
 #include "scratch.h"
 
 #define DDPM GOLDEN "unet2d-ddpm"
@@ -145,6 +146,11 @@ static void test_variants(void **state)
         MUST(pb_linearise(&l, model, &map, x.data, 8, 12, error));
         pb_tensor image = apply_chw(l, false, v.data);
         assert_near("jvp", image.data, jvp.data, count, 1e-5);
+        pb_tensor back = apply_chw(l, true, out.data); /* <J v, out> = <v, J^T out> */
+        double left = inner(jvp.data, out.data, count), right = inner(v.data, back.data, count);
+        double size = sqrt(inner(jvp.data, jvp.data, count) * inner(out.data, out.data, count));
+        assert_true(fabs(left - right) < 1e-5 * size);
+        pb_tensor_clear(&back);
 
         const pb_condition wrong = {.timestep = 421.5,
                                     .class_label = info->class_conditional ? -1 : 3};

@@ -384,7 +384,8 @@ pb_value pb_build_affine(pb_builder *b, pb_value x, double scale, double shift)
 
 pb_value pb_build_concat(pb_builder *b, pb_value a, pb_value c)
 {
-    const pb_value inputs[2] = {a, c};
+    /* A network without a mid block puts its bottleneck together with itself. */
+    const pb_value inputs[2] = {a, a == c ? pb_build_affine(b, c, 1, 0) : c};
 
     return add(b, &pb_concat, NULL, "skip connection", 2, inputs);
 }
