@@ -86,10 +86,12 @@ static void move(float *x, size_t n, size_t from, size_t to)
 
 static void test_reconstruction(void **state)
 {
-    float *x = pb_malloc(MOST * SIZE, sizeof *x);
+    float *x;
 
     (void)state;
     need_photos();
+    x = pb_malloc(MOST * SIZE, sizeof *x);
+    assert_non_null(x);
     memcpy(x, all.x, sizeof all.x);
     move(x, all.count, 0, STEPS - 1);
     move(x, all.count, STEPS - 1, 0);
