@@ -1,6 +1,7 @@
 #include "op_harness.h"
 
 #include <math.h>
+#include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -98,7 +99,11 @@ static void run(const op_case *c, pb_call *call, pb_pass pass)
 
 static pb_call start(const op_case *c, size_t n, pb_shape out)
 {
-    pb_call call = {.params = c->params, .n = n, .inputs = c->inputs, .out = out};
+    pb_call call = {.params = c->params,
+                    .n = n,
+                    .threads = omp_get_max_threads(),
+                    .inputs = c->inputs,
+                    .out = out};
 
     memcpy(call.in, c->in, sizeof call.in);
     return call;

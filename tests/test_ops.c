@@ -22,7 +22,7 @@ static pb_error error;
 /* A weight in memory, as if it lay in a file. */
 typedef struct weight {
     pb_stored stored;
-    float data[40000];
+    float data[50000];
 } weight;
 
 static void make_weight(weight *w, size_t rank, const size_t *shape, double scale, double shift,
@@ -107,7 +107,9 @@ static void test_conv2d(void **state)
         {{16, 16, 3, 2, 1, 1, 1, 1}, {8, 6, 16}, true},
         {{20, 28, 3, 2, 1, 1, 1, 1}, {9, 7, 20}, false}, /* a stride that leaves a row over */
         {{20, 12, 1, 1, 0, 0, 0, 0}, {5, 3, 20}, true},
-        {{40, 24, 1, 1, 0, 0, 0, 0}, {1, 1, 40}, false}, /* a linear layer */
+        {{40, 24, 1, 1, 0, 0, 0, 0}, {1, 1, 40}, false},  /* a linear layer */
+        {{64, 64, 3, 1, 1, 1, 1, 1}, {16, 16, 64}, true}, /* from here on Winograd's */
+        {{64, 68, 3, 1, 1, 1, 1, 1}, {13, 15, 64}, false},
     };
     static weight w, b;
 
@@ -481,8 +483,9 @@ static void test_attention(void **state)
         size_t heads;
     } cases[] = {
         {{8, 8, 16}, {8, 8, 16}, 1},
-        {{10, 9, 24}, {10, 9, 24}, 3}, /* a tile that is not full */
-        {{5, 5, 16}, {1, 77, 16}, 2},  /* cross-attention */
+        {{10, 9, 24}, {10, 9, 24}, 3},  /* a tile that is not full */
+        {{5, 5, 16}, {1, 77, 16}, 2},   /* cross-attention */
+        {{33, 33, 4}, {1, 1000, 4}, 1}, /* too large for P to be kept */
     };
 
     (void)state;

@@ -1,5 +1,6 @@
 #include "graph/plan.h"
 
+#include <omp.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -98,6 +99,7 @@ static void list_steps(pb_plan *plan, bool saving)
         *t = (step){.op = node->op, .node = value, .work = NONE, .saved_at = NONE};
         t->call = (pb_call){.params = node->params,
                             .n = items(plan, value),
+                            .threads = omp_get_max_threads(),
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
         for (size_t k = 0; k < node->inputs; k++) {

@@ -1,4 +1,4 @@
-/* Attention (Vaswani et al. 2017) with the softmax never stored: P is recomputed from Q, K and
+/* Attention (Vaswani et al. 2017). A large softmax is never stored: P is recomputed from Q, K and
  * two numbers of each row, one tile of rows at a time (Dao et al. 2022).
  *
  * In one head, with d channels and s = 1/sqrt(d):
@@ -26,6 +26,10 @@
 /* Rows of a tile. */
 #define TILE ((size_t)64)
 
+/* Up to so many entries, P itself is kept, computed in double precision: large logits lose digits
+ * in float32. */
+#define KEPT_ENTRIES ((size_t)1 << 20)
+
 enum { Q, K, V };
 
 typedef struct attention {
@@ -52,21 +56,30 @@ static sizes get_sizes(const pb_call *call)
     return s;
 }
 
+static bool keeps_p(const sizes *s)
+{
+    return s->heads * s->n * s->m <= KEPT_ENTRIES;
+}
+
 /* What a linearisation keeps, one after the other. */
 typedef struct state {
     float *q, *k, *v, *o; /* n, m, m, n rows of c */
-    float *rows;          /* heads rows of n pairs (t, r) */
+    float *rows;          /* heads rows of n pairs (t, r), or NULL where P is kept */
+    float *p;             /* heads x n rows of m, or NULL */
 } state;
 
 static state get_state(const sizes *s, float *saved)
 {
-    state kept;
+    state kept = {0};
 
     kept.q = saved;
     kept.k = kept.q + s->n * s->c;
     kept.v = kept.k + s->m * s->c;
     kept.o = kept.v + s->m * s->c;
-    kept.rows = kept.o + s->n * s->c;
+    if (keeps_p(s))
+        kept.p = kept.o + s->n * s->c;
+    else
+        kept.rows = kept.o + s->n * s->c;
     return kept;
 }
 
@@ -88,7 +101,7 @@ static size_t saved(const pb_call *call)
 {
     sizes s = get_sizes(call);
 
-    return 2 * (s.n + s.m) * s.c + 2 * s.heads * s.n;
+    return 2 * (s.n + s.m) * s.c + s.heads * s.n * (keeps_p(&s) ? s.m : 2);
 }
 
 /* Two tiles of rows of S for each thread. */
@@ -102,7 +115,7 @@ static size_t work(const pb_call *call, pb_pass pass)
     sizes s = get_sizes(call);
 
     (void)pass;
-    return (size_t)omp_get_max_threads() * 2 * tile_floats(&s) * sizeof(float);
+    return (size_t)call->threads * 2 * tile_floats(&s) * sizeof(float);
 }
 
 static float *thread_tile(const pb_call *call, const sizes *s, size_t i)
@@ -200,6 +213,42 @@ static void softmax(size_t rows, size_t m, float *tile, float *pairs)
     }
 }
 
+/* A row of P and of O, in double precision; logits: room for m. */
+static void exact_row(const sizes *s, const state *kept, size_t h, size_t r, double *logits,
+                      float *y)
+{
+    const float *q = kept->q + r * s->c + h * s->d;
+    float *p = kept->p + (h * s->n + r) * s->m;
+    double top = -INFINITY, sum = 0;
+
+    for (size_t j = 0; j < s->m; j++) {
+        const float *k = kept->k + j * s->c + h * s->d;
+        double dots = 0;
+        for (size_t i = 0; i < s->d; i++)
+            dots += (double)q[i] * (double)k[i];
+        logits[j] = dots / sqrt((double)s->d);
+        top = fmax(top, logits[j]);
+    }
+    for (size_t j = 0; j < s->m; j++)
+        sum += logits[j] = exp(logits[j] - top);
+    for (size_t j = 0; j < s->m; j++)
+        p[j] = (float)(logits[j] / sum);
+    for (size_t i = h * s->d; i < (h + 1) * s->d; i++) {
+        double value = 0;
+        for (size_t j = 0; j < s->m; j++)
+            value += logits[j] * (double)kept->v[j * s->c + i];
+        y[r * s->c + i] = (float)(value / sum);
+    }
+}
+
+static void forward_exact(const pb_call *call, const sizes *s, const state *kept)
+{
+#pragma omp parallel for collapse(2) num_threads(call->threads)
+    for (size_t h = 0; h < s->heads; h++)
+        for (size_t r = 0; r < s->n; r++)
+            exact_row(s, kept, h, r, (double *)thread_tile(call, s, 0), call->y);
+}
+
 static pb_status forward(const pb_call *call, pb_error *error)
 {
     const sizes s = get_sizes(call);
@@ -213,7 +262,12 @@ static pb_status forward(const pb_call *call, pb_error *error)
         memcpy(kept.k, call->x[K], s.m * s.c * sizeof(float));
         memcpy(kept.v, call->x[V], s.m * s.c * sizeof(float));
     }
-#pragma omp parallel for collapse(3)
+    if (kept.p) {
+        forward_exact(call, &s, &kept);
+        memcpy(kept.o, call->y, s.n * s.c * sizeof(float));
+        return PB_OK;
+    }
+#pragma omp parallel for collapse(3) num_threads(call->threads)
     for (size_t j = 0; j < call->n; j++)
         for (size_t h = 0; h < s.heads; h++)
             for (size_t t = 0; t < tiles; t++) {
@@ -235,10 +289,12 @@ static pb_status forward(const pb_call *call, pb_error *error)
 
 /* -- jvp and vjp ----------------------------------------------------------------------------- */
 
-/* P of `rows` rows from `from` on in head h. */
-static void recompute(const sizes *s, const state *kept, size_t h, size_t from, size_t rows,
-                      float *p)
+/* P of `rows` rows from `from` on in head h: kept, or computed into p. */
+static const float *get_p(const sizes *s, const state *kept, size_t h, size_t from, size_t rows,
+                          float *p)
 {
+    if (kept->p)
+        return kept->p + (h * s->n + from) * s->m;
     times_transpose(rows, s->m, s->d, s->scale, kept->q + from * s->c + h * s->d,
                     kept->k + h * s->d, s->c, 0.0f, p, s->m);
     for (size_t r = 0; r < rows; r++) {
@@ -246,19 +302,20 @@ static void recompute(const sizes *s, const state *kept, size_t h, size_t from, 
         exp_row(s->m, pair[0], p + r * s->m);
         scale_row(s->m, pair[1], p + r * s->m);
     }
+    return p;
 }
 
 static void jvp_tile(const pb_call *call, const sizes *s, const state *kept, size_t j, size_t h,
                      size_t from, size_t rows)
 {
-    float *p = thread_tile(call, s, 0), *t = thread_tile(call, s, 1);
+    const float *p = get_p(s, kept, h, from, rows, thread_tile(call, s, 0));
+    float *t = thread_tile(call, s, 1);
     size_t at = from * s->c + h * s->d;
     const float *dq = call->x[Q] ? call->x[Q] + j * s->n * s->c : NULL;
     const float *dk = call->x[K] ? call->x[K] + j * s->m * s->c : NULL;
     const float *dv = call->x[V] ? call->x[V] + j * s->m * s->c : NULL;
     float *dy = call->y + j * s->n * s->c;
 
-    recompute(s, kept, h, from, rows, p);
     if (dq)
         times_transpose(rows, s->m, s->d, s->scale, dq + at, kept->k + h * s->d, s->c, 0.0f, t,
                         s->m);
@@ -285,7 +342,7 @@ static pb_status jvp(const pb_call *call, pb_error *error)
     size_t tiles = (s.n + TILE - 1) / TILE;
 
     (void)error;
-#pragma omp parallel for collapse(3)
+#pragma omp parallel for collapse(3) num_threads(call->threads)
     for (size_t j = 0; j < call->n; j++)
         for (size_t h = 0; h < s.heads; h++)
             for (size_t t = 0; t < tiles; t++) {
@@ -299,11 +356,11 @@ static pb_status jvp(const pb_call *call, pb_error *error)
 static void vjp_tile(const pb_call *call, const sizes *s, const state *kept, size_t j, size_t h,
                      size_t from, size_t rows)
 {
-    float *p = thread_tile(call, s, 0), *t = thread_tile(call, s, 1);
+    const float *p = get_p(s, kept, h, from, rows, thread_tile(call, s, 0));
+    float *t = thread_tile(call, s, 1);
     size_t at = from * s->c + h * s->d;
     const float *dy = call->dy + j * s->n * s->c;
 
-    recompute(s, kept, h, from, rows, p);
     if (call->dx[V])
         add_transpose_times(s->m, rows, s->d, p, dy + at, s->c,
                             call->dx[V] + j * s->m * s->c + h * s->d);
@@ -330,7 +387,7 @@ static pb_status vjp(const pb_call *call, pb_error *error)
     for (size_t i = K; i <= V; i++)
         if (call->dx[i] && !call->add[i])
             memset(call->dx[i], 0, call->n * s.m * s.c * sizeof(float));
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) num_threads(call->threads)
     for (size_t j = 0; j < call->n; j++)
         for (size_t h = 0; h < s.heads; h++)
             for (size_t from = 0; from < s.n; from += TILE)

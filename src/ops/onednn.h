@@ -1,4 +1,5 @@
-/* Everything of oneDNN that the project uses, behind one header: convolutions in N, H, W, C.
+/* Everything of oneDNN that the project uses, behind one header: convolutions in N, H, W, C, and
+ * matrix products (oneDNN's kernels follow the processor; a BLAS may not know a new one).
  * Works with oneDNN 2 and 3. */
 #ifndef PB_OPS_ONEDNN_H
 #define PB_OPS_ONEDNN_H
@@ -48,5 +49,12 @@ size_t pb_convolution_scratch(const pb_convolution *convolution);
 /* bias: out_c floats, or NULL as it was made. Errors: PB_INTERNAL. */
 pb_status pb_convolution_run(const pb_convolution *convolution, const float *in, const float *bias,
                              float *out, void *scratch, pb_error *error);
+
+/* C = alpha op(A) op(B) + beta C in float32, row-major: op(A) m x k, op(B) k x n, C m x n, rows
+ * lda, ldb and ldc apart; transposed: op(X) = X^T. Within a parallel region it runs on the thread
+ * that calls it. */
+void pb_sgemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
+              const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+              size_t ldc);
 
 #endif

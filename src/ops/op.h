@@ -41,6 +41,7 @@ typedef struct pb_call {
     const void *params;
     void *kernel; /* what `prepare` made for this pass, or NULL */
     size_t n;     /* points, tangents or cotangents */
+    int threads;  /* scratch is for so many: a parallel region that uses it asks for them */
     size_t inputs;
     pb_shape in[PB_OP_MAX_INPUTS];
     pb_shape out;
