@@ -12,12 +12,13 @@ PB_VECTOR static void silu(size_t count, float *x)
         x[i] = x[i] / (1.0f + pb_expf(-x[i]));
 }
 
-PB_VECTOR static void silu_slope(size_t count, float *restrict x, float *restrict slope)
+/* Once per linearisation: in double, so that nothing is lost before the linear passes. */
+static void silu_slope(size_t count, float *restrict x, float *restrict slope)
 {
     for (size_t i = 0; i < count; i++) {
-        float s = 1.0f / (1.0f + pb_expf(-x[i]));
-        slope[i] = s * (1.0f + x[i] * (1.0f - s));
-        x[i] *= s;
+        double s = 1.0 / (1.0 + exp(-(double)x[i]));
+        slope[i] = (float)(s * (1.0 + (double)x[i] * (1.0 - s)));
+        x[i] = (float)((double)x[i] * s);
     }
 }
 
