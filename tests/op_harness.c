@@ -101,6 +101,7 @@ static pb_call start(const op_case *c, size_t n, pb_shape out)
 {
     pb_call call = {.params = c->params,
                     .n = n,
+                    .packed_limit = SIZE_MAX,
                     .threads = omp_get_max_threads(),
                     .inputs = c->inputs,
                     .out = out};

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "graph/arena.h"
 
@@ -29,6 +30,7 @@ struct pb_plan {
     pb_buffer *buffers;
     size_t buffer_count;
     size_t arena_bytes;
+    double *seconds; /* per step, or NULL: not measured */
 };
 
 void pb_plan_free(pb_plan *plan)
@@ -47,6 +49,22 @@ void pb_plan_free(pb_plan *plan)
 size_t pb_plan_arena(const pb_plan *plan)
 {
     return plan->arena_bytes;
+}
+
+size_t pb_plan_steps(const pb_plan *plan)
+{
+    return plan->step_count;
+}
+
+const pb_op *pb_plan_step(const pb_plan *plan, size_t i, const pb_call **call)
+{
+    *call = &plan->steps[i].call;
+    return plan->steps[i].op;
+}
+
+void pb_plan_time(pb_plan *plan, double *seconds)
+{
+    plan->seconds = seconds;
 }
 
 /* Items of a value in this plan. */
@@ -99,6 +117,7 @@ static void list_steps(pb_plan *plan, bool saving)
         *t = (step){.op = node->op, .node = value, .work = NONE, .saved_at = NONE};
         t->call = (pb_call){.params = node->params,
                             .n = items(plan, value),
+                            .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
@@ -295,6 +314,7 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
     for (size_t i = 0; i < plan->step_count; i++) {
         const step *t = &plan->steps[i];
         const pb_call call = bind(plan, t, arena, saved);
+        double start = plan->seconds ? pb_seconds() : 0;
         pb_status status;
 
         if (plan->pass == PB_FORWARD)
@@ -303,6 +323,8 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
             status = plan->pass == PB_JVP ? t->op->jvp(&call, error) : t->op->vjp(&call, error);
         if (status != PB_OK)
             return pb_fail_in(error, status, "%s", plan->section->graph->nodes[t->node].label);
+        if (plan->seconds)
+            plan->seconds[i] += pb_seconds() - start;
     }
     return PB_OK;
 }

@@ -29,4 +29,11 @@ size_t pb_plan_arena(const pb_plan *plan);
 pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const float *const *in,
                       float *const *out, pb_error *error);
 
+/* The operations of a plan, in the order they run. */
+size_t pb_plan_steps(const pb_plan *plan);
+const pb_op *pb_plan_step(const pb_plan *plan, size_t i, const pb_call **call);
+
+/* From now on, adds the seconds of step i to seconds[i] (pb_plan_steps() numbers). NULL: stops. */
+void pb_plan_time(pb_plan *plan, double *seconds);
+
 #endif

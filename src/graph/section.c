@@ -1,5 +1,6 @@
 #include "graph/section.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -63,6 +64,7 @@ pb_status pb_section_new(pb_section **out, const pb_graph *graph, const pb_shape
         last = targets[i] > last ? targets[i] : last;
     *s = (pb_section){.graph = graph, .from = from, .target_count = target_count};
     s->count = (size_t)last + 1 > graph->inputs ? (size_t)last + 1 : graph->inputs;
+    s->packed_limit = SIZE_MAX;
     s->targets = pb_malloc(target_count, sizeof *targets);
     s->shapes = pb_calloc(s->count, sizeof *s->shapes);
     s->needed = pb_calloc(s->count, sizeof *s->needed);

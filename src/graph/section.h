@@ -16,7 +16,8 @@ typedef struct pb_section {
     bool *varies;     /* per value: does it depend on `from`, or is it `from`? */
     size_t *saved_at; /* per value that varies and is needed: offset in the saved state, floats */
     size_t saved_floats;
-    size_t count; /* values up to the last target */
+    size_t packed_limit; /* bytes of packed weights that the model may keep; SIZE_MAX at first */
+    size_t count;        /* values up to the last target */
 } pb_section;
 
 /* inputs: the shapes of the graph's inputs. Errors: PB_INVALID (shapes that do not fit; a target

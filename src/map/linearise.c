@@ -2,8 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "graph/plan.h"
-#include "map/tap.h"
+#include "map/linearisation.h"
 
 #define DEFAULT_MEMORY ((size_t)1 << 30)
 
@@ -11,36 +10,12 @@
  * rate, narrow enough for activations to stay near the processor. */
 #define PREFERRED_BLOCK 8
 
-/* Plans kept for each direction: the block's width, and a few remainders. */
-#define KEPT 4
-
-typedef struct prepared {
-    pb_plan *plan;
-    size_t k;
-    size_t used;
-} prepared;
-
-struct pb_linearisation {
-    const pb_model *model;
-    pb_section *section;
-    pb_tap_use to;
-    bool from_x; /* the affine part of `to` varies too */
-    float *saved;
-    prepared kept[2][KEPT]; /* jvp, vjp */
-    size_t clock;
-    void *arena; /* for any plan so far */
-    size_t arena_bytes;
-    float *staging; /* two blocks: in and out */
-    size_t block;
-    pb_operator op;
-};
-
 void pb_linearisation_free(pb_linearisation *l)
 {
     if (!l)
         return;
-    for (size_t i = 0; i < 2 * KEPT; i++)
-        pb_plan_free(l->kept[i / KEPT][i % KEPT].plan);
+    for (size_t i = 0; i < 2 * PB_PLANS_KEPT; i++)
+        pb_plan_free(l->kept[i / PB_PLANS_KEPT][i % PB_PLANS_KEPT].plan);
     pb_section_free(l->section);
     pb_free(l->saved);
     pb_free(l->arena);
@@ -68,11 +43,11 @@ static pb_status grow_arena(pb_linearisation *l, size_t bytes, pb_error *error)
 static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass, size_t k,
                           pb_error *error)
 {
-    prepared *kept = l->kept[pass == PB_VJP], *oldest = &kept[0];
+    pb_prepared *kept = l->kept[pass == PB_VJP], *oldest = &kept[0];
     pb_status status;
     pb_plan *plan;
 
-    for (size_t i = 0; i < KEPT; i++) {
+    for (size_t i = 0; i < PB_PLANS_KEPT; i++) {
         if (kept[i].plan && kept[i].k == k) {
             kept[i].used = ++l->clock;
             *out = kept[i].plan;
@@ -88,7 +63,7 @@ static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass
         return status;
     }
     pb_plan_free(oldest->plan);
-    *oldest = (prepared){plan, k, ++l->clock};
+    *oldest = (pb_prepared){plan, k, ++l->clock};
     *out = plan;
     return PB_OK;
 }
@@ -291,7 +266,7 @@ void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
     *memory = (pb_map_memory){
         .saved_bytes = l->section->saved_floats * sizeof *l->saved,
         .arena_bytes = l->arena_bytes,
-        .packed_bytes = pb_onednn_packed_bytes(l->model->dnn),
+        .packed_bytes = pb_convolver_packed_bytes(l->model->convolver),
         .block = l->block,
     };
 }

@@ -12,13 +12,13 @@
 struct pb_builder {
     pb_graph *graph;
     const pb_weights *weights;
-    pb_onednn *dnn;
+    pb_convolver *convolver;
     bool *used;       /* per tensor */
     pb_shape *shapes; /* per value, for inputs of nominal shape */
     pb_error error;   /* status PB_OK: none so far */
 };
 
-pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_onednn *dnn,
+pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_convolver *convolver,
                          pb_error *error)
 {
     pb_builder *b = pb_calloc(1, sizeof *b);
@@ -27,7 +27,7 @@ pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_onednn 
     if (!b)
         return pb_fail_memory(error, sizeof *b, "a builder");
     b->weights = weights;
-    b->dnn = dnn;
+    b->convolver = convolver;
     b->used = pb_calloc(pb_weights_count(weights), sizeof *b->used);
     b->shapes = pb_calloc(MAX_VALUES, sizeof *b->shapes);
     status = b->used && b->shapes
@@ -254,7 +254,7 @@ static pb_value build_conv(pb_builder *b, pb_value x, const pb_conv2d_options *o
     void *params = NULL;
 
     if (!failed(b))
-        b->error.status = pb_conv2d_new(&params, b->dnn, o, weight, bias, &b->error);
+        b->error.status = pb_conv2d_new(&params, b->convolver, o, weight, bias, &b->error);
     return add(b, &pb_conv2d, params, name, 1, &x);
 }
 

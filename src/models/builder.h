@@ -13,7 +13,7 @@
 typedef struct pb_builder pb_builder;
 
 /* Errors: PB_MEMORY. The weights and the engine must outlive the graph. */
-pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_onednn *dnn,
+pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_convolver *convolver,
                          pb_error *error);
 
 /* Ends building. Success: every tensor of the weights was used, except integer ones; *graph is

@@ -12,7 +12,7 @@ void pb_model_free(pb_model *model)
     if (!model)
         return;
     pb_graph_free(model->graph);
-    pb_onednn_free(model->dnn);
+    pb_convolver_free(model->convolver);
     pb_weights_free(model->weights);
     pb_schedule_free(model->schedule);
     pb_model_files_clear(&model->files);
@@ -36,7 +36,8 @@ static pb_status build_network(pb_model *model, pb_error *error)
                        "\"%s\" is not supported: expected \"UNet2DModel\"", class);
     if (pb_config_status(config, NULL) != PB_OK)
         return pb_config_close(config, error);
-    return pb_unet2d_build(&model->graph, &model->facts, config, model->weights, model->dnn, error);
+    return pb_unet2d_build(&model->graph, &model->facts, config, model->weights, model->convolver,
+                           error);
 }
 
 /* pullback.json: settings that suit the model. */
@@ -112,7 +113,7 @@ static pb_status open_parts(pb_model *model, const char *name, pb_error *error)
     PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
     PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
-    PB_TRY(pb_onednn_new(&model->dnn, error));
+    PB_TRY(pb_convolver_new(&model->convolver, error));
     PB_TRY(build_network(model, error));
     describe(model);
     return PB_OK;

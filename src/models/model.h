@@ -13,8 +13,8 @@
 struct pb_model {
     pb_model_files files;
     pb_weights *weights;
-    pb_onednn *dnn;
-    pb_graph *graph; /* reads weights, uses dnn */
+    pb_convolver *convolver;
+    pb_graph *graph; /* reads weights, uses convolver */
     pb_unet_facts facts;
     pb_schedule *schedule;
     pb_scheduler_facts scheduler;

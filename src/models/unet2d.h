@@ -5,7 +5,7 @@
 #include "graph/graph.h"
 #include "io/config.h"
 #include "io/weights.h"
-#include "ops/onednn.h"
+#include "ops/convolver.h"
 
 /* The inputs of a U-Net's graph, in this order. The class label is there only where the network
  * is conditioned on one. */
@@ -24,6 +24,6 @@ typedef struct pb_unet_facts {
 /* Reads the config and builds the graph. Takes config over and closes it.
  * Errors: PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                          const pb_weights *weights, pb_onednn *dnn, pb_error *error);
+                          const pb_weights *weights, pb_convolver *convolver, pb_error *error);
 
 #endif

@@ -14,7 +14,6 @@
  */
 #include "ops/ops.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -127,24 +126,21 @@ static float *thread_tile(const pb_call *call, const sizes *s, size_t i)
 static void times_transpose(size_t rows, size_t cols, size_t d, float alpha, const float *a,
                             const float *b, size_t ld, float beta, float *c, size_t ldc)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)cols, (int)d, alpha, a,
-                (int)ld, b, (int)ld, beta, c, (int)ldc);
+    pb_sgemm(false, true, rows, cols, d, alpha, a, ld, b, ld, beta, c, ldc);
 }
 
 /* C = beta C + A B, A rows x inner (dense), B inner x d and C rows x d with rows `ld` apart. */
 static void times(size_t rows, size_t inner, size_t d, const float *a, const float *b, size_t ld,
                   float beta, float *c)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)d, (int)inner, 1.0f, a,
-                (int)inner, b, (int)ld, beta, c, (int)ld);
+    pb_sgemm(false, false, rows, d, inner, 1.0f, a, inner, b, ld, beta, c, ld);
 }
 
 /* C = C + A^T B, A inner x rows (dense), B inner x d and C rows x d with rows `ld` apart. */
 static void add_transpose_times(size_t rows, size_t inner, size_t d, const float *a, const float *b,
                                 size_t ld, float *c)
 {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, (int)d, (int)inner, 1.0f, a,
-                (int)rows, b, (int)ld, 1.0f, c, (int)ld);
+    pb_sgemm(true, false, rows, d, inner, 1.0f, a, rows, b, ld, 1.0f, c, ld);
 }
 
 /* -- rows of m entries ----------------------------------------------------------------------- */
@@ -155,6 +151,7 @@ PB_VECTOR static float exp_row(size_t m, float shift, float *restrict row)
 
     for (size_t i = 0; i < m; i++)
         row[i] = pb_expf(row[i] - shift);
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < m; i++)
         sum += row[i];
     return sum;
@@ -171,6 +168,7 @@ PB_VECTOR static float multiply_row(size_t m, const float *restrict p, float *re
 {
     float sum = 0;
 
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < m; i++) {
         row[i] *= p[i];
         sum += row[i];
@@ -186,10 +184,11 @@ PB_VECTOR static void centre_row(size_t m, float scale, float shift, const float
         row[i] = scale * p[i] * (row[i] - shift);
 }
 
-static float dot(size_t d, const float *a, const float *b)
+PB_VECTOR static float dot(size_t d, const float *restrict a, const float *restrict b)
 {
     float sum = 0;
 
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < d; i++)
         sum += a[i] * b[i];
     return sum;

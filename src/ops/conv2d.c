@@ -4,30 +4,32 @@
  *     jvp       dy = W * dx
  *     vjp       dx = W^T * dy
  *
- * The algorithm, Winograd's or the direct one, is chosen by the shape alone when a plan is made.
- */
+ * The algorithm is chosen by the shape alone when a plan is made. */
 #include "ops/ops.h"
 
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "ops/im2row.h"
 #include "ops/parallel.h"
 #include "ops/winograd.h"
 
 typedef struct conv2d {
-    pb_onednn *dnn;
+    pb_convolver *convolver;
     pb_conv2d_options o;
     const pb_stored *weight;
     float *bias;
-    pthread_mutex_t mutex; /* guards u */
-    float *u;              /* the weight as Winograd's algorithm reads it, once it is needed */
+    pthread_mutex_t mutex;        /* guards packed */
+    float *packed[PB_ALGORITHMS]; /* the weight as an algorithm reads it, once it is needed */
 } conv2d;
 
-/* One of the two algorithms, ready for one shape. */
+/* One of the algorithms, ready for one shape. */
 typedef struct kernel {
     pb_convolution_shape shape;
-    pb_convolution *direct; /* NULL: Winograd's */
-    const float *u;
+    pb_direction direction;
+    pb_algorithm algorithm;
+    pb_convolution *direct; /* or */
+    const float *packed;
 } kernel;
 
 static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
@@ -46,24 +48,53 @@ static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb
     return PB_OK;
 }
 
-/* The transformed weight, made on first use. */
-static pb_status get_transformed(const float **u, conv2d *p, pb_error *error)
+static size_t packed_floats(const conv2d *p, pb_algorithm algorithm)
 {
+    const pb_conv2d_options *o = &p->o;
+
+    return algorithm == PB_WINOGRAD
+               ? pb_winograd_weight_floats(o->out_channels, o->in_channels)
+               : pb_im2row_weight_floats(o->out_channels, o->in_channels, o->kernel);
+}
+
+static pb_status pack(conv2d *p, pb_algorithm algorithm, pb_error *error)
+{
+    const pb_conv2d_options *o = &p->o;
+    float **packed = &p->packed[algorithm];
+
+    if (algorithm == PB_WINOGRAD)
+        PB_TRY(pb_winograd_weights(packed, p->weight, o->out_channels, o->in_channels, error));
+    else
+        PB_TRY(pb_im2row_weights(packed, p->weight, o->out_channels, o->in_channels, o->kernel,
+                                 error));
+    p->convolver->packed_bytes += packed_floats(p, algorithm) * sizeof(float);
+    return PB_OK;
+}
+
+/* Sets k->packed, making it on first use; where it does not fit into the limit, k becomes direct.
+ */
+static pb_status get_packed(kernel *k, conv2d *p, size_t limit, pb_error *error)
+{
+    size_t bytes = packed_floats(p, k->algorithm) * sizeof(float);
     pb_status status = PB_OK;
 
     pthread_mutex_lock(&p->mutex);
-    if (!p->u)
-        status = pb_winograd_weights(&p->u, p->weight, p->o.out_channels, p->o.in_channels, error);
-    *u = p->u;
+    if (!p->packed[k->algorithm]) {
+        if (pb_convolver_packed_bytes(p->convolver) + bytes > limit)
+            k->algorithm = PB_DIRECT;
+        else
+            status = pack(p, k->algorithm, error);
+    }
+    k->packed = p->packed[k->algorithm];
     pthread_mutex_unlock(&p->mutex);
     return status;
 }
 
-static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
+static pb_convolution_shape get_shape(const pb_call *call)
 {
-    const conv2d *p = call->params;
-    const pb_conv2d_options *o = &p->o;
-    const pb_convolution_shape s = {
+    const pb_conv2d_options *o = &((const conv2d *)call->params)->o;
+
+    return (pb_convolution_shape){
         .n = call->n,
         .in_h = call->in[0].h,
         .in_w = call->in[0].w,
@@ -78,17 +109,23 @@ static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
         .bottom = o->bottom,
         .right = o->right,
     };
+}
+
+static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
+{
+    conv2d *p = (conv2d *)call->params; /* what is packed is behind a mutex */
     kernel *k = pb_calloc(1, sizeof *k);
-    pb_status status;
+    pb_status status = PB_OK;
 
     if (!k)
         return pb_fail_memory(error, sizeof *k, "a convolution");
-    k->shape = s;
-    if (pb_winograd_suits(&s))
-        status = get_transformed(&k->u, (conv2d *)call->params, error);
-    else
-        status = pb_convolution_new(&k->direct, p->dnn, &s,
-                                    pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE,
+    k->shape = get_shape(call);
+    k->direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
+    k->algorithm = pb_algorithm_choose(p->convolver->costs, &k->shape, k->direction);
+    if (k->algorithm != PB_DIRECT)
+        status = get_packed(k, p, call->packed_limit, error);
+    if (status == PB_OK && k->algorithm == PB_DIRECT)
+        status = pb_convolution_new(&k->direct, p->convolver->dnn, &k->shape, k->direction,
                                     pass == PB_FORWARD && p->bias, p->weight, error);
     if (status == PB_OK)
         call->kernel = k;
@@ -105,6 +142,20 @@ static void release(void *data)
     pb_free(k);
 }
 
+static const char *manner(const pb_call *call)
+{
+    return pb_algorithm_name(((const kernel *)call->kernel)->algorithm);
+}
+
+/* As a direct convolution has them: 2 for each entry of the kernel and each output. */
+static double flops(const pb_call *call)
+{
+    const pb_conv2d_options *o = &((const conv2d *)call->params)->o;
+
+    return 2.0 * (double)call->n * (double)pb_shape_size(call->out) *
+           (double)(o->kernel * o->kernel * o->in_channels);
+}
+
 /* A direct vjp that adds needs a place for what it adds. */
 static size_t added_bytes(const pb_call *call)
 {
@@ -117,9 +168,10 @@ static size_t work(const pb_call *call, pb_pass pass)
 {
     const kernel *k = call->kernel;
 
-    if (!k->direct)
-        return pb_winograd_scratch(&k->shape, pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE,
-                                   call->threads);
+    if (k->algorithm == PB_WINOGRAD)
+        return pb_winograd_scratch(&k->shape, call->threads);
+    if (k->algorithm == PB_IM2ROW)
+        return pb_im2row_scratch(&k->shape, k->direction, call->threads);
     return pb_convolution_scratch(k->direct) +
            (pass == PB_VJP && call->add[0] ? added_bytes(call) : 0);
 }
@@ -129,9 +181,10 @@ static pb_status convolve(const pb_call *call, const float *bias, pb_error *erro
 {
     const kernel *k = call->kernel;
 
-    if (k->direct)
+    if (k->algorithm == PB_DIRECT)
         return pb_convolution_run(k->direct, call->x[0], bias, call->y, call->work, error);
-    pb_winograd_forward(&k->shape, k->u, call->x[0], bias, call->y, call->threads, call->work);
+    (k->algorithm == PB_WINOGRAD ? pb_winograd_forward : pb_im2row_forward)(
+        &k->shape, k->packed, call->x[0], bias, call->y, call->threads, call->work);
     return PB_OK;
 }
 
@@ -150,9 +203,9 @@ static pb_status vjp(const pb_call *call, pb_error *error)
     const kernel *k = call->kernel;
     float *dx = call->dx[0], *extra = call->work;
 
-    if (!k->direct) {
-        pb_winograd_transpose(&k->shape, k->u, call->dy, call->add[0], dx, call->threads,
-                              call->work);
+    if (k->algorithm != PB_DIRECT) {
+        (k->algorithm == PB_WINOGRAD ? pb_winograd_transpose : pb_im2row_transpose)(
+            &k->shape, k->packed, call->dy, call->add[0], dx, call->threads, call->work);
         return PB_OK;
     }
     if (!call->add[0])
@@ -169,13 +222,16 @@ static void free_params(void *params)
 
     pthread_mutex_destroy(&p->mutex);
     pb_free(p->bias);
-    pb_free(p->u);
+    for (size_t i = 0; i < PB_ALGORITHMS; i++)
+        pb_free(p->packed[i]);
     pb_free(p);
 }
 
 const pb_op pb_conv2d = {
     .name = "conv2d",
     .shape = shape,
+    .manner = manner,
+    .flops = flops,
     .work = work,
     .prepare = prepare,
     .release = release,
@@ -185,14 +241,14 @@ const pb_op pb_conv2d = {
     .free = free_params,
 };
 
-pb_status pb_conv2d_new(void **params, pb_onednn *dnn, const pb_conv2d_options *options,
+pb_status pb_conv2d_new(void **params, pb_convolver *convolver, const pb_conv2d_options *options,
                         const pb_stored *weight, const pb_stored *bias, pb_error *error)
 {
     conv2d *p = pb_calloc(1, sizeof *p);
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "a convolution");
-    *p = (conv2d){.dnn = dnn, .o = *options, .weight = weight};
+    *p = (conv2d){.convolver = convolver, .o = *options, .weight = weight};
     pthread_mutex_init(&p->mutex, NULL);
     if (bias) {
         p->bias = pb_malloc(bias->count, sizeof *p->bias);

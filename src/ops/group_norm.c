@@ -15,6 +15,7 @@
 #include "ops/ops.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/vector.h"
@@ -71,33 +72,6 @@ PB_VECTOR static void add_squares(size_t rows, size_t stride, size_t width, cons
         }
 }
 
-/* sum += x and dot += x x^ */
-PB_VECTOR static void add_dots(size_t rows, size_t stride, size_t width, const float *restrict x,
-                               const float *restrict normal, double *restrict sum,
-                               double *restrict dot)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < width; i++) {
-            double v = (double)x[r * stride + i];
-            sum[i] += v;
-            dot[i] += v * (double)normal[r * stride + i];
-        }
-}
-
-/* sum += a x and dot += a x x^ */
-PB_VECTOR static void add_weighted_dots(size_t rows, size_t stride, size_t width,
-                                        const float *restrict x, const float *restrict a,
-                                        const float *restrict normal, double *restrict sum,
-                                        double *restrict dot)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < width; i++) {
-            double v = (double)(a[r * stride + i] * x[r * stride + i]);
-            sum[i] += v;
-            dot[i] += v * (double)normal[r * stride + i];
-        }
-}
-
 /* Replaces each channel's sum by its group's mean; `group` neighbours of `width` share one. */
 static void fold(size_t width, size_t group, double scale, double *sum)
 {
@@ -117,10 +91,10 @@ typedef struct normaliser {
     float gamma[STRIP], beta[STRIP];  /* gamma', beta' */
 } normaliser;
 
-PB_VECTOR static void normalise_row(size_t width, const float *restrict x,
-                                    const normaliser *restrict k, float *restrict normal,
-                                    float *restrict y)
+PB_VECTOR static void normalise_row(size_t width, const float *x, const normaliser *restrict k,
+                                    float *restrict normal, float *y)
 {
+#pragma omp simd
     for (size_t i = 0; i < width; i++) {
         normal[i] = (float)(((double)x[i] - k->mean[i]) * k->scale[i]);
         y[i] = k->gamma[i] * normal[i] + k->beta[i];
@@ -221,102 +195,183 @@ static pb_status forward(const pb_call *call, pb_error *error)
     return PB_OK;
 }
 
-/* -- jvp and vjp ----------------------------------------------------------------------------- */
+/* -- jvp and vjp -------------------------------------------------------------------------------
+ *
+ * x^ and A are the same for all items: a chunk of positions and a strip of channels of them stays
+ * in the cache while every item passes. The sums of each chunk are kept, then added in one order,
+ * whatever the number of threads.
+ */
 
-/* Means over the groups of d and of x^ d, with a of a d and x^ a d. */
-static void linear_means(const strip *s, size_t rows, size_t stride, const float *d, const float *a,
-                         const float *normal, double *sum, double *dot)
+/* Positions whose sums are added in float32. */
+#define FEW ((size_t)64)
+
+/* Chunks of an item, at most. */
+#define MOST_CHUNKS ((size_t)64)
+
+/* The positions of a call, in chunks. */
+typedef struct chunking {
+    size_t rows, chunk, count; /* positions; of a chunk; chunks */
+} chunking;
+
+static chunking get_chunking(const pb_call *call)
 {
-    double scale = 1.0 / ((double)rows * (double)s->group), totals[2] = {0, 0};
+    chunking k = {.rows = call->out.h * call->out.w};
 
-    for (size_t from = 0; from < s->width; from += STRIP) {
-        size_t width = piece(s, from);
-        for (size_t i = 0; i < STRIP; i++)
-            sum[i] = dot[i] = 0;
+    k.chunk = (k.rows + MOST_CHUNKS - 1) / MOST_CHUNKS;
+    k.chunk = k.chunk < FEW ? FEW : k.chunk;
+    k.count = (k.rows + k.chunk - 1) / k.chunk;
+    return k;
+}
+
+/* sum += d and dot += d x^ over the positions */
+PB_VECTOR static void add_dots(size_t rows, size_t stride, size_t width, const float *restrict d,
+                               const float *restrict normal, float *restrict sum,
+                               float *restrict dot)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            sum[i] += d[r * stride + i];
+            dot[i] += d[r * stride + i] * normal[r * stride + i];
+        }
+}
+
+/* The same of a d */
+PB_VECTOR static void add_weighted_dots(size_t rows, size_t stride, size_t width,
+                                        const float *restrict d, const float *restrict a,
+                                        const float *restrict normal, float *restrict sum,
+                                        float *restrict dot)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            float v = a[r * stride + i] * d[r * stride + i];
+            sum[i] += v;
+            dot[i] += v * normal[r * stride + i];
+        }
+}
+
+/* Sums of one chunk over `width` <= STRIP channels. */
+static void sum_chunk(size_t rows, size_t stride, size_t width, const float *d, const float *a,
+                      const float *normal, double *sum, double *dot)
+{
+    memset(sum, 0, width * sizeof *sum);
+    memset(dot, 0, width * sizeof *dot);
+    for (size_t r = 0; r < rows; r += FEW) {
+        size_t at = r * stride, some = rows - r < FEW ? rows - r : FEW;
+        float sums[STRIP] = {0}, dots[STRIP] = {0};
         if (a)
-            add_weighted_dots(rows, stride, width, d + from, a + from, normal + from, sum, dot);
+            add_weighted_dots(some, stride, width, d + at, a + at, normal + at, sums, dots);
         else
-            add_dots(rows, stride, width, d + from, normal + from, sum, dot);
-        if (s->group > STRIP)
-            for (size_t i = 0; i < width; i++) {
-                totals[0] += sum[i];
-                totals[1] += dot[i];
-            }
-    }
-    if (s->group > STRIP)
-        for (size_t i = 0; i < STRIP; i++) {
-            sum[i] = totals[0] * scale;
-            dot[i] = totals[1] * scale;
-        }
-    else {
-        fold(s->width, s->group, scale, sum);
-        fold(s->width, s->group, scale, dot);
-    }
-}
-
-PB_VECTOR static void jvp_row(size_t width, const float *restrict dx, const float *restrict a,
-                              const float *restrict normal, const float *restrict mean,
-                              const float *restrict dot, float *restrict dy)
-{
-    for (size_t i = 0; i < width; i++)
-        dy[i] = a[i] * (dx[i] - mean[i] - normal[i] * dot[i]);
-}
-
-PB_VECTOR static void vjp_row(size_t width, const float *restrict dy, const float *restrict a,
-                              const float *restrict normal, const float *restrict mean,
-                              const float *restrict dot, float *restrict dx)
-{
-    for (size_t i = 0; i < width; i++)
-        dx[i] = a[i] * dy[i] - mean[i] - normal[i] * dot[i];
-}
-
-PB_VECTOR static void vjp_row_add(size_t width, const float *restrict dy, const float *restrict a,
-                                  const float *restrict normal, const float *restrict mean,
-                                  const float *restrict dot, float *restrict dx)
-{
-    for (size_t i = 0; i < width; i++)
-        dx[i] += a[i] * dy[i] - mean[i] - normal[i] * dot[i];
-}
-
-static void linear_strip(const pb_call *call, pb_pass pass, size_t item, strip s)
-{
-    const group_norm *p = call->params;
-    size_t c = p->channels, rows = call->out.h * call->out.w;
-    size_t at_item = item * rows * c + s.first;
-    const float *in = (pass == PB_JVP ? call->x[0] : call->dy) + at_item;
-    float *out = (pass == PB_JVP ? call->y : call->dx[0]) + at_item;
-    const float *normal = call->saved + s.first, *a = call->saved + rows * c + s.first;
-    double sum[STRIP], product[STRIP];
-    float mean[STRIP], dot[STRIP];
-
-    linear_means(&s, rows, c, in, pass == PB_VJP ? a : NULL, normal, sum, product);
-    for (size_t i = 0; i < STRIP; i++) {
-        mean[i] = (float)sum[i];
-        dot[i] = (float)product[i];
-    }
-    for (size_t from = 0; from < s.width; from += STRIP) {
-        size_t width = piece(&s, from);
-        for (size_t r = 0; r < rows; r++) {
-            size_t at = r * c + from;
-            if (pass == PB_JVP)
-                jvp_row(width, in + at, a + at, normal + at, mean, dot, out + at);
-            else if (call->add[0])
-                vjp_row_add(width, in + at, a + at, normal + at, mean, dot, out + at);
-            else
-                vjp_row(width, in + at, a + at, normal + at, mean, dot, out + at);
+            add_dots(some, stride, width, d + at, normal + at, sums, dots);
+        for (size_t i = 0; i < width; i++) {
+            sum[i] += (double)sums[i];
+            dot[i] += (double)dots[i];
         }
     }
+}
+
+PB_VECTOR static void jvp_rows(size_t rows, size_t stride, size_t width, const float *dx,
+                               const float *restrict a, const float *restrict normal,
+                               const float *restrict mean, const float *restrict dot, float *dy)
+{
+    for (size_t r = 0; r < rows; r++)
+#pragma omp simd
+        for (size_t i = 0; i < width; i++) {
+            size_t at = r * stride + i;
+            dy[at] = a[at] * (dx[at] - mean[i] - normal[at] * dot[i]);
+        }
+}
+
+PB_VECTOR static void vjp_rows(size_t rows, size_t stride, size_t width, const float *dy,
+                               const float *restrict a, const float *restrict normal,
+                               const float *restrict mean, const float *restrict dot, float *dx)
+{
+    for (size_t r = 0; r < rows; r++)
+#pragma omp simd
+        for (size_t i = 0; i < width; i++) {
+            size_t at = r * stride + i;
+            dx[at] = a[at] * dy[at] - mean[i] - normal[at] * dot[i];
+        }
+}
+
+PB_VECTOR static void vjp_rows_add(size_t rows, size_t stride, size_t width,
+                                   const float *restrict dy, const float *restrict a,
+                                   const float *restrict normal, const float *restrict mean,
+                                   const float *restrict dot, float *restrict dx)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            size_t at = r * stride + i;
+            dx[at] += a[at] * dy[at] - mean[i] - normal[at] * dot[i];
+        }
+}
+
+/* The means of the groups of one item, from its chunks' sums: c means and c dots. */
+static void find_means(const group_norm *p, const chunking *k, const double *sums, float *means)
+{
+    size_t c = p->channels, group = c / p->groups;
+    double scale = 1.0 / ((double)k->rows * (double)group);
+
+    for (size_t first = 0; first < 2 * c; first += group) {
+        double total = 0;
+        for (size_t j = 0; j < k->count; j++)
+            for (size_t i = first; i < first + group; i++)
+                total += sums[j * 2 * c + i];
+        for (size_t i = first; i < first + group; i++)
+            means[i] = (float)(total * scale);
+    }
+}
+
+/* What a jvp or vjp works in: of each item and chunk the sums (c, and c dots), then its means. */
+static size_t linear_work(const pb_call *call, pb_pass pass)
+{
+    size_t c = call->out.c;
+
+    if (pass == PB_FORWARD)
+        return 0;
+    return call->n * 2 * c * (get_chunking(call).count * sizeof(double) + sizeof(float));
 }
 
 static void linear(const pb_call *call, pb_pass pass)
 {
     const group_norm *p = call->params;
-    size_t strips = strip_count(p);
+    const chunking k = get_chunking(call);
+    size_t c = p->channels, size = k.rows * c;
+    const float *in = pass == PB_JVP ? call->x[0] : call->dy;
+    float *out = pass == PB_JVP ? call->y : call->dx[0];
+    const float *normal = call->saved, *a = call->saved + size;
+    double *sums = (double *)call->work;
+    float *means = (float *)(sums + call->n * k.count * 2 * c);
 
-#pragma omp parallel for collapse(2)
-    for (size_t item = 0; item < call->n; item++)
-        for (size_t i = 0; i < strips; i++)
-            linear_strip(call, pass, item, get_strip(p, i));
+#pragma omp parallel num_threads(call->threads)
+    {
+#pragma omp for collapse(2)
+        for (size_t j = 0; j < k.count; j++)
+            for (size_t first = 0; first < c; first += STRIP) {
+                size_t at = j * k.chunk * c + first, width = c - first < STRIP ? c - first : STRIP;
+                size_t rows = k.rows - j * k.chunk < k.chunk ? k.rows - j * k.chunk : k.chunk;
+                for (size_t item = 0; item < call->n; item++) {
+                    double *sum = sums + (item * k.count + j) * 2 * c + first;
+                    sum_chunk(rows, c, width, in + item * size + at, pass == PB_VJP ? a + at : NULL,
+                              normal + at, sum, sum + c);
+                }
+            }
+#pragma omp for
+        for (size_t item = 0; item < call->n; item++)
+            find_means(p, &k, sums + item * k.count * 2 * c, means + item * 2 * c);
+#pragma omp for collapse(2)
+        for (size_t j = 0; j < k.count; j++)
+            for (size_t first = 0; first < c; first += STRIP) {
+                size_t at = j * k.chunk * c + first, width = c - first < STRIP ? c - first : STRIP;
+                size_t rows = k.rows - j * k.chunk < k.chunk ? k.rows - j * k.chunk : k.chunk;
+                for (size_t item = 0; item < call->n; item++)
+                    (pass == PB_JVP ? jvp_rows
+                     : call->add[0] ? vjp_rows_add
+                                    : vjp_rows)(rows, c, width, in + item * size + at, a + at,
+                                                normal + at, means + item * 2 * c + first,
+                                                means + item * 2 * c + c + first,
+                                                out + item * size + at);
+            }
+    }
 }
 
 static pb_status jvp(const pb_call *call, pb_error *error)
@@ -366,8 +421,10 @@ static void free_params(void *params)
 
 const pb_op pb_group_norm = {
     .name = "group_norm",
+    .in_place = true,
     .shape = shape,
     .saved = saved,
+    .work = linear_work,
     .forward = forward,
     .jvp = jvp,
     .vjp = vjp,

@@ -39,9 +39,10 @@ typedef enum pb_pass { PB_FORWARD, PB_JVP, PB_VJP } pb_pass;
 /* One use of an operation in a plan. */
 typedef struct pb_call {
     const void *params;
-    void *kernel; /* what `prepare` made for this pass, or NULL */
-    size_t n;     /* points, tangents or cotangents */
-    int threads;  /* scratch is for so many: a parallel region that uses it asks for them */
+    void *kernel;        /* what `prepare` made for this pass, or NULL */
+    size_t n;            /* points, tangents or cotangents */
+    size_t packed_limit; /* bytes of packed weights that the model may keep */
+    int threads;         /* scratch is for so many: a parallel region that uses it asks for them */
     size_t inputs;
     pb_shape in[PB_OP_MAX_INPUTS];
     pb_shape out;
@@ -66,6 +67,11 @@ typedef struct pb_op {
     /* The output's shape for given input shapes, or PB_INVALID with the reason. */
     pb_status (*shape)(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
                        pb_error *error);
+
+    /* What a benchmark tells of a call after `prepare`: the way it is computed ("winograd"), and
+     * the multiplications and additions of the plain algorithm. NULL: only the name; 0. */
+    const char *(*manner)(const pb_call *call);
+    double (*flops)(const pb_call *call);
 
     /* Floats that a linearisation keeps. NULL: none. */
     size_t (*saved)(const pb_call *call);

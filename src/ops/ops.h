@@ -8,7 +8,7 @@
 
 #include "io/weights.h"
 #include "ops/activation.h"
-#include "ops/onednn.h"
+#include "ops/convolver.h"
 #include "ops/op.h"
 
 /* y = W * x + b: k x k convolution, zero padding, or with k = 1 a linear layer. */
@@ -22,7 +22,7 @@ typedef struct pb_conv2d_options {
 } pb_conv2d_options;
 
 /* weight: (out, in, k, k), or (out, in) for k = 1; bias: (out) or NULL. */
-pb_status pb_conv2d_new(void **params, pb_onednn *dnn, const pb_conv2d_options *options,
+pb_status pb_conv2d_new(void **params, pb_convolver *convolver, const pb_conv2d_options *options,
                         const pb_stored *weight, const pb_stored *bias, pb_error *error);
 
 /* y = act(gamma x^ + beta), x^ the input normalised over groups of channels and all positions.

@@ -6,17 +6,21 @@
 
 #include "ops/onednn.h"
 
-/* Is this a convolution that the algorithm computes, of a size at which it is faster than the
- * direct one? The choice depends on the shape alone. */
-bool pb_winograd_suits(const pb_convolution_shape *shape);
+bool pb_winograd_computes(const pb_convolution_shape *shape);
 
-/* The transformed weights U (36, in_c, out_c) of a weight (out_c, in_c, 3, 3), as a new array
- * (pb_free). Errors: PB_MEMORY. */
+/* Is it faster than the direct algorithm? The choice depends on the shape alone. */
+bool pb_winograd_suits(const pb_convolution_shape *shape, pb_direction direction);
+
+/* Floats of a transformed weight. */
+size_t pb_winograd_weight_floats(size_t out_c, size_t in_c);
+
+/* The transformed weights U of a weight (out_c, in_c, 3, 3): 36 matrices in_c x out_c, each packed
+ * in panels (panel.h), as a new array (pb_free). Errors: PB_MEMORY. */
 pb_status pb_winograd_weights(float **u, const pb_stored *weight, size_t out_c, size_t in_c,
                               pb_error *error);
 
 /* Bytes of scratch of a run on so many threads. */
-size_t pb_winograd_scratch(const pb_convolution_shape *shape, pb_direction direction, int threads);
+size_t pb_winograd_scratch(const pb_convolution_shape *shape, int threads);
 
 /* out = W * in + bias (bias: out_c floats, or NULL). */
 void pb_winograd_forward(const pb_convolution_shape *shape, const float *u, const float *in,

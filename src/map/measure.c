@@ -1,0 +1,145 @@
+#include "map/measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "map/linearisation.h"
+
+#define MOST_RUNS 1000
+
+/* A pass with all it works in. */
+typedef struct bench {
+    pb_plan *plan;
+    void *arena;
+    float *in, *out;
+    const float *inputs[3];
+    double *steps; /* seconds per step, of all runs */
+    double *runs;  /* seconds per run */
+} bench;
+
+static void clear(bench *b)
+{
+    pb_plan_free(b->plan);
+    pb_free(b->arena);
+    pb_free(b->in);
+    pb_free(b->out);
+    pb_free(b->steps);
+    pb_free(b->runs);
+}
+
+/* Numbers of both signs around one half: rounding and denormals as in real use. */
+static void fill(size_t count, float *x)
+{
+    unsigned state = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (float)(state >> 8) / (float)(1 << 23) - 1.0f;
+    }
+}
+
+static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t n, pb_error *error)
+{
+    static const float time = 100, label = 0;
+    const pb_section *s = l->section;
+    size_t from = n * pb_shape_size(s->shapes[s->from]);
+    size_t to = n * pb_shape_size(s->shapes[l->to.value]);
+    size_t in = pass == PB_VJP ? to : pass == PB_JVP ? from : n * pb_shape_size(s->shapes[0]);
+    size_t out = pass == PB_VJP ? from : to;
+
+    PB_TRY(pb_plan_new(&b->plan, s, pass, n, false, error));
+    b->arena = pb_malloc(pb_plan_arena(b->plan), 1);
+    b->in = pb_malloc(in, sizeof *b->in);
+    b->out = pb_malloc(out, sizeof *b->out);
+    b->steps = pb_calloc(pb_plan_steps(b->plan), sizeof *b->steps);
+    b->runs = pb_calloc(MOST_RUNS, sizeof *b->runs);
+    if (!b->arena || !b->in || !b->out || !b->steps || !b->runs)
+        return pb_fail_memory(error, pb_plan_arena(b->plan), "a measurement");
+    fill(in, b->in);
+    b->inputs[PB_INPUT_X] = b->in;
+    b->inputs[PB_INPUT_TIME] = &time;
+    b->inputs[PB_INPUT_CLASS] = &label;
+    return PB_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+    const pb_measured_kind *x = a, *y = b;
+
+    return compare(&y->seconds, &x->seconds);
+}
+
+/* The kind of a step, a new one if there is none yet. */
+static pb_measured_kind *find_kind(pb_measured *m, const char *name, const char *manner)
+{
+    pb_measured_kind *kind = m->kind;
+
+    for (size_t i = 0; i < m->kinds; i++, kind++)
+        if (!strcmp(kind->name, name) &&
+            (manner ? kind->manner && !strcmp(kind->manner, manner) : !kind->manner))
+            return kind;
+    if (m->kinds == PB_MEASURED_KINDS)
+        return kind - 1;
+    *kind = (pb_measured_kind){.name = name, .manner = manner};
+    m->kinds++;
+    return kind;
+}
+
+/* Shares of the kinds: their part of all runs, scaled to the median one. */
+static void add_up(pb_measured *m, const bench *b, double all)
+{
+    for (size_t i = 0; i < pb_plan_steps(b->plan); i++) {
+        const pb_call *call;
+        const pb_op *op = pb_plan_step(b->plan, i, &call);
+        pb_measured_kind *kind = find_kind(m, op->name, op->manner ? op->manner(call) : NULL);
+        double flops = op->flops ? op->flops(call) : 0;
+
+        kind->seconds += b->steps[i] / all * m->seconds;
+        kind->flops += flops;
+        m->flops += flops;
+    }
+    qsort(m->kind, m->kinds, sizeof *m->kind, compare_kinds);
+}
+
+static pb_status run(pb_measured *m, bench *b, float *saved, double budget, pb_error *error)
+{
+    size_t runs = 0;
+    double all = 0;
+
+    PB_TRY(pb_plan_run(b->plan, b->arena, saved, b->inputs, &b->out, error));
+    pb_plan_time(b->plan, b->steps);
+    while (runs < 3 || (all < budget && runs < MOST_RUNS)) {
+        double start = pb_seconds();
+        PB_TRY(pb_plan_run(b->plan, b->arena, saved, b->inputs, &b->out, error));
+        all += b->runs[runs++] = pb_seconds() - start;
+    }
+    qsort(b->runs, runs, sizeof *b->runs, compare);
+    m->seconds = b->runs[runs / 2];
+    m->arena_bytes = pb_plan_arena(b->plan);
+    add_up(m, b, all);
+    return PB_OK;
+}
+
+pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
+                          pb_pass pass, size_t n, double budget, pb_error *error)
+{
+    float *saved = pass == PB_FORWARD ? NULL : linearisation->saved;
+    bench b = {0};
+    pb_status status;
+
+    *measured = (pb_measured){.n = n};
+    status = make(&b, linearisation, pass, n, error);
+    if (status == PB_OK)
+        status = run(measured, &b, saved, budget, error);
+    clear(&b);
+    return status;
+}
