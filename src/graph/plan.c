@@ -117,6 +117,7 @@ static void list_steps(pb_plan *plan, bool saving)
         *t = (step){.op = node->op, .node = value, .work = NONE, .saved_at = NONE};
         t->call = (pb_call){.params = node->params,
                             .n = items(plan, value),
+                            .exact = saving,
                             .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
                             .inputs = node->inputs,

@@ -104,3 +104,12 @@ void pb_stored_read(const pb_stored *stored, float *out)
         break;
     }
 }
+
+void pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out)
+{
+    pb_stored part = *stored;
+
+    part.count = count;
+    part.data += first * (stored->bytes / stored->count);
+    pb_stored_read(&part, out);
+}

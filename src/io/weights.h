@@ -47,6 +47,9 @@ const char *pb_weights_metadata(const pb_weights *weights, const char *key);
  * are. A PB_INTEGER tensor leaves out as it is. */
 void pb_stored_read(const pb_stored *stored, float *out);
 
+/* The same for `count` entries from number `first` on. */
+void pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out);
+
 /* A tensor to be written: float32. */
 typedef struct pb_named_tensor {
     const char *name;

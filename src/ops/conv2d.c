@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "ops/exact.h"
 #include "ops/im2row.h"
 #include "ops/parallel.h"
 #include "ops/winograd.h"
@@ -27,6 +28,7 @@ typedef struct conv2d {
 typedef struct kernel {
     pb_convolution_shape shape;
     pb_direction direction;
+    bool exact; /* exact.h's, or one of the algorithms: */
     pb_algorithm algorithm;
     pb_convolution *direct; /* or */
     const float *packed;
@@ -121,10 +123,11 @@ static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
         return pb_fail_memory(error, sizeof *k, "a convolution");
     k->shape = get_shape(call);
     k->direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
+    k->exact = call->exact;
     k->algorithm = pb_algorithm_choose(p->convolver->costs, &k->shape, k->direction);
-    if (k->algorithm != PB_DIRECT)
+    if (!k->exact && k->algorithm != PB_DIRECT)
         status = get_packed(k, p, call->packed_limit, error);
-    if (status == PB_OK && k->algorithm == PB_DIRECT)
+    if (status == PB_OK && !k->exact && k->algorithm == PB_DIRECT)
         status = pb_convolution_new(&k->direct, p->convolver->dnn, &k->shape, k->direction,
                                     pass == PB_FORWARD && p->bias, p->weight, error);
     if (status == PB_OK)
@@ -144,7 +147,9 @@ static void release(void *data)
 
 static const char *manner(const pb_call *call)
 {
-    return pb_algorithm_name(((const kernel *)call->kernel)->algorithm);
+    const kernel *k = call->kernel;
+
+    return k->exact ? "exact" : pb_algorithm_name(k->algorithm);
 }
 
 /* As a direct convolution has them: 2 for each entry of the kernel and each output. */
@@ -168,6 +173,8 @@ static size_t work(const pb_call *call, pb_pass pass)
 {
     const kernel *k = call->kernel;
 
+    if (k->exact)
+        return pb_exact_scratch(&k->shape, call->threads);
     if (k->algorithm == PB_WINOGRAD)
         return pb_winograd_scratch(&k->shape, call->threads);
     if (k->algorithm == PB_IM2ROW)
@@ -181,6 +188,11 @@ static pb_status convolve(const pb_call *call, const float *bias, pb_error *erro
 {
     const kernel *k = call->kernel;
 
+    if (k->exact) {
+        pb_exact_forward(&k->shape, ((const conv2d *)call->params)->weight, call->x[0], bias,
+                         call->y, call->threads, call->work);
+        return PB_OK;
+    }
     if (k->algorithm == PB_DIRECT)
         return pb_convolution_run(k->direct, call->x[0], bias, call->y, call->work, error);
     (k->algorithm == PB_WINOGRAD ? pb_winograd_forward : pb_im2row_forward)(

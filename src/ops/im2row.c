@@ -1,12 +1,12 @@
 #include "ops/im2row.h"
 
 #include <omp.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/vector.h"
 #include "ops/panel.h"
+#include "ops/window.h"
 
 /* Output positions that go through a product together, about. */
 #define TOGETHER ((size_t)96)
@@ -14,12 +14,6 @@
 bool pb_im2row_suits(const pb_convolution_shape *s, pb_direction direction)
 {
     return direction == PB_CONVOLVE_TRANSPOSE && s->stride > 1 && s->in_c >= 32 && s->out_c >= 32;
-}
-
-/* Numbers in a window. */
-static size_t window(const pb_convolution_shape *s)
-{
-    return s->kernel * s->kernel * s->in_c;
 }
 
 /* Is a window one position, and the next window the next position? */
@@ -58,22 +52,13 @@ pb_status pb_im2row_weights(float **out, const pb_stored *weight, size_t out_c, 
 
 /* -- windows ----------------------------------------------------------------------------------- */
 
-/* The input position under entry p of the window of output (y, x), or NULL in the padding. */
-static float *under(const pb_convolution_shape *s, float *image, size_t y, size_t x, size_t p)
-{
-    size_t row = y * s->stride + p / s->kernel - s->top; /* negative ones wrap */
-    size_t column = x * s->stride + p % s->kernel - s->left;
-
-    return row < s->in_h && column < s->in_w ? image + (row * s->in_w + column) * s->in_c : NULL;
-}
-
 static void copy_window(const pb_convolution_shape *s, const float *image, size_t y, size_t x,
                         float *row)
 {
     for (size_t p = 0; p < s->kernel * s->kernel; p++, row += s->in_c) {
-        const float *from = under(s, (float *)(uintptr_t)image, y, x, p);
-        if (from)
-            memcpy(row, from, s->in_c * sizeof *row);
+        size_t from = pb_window_entry(s, y, x, p);
+        if (from != SIZE_MAX)
+            memcpy(row, image + from, s->in_c * sizeof *row);
         else
             memset(row, 0, s->in_c * sizeof *row);
     }
@@ -89,9 +74,9 @@ static void add_window(const pb_convolution_shape *s, const float *row, float *i
                        size_t x)
 {
     for (size_t p = 0; p < s->kernel * s->kernel; p++, row += s->in_c) {
-        float *to = under(s, image, y, x, p);
-        if (to)
-            add_to(s->in_c, row, to);
+        size_t to = pb_window_entry(s, y, x, p);
+        if (to != SIZE_MAX)
+            add_to(s->in_c, row, image + to);
     }
 }
 
@@ -111,13 +96,13 @@ static size_t rows_floats(const pb_convolution_shape *s, pb_direction direction)
 {
     size_t rows = direction == PB_CONVOLVE ? TOGETHER : group_rows(s) * s->out_w;
 
-    return is_linear(s) ? 0 : rows * window(s);
+    return is_linear(s) ? 0 : rows * pb_window_size(s);
 }
 
 /* The weight turned round: panels of out_c rows, for the window's columns. */
 static size_t turned_floats(const pb_convolution_shape *s)
 {
-    return pb_panels(window(s)) * PB_PANEL * s->out_c;
+    return pb_panels(pb_window_size(s)) * PB_PANEL * s->out_c;
 }
 
 size_t pb_im2row_scratch(const pb_convolution_shape *s, pb_direction direction, int threads)
@@ -131,7 +116,7 @@ size_t pb_im2row_scratch(const pb_convolution_shape *s, pb_direction direction, 
 static void forward_rows(const pb_convolution_shape *s, const float *u, const float *in,
                          const float *bias, float *out, size_t first, size_t count, float *rows)
 {
-    size_t k = window(s), each = s->out_h * s->out_w;
+    size_t k = pb_window_size(s), each = s->out_h * s->out_w;
 
     for (size_t r = 0; r < count && !is_linear(s); r++) {
         size_t at = (first + r) % each;
@@ -163,7 +148,7 @@ void pb_im2row_forward(const pb_convolution_shape *s, const float *u, const floa
 /* Panel j of the weight turned round. */
 static void turn_panel(const pb_convolution_shape *s, const float *u, size_t j, float *turned)
 {
-    size_t k = window(s), rows = pb_panel_width(k, j);
+    size_t k = pb_window_size(s), rows = pb_panel_width(k, j);
 
     for (size_t o = 0; o < s->out_c; o += PB_PANEL)
         pb_panel_gather(rows, pb_panel_width(s->out_c, o / PB_PANEL),
@@ -175,7 +160,7 @@ static void turn_panel(const pb_convolution_shape *s, const float *u, size_t j, 
 static void multiply(const pb_convolution_shape *s, const float *turned, const float *out,
                      size_t first, size_t count, bool add, float *rows)
 {
-    size_t k = window(s);
+    size_t k = pb_window_size(s);
 
     for (size_t j = 0; j < pb_panels(k); j++)
         pb_panel_product(count, s->out_c, out + first * s->out_c, s->out_c,
@@ -202,7 +187,7 @@ static void transpose_group(const pb_convolution_shape *s, const float *turned, 
 
     multiply(s, turned, out, (item * s->out_h + y) * s->out_w, count * s->out_w, false, rows);
     for (size_t i = 0; i < count * s->out_w; i++)
-        add_window(s, rows + i * window(s), image, y + i / s->out_w, i % s->out_w);
+        add_window(s, rows + i * pb_window_size(s), image, y + i / s->out_w, i % s->out_w);
 }
 
 void pb_im2row_transpose(const pb_convolution_shape *s, const float *u, const float *out, bool add,
@@ -216,7 +201,7 @@ void pb_im2row_transpose(const pb_convolution_shape *s, const float *u, const fl
     {
         float *rows = turned + turned_floats(s) + (size_t)omp_get_thread_num() * room;
 #pragma omp for
-        for (size_t j = 0; j < pb_panels(window(s)); j++)
+        for (size_t j = 0; j < pb_panels(pb_window_size(s)); j++)
             turn_panel(s, u, j, turned);
         if (is_linear(s))
             transpose_linear(s, turned, out, add, in);

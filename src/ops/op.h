@@ -46,6 +46,7 @@ typedef struct pb_call {
     size_t inputs;
     pb_shape in[PB_OP_MAX_INPUTS];
     pb_shape out;
+    bool exact; /* forward, n = 1: the point of a linearisation, as exactly as float32 holds it */
     bool active[PB_OP_MAX_INPUTS];    /* does the input vary? false: no tangent, no cotangent */
     bool shared[PB_OP_MAX_INPUTS];    /* forward: the input is one item for all n points */
     const float *x[PB_OP_MAX_INPUTS]; /* forward: inputs; jvp: tangents, NULL where inactive */

@@ -2,133 +2,82 @@
 
 #include <string.h>
 
-/* The processor's vectors decide the shape of the kernels. For vectors of LANES floats:
- *
- *     product    ROWS rows of A times 2 LANES columns of a panel: the sums stay in registers
- *     transpose  LANES x LANES entries by log2(LANES) rounds that exchange
- *                blocks of d x d off the diagonal (Eklundh 1972)
- */
-#define DEFINE_KERNELS(LANES, ROWS, TARGET)                                                        \
-    typedef float vector_##LANES                                                                   \
-        __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));                \
-    typedef int choice_##LANES __attribute__((vector_size(LANES * sizeof(int))));                  \
-                                                                                                   \
-    /* rows: a constant where this is inlined */                                                   \
-    TARGET static inline __attribute__((always_inline)) void rows_##LANES(                         \
-        size_t rows, size_t k, const float *a, size_t lda, const float *panel, bool add, float *c, \
-        size_t ldc)                                                                                \
-    {                                                                                              \
-        vector_##LANES sum[ROWS][2] = {0};                                                         \
-        for (size_t l = 0; l < k; l++) {                                                           \
-            const vector_##LANES *b = (const vector_##LANES *)(panel + l * PB_PANEL);              \
-            const vector_##LANES b0 = b[0], b1 = b[1];                                             \
-            for (size_t r = 0; r < rows; r++) {                                                    \
-                sum[r][0] += a[r * lda + l] * b0;                                                  \
-                sum[r][1] += a[r * lda + l] * b1;                                                  \
-            }                                                                                      \
-        }                                                                                          \
-        for (size_t r = 0; r < rows; r++) {                                                        \
-            vector_##LANES *to = (vector_##LANES *)(c + r * ldc);                                  \
-            if (add) {                                                                             \
-                sum[r][0] += to[0];                                                                \
-                sum[r][1] += to[1];                                                                \
-            }                                                                                      \
-            to[0] = sum[r][0];                                                                     \
-            to[1] = sum[r][1];                                                                     \
-        }                                                                                          \
-    }                                                                                              \
-                                                                                                   \
-    TARGET static void product_##LANES(size_t m, size_t k, const float *a, size_t lda,             \
-                                       const float *panel, bool add, float *c, size_t ldc)         \
-    {                                                                                              \
-        size_t left = (m + ROWS - 1) / ROWS; /* the rows are shared out evenly */                  \
-        for (size_t i = 0; i < m; left--) {                                                        \
-            size_t rows = (m - i + left - 1) / left;                                               \
-            for (size_t j = 0; j < PB_PANEL; j += 2 * LANES)                                       \
-                EACH_COUNT_##ROWS(rows_##LANES, a + i * lda, panel + j, c + i * ldc + j);          \
-            i += rows;                                                                             \
-        }                                                                                          \
-    }                                                                                              \
-                                                                                                   \
-    TARGET static void transpose_##LANES(const float *from, size_t from_step, float *to,           \
-                                         size_t to_step)                                           \
-    {                                                                                              \
-        vector_##LANES x[LANES];                                                                   \
-        _Pragma("GCC unroll 16") for (size_t i = 0; i < LANES; i++) x[i] =                         \
-            *(const vector_##LANES *)(from + i * from_step);                                       \
-        _Pragma("GCC unroll 4") for (int d = LANES / 2; d > 0; d /= 2)                             \
-        {                                                                                          \
-            choice_##LANES low, high; /* of the entries of a pair of rows, one after the other */  \
-            _Pragma("GCC unroll 16") for (int j = 0; j < LANES; j++)                               \
-            {                                                                                      \
-                low[j] = j & d ? LANES + j - d : j;                                                \
-                high[j] = j & d ? LANES + j : j + d;                                               \
-            }                                                                                      \
-            _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & d))                 \
-            {                                                                                      \
-                const vector_##LANES a = x[i], b = x[i + d];                                       \
-                x[i] = __builtin_shuffle(a, b, low);                                               \
-                x[i + d] = __builtin_shuffle(a, b, high);                                          \
-            }                                                                                      \
-        }                                                                                          \
-        _Pragma("GCC unroll 16") for (size_t i = 0; i < LANES; i++) *                              \
-            (vector_##LANES *)(to + i * to_step) = x[i];                                           \
-    }
-
-#define COUNT(F, N, A, B, C)                                                                       \
-    case N:                                                                                        \
-        F(N, k, A, lda, B, add, C, ldc);                                                           \
-        break;
-#define COUNTS_4(F, A, B, C)                                                                       \
-    COUNT(F, 1, A, B, C) COUNT(F, 2, A, B, C) COUNT(F, 3, A, B, C) COUNT(F, 4, A, B, C)
-#define COUNTS_6(F, A, B, C) COUNTS_4(F, A, B, C) COUNT(F, 5, A, B, C) COUNT(F, 6, A, B, C)
-#define COUNTS_12(F, A, B, C)                                                                      \
-    COUNTS_6(F, A, B, C)                                                                           \
-    COUNT(F, 7, A, B, C)                                                                           \
-    COUNT(F, 8, A, B, C)                                                                           \
-    COUNT(F, 9, A, B, C) COUNT(F, 10, A, B, C) COUNT(F, 11, A, B, C) COUNT(F, 12, A, B, C)
-#define EACH_COUNT_4(F, A, B, C)                                                                   \
-    switch (rows) {                                                                                \
-        COUNTS_4(F, A, B, C)                                                                       \
-    }
-#define EACH_COUNT_6(F, A, B, C)                                                                   \
-    switch (rows) {                                                                                \
-        COUNTS_6(F, A, B, C)                                                                       \
-    }
-#define EACH_COUNT_12(F, A, B, C)                                                                  \
-    switch (rows) {                                                                                \
-        COUNTS_12(F, A, B, C)                                                                      \
-    }
+/* -- kernels for the processor ----------------------------------------------------------------- */
 
 typedef struct kernels {
-    size_t lanes;
+    size_t lanes; /* a side of what `transpose` transposes */
     void (*product)(size_t m, size_t k, const float *a, size_t lda, const float *panel, bool add,
                     float *c, size_t ldc);
+    void (*product_double)(size_t m, size_t k, const double *a, size_t lda, const double *panel,
+                           bool add, double *c, size_t ldc);
     void (*transpose)(const float *from, size_t from_step, float *to, size_t to_step);
 } kernels;
 
-DEFINE_KERNELS(4, 4, )
-static const kernels kernels_4 = {4, product_4, transpose_4};
+#define REAL float
+#define LANES 4
+#define ROWS 4
+#define TARGET
+#define NAME(x) x##_plain
+#define CHOICE int
+#include "ops/panel_kernels.h"
+
+#define REAL double
+#define LANES 2
+#define ROWS 4
+#define TARGET
+#define NAME(x) x##_plain_double
+#include "ops/panel_kernels.h"
+
+static const kernels plain = {4, product_plain, product_plain_double, transpose_plain};
 
 #if defined(__x86_64__)
-DEFINE_KERNELS(8, 6, __attribute__((target("avx2,fma"))))
-DEFINE_KERNELS(16, 12, __attribute__((target("avx512f"))))
-static const kernels kernels_8 = {8, product_8, transpose_8};
-static const kernels kernels_16 = {16, product_16, transpose_16};
+#define REAL float
+#define LANES 8
+#define ROWS 6
+#define TARGET __attribute__((target("avx2,fma")))
+#define NAME(x) x##_avx2
+#define CHOICE int
+#include "ops/panel_kernels.h"
+
+#define REAL double
+#define LANES 4
+#define ROWS 6
+#define TARGET __attribute__((target("avx2,fma")))
+#define NAME(x) x##_avx2_double
+#include "ops/panel_kernels.h"
+
+#define REAL float
+#define LANES 16
+#define ROWS 12
+#define TARGET __attribute__((target("avx512f")))
+#define NAME(x) x##_avx512
+#define CHOICE int
+#include "ops/panel_kernels.h"
+
+#define REAL double
+#define LANES 8
+#define ROWS 12
+#define TARGET __attribute__((target("avx512f")))
+#define NAME(x) x##_avx512_double
+#include "ops/panel_kernels.h"
+
+static const kernels avx2 = {8, product_avx2, product_avx2_double, transpose_avx2};
+static const kernels avx512 = {16, product_avx512, product_avx512_double, transpose_avx512};
 
 static const kernels *get_kernels(void)
 {
     if (__builtin_cpu_supports("avx512f"))
-        return &kernels_16;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kernels_8
-                                                                           : &kernels_4;
+        return &avx512;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2 : &plain;
 }
 #else
 static const kernels *get_kernels(void)
 {
-    return &kernels_4;
+    return &plain;
 }
 #endif
+
+/* -- products and transposes ------------------------------------------------------------------- */
 
 /* Rows that go through a buffer where C has fewer columns than a panel. */
 #define SOME ((size_t)12)
@@ -152,6 +101,12 @@ void pb_panel_product(size_t m, size_t k, const float *a, size_t lda, const floa
                 *to = some[r * PB_PANEL + j] + (add ? *to : 0.0f);
             }
     }
+}
+
+void pb_panel_product_double(size_t m, size_t k, const double *a, size_t lda, const double *panel,
+                             bool add, double *c, size_t ldc)
+{
+    get_kernels()->product_double(m, k, a, lda, panel, add, c, ldc);
 }
 
 /* to (columns x rows) = the transpose of from (rows x columns). */

@@ -28,6 +28,10 @@ static inline size_t pb_panel_width(size_t columns, size_t j)
 void pb_panel_product(size_t m, size_t k, const float *a, size_t lda, const float *panel,
                       size_t columns, bool add, float *c, size_t ldc);
 
+/* The same in double precision, for all 32 columns. */
+void pb_panel_product_double(size_t m, size_t k, const double *a, size_t lda, const double *panel,
+                             bool add, double *c, size_t ldc);
+
 /* The panel A^T for up to 32 rows of A (rows x k, rows lda apart); zeros for those that lack. */
 void pb_panel_gather(size_t rows, size_t k, const float *a, size_t lda, float *panel);
 

@@ -1,0 +1,113 @@
+/* The kernels of panel.c for one kind of vector. Included once for each, with these defined:
+ *
+ *     REAL       float or double
+ *     LANES      numbers in a vector
+ *     ROWS       rows of A that a product takes at once: ROWS x 2 vectors of sums stay in registers
+ *     TARGET     the function attribute that allows such vectors
+ *     NAME(x)    x with a suffix of this kind
+ */
+typedef REAL NAME(vector)
+    __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+
+/* `rows` <= ROWS rows of A times 2 LANES columns; rows is a constant where this is inlined. */
+TARGET static inline __attribute__((always_inline)) void NAME(multiply)(size_t rows, size_t k,
+                                                                        const REAL *a, size_t lda,
+                                                                        const REAL *panel, bool add,
+                                                                        REAL *c, size_t ldc)
+{
+    NAME(vector) sum[ROWS][2] = {0};
+
+    for (size_t l = 0; l < k; l++) {
+        const NAME(vector) *b = (const NAME(vector) *)(panel + l * PB_PANEL);
+        const NAME(vector) b0 = b[0], b1 = b[1];
+        for (size_t r = 0; r < rows; r++) {
+            sum[r][0] += a[r * lda + l] * b0;
+            sum[r][1] += a[r * lda + l] * b1;
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        NAME(vector) *to = (NAME(vector) *)(c + r * ldc);
+        if (add) {
+            sum[r][0] += to[0];
+            sum[r][1] += to[1];
+        }
+        to[0] = sum[r][0];
+        to[1] = sum[r][1];
+    }
+}
+
+#define FOR_ROWS(N)                                                                                \
+    case N:                                                                                        \
+        NAME(multiply)(N, k, a + i * lda, lda, panel + j, add, c + i * ldc + j, ldc);              \
+        break;
+
+TARGET static void NAME(product)(size_t m, size_t k, const REAL *a, size_t lda, const REAL *panel,
+                                 bool add, REAL *c, size_t ldc)
+{
+    size_t left = (m + ROWS - 1) / ROWS, rows; /* they are shared out evenly */
+
+    for (size_t i = 0; i < m; i += rows, left--) {
+        rows = (m - i + left - 1) / left;
+        for (size_t j = 0; j < PB_PANEL; j += 2 * LANES)
+            switch (rows) {
+                FOR_ROWS(1)
+                FOR_ROWS(2)
+                FOR_ROWS(3)
+                FOR_ROWS(4)
+#if ROWS > 4
+                FOR_ROWS(5)
+                FOR_ROWS(6)
+#endif
+#if ROWS > 6
+                FOR_ROWS(7)
+                FOR_ROWS(8)
+                FOR_ROWS(9)
+                FOR_ROWS(10)
+                FOR_ROWS(11)
+                FOR_ROWS(12)
+#endif
+            }
+    }
+}
+
+#ifdef CHOICE
+typedef CHOICE NAME(choice) __attribute__((vector_size(LANES * sizeof(CHOICE))));
+
+/* Transposes LANES x LANES numbers by log2(LANES) rounds that exchange blocks of d x d off the
+ * diagonal (Eklundh 1972). */
+TARGET static void NAME(transpose)(const REAL *from, size_t from_step, REAL *to, size_t to_step)
+{
+    NAME(vector) x[LANES];
+
+#pragma GCC unroll 16
+    for (size_t i = 0; i < LANES; i++)
+        x[i] = *(const NAME(vector) *)(from + i * from_step);
+#pragma GCC unroll 4
+    for (int d = LANES / 2; d > 0; d /= 2) {
+        NAME(choice) low, high; /* of the entries of two rows, one after the other */
+#pragma GCC unroll 16
+        for (int j = 0; j < LANES; j++) {
+            low[j] = j & d ? LANES + j - d : j;
+            high[j] = j & d ? LANES + j : j + d;
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            if (!(i & d)) {
+                const NAME(vector) a = x[i], b = x[i + d];
+                x[i] = __builtin_shuffle(a, b, low);
+                x[i + d] = __builtin_shuffle(a, b, high);
+            }
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < LANES; i++)
+        *(NAME(vector) *)(to + i * to_step) = x[i];
+}
+#endif
+
+#undef FOR_ROWS
+#undef CHOICE
+#undef REAL
+#undef LANES
+#undef ROWS
+#undef TARGET
+#undef NAME
