@@ -35,6 +35,11 @@ typedef struct pb_recommended {
     double boost;      /* fraction of T; 0: no boost */
 } pb_recommended;
 
+/* Chooses the algorithm of each convolution by a table of costs, a file that `pullback bench
+ * --tune` wrote; without one the choice is built in. Results depend on the choice in their last
+ * digits. To be called before the model is evaluated. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+PB_API pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error *error);
+
 typedef struct pb_model_info {
     const char *path;         /* the folder, as found */
     const char *architecture; /* "UNet2DModel" */

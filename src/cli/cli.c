@@ -73,6 +73,8 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "MODEL"},
         {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
          "Threads (default: all processors this process may use)", "N"},
+        {"costs", 0, 0, G_OPTION_ARG_FILENAME, &cli->costs,
+         "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
          "Working memory for activations (default: 1G)", "SIZE"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",

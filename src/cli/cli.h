@@ -21,6 +21,7 @@ int pb_command_invert(int argc, char **argv);
 int pb_command_basis(int argc, char **argv);
 int pb_command_edit(int argc, char **argv);
 int pb_command_eval(int argc, char **argv);
+int pb_command_bench(int argc, char **argv);
 int pb_command_demo(int argc, char **argv);
 
 /* The options of every command. Begin with {.name = "sample"}. */
@@ -28,6 +29,7 @@ typedef struct pb_cli {
     const char *name;
     const char *model;
     int threads; /* 0 until parsed: then those used */
+    char *costs; /* a table of costs, or NULL */
     char *memory_text;
     size_t memory; /* bytes; 0: the library's default */
     gboolean json, quiet;

@@ -14,6 +14,7 @@ static const struct {
     {"basis", "the local latent basis at an image, with certified residuals", pb_command_basis},
     {"edit", "edit an image along the basis", pb_command_edit},
     {"eval", "evaluate a network, or apply its Jacobian", pb_command_eval},
+    {"bench", "how fast this machine is on a model, and where the time goes", pb_command_bench},
     {"demo", "edit the bundled portrait, from photo to photo", pb_command_demo},
 };
 

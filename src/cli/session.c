@@ -14,6 +14,8 @@ pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_lab
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     PB_TRY(pb_picture_start(cli->name, cli->threads, error));
     PB_TRY(pb_model_open(&session->model, cli->model, error));
+    if (cli->costs)
+        PB_TRY(pb_model_set_costs(session->model, cli->costs, error));
     session->info = pb_model_get_info(session->model);
     session->schedule = pb_model_schedule(session->model);
     return PB_OK;

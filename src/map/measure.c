@@ -16,7 +16,8 @@ typedef struct bench {
     float *in, *out;
     const float *inputs[3];
     double *steps; /* seconds per step, of all runs */
-    double *runs;  /* seconds per run */
+    size_t runs;
+    float *saved;
 } bench;
 
 static void clear(bench *b)
@@ -26,11 +27,9 @@ static void clear(bench *b)
     pb_free(b->in);
     pb_free(b->out);
     pb_free(b->steps);
-    pb_free(b->runs);
 }
 
-/* Numbers of both signs around one half: rounding and denormals as in real use. */
-static void fill(size_t count, float *x)
+void pb_measure_fill(size_t count, float *x)
 {
     unsigned state = 1;
 
@@ -54,10 +53,9 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
     b->in = pb_malloc(in, sizeof *b->in);
     b->out = pb_malloc(out, sizeof *b->out);
     b->steps = pb_calloc(pb_plan_steps(b->plan), sizeof *b->steps);
-    b->runs = pb_calloc(MOST_RUNS, sizeof *b->runs);
-    if (!b->arena || !b->in || !b->out || !b->steps || !b->runs)
+    if (!b->arena || !b->in || !b->out || !b->steps)
         return pb_fail_memory(error, pb_plan_arena(b->plan), "a measurement");
-    fill(in, b->in);
+    pb_measure_fill(in, b->in);
     b->inputs[PB_INPUT_X] = b->in;
     b->inputs[PB_INPUT_TIME] = &time;
     b->inputs[PB_INPUT_CLASS] = &label;
@@ -69,6 +67,23 @@ static int compare(const void *a, const void *b)
     double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
+}
+
+pb_status pb_measure_runs(double *seconds, pb_measured_run run, void *context, double budget,
+                          pb_error *error)
+{
+    double times[MOST_RUNS], all = 0;
+    size_t runs = 0;
+
+    PB_TRY(run(context, error));
+    while (runs < 3 || (all < budget && runs < MOST_RUNS)) {
+        double start = pb_seconds();
+        PB_TRY(run(context, error));
+        all += times[runs++] = pb_seconds() - start;
+    }
+    qsort(times, runs, sizeof *times, compare);
+    *seconds = times[runs / 2];
+    return PB_OK;
 }
 
 static int compare_kinds(const void *a, const void *b)
@@ -94,9 +109,13 @@ static pb_measured_kind *find_kind(pb_measured *m, const char *name, const char 
     return kind;
 }
 
-/* Shares of the kinds: their part of all runs, scaled to the median one. */
-static void add_up(pb_measured *m, const bench *b, double all)
+/* Shares of the kinds: each one's part of the seconds of all steps, of the median run. */
+static void add_up(pb_measured *m, const bench *b)
 {
+    double all = 0;
+
+    for (size_t i = 0; i < pb_plan_steps(b->plan); i++)
+        all += b->steps[i];
     for (size_t i = 0; i < pb_plan_steps(b->plan); i++) {
         const pb_call *call;
         const pb_op *op = pb_plan_step(b->plan, i, &call);
@@ -110,36 +129,29 @@ static void add_up(pb_measured *m, const bench *b, double all)
     qsort(m->kind, m->kinds, sizeof *m->kind, compare_kinds);
 }
 
-static pb_status run(pb_measured *m, bench *b, float *saved, double budget, pb_error *error)
+static pb_status run_once(void *context, pb_error *error)
 {
-    size_t runs = 0;
-    double all = 0;
+    bench *b = context;
 
-    PB_TRY(pb_plan_run(b->plan, b->arena, saved, b->inputs, &b->out, error));
-    pb_plan_time(b->plan, b->steps);
-    while (runs < 3 || (all < budget && runs < MOST_RUNS)) {
-        double start = pb_seconds();
-        PB_TRY(pb_plan_run(b->plan, b->arena, saved, b->inputs, &b->out, error));
-        all += b->runs[runs++] = pb_seconds() - start;
-    }
-    qsort(b->runs, runs, sizeof *b->runs, compare);
-    m->seconds = b->runs[runs / 2];
-    m->arena_bytes = pb_plan_arena(b->plan);
-    add_up(m, b, all);
-    return PB_OK;
+    if (b->runs++ == 1) /* the first does not count */
+        pb_plan_time(b->plan, b->steps);
+    return pb_plan_run(b->plan, b->arena, b->saved, b->inputs, &b->out, error);
 }
 
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
                           pb_pass pass, size_t n, double budget, pb_error *error)
 {
-    float *saved = pass == PB_FORWARD ? NULL : linearisation->saved;
-    bench b = {0};
+    bench b = {.saved = pass == PB_FORWARD ? NULL : linearisation->saved};
     pb_status status;
 
     *measured = (pb_measured){.n = n};
     status = make(&b, linearisation, pass, n, error);
     if (status == PB_OK)
-        status = run(measured, &b, saved, budget, error);
+        status = pb_measure_runs(&measured->seconds, run_once, &b, budget, error);
+    if (status == PB_OK) {
+        measured->arena_bytes = pb_plan_arena(b.plan);
+        add_up(measured, &b);
+    }
     clear(&b);
     return status;
 }

@@ -136,6 +136,16 @@ pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
 
 /* -- facts ----------------------------------------------------------------------------------- */
 
+pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error *error)
+{
+    pb_costs *costs;
+
+    PB_TRY(pb_costs_read(&costs, path, error));
+    pb_costs_free(model->convolver->costs);
+    model->convolver->costs = costs;
+    return PB_OK;
+}
+
 const pb_model_info *pb_model_get_info(const pb_model *model)
 {
     return &model->info;

@@ -5,14 +5,16 @@
  *     vjp       dx = W^T * dy
  *
  * The algorithm is chosen by the shape alone when a plan is made. */
-#include "ops/ops.h"
+#include "ops/conv2d.h"
 
 #include <pthread.h>
 
 #include "base/memory.h"
 #include "ops/exact.h"
 #include "ops/im2row.h"
+#include "ops/ops.h"
 #include "ops/parallel.h"
+#include "ops/window.h"
 #include "ops/winograd.h"
 
 typedef struct conv2d {
@@ -92,7 +94,7 @@ static pb_status get_packed(kernel *k, conv2d *p, size_t limit, pb_error *error)
     return status;
 }
 
-static pb_convolution_shape get_shape(const pb_call *call)
+pb_convolution_shape pb_conv2d_shape(const pb_call *call)
 {
     const pb_conv2d_options *o = &((const conv2d *)call->params)->o;
 
@@ -113,7 +115,7 @@ static pb_convolution_shape get_shape(const pb_call *call)
     };
 }
 
-static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
+pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorithm, pb_error *error)
 {
     conv2d *p = (conv2d *)call->params; /* what is packed is behind a mutex */
     kernel *k = pb_calloc(1, sizeof *k);
@@ -121,10 +123,10 @@ static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
 
     if (!k)
         return pb_fail_memory(error, sizeof *k, "a convolution");
-    k->shape = get_shape(call);
+    k->shape = pb_conv2d_shape(call);
     k->direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
     k->exact = call->exact;
-    k->algorithm = pb_algorithm_choose(p->convolver->costs, &k->shape, k->direction);
+    k->algorithm = algorithm;
     if (!k->exact && k->algorithm != PB_DIRECT)
         status = get_packed(k, p, call->packed_limit, error);
     if (status == PB_OK && !k->exact && k->algorithm == PB_DIRECT)
@@ -135,6 +137,15 @@ static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
     else
         pb_free(k);
     return status;
+}
+
+static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
+{
+    const pb_convolution_shape shape = pb_conv2d_shape(call);
+    pb_direction direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
+    const pb_costs *costs = ((const conv2d *)call->params)->convolver->costs;
+
+    return pb_conv2d_prepare_as(call, pass, pb_algorithm_choose(costs, &shape, direction), error);
 }
 
 static void release(void *data)
@@ -152,13 +163,11 @@ static const char *manner(const pb_call *call)
     return k->exact ? "exact" : pb_algorithm_name(k->algorithm);
 }
 
-/* As a direct convolution has them: 2 for each entry of the kernel and each output. */
 static double flops(const pb_call *call)
 {
-    const pb_conv2d_options *o = &((const conv2d *)call->params)->o;
+    const pb_convolution_shape shape = pb_conv2d_shape(call);
 
-    return 2.0 * (double)call->n * (double)pb_shape_size(call->out) *
-           (double)(o->kernel * o->kernel * o->in_channels);
+    return pb_convolution_flops(&shape);
 }
 
 /* A direct vjp that adds needs a place for what it adds. */

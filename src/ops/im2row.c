@@ -125,8 +125,8 @@ static void forward_rows(const pb_convolution_shape *s, const float *u, const fl
     }
     for (size_t j = 0; j < pb_panels(s->out_c); j++)
         pb_panel_product(count, k, is_linear(s) ? in + first * k : rows, k, u + j * PB_PANEL * k,
-                         pb_panel_width(s->out_c, j), false, out + first * s->out_c + j * PB_PANEL,
-                         s->out_c);
+                         NULL, pb_panel_width(s->out_c, j), false,
+                         out + first * s->out_c + j * PB_PANEL, s->out_c);
     for (size_t r = 0; r < count && bias; r++)
         add_to(s->out_c, bias, out + (first + r) * s->out_c);
 }
@@ -164,7 +164,7 @@ static void multiply(const pb_convolution_shape *s, const float *turned, const f
 
     for (size_t j = 0; j < pb_panels(k); j++)
         pb_panel_product(count, s->out_c, out + first * s->out_c, s->out_c,
-                         turned + j * PB_PANEL * s->out_c, pb_panel_width(k, j), add,
+                         turned + j * PB_PANEL * s->out_c, NULL, pb_panel_width(k, j), add,
                          rows + j * PB_PANEL, k);
 }
 

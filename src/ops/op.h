@@ -70,7 +70,8 @@ typedef struct pb_op {
                        pb_error *error);
 
     /* What a benchmark tells of a call after `prepare`: the way it is computed ("winograd"), and
-     * the multiplications and additions of the plain algorithm. NULL: only the name; 0. */
+     * the multiplications and additions of the plain algorithm, those with padding left out. NULL:
+     * only the name; 0. */
     const char *(*manner)(const pb_call *call);
     double (*flops)(const pb_call *call);
 

@@ -6,10 +6,10 @@
 
 typedef struct kernels {
     size_t lanes; /* a side of what `transpose` transposes */
-    void (*product)(size_t m, size_t k, const float *a, size_t lda, const float *panel, bool add,
-                    float *c, size_t ldc);
+    void (*product)(size_t m, size_t k, const float *a, size_t lda, const float *panel,
+                    const float *next, bool add, float *c, size_t ldc);
     void (*product_double)(size_t m, size_t k, const double *a, size_t lda, const double *panel,
-                           bool add, double *c, size_t ldc);
+                           const double *next, bool add, double *c, size_t ldc);
     void (*transpose)(const float *from, size_t from_step, float *to, size_t to_step);
 } kernels;
 
@@ -83,18 +83,18 @@ static const kernels *get_kernels(void)
 #define SOME ((size_t)12)
 
 void pb_panel_product(size_t m, size_t k, const float *a, size_t lda, const float *panel,
-                      size_t columns, bool add, float *c, size_t ldc)
+                      const float *next, size_t columns, bool add, float *c, size_t ldc)
 {
     const kernels *use = get_kernels();
     float some[SOME * PB_PANEL];
 
     if (columns == PB_PANEL) {
-        use->product(m, k, a, lda, panel, add, c, ldc);
+        use->product(m, k, a, lda, panel, next, add, c, ldc);
         return;
     }
     for (size_t i = 0; i < m; i += SOME) {
         size_t rows = m - i < SOME ? m - i : SOME;
-        use->product(rows, k, a + i * lda, lda, panel, false, some, PB_PANEL);
+        use->product(rows, k, a + i * lda, lda, panel, next, false, some, PB_PANEL);
         for (size_t r = 0; r < rows; r++)
             for (size_t j = 0; j < columns; j++) {
                 float *to = c + (i + r) * ldc + j;
@@ -106,7 +106,7 @@ void pb_panel_product(size_t m, size_t k, const float *a, size_t lda, const floa
 void pb_panel_product_double(size_t m, size_t k, const double *a, size_t lda, const double *panel,
                              bool add, double *c, size_t ldc)
 {
-    get_kernels()->product_double(m, k, a, lda, panel, add, c, ldc);
+    get_kernels()->product_double(m, k, a, lda, panel, NULL, add, c, ldc);
 }
 
 /* to (columns x rows) = the transpose of from (rows x columns). */

@@ -24,9 +24,10 @@ static inline size_t pb_panel_width(size_t columns, size_t j)
 }
 
 /* C = A B, or with `add` C += A B, for one panel B (k x 32): A m x k, rows lda apart; C m x
- * columns, rows ldc apart, columns <= 32. */
+ * columns, rows ldc apart, columns <= 32. next: a panel of as many rows that is needed soon, to be
+ * fetched meanwhile, or NULL; it may lie past the end of an array. */
 void pb_panel_product(size_t m, size_t k, const float *a, size_t lda, const float *panel,
-                      size_t columns, bool add, float *c, size_t ldc);
+                      const float *next, size_t columns, bool add, float *c, size_t ldc);
 
 /* The same in double precision, for all 32 columns. */
 void pb_panel_product_double(size_t m, size_t k, const double *a, size_t lda, const double *panel,

@@ -9,17 +9,21 @@
 typedef REAL NAME(vector)
     __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
-/* `rows` <= ROWS rows of A times 2 LANES columns; rows is a constant where this is inlined. */
-TARGET static inline __attribute__((always_inline)) void NAME(multiply)(size_t rows, size_t k,
-                                                                        const REAL *a, size_t lda,
-                                                                        const REAL *panel, bool add,
-                                                                        REAL *c, size_t ldc)
+/* `rows` <= ROWS rows of A times 2 LANES columns; rows is a constant where this is inlined. next:
+ * k x 32 numbers to fetch into the cache meanwhile, or NULL. */
+TARGET static inline __attribute__((always_inline)) void
+NAME(multiply)(size_t rows, size_t k, const REAL *a, size_t lda, const REAL *panel,
+               const REAL *next, bool add, REAL *c, size_t ldc)
 {
     NAME(vector) sum[ROWS][2] = {0};
 
     for (size_t l = 0; l < k; l++) {
         const NAME(vector) *b = (const NAME(vector) *)(panel + l * PB_PANEL);
         const NAME(vector) b0 = b[0], b1 = b[1];
+        if (next) {
+            __builtin_prefetch(next + l * PB_PANEL, 0, 2);
+            __builtin_prefetch(next + l * PB_PANEL + PB_PANEL / 2, 0, 2);
+        }
         for (size_t r = 0; r < rows; r++) {
             sum[r][0] += a[r * lda + l] * b0;
             sum[r][1] += a[r * lda + l] * b1;
@@ -38,11 +42,12 @@ TARGET static inline __attribute__((always_inline)) void NAME(multiply)(size_t r
 
 #define FOR_ROWS(N)                                                                                \
     case N:                                                                                        \
-        NAME(multiply)(N, k, a + i * lda, lda, panel + j, add, c + i * ldc + j, ldc);              \
+        NAME(multiply)                                                                             \
+        (N, k, a + i * lda, lda, panel + j, i + j ? NULL : next, add, c + i * ldc + j, ldc);       \
         break;
 
 TARGET static void NAME(product)(size_t m, size_t k, const REAL *a, size_t lda, const REAL *panel,
-                                 bool add, REAL *c, size_t ldc)
+                                 const REAL *next, bool add, REAL *c, size_t ldc)
 {
     size_t left = (m + ROWS - 1) / ROWS, rows; /* they are shared out evenly */
 

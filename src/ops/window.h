@@ -22,4 +22,8 @@ static inline size_t pb_window_entry(const pb_convolution_shape *s, size_t y, si
     return row < s->in_h && column < s->in_w ? (row * s->in_w + column) * s->in_c : SIZE_MAX;
 }
 
+/* Multiplications and additions of the direct algorithm. Those with the zeros of the padding do not
+ * count. */
+double pb_convolution_flops(const pb_convolution_shape *shape);
+
 #endif

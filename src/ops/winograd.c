@@ -52,7 +52,7 @@ bool pb_winograd_suits(const pb_convolution_shape *s, pb_direction direction)
 {
     size_t least = direction == PB_CONVOLVE ? 128 : 512;
 
-    return s->in_c >= 64 && s->out_c >= 64 && s->in_h >= 4 && s->in_w >= 4 &&
+    return s->in_c >= 32 && s->out_c >= 32 && s->in_h >= 4 && s->in_w >= 4 &&
            s->n * s->in_h * s->in_w >= least;
 }
 
@@ -360,11 +360,12 @@ void pb_winograd_forward(const pb_convolution_shape *s, const float *u, const fl
                 transform_input(s, &w, get_place(&t, first, i), in, i);
 #pragma omp for collapse(2)
             for (size_t p = 0; p < POINTS; p++)
-                for (size_t j = 0; j < panels; j++)
-                    pb_panel_product(tiles, s->in_c, w.v + p * w.v_step, s->in_c,
-                                     u + (p * panels + j) * PB_PANEL * s->in_c,
-                                     pb_panel_width(s->out_c, j), false,
+                for (size_t j = 0; j < panels; j++) {
+                    const float *panel = u + (p * panels + j) * PB_PANEL * s->in_c;
+                    pb_panel_product(tiles, s->in_c, w.v + p * w.v_step, s->in_c, panel,
+                                     panel + PB_PANEL * s->in_c, pb_panel_width(s->out_c, j), false,
                                      w.m + p * w.m_step + j * PB_PANEL, s->out_c);
+                }
 #pragma omp for
             for (size_t i = 0; i < tiles; i++)
                 transform_output(s, &w, get_place(&t, first, i), bias, out, i);
@@ -441,8 +442,8 @@ static void multiply_turned(const pb_convolution_shape *s, const space *w, const
     for (size_t o = 0; o < s->out_c; o += PB_PANEL)
         pb_panel_gather(columns, pb_panel_width(s->out_c, o / PB_PANEL),
                         u + o * s->in_c + first * PB_PANEL, PB_PANEL, w->panel + o * PB_PANEL);
-    pb_panel_product(tiles, s->out_c, w->m + p * w->m_step, s->out_c, w->panel, columns, false,
-                     w->v + p * w->v_step + first, s->in_c);
+    pb_panel_product(tiles, s->out_c, w->m + p * w->m_step, s->out_c, w->panel, NULL, columns,
+                     false, w->v + p * w->v_step + first, s->in_c);
 }
 
 /* V^T = U M^T for 32 tiles, number j of such: turns the tiles round instead of U. */
@@ -455,7 +456,7 @@ static void multiply_tiles(const pb_convolution_shape *s, const space *w, const 
     pb_panel_gather(count, s->out_c, w->m + p * w->m_step + first * s->out_c, s->out_c, w->panel);
     for (size_t o = 0; o < s->out_c; o += PB_PANEL)
         pb_panel_product(s->in_c, pb_panel_width(s->out_c, o / PB_PANEL), u + o * s->in_c, PB_PANEL,
-                         w->panel + o * PB_PANEL, PB_PANEL, o > 0, product, PB_PANEL);
+                         w->panel + o * PB_PANEL, NULL, PB_PANEL, o > 0, product, PB_PANEL);
     pb_panel_scatter(count, s->in_c, product, w->v + p * w->v_step + first * s->in_c, s->in_c);
 }
 
