@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "geometry/vectors.h"
 
 typedef struct krylov {
     pb_solver *s;
@@ -55,16 +56,16 @@ static pb_status allocate(krylov *k, pb_error *error)
     size_t longest = k->m > k->n ? k->m : k->n;
     size_t work = longest * room > square ? longest * room : square;
 
-    k->v = pb_calloc(k->n * (room + block), sizeof *k->v);
-    k->u = pb_calloc(k->m * room, sizeof *k->u);
+    k->v = pb_malloc(k->n * (room + block), sizeof *k->v);
+    k->u = pb_malloc(k->m * room, sizeof *k->u);
     k->b = pb_calloc(square, sizeof *k->b);
     k->g = pb_calloc(square, sizeof *k->g);
     k->coupling = pb_calloc(block * block, sizeof *k->coupling);
-    k->p = pb_calloc(square, sizeof *k->p);
-    k->q = pb_calloc(square, sizeof *k->q);
+    k->p = pb_malloc(square, sizeof *k->p);
+    k->q = pb_malloc(square, sizeof *k->q);
     k->sigma = pb_calloc(room, sizeof *k->sigma);
     k->residual = pb_calloc(room, sizeof *k->residual);
-    k->scratch = pb_calloc(work, sizeof *k->scratch);
+    k->scratch = pb_malloc(work, sizeof *k->scratch);
     if (k->v && k->u && k->b && k->g && k->coupling && k->p && k->q && k->sigma && k->residual &&
         k->scratch)
         return PB_OK;
@@ -84,8 +85,7 @@ static pb_status grow_u(krylov *k, pb_error *error)
     if (width < k->width) { /* U fills the whole space: first its last directions, then C = U^T W */
         memcpy(block, images, k->m * width * sizeof *block);
         PB_TRY(pb_orthonormalise(k->s, k->m, k->pu, k->u, width, block, NULL, 0, NULL, 0, error));
-        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)(k->pu + width), (int)k->width,
-                    (int)k->m, 1.0, k->u, (int)k->m, images, (int)k->m, 0.0, column, (int)k->room);
+        pb_inner_products(k->m, k->pu + width, k->u, k->width, images, column, k->room);
     } else {
         memcpy(block, images, k->m * width * sizeof *block);
         PB_TRY(pb_orthonormalise(k->s, k->m, k->pu, k->u, width, block, column, k->room,
@@ -112,13 +112,10 @@ static pb_status grow_v(krylov *k, pb_error *error)
     }
     PB_TRY(pb_solver_apply(k->s, 1, k->last, k->u + k->m * first, images, error));
     /* G for what V holds; the rest is J^T U less V G. */
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)k->pv, (int)k->last, (int)k->n, 1.0,
-                k->v, (int)k->n, images, (int)k->n, 0.0, column, (int)k->room);
+    pb_inner_products(k->n, k->pv, k->v, k->last, images, column, k->room);
     memcpy(next, images, k->n * width * sizeof *next);
     PB_TRY(pb_orthonormalise(k->s, k->n, k->pv, k->v, width, next, NULL, 0, NULL, 0, error));
-    if (width)
-        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)width, (int)k->last, (int)k->n,
-                    1.0, next, (int)k->n, images, (int)k->n, 0.0, k->coupling, (int)block);
+    pb_inner_products(k->n, width, next, k->last, images, k->coupling, block);
     k->width = width;
     return PB_OK;
 }

@@ -1,12 +1,12 @@
 #include "geometry/solver.h"
 
-#include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "geometry/vectors.h"
 
 /* -- the operator ---------------------------------------------------------------------------- */
 
@@ -116,40 +116,35 @@ void pb_solver_random(pb_solver *s, size_t count, double *x)
 /* C = basis^T block;  block -= basis C */
 static void project(size_t n, size_t p, const double *basis, size_t width, double *block, double *c)
 {
-    if (p == 0 || width == 0)
-        return;
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)p, (int)width, (int)n, 1.0, basis,
-                (int)n, block, (int)n, 0.0, c, (int)p);
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)width, (int)p, -1.0, basis,
-                (int)n, c, (int)p, 1.0, block, (int)n);
+    pb_inner_products(n, p, basis, width, block, c, p);
+    pb_add_combination(n, p, basis, width, -1, c, p, block);
 }
 
-/* block = Q R column by column, each projected twice; scale: what counts as zero. */
+/* block = Q R column by column, each projected twice. zero: what counts as zero; dots: room for
+ * width numbers. */
 static void gram_schmidt(pb_solver *s, size_t n, size_t width, double *block, double *r,
-                         double zero)
+                         double zero, double *dots)
 {
     for (size_t j = 0; j < width; j++) {
         double *w = block + j * n, *column = r + j * width, norm;
 
         memset(column, 0, width * sizeof *column);
-        for (int pass = 0; pass < 2; pass++)
-            for (size_t i = 0; i < j; i++) {
-                double dot = cblas_ddot((int)n, block + i * n, 1, w, 1);
-                cblas_daxpy((int)n, -dot, block + i * n, 1, w, 1);
-                column[i] += dot;
-            }
-        norm = cblas_dnrm2((int)n, w, 1);
+        for (int pass = 0; pass < 2; pass++) {
+            project(n, j, block, 1, w, dots);
+            for (size_t i = 0; i < j; i++)
+                column[i] += dots[i];
+        }
+        norm = pb_norm(n, w);
         if (norm > zero) {
             column[j] = norm;
         } else {
             pb_solver_random(s, n, w);
             for (int pass = 0; pass < 2; pass++)
-                for (size_t i = 0; i < j; i++)
-                    cblas_daxpy((int)n, -cblas_ddot((int)n, block + i * n, 1, w, 1), block + i * n,
-                                1, w, 1);
-            norm = cblas_dnrm2((int)n, w, 1);
+                project(n, j, block, 1, w, dots);
+            norm = pb_norm(n, w);
         }
-        cblas_dscal((int)n, 1 / norm, w, 1);
+        for (size_t i = 0; i < n; i++)
+            w[i] /= norm;
     }
 }
 
@@ -158,7 +153,7 @@ static double largest_norm(size_t n, size_t width, const double *block)
     double largest = 0;
 
     for (size_t j = 0; j < width; j++)
-        largest = fmax(largest, cblas_dnrm2((int)n, block + j * n, 1));
+        largest = fmax(largest, pb_norm(n, block + j * n));
     return largest;
 }
 
@@ -166,8 +161,8 @@ pb_status pb_orthonormalise(pb_solver *s, size_t n, size_t p, const double *basi
                             double *block, double *c, size_t ldc, double *r, size_t ldr,
                             pb_error *error)
 {
-    size_t room = 2 * (p * width + width * width);
-    double *c1, *c2, *r1, *r2, zero = 1e-13 * largest_norm(n, width, block);
+    size_t room = 2 * (p * width + width * width) + width;
+    double *c1, *c2, *r1, *r2, *dots, zero = 1e-13 * largest_norm(n, width, block);
 
     if (width == 0)
         return PB_OK;
@@ -177,10 +172,11 @@ pb_status pb_orthonormalise(pb_solver *s, size_t n, size_t p, const double *basi
     c2 = c1 + p * width;
     r1 = c2 + p * width;
     r2 = r1 + width * width;
+    dots = r2 + width * width;
     project(n, p, basis, width, block, c1);
-    gram_schmidt(s, n, width, block, r1, zero);
+    gram_schmidt(s, n, width, block, r1, zero, dots);
     project(n, p, basis, width, block, c2);
-    gram_schmidt(s, n, width, block, r2, 0);
+    gram_schmidt(s, n, width, block, r2, 0, dots);
     for (size_t j = 0; j < width; j++) {
         for (size_t i = 0; c && i < p; i++) { /* C = C1 + C2 R1 */
             double sum = c1[j * p + i];
@@ -226,8 +222,8 @@ pb_status pb_small_svd(size_t rows, size_t cols, double *a, size_t lda, double *
 void pb_combine(size_t n, size_t p, const double *basis, size_t count, const double *coefficients,
                 double *out)
 {
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)count, (int)p, 1.0, basis,
-                (int)n, coefficients, (int)p, 0.0, out, (int)n);
+    memset(out, 0, n * count * sizeof *out);
+    pb_add_combination(n, p, basis, count, 1, coefficients, p, out);
 }
 
 pb_status pb_ritz_new(pb_ritz *ritz, size_t count, size_t m, size_t n, pb_error *error)

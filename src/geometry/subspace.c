@@ -8,7 +8,6 @@
  * decide when to stop; here the residuals decide, so that both methods can be compared. */
 #include "geometry/solver.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

@@ -1,11 +1,11 @@
 #include <pullback/svd.h>
 
-#include <cblas.h>
 #include <math.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "geometry/solver.h"
+#include "geometry/vectors.h"
 
 #define DEFAULT_BLOCK 8
 
@@ -164,7 +164,7 @@ static pb_status probe(pb_svd *svd, pb_solver *s, const pb_ritz *ritz, pb_error 
     if (status == PB_OK)
         status = pb_solver_apply(s, 0, 1, w, image, error);
     if (status == PB_OK)
-        svd->probe = last > 0 ? cblas_dnrm2((int)m, image, 1) / last : 0;
+        svd->probe = last > 0 ? pb_norm(m, image) / last : 0;
     pb_free(w);
     pb_free(image);
     return status;
