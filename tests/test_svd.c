@@ -188,7 +188,7 @@ static void test_blocks_and_restarts(void **state)
     dense d;
 
     (void)state;
-    fill_decay(sigma, 150, 0.7);
+    fill_decay(sigma, 150, 0.85);
     d = with_values(200, 150, 150, sigma);
     for (size_t block = 1; block <= 16; block *= 2)
         for (size_t basis = 0; basis <= 60; basis += 30) {

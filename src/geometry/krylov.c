@@ -26,6 +26,9 @@
 #include "base/memory.h"
 #include "geometry/vectors.h"
 
+/* Room for a basis of few triplets, so that it seldom restarts. */
+#define LEAST ((size_t)96)
+
 typedef struct krylov {
     pb_solver *s;
     size_t m, n;
@@ -236,7 +239,7 @@ static pb_status iterate(krylov *k, pb_error *error)
 pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error)
 {
     size_t m = s->op->rows, n = s->op->cols, wanted = s->wanted;
-    size_t most = s->options->max_basis ? s->options->max_basis : 5 * wanted + 4 * s->block;
+    size_t most = s->options->max_basis ? s->options->max_basis : LEAST + 4 * wanted;
     krylov k = {.s = s, .m = m, .n = n};
     pb_status status;
 

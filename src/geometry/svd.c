@@ -35,11 +35,16 @@ static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error 
     return PB_OK;
 }
 
+/* A vector is cheaper in a wide block, but a wide block needs more of them: about three of its
+ * widths more. A sixth of the triplets wanted is near the best for both (docs/performance.md). */
+#define SHARE 6
+
 static pb_status start_solver(pb_solver *s, const pb_operator *op, const pb_svd_options *o,
                               pb_error *error)
 {
     size_t wanted = pb_least(o->rank + GUARDS, pb_least(op->rows, op->cols));
-    size_t block = o->block ? o->block : op->block_preferred ? op->block_preferred : DEFAULT_BLOCK;
+    size_t preferred = op->block_preferred ? op->block_preferred : DEFAULT_BLOCK;
+    size_t block = o->block ? o->block : pb_least(preferred, (wanted + SHARE - 1) / SHARE);
     size_t longest = op->rows > op->cols ? op->rows : op->cols;
 
     *s = (pb_solver){
