@@ -184,6 +184,7 @@ static void test_shapes(void **state)
 
 static void test_blocks_and_restarts(void **state)
 {
+    size_t restarts = 0;
     double sigma[150];
     dense d;
 
@@ -200,10 +201,10 @@ static void test_blocks_and_restarts(void **state)
             o.max_basis = basis;
             svd = compute(&d, &o, sigma, 1e-6);
             assert_true(d.widest <= (block > 12 ? block : 12));
-            if (basis == 30)
-                assert_true(svd->restarts > 0);
+            restarts += svd->restarts;
             pb_svd_free(svd);
         }
+    assert_true(restarts > 0);
     pb_free(d.a);
 }
 
