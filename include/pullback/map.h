@@ -27,7 +27,7 @@ typedef struct pb_condition {
 typedef struct pb_evaluator pb_evaluator;
 
 /* An evaluator of a model at one image size. Plans are made on first use and kept.
- * memory: bytes its working set may take (0: 1 GiB); batches are chunked to it.
+ * memory: bytes its working set may take (0: 2 GiB); batches are chunked to it.
  * Errors: PB_INVALID (size), PB_MEMORY. The model must outlive it. */
 PB_API pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height,
                                   size_t width, size_t memory, pb_error *error);
@@ -56,7 +56,8 @@ typedef struct pb_map_options {
     const char *from; /* the tap that varies: "x" */
     const char *to;   /* the tap observed: "mid" */
     pb_condition condition;
-    size_t memory; /* bytes the working set may take; 0: 1 GiB */
+    size_t memory; /* bytes the working set may take: saved state, packed weights, a block of
+                      tangents; 0: 2 GiB */
 } pb_map_options;
 
 #define PB_MAP_DEFAULTS                                                                            \
@@ -86,6 +87,12 @@ typedef struct pb_map_memory {
     size_t block;
 } pb_map_memory;
 PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_map_memory *memory);
+
+/* The same before anything is computed, but for scratch of the library that convolves, for images
+ * of a size. Errors: as pb_linearise. */
+PB_API pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
+                                 const pb_map_options *options, size_t height, size_t width,
+                                 pb_error *error);
 
 /* -- order of entries ------------------------------------------------------------------------ */
 

@@ -88,6 +88,10 @@ PB_API pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_sv
 
 PB_API void pb_svd_free(pb_svd *svd);
 
+/* Bytes that pb_svd_compute works in with the Krylov method, at most: for an operator of
+ * rows x cols, a rank, and a block width (0: 8). */
+PB_API size_t pb_svd_memory(size_t rows, size_t cols, size_t rank, size_t block);
+
 /* Applies J and J^T to the triplets and writes the residuals so measured to residual[rank]
  * (relative to sigma_1). 2 * rank applications. Errors: as pb_svd_compute. */
 PB_API pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual,

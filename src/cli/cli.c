@@ -76,7 +76,7 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
         {"costs", 0, 0, G_OPTION_ARG_FILENAME, &cli->costs,
          "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
-         "Working memory for activations (default: 1G)", "SIZE"},
+         "Working memory: activations, and weights as the kernels read them (default: 2G)", "SIZE"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",
          NULL},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "Print neither progress nor results",

@@ -34,7 +34,42 @@ static json_t *optional(double value)
     return isnan(value) ? json_null() : json_real(value);
 }
 
-static void print_json(const pb_cli *cli, const pb_model *model, const char *hash)
+/* What the basis of x -> mid needs, at the size the network was trained at. */
+typedef struct needs {
+    pb_map_memory map;
+    size_t vectors; /* bytes of a basis of RANK triplets at work */
+    size_t all;
+} needs;
+
+#define RANK 50
+
+static pb_status find_needs(needs *n, const pb_cli *cli, const pb_model *model, pb_error *error)
+{
+    const pb_model_info *info = pb_model_get_info(model);
+    pb_map_options map = PB_MAP_DEFAULTS;
+    size_t from[3], to[3];
+
+    map.memory = cli->memory;
+    map.condition.class_label = info->class_conditional ? 0 : -1;
+    PB_TRY(pb_map_estimate(&n->map, model, &map, info->sample_height, info->sample_width, error));
+    PB_TRY(pb_model_tap_shape(model, "x", info->sample_height, info->sample_width, from, error));
+    PB_TRY(pb_model_tap_shape(model, "mid", info->sample_height, info->sample_width, to, error));
+    n->vectors = pb_svd_memory(to[0] * to[1] * to[2], from[0] * from[1] * from[2], RANK, 0);
+    n->all = n->map.saved_bytes + n->map.packed_bytes + n->map.arena_bytes + n->vectors +
+             info->weight_bytes;
+    return PB_OK;
+}
+
+static json_t *needs_json(const needs *n)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "saved_bytes",
+                     (json_int_t)n->map.saved_bytes, "packed_bytes",
+                     (json_int_t)n->map.packed_bytes, "arena_bytes", (json_int_t)n->map.arena_bytes,
+                     "block", (json_int_t)n->map.block, "vector_bytes", (json_int_t)n->vectors,
+                     "total_bytes", (json_int_t)n->all);
+}
+
+static void print_json(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
     const pb_schedule *schedule = pb_model_schedule(model);
@@ -42,7 +77,7 @@ static void print_json(const pb_cli *cli, const pb_model *model, const char *has
 
     pb_cli_print(
         cli, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
-                       "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:s?}",
+                       "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?}",
                        "model", info->path, "architecture", info->architecture, "scheduler",
                        info->scheduler, "weights", info->weights, "dtype", info->dtype,
                        "parameters", (json_int_t)info->parameters, "weight_bytes",
@@ -58,10 +93,10 @@ static void print_json(const pb_cli *cli, const pb_model *model, const char *has
                        "recommended", "t", optional(r->t), "edit_step", optional(r->step),
                        "edit_scale", optional(r->scale), "edit_iterations",
                        r->iterations ? json_integer((json_int_t)r->iterations) : json_null(),
-                       "boost", optional(r->boost), "hash", hash));
+                       "boost", optional(r->boost), "memory", needs_json(n), "hash", hash));
 }
 
-static void print_text(const pb_cli *cli, const pb_model *model, const char *hash)
+static void print_text(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
     const pb_schedule *schedule = pb_model_schedule(model);
@@ -93,6 +128,15 @@ static void print_text(const pb_cli *cli, const pb_model *model, const char *has
                "recommended   --t %g --edit-step %g --edit-scale %g --edit-iterations %zu "
                "--boost %g",
                r->t, r->step, r->scale, r->iterations, r->boost);
+    pb_say(cli,
+           "memory        %.0f MB for a basis of rank %d, x to mid: weights %.0f and %.0f as the "
+           "kernels",
+           (double)n->all / 1e6, RANK, (double)info->weight_bytes / 1e6,
+           (double)n->map.packed_bytes / 1e6);
+    pb_say(cli,
+           "              read them, saved state %.0f, a block of %zu tangents %.0f, vectors %.0f",
+           (double)n->map.saved_bytes / 1e6, n->map.block, (double)n->map.arena_bytes / 1e6,
+           (double)n->vectors / 1e6);
     if (hash)
         pb_say(cli, "hash          %s", hash);
     pb_say(cli, "taps          name     channels x height x width");
@@ -107,13 +151,15 @@ static pb_status run(const options *o, pb_error *error)
 {
     char digest[65];
     pb_model *model;
-    pb_status status = PB_OK;
+    pb_status status;
+    needs n;
 
     PB_TRY(pb_model_open(&model, o->cli.model, error));
-    if (o->hash)
+    status = find_needs(&n, &o->cli, model, error);
+    if (status == PB_OK && o->hash)
         status = pb_model_hash(model, digest, error);
     if (status == PB_OK)
-        (o->cli.json ? print_json : print_text)(&o->cli, model, o->hash ? digest : NULL);
+        (o->cli.json ? print_json : print_text)(&o->cli, model, &n, o->hash ? digest : NULL);
     pb_model_free(model);
     return status;
 }

@@ -236,10 +236,25 @@ static pb_status iterate(krylov *k, pb_error *error)
     }
 }
 
+/* Columns that a basis has room for. */
+static size_t default_room(size_t wanted)
+{
+    return LEAST + 4 * wanted;
+}
+
+size_t pb_krylov_memory(size_t rows, size_t cols, size_t wanted, size_t block)
+{
+    size_t room = default_room(wanted), longest = rows > cols ? rows : cols;
+    size_t square = room * room, work = longest * room > square ? longest * room : square;
+    size_t doubles = cols * (room + block) + rows * room + 4 * square + work;
+
+    return doubles * sizeof(double) + 2 * block * longest * sizeof(float);
+}
+
 pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error)
 {
     size_t m = s->op->rows, n = s->op->cols, wanted = s->wanted;
-    size_t most = s->options->max_basis ? s->options->max_basis : LEAST + 4 * wanted;
+    size_t most = s->options->max_basis ? s->options->max_basis : default_room(wanted);
     krylov k = {.s = s, .m = m, .n = n};
     pb_status status;
 

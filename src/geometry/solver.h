@@ -77,6 +77,7 @@ pb_status pb_small_svd(size_t rows, size_t cols, double *a, size_t lda, double *
 
 /* The methods. *ritz: count = wanted or fewer, to be freed with pb_ritz_clear, also on failure. */
 pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error);
+size_t pb_krylov_memory(size_t rows, size_t cols, size_t wanted, size_t block);
 pb_status pb_subspace(pb_solver *s, pb_ritz *ritz, pb_error *error);
 
 pb_status pb_ritz_new(pb_ritz *ritz, size_t count, size_t m, size_t n, pb_error *error);

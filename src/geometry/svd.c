@@ -215,6 +215,12 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
     return status;
 }
 
+size_t pb_svd_memory(size_t rows, size_t cols, size_t rank, size_t block)
+{
+    return pb_krylov_memory(rows, cols, pb_least(rank + GUARDS, pb_least(rows, cols)),
+                            block ? block : DEFAULT_BLOCK);
+}
+
 /* -- verification ---------------------------------------------------------------------------- */
 
 /* square[i] += |image_i - sigma_i vector_i|^2 for the rank triplets, one block after the other. */

@@ -30,6 +30,7 @@ struct pb_plan {
     pb_buffer *buffers;
     size_t buffer_count;
     size_t arena_bytes;
+    bool dry;
     double *seconds; /* per step, or NULL: not measured */
 };
 
@@ -117,6 +118,7 @@ static void list_steps(pb_plan *plan, bool saving)
         *t = (step){.op = node->op, .node = value, .work = NONE, .saved_at = NONE};
         t->call = (pb_call){.params = node->params,
                             .n = items(plan, value),
+                            .dry = plan->dry,
                             .exact = saving,
                             .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
@@ -277,6 +279,35 @@ pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, si
         *out = plan;
     else
         pb_plan_free(plan);
+    return status;
+}
+
+/* May the packed weights of a vjp's step serve the jvp too? Those of the direct algorithm have a
+ * layout for each direction. */
+static bool is_shared(const pb_plan *plan, const step *t)
+{
+    return plan->pass == PB_VJP && t->op->manner &&
+           strcmp(t->op->manner(&t->call), "direct") != 0 &&
+           strcmp(t->op->manner(&t->call), "im2row") != 0;
+}
+
+pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *section, pb_pass pass,
+                           size_t n, pb_error *error)
+{
+    pb_plan *plan = pb_calloc(1, sizeof *plan);
+    pb_status status;
+
+    if (!plan)
+        return pb_fail_memory(error, sizeof *plan, "a plan");
+    *plan = (pb_plan){.section = section, .pass = pass, .n = n, .dry = true};
+    status = build(plan, false, error);
+    for (size_t i = 0; status == PB_OK && i < plan->step_count; i++) {
+        const step *t = &plan->steps[i];
+        if (t->op->packed && !is_shared(plan, t))
+            *packed += t->op->packed(&t->call);
+    }
+    *arena = plan->arena_bytes;
+    pb_plan_free(plan);
     return status;
 }
 

@@ -29,6 +29,12 @@ size_t pb_plan_arena(const pb_plan *plan);
 pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const float *const *in,
                       float *const *out, pb_error *error);
 
+/* What a plan would need, without making its kernels: *arena, bytes of its arena but for the
+ * scratch of oneDNN's kernels; and added to *packed, bytes of packed weights: all in a jvp, in a
+ * vjp those that the jvp does not share. Errors: PB_MEMORY. */
+pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *section, pb_pass pass,
+                           size_t n, pb_error *error);
+
 /* The operations of a plan, in the order they run. */
 size_t pb_plan_steps(const pb_plan *plan);
 const pb_op *pb_plan_step(const pb_plan *plan, size_t i, const pb_call **call);

@@ -5,7 +5,7 @@
 #include "graph/plan.h"
 #include "map/tap.h"
 
-#define DEFAULT_MEMORY ((size_t)1 << 30)
+#define DEFAULT_MEMORY ((size_t)2 << 30)
 #define MAX_TAPS 64
 
 /* Plans kept for reuse: enough for a sampling loop with its last, smaller batch, and a few taps. */
@@ -80,6 +80,7 @@ static pb_status make(prepared *p, const pb_evaluator *e, size_t n, size_t count
 
     PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, shapes, error));
     PB_TRY(pb_section_new(&p->section, e->model->graph, shapes, x, count, values, error));
+    p->section->packed_limit = e->memory / 2;
     PB_TRY(pb_plan_new(&p->plan, p->section, PB_FORWARD, n, false, error));
     p->n = n;
     p->arena = pb_malloc(pb_plan_arena(p->plan), 1);

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "map/linearisation.h"
 
-#define DEFAULT_MEMORY ((size_t)1 << 30)
+#define DEFAULT_MEMORY ((size_t)2 << 30)
 
 /* Tangents that go through the network together: wide enough for the kernels to run at their best
  * rate, narrow enough for activations to stay near the processor. */
@@ -167,53 +167,68 @@ end:
     return status;
 }
 
-/* How many tangents at a time fit into the memory that the saved state leaves. */
-static pb_status choose_block(pb_linearisation *l, size_t memory, pb_error *error)
+/* The width of blocks for which the memory suffices, and what they need. Packed weights may take
+ * half of the memory; tangents get what the saved state and the weights leave. */
+static pb_status choose_block(pb_map_memory *needed, pb_section *section, size_t memory,
+                              pb_error *error)
 {
-    size_t kept = l->section->saved_floats * sizeof(float);
-    size_t left = memory > kept ? memory - kept : 0, most;
-    const pb_plan *down, *up;
-    size_t each;
+    size_t down, up, left, most;
 
-    PB_TRY(get_plan(&down, l, PB_JVP, 1, error));
-    PB_TRY(get_plan(&up, l, PB_VJP, 1, error));
-    each = pb_plan_arena(down) > pb_plan_arena(up) ? pb_plan_arena(down) : pb_plan_arena(up);
-    most = each ? left / each : PREFERRED_BLOCK;
-    l->block = most < 1 ? 1 : most < PREFERRED_BLOCK ? most : PREFERRED_BLOCK;
+    section->packed_limit = memory / 2;
+    *needed = (pb_map_memory){.saved_bytes = section->saved_floats * sizeof(float)};
+    PB_TRY(pb_plan_estimate(&down, &needed->packed_bytes, section, PB_JVP, 1, error));
+    PB_TRY(pb_plan_estimate(&up, &needed->packed_bytes, section, PB_VJP, 1, error));
+    left = memory > needed->saved_bytes + needed->packed_bytes
+               ? memory - needed->saved_bytes - needed->packed_bytes
+               : 0;
+    most = left / (down > up ? down : up);
+    needed->block = most < 1 ? 1 : most < PREFERRED_BLOCK ? most : PREFERRED_BLOCK;
     return PB_OK;
+}
+
+/* The part of the graph that the map is. */
+static pb_status open_section(pb_section **section, pb_tap_use *to, const pb_model *model,
+                              const pb_map_options *options, size_t height, size_t width,
+                              pb_error *error)
+{
+    const pb_condition *condition = &options->condition;
+    pb_shape shapes[3];
+    pb_tap_use from;
+
+    PB_TRY(pb_model_input_shapes(model, height, width, shapes, error));
+    PB_TRY(pb_condition_check(model, condition, error));
+    PB_TRY(pb_tap_find(&from, model, options->from, condition->timestep, error));
+    PB_TRY(pb_tap_find(to, model, options->to, condition->timestep, error));
+    if (from.affine)
+        return pb_fail(error, PB_INVALID,
+                       "a map cannot begin at \"%s\": it is a function of the input and the output",
+                       options->from);
+    if (from.value > to->value)
+        return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
+                       options->from, options->to);
+    return pb_section_new(section, model->graph, shapes, from.value, 1, &to->value, error);
 }
 
 static pb_status linearise(pb_linearisation *l, const pb_map_options *options, const float *x,
                            size_t height, size_t width, pb_error *error)
 {
     const pb_condition *condition = &options->condition;
-    pb_tap_use from;
-    pb_shape shapes[3];
+    pb_map_memory needed;
     size_t both;
 
-    PB_TRY(pb_model_input_shapes(l->model, height, width, shapes, error));
-    PB_TRY(pb_condition_check(l->model, condition, error));
-    PB_TRY(pb_tap_find(&from, l->model, options->from, condition->timestep, error));
-    PB_TRY(pb_tap_find(&l->to, l->model, options->to, condition->timestep, error));
-    if (from.affine)
-        return pb_fail(error, PB_INVALID,
-                       "a map cannot begin at \"%s\": it is a function of the input and the output",
-                       options->from);
-    if (from.value > l->to.value)
-        return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
-                       options->from, options->to);
-    l->from_x = from.value == PB_INPUT_X;
-    PB_TRY(
-        pb_section_new(&l->section, l->model->graph, shapes, from.value, 1, &l->to.value, error));
+    PB_TRY(open_section(&l->section, &l->to, l->model, options, height, width, error));
+    l->from_x = l->section->from == PB_INPUT_X;
     l->saved = pb_malloc(l->section->saved_floats, sizeof *l->saved);
     if (!l->saved)
         return pb_fail_memory(error, l->section->saved_floats * sizeof *l->saved,
                               "the state of a linearisation");
+    PB_TRY(choose_block(&needed, l->section, options->memory ? options->memory : DEFAULT_MEMORY,
+                        error));
+    l->block = needed.block;
     PB_TRY(run_primal(l, condition, x, error));
-    PB_TRY(choose_block(l, options->memory ? options->memory : DEFAULT_MEMORY, error));
     l->op = (pb_operator){
         .rows = pb_shape_size(l->section->shapes[l->to.value]),
-        .cols = pb_shape_size(l->section->shapes[from.value]),
+        .cols = pb_shape_size(l->section->shapes[l->section->from]),
         .block_preferred = l->block,
         .context = l,
         .apply = apply,
@@ -269,4 +284,26 @@ void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
         .packed_bytes = pb_convolver_packed_bytes(l->model->convolver),
         .block = l->block,
     };
+}
+
+pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
+                          const pb_map_options *options, size_t height, size_t width,
+                          pb_error *error)
+{
+    size_t down, up, unused = 0;
+    pb_section *section;
+    pb_tap_use to;
+    pb_status status;
+
+    PB_TRY(open_section(&section, &to, model, options, height, width, error));
+    status =
+        choose_block(memory, section, options->memory ? options->memory : DEFAULT_MEMORY, error);
+    if (status == PB_OK)
+        status = pb_plan_estimate(&down, &unused, section, PB_JVP, memory->block, error);
+    if (status == PB_OK)
+        status = pb_plan_estimate(&up, &unused, section, PB_VJP, memory->block, error);
+    if (status == PB_OK)
+        memory->arena_bytes = down > up ? down : up;
+    pb_section_free(section);
+    return status;
 }

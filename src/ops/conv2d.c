@@ -52,6 +52,7 @@ static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb
     return PB_OK;
 }
 
+/* Floats of the weight as an algorithm reads it; the direct one's layouts add little padding. */
 static size_t packed_floats(const conv2d *p, pb_algorithm algorithm)
 {
     const pb_conv2d_options *o = &p->o;
@@ -127,6 +128,13 @@ pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorit
     k->direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
     k->exact = call->exact;
     k->algorithm = algorithm;
+    if (call->dry) {
+        if (pb_convolver_packed_bytes(p->convolver) + packed_floats(p, algorithm) * sizeof(float) >
+            call->packed_limit)
+            k->algorithm = PB_DIRECT;
+        call->kernel = k;
+        return PB_OK;
+    }
     if (!k->exact && k->algorithm != PB_DIRECT)
         status = get_packed(k, p, call->packed_limit, error);
     if (status == PB_OK && !k->exact && k->algorithm == PB_DIRECT)
@@ -154,6 +162,13 @@ static void release(void *data)
 
     pb_convolution_free(k->direct);
     pb_free(k);
+}
+
+static size_t packed(const pb_call *call)
+{
+    const kernel *k = call->kernel;
+
+    return k->exact ? 0 : packed_floats(call->params, k->algorithm) * sizeof(float);
 }
 
 static const char *manner(const pb_call *call)
@@ -188,7 +203,7 @@ static size_t work(const pb_call *call, pb_pass pass)
         return pb_winograd_scratch(&k->shape, call->threads);
     if (k->algorithm == PB_IM2ROW)
         return pb_im2row_scratch(&k->shape, k->direction, call->threads);
-    return pb_convolution_scratch(k->direct) +
+    return (k->direct ? pb_convolution_scratch(k->direct) : 0) +
            (pass == PB_VJP && call->add[0] ? added_bytes(call) : 0);
 }
 
@@ -254,6 +269,7 @@ const pb_op pb_conv2d = {
     .manner = manner,
     .flops = flops,
     .work = work,
+    .packed = packed,
     .prepare = prepare,
     .release = release,
     .forward = forward,

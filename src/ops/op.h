@@ -46,6 +46,7 @@ typedef struct pb_call {
     size_t inputs;
     pb_shape in[PB_OP_MAX_INPUTS];
     pb_shape out;
+    bool dry;   /* `prepare` chooses how to compute, but makes nothing: only sizes are wanted */
     bool exact; /* forward, n = 1: the point of a linearisation, as exactly as float32 holds it */
     bool active[PB_OP_MAX_INPUTS];    /* does the input vary? false: no tangent, no cotangent */
     bool shared[PB_OP_MAX_INPUTS];    /* forward: the input is one item for all n points */
@@ -80,6 +81,10 @@ typedef struct pb_op {
 
     /* Bytes of scratch of a pass, after `prepare`. NULL: none. */
     size_t (*work)(const pb_call *call, pb_pass pass);
+
+    /* Bytes of weights in a layout of their own that the call reads, after `prepare`. NULL: none.
+     */
+    size_t (*packed)(const pb_call *call);
 
     /* Makes call->kernel for the pass; `release` frees it. NULL: nothing to prepare. */
     pb_status (*prepare)(pb_call *call, pb_pass pass, pb_error *error);
