@@ -75,6 +75,13 @@ PB_API void pb_linearisation_free(pb_linearisation *linearisation);
  * Valid as long as the linearisation. Wide blocks are chunked to the memory budget. */
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
+/* The same Jacobian with every convolution's products in bfloat16 and sums in float32, good to
+ * about two digits: for a rough basis that pb_svd_refined makes exact. Faster only where the
+ * processor multiplies such numbers (pb_bf16_is_native() is then 1); elsewhere it rounds and
+ * computes in float32. */
+PB_API const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation);
+PB_API int pb_bf16_is_native(void);
+
 /* Shapes (C, H, W) of the two taps. */
 PB_API void pb_linearisation_shapes(const pb_linearisation *linearisation, size_t from[3],
                                     size_t to[3]);

@@ -69,7 +69,8 @@ typedef struct pb_svd {
                             in radians, at most pi/2 */
     size_t converged;    /* leading triplets with residual <= tolerance; rank when all are */
     size_t applications; /* columns through J and J^T together */
-    size_t steps;        /* block steps */
+    size_t applications_fast; /* those of them that pb_svd_refined sent through the fast operator */
+    size_t steps;             /* block steps */
     size_t restarts;
     size_t block;            /* the block width used */
     double probe;            /* |J w| / sigma_k for one random unit w orthogonal to all v: a value
@@ -87,6 +88,13 @@ PB_API pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_sv
                                 pb_error *error);
 
 PB_API void pb_svd_free(pb_svd *svd);
+
+/* As pb_svd_compute, by two operators: `fast`, an approximation of `op` good to about two digits,
+ * gives a rough basis; `op` certifies it, and refines it until every residual is within the
+ * tolerance. All of the result belongs to `op`. Errors: as pb_svd_compute; PB_INVALID (operators of
+ * different sizes). */
+PB_API pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operator *op,
+                                const pb_svd_options *options, pb_error *error);
 
 /* Bytes that pb_svd_compute works in with the Krylov method, at most: for an operator of
  * rows x cols, a rank, and a block width (0: 8). */

@@ -16,7 +16,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argc == 2 ? argv[1] : NULL;
     PB_TRY(pb_point_check(&o->point, error));
-    PB_TRY(pb_basis_check(&o->basis, error));
+    PB_TRY(pb_basis_check(&o->cli, &o->basis, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
         return pb_fail(error, PB_INVALID, "where? an image, --x F.npy or --seed S");
     if (!o->cli.model)
@@ -80,6 +80,8 @@ int pb_command_basis(int argc, char **argv)
          "Largest residual, relative to the first singular value (default: 1e-3)", "R"},
         {"method", 0, 0, G_OPTION_ARG_STRING, &o.basis.method,
          "krylov, or the paper's subspace (default: krylov)", "NAME"},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.basis.precision,
+         "Of the Jacobian: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
         {"block", 0, 0, G_OPTION_ARG_INT, &o.basis.block,
          "Vectors at a time (default: chosen for the map)", "B"},
         {"max-applications", 0, 0, G_OPTION_ARG_INT, &o.basis.max_applications,

@@ -11,7 +11,7 @@
 #define SHOWN 20 /* directions in the picture */
 #define COLUMNS 5
 
-pb_status pb_basis_check(const pb_basis_options *o, pb_error *error)
+pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error *error)
 {
     PB_TRY(pb_check_range("--rank", o->rank, 1, 100000, error));
     if (!(o->tolerance > 0 && o->tolerance <= 1))
@@ -19,6 +19,9 @@ pb_status pb_basis_check(const pb_basis_options *o, pb_error *error)
                        o->tolerance);
     PB_TRY(pb_check_range("--block", o->block, 0, 1024, error));
     PB_TRY(pb_check_range("--max-applications", o->max_applications, 0, 1e9, error));
+    PB_TRY(pb_check_precision(cli, o->precision, error));
+    if (o->precision && !strcmp(o->precision, "bf16") && o->method && strcmp(o->method, "krylov"))
+        return pb_fail(error, PB_INVALID, "--precision bf16 goes with --method krylov");
     if (o->method && strcmp(o->method, "krylov") && strcmp(o->method, "subspace"))
         return pb_fail(error, PB_INVALID, "--method %s: expected krylov or subspace", o->method);
     return PB_OK;
@@ -42,7 +45,10 @@ static pb_status solve(pb_basis_found *found, const pb_session *s, const pb_line
     if (svd->rank > op->rows || svd->rank > op->cols)
         return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
                        svd->rank, op->cols, op->rows);
-    PB_TRY(pb_svd_compute(&found->svd, op, svd, error));
+    if (o->precision && !strcmp(o->precision, "bf16"))
+        PB_TRY(pb_svd_refined(&found->svd, pb_linearisation_operator_bf16(l), op, svd, error));
+    else
+        PB_TRY(pb_svd_compute(&found->svd, op, svd, error));
     if (o->verify) {
         found->verified = pb_calloc(found->svd->rank, sizeof *found->verified);
         if (!found->verified)
@@ -141,11 +147,13 @@ json_t *pb_basis_json(const pb_basis_found *found, const pb_point *point)
 {
     const pb_svd *svd = found->svd;
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:f, s:o, s:f, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:f, s:o, s:f, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:o, s:o, "
+        "s:o}",
         "from", found->basis.from, "tap", found->basis.to, "method", found->basis.method,
         "timestep", found->basis.timestep, "t", isnan(point->t) ? json_null() : json_real(point->t),
         "tol", found->basis.tolerance, "rank", (int)svd->rank, "converged", (int)svd->converged,
-        "applications", (int)svd->applications, "block", (int)svd->block, "restarts",
+        "applications", (int)svd->applications, "applications_fp32",
+        (int)(svd->applications - svd->applications_fast), "block", (int)svd->block, "restarts",
         (int)svd->restarts, "seconds", svd->seconds, "seconds_operator", svd->seconds_operator,
         "probe", svd->probe, "sigma", numbers(svd->sigma, svd->rank), "residual",
         numbers(svd->residual, svd->rank), "angle_bound", numbers(svd->angle_bound, svd->rank));

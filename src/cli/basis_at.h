@@ -8,8 +8,9 @@ typedef struct pb_basis_options {
     char *from, *to; /* taps; NULL: x, mid */
     int rank;
     double tolerance;
-    char *method; /* NULL: krylov */
-    int block;    /* 0: chosen */
+    char *method;    /* NULL: krylov */
+    char *precision; /* NULL: fp32 */
+    int block;       /* 0: chosen */
     int max_applications;
     gint64 start_seed;
     gboolean verify;
@@ -18,7 +19,7 @@ typedef struct pb_basis_options {
 #define PB_BASIS_DEFAULTS ((pb_basis_options){.rank = 50, .tolerance = 1e-3})
 
 /* Errors: PB_INVALID. */
-pb_status pb_basis_check(const pb_basis_options *options, pb_error *error);
+pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *options, pb_error *error);
 
 /* A basis with what is only known right after its computation. */
 typedef struct pb_basis_found {

@@ -16,7 +16,7 @@
 typedef struct options {
     pb_cli cli;
     const char *tap, *from;
-    char *x, *blocks_text, *tune;
+    char *x, *blocks_text, *tune, *precision;
     double timestep, seconds, tolerance;
     int rank, height, width;
     size_t blocks[MOST_BLOCKS], block_count;
@@ -32,6 +32,7 @@ typedef struct bench {
     double ceiling; /* operations per second: the higher of both: */
     double direct, gemm;
     pb_measured forward, jvp[MOST_BLOCKS], vjp[MOST_BLOCKS];
+    bool bf16;
     pb_svd *svd; /* NULL: not measured */
 } bench;
 
@@ -69,6 +70,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_check_range("--tol", o->tolerance, 1e-12, 1, error));
     PB_TRY(pb_check_range("--height", o->height, 0, 1 << 20, error));
     PB_TRY(pb_check_range("--width", o->width, 0, 1 << 20, error));
+    PB_TRY(pb_check_precision(&o->cli, o->precision, error));
     return parse_blocks(o, error);
 }
 
@@ -143,6 +145,8 @@ static pb_status find_basis(bench *b, pb_error *error)
     if (svd.rank > op->rows || svd.rank > op->cols)
         return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
                        svd.rank, op->cols, op->rows);
+    if (b->bf16)
+        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, error);
     return pb_svd_compute(&b->svd, op, &svd, error);
 }
 
@@ -156,14 +160,14 @@ static pb_status measure(bench *b, pb_error *error)
     PB_TRY(linearise(b, error));
     pb_linearisation_memory(b->l, &memory);
     PB_TRY(find_ceiling(b, memory.block, error));
-    PB_TRY(pb_measure_pass(&b->forward, b->l, PB_FORWARD, 1, o->seconds, error));
+    PB_TRY(pb_measure_pass(&b->forward, b->l, PB_FORWARD, 1, false, o->seconds, error));
     done = 2;
     for (size_t i = 0; i < o->block_count; i++)
         for (pb_pass pass = PB_JVP; pass <= PB_VJP; pass++) {
             if (pb_progress_step(&bar, done++, all))
                 return pb_fail(error, PB_CANCELLED, "cancelled");
             PB_TRY(pb_measure_pass(pass == PB_JVP ? &b->jvp[i] : &b->vjp[i], b->l, pass,
-                                   o->blocks[i], o->seconds, error));
+                                   o->blocks[i], b->bf16, o->seconds, error));
         }
     pb_progress_end();
     return o->rank ? find_basis(b, error) : PB_OK;
@@ -238,11 +242,12 @@ static json_t *basis_json(const bench *b)
 
     if (!svd)
         return json_null();
-    return json_pack("{s:i, s:f, s:i, s:i, s:i, s:f, s:f, s:f}", "rank", (int)svd->rank, "tol",
+    return json_pack("{s:i, s:f, s:i, s:i, s:i, s:i, s:f, s:f, s:f}", "rank", (int)svd->rank, "tol",
                      b->o->tolerance, "converged", (int)svd->converged, "applications",
-                     (int)svd->applications, "block", (int)svd->block, "seconds", svd->seconds,
-                     "outside_seconds", svd->seconds - svd->seconds_operator, "residual_max",
-                     largest_residual(svd));
+                     (int)svd->applications, "applications_fp32",
+                     (int)(svd->applications - svd->applications_fast), "block", (int)svd->block,
+                     "seconds", svd->seconds, "outside_seconds",
+                     svd->seconds - svd->seconds_operator, "residual_max", largest_residual(svd));
 }
 
 static void print_json(const bench *b)
@@ -257,15 +262,15 @@ static void print_json(const bench *b)
                   "s:{s:o, s:o, s:o}, s:o, s:{s:I, s:I, s:I, s:I}, s:I}",
                   "model", b->session.info->path, "from", b->o->from, "tap", b->o->tap, "timestep",
                   b->o->timestep, "size", (int)b->x.shape[2], (int)b->x.shape[3], "precision",
-                  "fp32", "threads", omp_get_max_threads(), "ceiling_gflops", b->ceiling * 1e-9,
-                  "direct_gflops", b->direct * 1e-9, "gemm_gflops", b->gemm * 1e-9,
-                  "forward_seconds", b->forward.seconds, "linearise_seconds", b->linearise_seconds,
-                  "jvp", passes_json(b, b->jvp), "vjp", passes_json(b, b->vjp), "shares", "forward",
-                  shares_json(&b->forward), "jvp", shares_json(&b->jvp[at]), "vjp",
-                  shares_json(&b->vjp[at]), "basis", basis_json(b), "memory", "saved_bytes",
-                  (json_int_t)memory.saved_bytes, "arena_bytes", (json_int_t)memory.arena_bytes,
-                  "packed_bytes", (json_int_t)memory.packed_bytes, "block",
-                  (json_int_t)memory.block, "peak_bytes", (json_int_t)peak_bytes()));
+                  b->bf16 ? "bf16" : "fp32", "threads", omp_get_max_threads(), "ceiling_gflops",
+                  b->ceiling * 1e-9, "direct_gflops", b->direct * 1e-9, "gemm_gflops",
+                  b->gemm * 1e-9, "forward_seconds", b->forward.seconds, "linearise_seconds",
+                  b->linearise_seconds, "jvp", passes_json(b, b->jvp), "vjp",
+                  passes_json(b, b->vjp), "shares", "forward", shares_json(&b->forward), "jvp",
+                  shares_json(&b->jvp[at]), "vjp", shares_json(&b->vjp[at]), "basis", basis_json(b),
+                  "memory", "saved_bytes", (json_int_t)memory.saved_bytes, "arena_bytes",
+                  (json_int_t)memory.arena_bytes, "packed_bytes", (json_int_t)memory.packed_bytes,
+                  "block", (json_int_t)memory.block, "peak_bytes", (json_int_t)peak_bytes()));
 }
 
 static void say_passes(const bench *b, const char *name, const pb_measured *passes)
@@ -293,9 +298,9 @@ static void print_text(const bench *b)
     const pb_cli *cli = &b->o->cli;
     size_t at = preferred(b);
 
-    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, fp32, %d threads",
+    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads",
            b->session.info->path, b->o->from, b->o->tap, b->o->timestep, b->x.shape[2],
-           b->x.shape[3], omp_get_max_threads());
+           b->x.shape[3], b->bf16 ? "bf16" : "fp32", omp_get_max_threads());
     pb_say(cli,
            "ceiling      %.0f GFLOP/s: the best direct convolution %.0f, matrix product %.0f, over "
            "this map's shapes",
@@ -309,11 +314,12 @@ static void print_text(const bench *b)
     say_shares(b, "jvp", &b->jvp[at]);
     say_shares(b, "vjp", &b->vjp[at]);
     if (b->svd)
-        pb_say(cli,
-               "basis        rank %zu: %zu applications in %.2f s, %.2f s of it outside the "
-               "operator; largest residual %.1e",
-               b->svd->rank, b->svd->applications, b->svd->seconds,
-               b->svd->seconds - b->svd->seconds_operator, largest_residual(b->svd));
+        pb_say(
+            cli,
+            "basis        rank %zu: %zu applications (%zu in fp32) in %.2f s, %.2f s of it outside "
+            "the operator; largest residual %.1e",
+            b->svd->rank, b->svd->applications, b->svd->applications - b->svd->applications_fast,
+            b->svd->seconds, b->svd->seconds - b->svd->seconds_operator, largest_residual(b->svd));
     pb_say(cli, "peak memory  %.0f MB", (double)peak_bytes() / 1e6);
 }
 
@@ -368,7 +374,7 @@ static pb_status tune(bench *b, pb_error *error)
 
 static pb_status run(const options *o, pb_error *error)
 {
-    bench b = {.o = o, .x = PB_TENSOR_EMPTY};
+    bench b = {.o = o, .x = PB_TENSOR_EMPTY, .bf16 = o->precision && !strcmp(o->precision, "bf16")};
     pb_status status = o->tune ? pb_check_output(o->tune, error) : PB_OK;
 
     if (status == PB_OK)
@@ -417,6 +423,8 @@ int pb_command_bench(int argc, char **argv)
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank, "Of the basis; 0: none (default: 50)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.tolerance,
          "Largest residual of the basis (default: 1e-3)", "R"},
+        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
+         "Of the linear passes: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
         {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds,
          "For each pass; a convolution alone gets a twentieth (default: 1)", "S"},
         {"tune", 0, 0, G_OPTION_ARG_FILENAME, &o.tune, "Write a table of costs there", "FILE"},

@@ -176,6 +176,18 @@ void pb_cli_print(const pb_cli *cli, json_t *object)
 
 /* -- paths ----------------------------------------------------------------------------------- */
 
+pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error *error)
+{
+    if (!precision || !strcmp(precision, "fp32"))
+        return PB_OK;
+    if (strcmp(precision, "bf16"))
+        return pb_fail(error, PB_INVALID, "--precision %s: expected fp32 or bf16", precision);
+    if (!pb_bf16_is_native())
+        pb_warn(cli, "this processor does not multiply bfloat16 numbers: they are rounded so and "
+                     "computed in fp32, which is not faster");
+    return PB_OK;
+}
+
 pb_status pb_check_output(const char *path, pb_error *error)
 {
     char *folder = g_path_get_dirname(path);

@@ -69,6 +69,9 @@ void pb_cli_print(const pb_cli *cli, json_t *object);
 pb_status pb_check_range(const char *option, double value, double least, double most,
                          pb_error *error);
 
+/* Checks --precision (NULL: not given), and warns where bf16 is not faster. Errors: PB_INVALID. */
+pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error *error);
+
 /* Checks that a file can be made there, before any work is done for it. Errors: PB_IO. */
 pb_status pb_check_output(const char *path, pb_error *error);
 

@@ -104,7 +104,7 @@ static bool is_step(const pb_plan *plan, pb_value value)
     return value != s->from && pb_section_active(s, value);
 }
 
-static void list_steps(pb_plan *plan, bool saving)
+static void list_steps(pb_plan *plan, pb_plan_kind kind)
 {
     const pb_section *s = plan->section;
 
@@ -119,7 +119,8 @@ static void list_steps(pb_plan *plan, bool saving)
         t->call = (pb_call){.params = node->params,
                             .n = items(plan, value),
                             .dry = plan->dry,
-                            .exact = saving,
+                            .bf16 = kind == PB_PLAN_BF16,
+                            .exact = kind == PB_PLAN_SAVING,
                             .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
                             .inputs = node->inputs,
@@ -130,7 +131,7 @@ static void list_steps(pb_plan *plan, bool saving)
             t->call.shared[k] = !s->varies[node->input[k]];
         }
         if (node->op->saved && value != s->from && pb_section_active(s, value) &&
-            (saving || plan->pass != PB_FORWARD))
+            (kind == PB_PLAN_SAVING || plan->pass != PB_FORWARD))
             t->saved_at = s->saved_at[value];
         plan->step_count++;
     }
@@ -243,7 +244,7 @@ static pb_status prepare(pb_plan *plan, pb_error *error)
     return PB_OK;
 }
 
-static pb_status build(pb_plan *plan, bool saving, pb_error *error)
+static pb_status build(pb_plan *plan, pb_plan_kind kind, pb_error *error)
 {
     const pb_section *s = plan->section;
 
@@ -254,7 +255,7 @@ static pb_status build(pb_plan *plan, bool saving, pb_error *error)
         return pb_fail_memory(error, s->count * sizeof *plan->steps, "a plan");
     for (size_t i = 0; i < s->count; i++)
         plan->buffer_of[i] = NONE;
-    list_steps(plan, saving);
+    list_steps(plan, kind);
     if (plan->pass == PB_VJP)
         place_up(plan);
     else
@@ -263,8 +264,8 @@ static pb_status build(pb_plan *plan, bool saving, pb_error *error)
     return pb_arena_place(plan->buffer_count, plan->buffers, &plan->arena_bytes, error);
 }
 
-pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n, bool saving,
-                      pb_error *error)
+pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n,
+                      pb_plan_kind kind, pb_error *error)
 {
     pb_plan *plan = pb_calloc(1, sizeof *plan);
     pb_status status;
@@ -274,7 +275,7 @@ pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, si
     plan->section = section;
     plan->pass = pass;
     plan->n = n;
-    status = build(plan, saving, error);
+    status = build(plan, kind, error);
     if (status == PB_OK)
         *out = plan;
     else
@@ -300,7 +301,7 @@ pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *sect
     if (!plan)
         return pb_fail_memory(error, sizeof *plan, "a plan");
     *plan = (pb_plan){.section = section, .pass = pass, .n = n, .dry = true};
-    status = build(plan, false, error);
+    status = build(plan, PB_PLAN_PLAIN, error);
     for (size_t i = 0; status == PB_OK && i < plan->step_count; i++) {
         const step *t = &plan->steps[i];
         if (t->op->packed && !is_shared(plan, t))

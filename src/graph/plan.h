@@ -7,11 +7,16 @@
 
 typedef struct pb_plan pb_plan;
 
-/* n: points (forward), tangents (jvp) or cotangents (vjp). saving (forward with n = 1): fill the
- * saved state that the linear passes read. The linear passes need a section with one target.
- * Errors: PB_MEMORY, PB_INTERNAL. The section must outlive the plan. */
-pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n, bool saving,
-                      pb_error *error);
+typedef enum pb_plan_kind {
+    PB_PLAN_PLAIN,
+    PB_PLAN_SAVING, /* forward with n = 1: fill the saved state that the linear passes read */
+    PB_PLAN_BF16    /* jvp, vjp: convolutions multiply in bfloat16 */
+} pb_plan_kind;
+
+/* n: points (forward), tangents (jvp) or cotangents (vjp). The linear passes need a section with
+ * one target. Errors: PB_MEMORY, PB_INTERNAL. The section must outlive the plan. */
+pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n,
+                      pb_plan_kind kind, pb_error *error);
 void pb_plan_free(pb_plan *plan);
 
 /* Bytes of the block of memory that pb_plan_run works in. */

@@ -81,7 +81,7 @@ static pb_status make(prepared *p, const pb_evaluator *e, size_t n, size_t count
     PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, shapes, error));
     PB_TRY(pb_section_new(&p->section, e->model->graph, shapes, x, count, values, error));
     p->section->packed_limit = e->memory / 2;
-    PB_TRY(pb_plan_new(&p->plan, p->section, PB_FORWARD, n, false, error));
+    PB_TRY(pb_plan_new(&p->plan, p->section, PB_FORWARD, n, PB_PLAN_PLAIN, error));
     p->n = n;
     p->arena = pb_malloc(pb_plan_arena(p->plan), 1);
     if (!p->arena)

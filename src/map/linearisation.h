@@ -14,19 +14,26 @@ typedef struct pb_prepared {
     size_t used;
 } pb_prepared;
 
+/* One of its operators, and their context. */
+typedef struct pb_map_operator {
+    struct pb_linearisation *l;
+    bool bf16;
+    pb_operator op;
+} pb_map_operator;
+
 struct pb_linearisation {
     const pb_model *model;
     pb_section *section;
     pb_tap_use to;
     bool from_x; /* the affine part of `to` varies too */
     float *saved;
-    pb_prepared kept[2][PB_PLANS_KEPT]; /* jvp, vjp */
+    pb_prepared kept[4][PB_PLANS_KEPT]; /* jvp, vjp; and both in bfloat16 */
     size_t clock;
     void *arena; /* for any plan so far */
     size_t arena_bytes;
     float *staging; /* two blocks: in and out */
     size_t block;
-    pb_operator op;
+    pb_map_operator fp32, bf16;
 };
 
 #endif

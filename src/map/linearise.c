@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "map/linearisation.h"
+#include "ops/bfloat.h"
 
 #define DEFAULT_MEMORY ((size_t)2 << 30)
 
@@ -14,7 +15,7 @@ void pb_linearisation_free(pb_linearisation *l)
 {
     if (!l)
         return;
-    for (size_t i = 0; i < 2 * PB_PLANS_KEPT; i++)
+    for (size_t i = 0; i < 4 * PB_PLANS_KEPT; i++)
         pb_plan_free(l->kept[i / PB_PLANS_KEPT][i % PB_PLANS_KEPT].plan);
     pb_section_free(l->section);
     pb_free(l->saved);
@@ -40,10 +41,10 @@ static pb_status grow_arena(pb_linearisation *l, size_t bytes, pb_error *error)
     return PB_OK;
 }
 
-static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass, size_t k,
-                          pb_error *error)
+static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass, bool bf16,
+                          size_t k, pb_error *error)
 {
-    pb_prepared *kept = l->kept[pass == PB_VJP], *oldest = &kept[0];
+    pb_prepared *kept = l->kept[(pass == PB_VJP) + 2 * bf16], *oldest = &kept[0];
     pb_status status;
     pb_plan *plan;
 
@@ -56,7 +57,7 @@ static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass
         if (kept[i].used < oldest->used)
             oldest = &kept[i];
     }
-    PB_TRY(pb_plan_new(&plan, l->section, pass, k, false, error));
+    PB_TRY(pb_plan_new(&plan, l->section, pass, k, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, error));
     status = grow_arena(l, pb_plan_arena(plan), error);
     if (status != PB_OK) {
         pb_plan_free(plan);
@@ -82,16 +83,16 @@ static void finish(const pb_linearisation *l, size_t size, const float *x, float
 }
 
 /* One block of k vectors through the network. */
-static pb_status apply_block(pb_linearisation *l, pb_pass pass, size_t k, const float *x,
+static pb_status apply_block(pb_linearisation *l, pb_pass pass, bool bf16, size_t k, const float *x,
                              size_t ldx, float *y, size_t ldy, pb_error *error)
 {
-    size_t in = pass == PB_JVP ? l->op.cols : l->op.rows;
-    size_t out = pass == PB_JVP ? l->op.rows : l->op.cols;
+    size_t in = pass == PB_JVP ? l->fp32.op.cols : l->fp32.op.rows;
+    size_t out = pass == PB_JVP ? l->fp32.op.rows : l->fp32.op.cols;
     float *from = l->staging, *to = l->staging + l->block * in;
     const float *inputs[1] = {x};
     const pb_plan *plan;
 
-    PB_TRY(get_plan(&plan, l, pass, k, error));
+    PB_TRY(get_plan(&plan, l, pass, bf16, k, error));
     if (ldx != in) {
         for (size_t j = 0; j < k; j++)
             memcpy(from + j * in, x + j * ldx, in * sizeof *x);
@@ -108,13 +109,15 @@ static pb_status apply_block(pb_linearisation *l, pb_pass pass, size_t k, const 
     return PB_OK;
 }
 
-static int apply_pass(pb_linearisation *l, pb_pass pass, size_t k, const float *x, size_t ldx,
+static int apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, const float *x, size_t ldx,
                       float *y, size_t ldy)
 {
+    pb_linearisation *l = o->l;
+
     for (size_t done = 0; done < k; done += l->block) {
         size_t width = k - done < l->block ? k - done : l->block;
         pb_status status =
-            apply_block(l, pass, width, x + done * ldx, ldx, y + done * ldy, ldy, NULL);
+            apply_block(l, pass, o->bf16, width, x + done * ldx, ldx, y + done * ldy, ldy, NULL);
         if (status != PB_OK)
             return (int)status;
     }
@@ -151,7 +154,7 @@ static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, 
         goto end;
     }
     pb_to_hwc(hwc, x, 1, image.c, image.h, image.w);
-    status = pb_plan_new(&plan, l->section, PB_FORWARD, 1, true, error);
+    status = pb_plan_new(&plan, l->section, PB_FORWARD, 1, PB_PLAN_SAVING, error);
     if (status == PB_OK)
         status = grow_arena(l, pb_plan_arena(plan), error);
     if (status == PB_OK)
@@ -226,15 +229,19 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
                         error));
     l->block = needed.block;
     PB_TRY(run_primal(l, condition, x, error));
-    l->op = (pb_operator){
-        .rows = pb_shape_size(l->section->shapes[l->to.value]),
-        .cols = pb_shape_size(l->section->shapes[l->section->from]),
-        .block_preferred = l->block,
-        .context = l,
-        .apply = apply,
-        .apply_transpose = apply_transpose,
+    l->fp32 = (pb_map_operator){
+        .l = l,
+        .op = {.rows = pb_shape_size(l->section->shapes[l->to.value]),
+               .cols = pb_shape_size(l->section->shapes[l->section->from]),
+               .block_preferred = l->block,
+               .context = &l->fp32,
+               .apply = apply,
+               .apply_transpose = apply_transpose},
     };
-    both = l->op.rows + l->op.cols;
+    l->bf16 = l->fp32;
+    l->bf16.bf16 = true;
+    l->bf16.op.context = &l->bf16;
+    both = l->fp32.op.rows + l->fp32.op.cols;
     l->staging = pb_malloc(l->block * both, sizeof *l->staging);
     return l->staging
                ? PB_OK
@@ -260,7 +267,17 @@ pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_m
 
 const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation)
 {
-    return &linearisation->op;
+    return &linearisation->fp32.op;
+}
+
+const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation)
+{
+    return &linearisation->bf16.op;
+}
+
+int pb_bf16_is_native(void)
+{
+    return pb_bfloat_native();
 }
 
 static void copy_shape(size_t to[3], pb_shape from)

@@ -39,7 +39,8 @@ void pb_measure_fill(size_t count, float *x)
     }
 }
 
-static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t n, pb_error *error)
+static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t n, bool bf16,
+                      pb_error *error)
 {
     static const float time = 100, label = 0;
     const pb_section *s = l->section;
@@ -48,7 +49,7 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
     size_t in = pass == PB_VJP ? to : pass == PB_JVP ? from : n * pb_shape_size(s->shapes[0]);
     size_t out = pass == PB_VJP ? from : to;
 
-    PB_TRY(pb_plan_new(&b->plan, s, pass, n, false, error));
+    PB_TRY(pb_plan_new(&b->plan, s, pass, n, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, error));
     b->arena = pb_malloc(pb_plan_arena(b->plan), 1);
     b->in = pb_malloc(in, sizeof *b->in);
     b->out = pb_malloc(out, sizeof *b->out);
@@ -139,13 +140,13 @@ static pb_status run_once(void *context, pb_error *error)
 }
 
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
-                          pb_pass pass, size_t n, double budget, pb_error *error)
+                          pb_pass pass, size_t n, bool bf16, double budget, pb_error *error)
 {
     bench b = {.saved = pass == PB_FORWARD ? NULL : linearisation->saved};
     pb_status status;
 
     *measured = (pb_measured){.n = n};
-    status = make(&b, linearisation, pass, n, error);
+    status = make(&b, linearisation, pass, n, bf16, error);
     if (status == PB_OK)
         status = pb_measure_runs(&measured->seconds, run_once, &b, budget, error);
     if (status == PB_OK) {

@@ -34,9 +34,9 @@ pb_status pb_measure_runs(double *seconds, pb_measured_run run, void *context, d
 /* Fills count numbers between -1 and 1. */
 void pb_measure_fill(size_t count, float *x);
 
-/* Runs a pass on n vectors (PB_FORWARD: n points) for about `budget` seconds. Errors: PB_MEMORY,
- * PB_INTERNAL. */
+/* Runs a pass on n vectors (PB_FORWARD: n points; bf16: a linear pass of the bfloat16 operator) for
+ * about `budget` seconds. Errors: PB_MEMORY, PB_INTERNAL. */
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
-                          pb_pass pass, size_t n, double budget, pb_error *error);
+                          pb_pass pass, size_t n, bool bf16, double budget, pb_error *error);
 
 #endif

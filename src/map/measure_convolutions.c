@@ -54,7 +54,7 @@ pb_status pb_list_convolutions(pb_cost **costs, size_t *count, const pb_linearis
         return pb_fail_memory(error, 2 * l->section->count * sizeof *list, "a list");
     for (pb_direction d = PB_CONVOLVE; status == PB_OK && d <= PB_CONVOLVE_TRANSPOSE; d++) {
         pb_plan *plan = NULL;
-        status = pb_plan_new(&plan, l->section, pass_of(d), n, false, error);
+        status = pb_plan_new(&plan, l->section, pass_of(d), n, PB_PLAN_PLAIN, error);
         if (status == PB_OK)
             list_pass(list, count, plan, d);
         pb_plan_free(plan);
@@ -155,7 +155,7 @@ pb_status pb_measure_convolution(pb_cost *cost, pb_algorithm algorithm, const pb
     pb_plan *plan;
     pb_status status;
 
-    PB_TRY(pb_plan_new(&plan, l->section, b.pass, cost->shape.n, false, error));
+    PB_TRY(pb_plan_new(&plan, l->section, b.pass, cost->shape.n, PB_PLAN_PLAIN, error));
     b.call = find_call(plan, &cost->shape);
     b.call.kernel = NULL; /* the plan's */
     b.call.add[0] = false;

@@ -31,6 +31,7 @@ typedef struct kernel {
     pb_convolution_shape shape;
     pb_direction direction;
     bool exact; /* exact.h's, or one of the algorithms: */
+    bool bf16;  /* the direct one, in bfloat16 */
     pb_algorithm algorithm;
     pb_convolution *direct; /* or */
     const float *packed;
@@ -127,9 +128,11 @@ pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorit
     k->shape = pb_conv2d_shape(call);
     k->direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
     k->exact = call->exact;
-    k->algorithm = algorithm;
+    k->bf16 = call->bf16;
+    k->algorithm = k->bf16 ? PB_DIRECT : algorithm;
     if (call->dry) {
-        if (pb_convolver_packed_bytes(p->convolver) + packed_floats(p, algorithm) * sizeof(float) >
+        if (pb_convolver_packed_bytes(p->convolver) +
+                packed_floats(p, k->algorithm) * sizeof(float) >
             call->packed_limit)
             k->algorithm = PB_DIRECT;
         call->kernel = k;
@@ -139,7 +142,7 @@ pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorit
         status = get_packed(k, p, call->packed_limit, error);
     if (status == PB_OK && !k->exact && k->algorithm == PB_DIRECT)
         status = pb_convolution_new(&k->direct, p->convolver->dnn, &k->shape, k->direction,
-                                    pass == PB_FORWARD && p->bias, p->weight, error);
+                                    pass == PB_FORWARD && p->bias, k->bf16, p->weight, error);
     if (status == PB_OK)
         call->kernel = k;
     else
@@ -175,7 +178,7 @@ static const char *manner(const pb_call *call)
 {
     const kernel *k = call->kernel;
 
-    return k->exact ? "exact" : pb_algorithm_name(k->algorithm);
+    return k->exact ? "exact" : k->bf16 ? "bf16" : pb_algorithm_name(k->algorithm);
 }
 
 static double flops(const pb_call *call)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "ops/bfloat.h"
 
 #if DNNL_VERSION_MAJOR < 3
 typedef dnnl_memory_desc_t layout; /* a value in oneDNN 2, a handle in oneDNN 3 */
@@ -19,6 +20,7 @@ typedef const_dnnl_memory_desc_t layout;
 /* A weight in one packed layout. */
 typedef struct pack {
     const pb_stored *weight;
+    bool rounded; /* to bfloat16, in whatever type */
     dnnl_memory_t memory;
     float *data;
     size_t bytes;
@@ -37,7 +39,9 @@ struct pb_convolution {
     dnnl_memory_t in, bias, out, scratch;
     const pack *weight; /* owned by the pb_onednn */
     pb_direction direction;
-    size_t scratch_bytes;
+    size_t scratch_bytes; /* of oneDNN's */
+    bool bf16;
+    size_t in_count; /* numbers of the input; with bf16 they are rounded into the scratch */
 };
 
 static pb_status fail(pb_error *error, dnnl_status_t status, const char *what)
@@ -109,12 +113,12 @@ size_t pb_onednn_packed_bytes(pb_onednn *dnn)
 /* -- packed weights ------------------------------------------------------------------------ */
 
 static pb_status make_layout(dnnl_memory_desc_t *desc, int rank, const dnnl_dims_t dims,
-                             dnnl_format_tag_t tag, pb_error *error)
+                             dnnl_data_type_t type, dnnl_format_tag_t tag, pb_error *error)
 {
 #if DNNL_VERSION_MAJOR < 3
-    dnnl_status_t made = dnnl_memory_desc_init_by_tag(desc, rank, dims, dnnl_f32, tag);
+    dnnl_status_t made = dnnl_memory_desc_init_by_tag(desc, rank, dims, type, tag);
 #else
-    dnnl_status_t made = dnnl_memory_desc_create_with_tag(desc, rank, dims, dnnl_f32, tag);
+    dnnl_status_t made = dnnl_memory_desc_create_with_tag(desc, rank, dims, type, tag);
 #endif
     return made == dnnl_success ? PB_OK : fail(error, made, "describing a tensor");
 }
@@ -158,7 +162,7 @@ end:
 }
 
 /* Converts and packs a weight (o, i, k, k) into a new pack. */
-static pb_status make_pack(pack **out, dnnl_engine_t engine, const pb_stored *weight,
+static pb_status make_pack(pack **out, dnnl_engine_t engine, const pb_stored *weight, bool rounded,
                            const dnnl_dims_t dims, layout packed, pb_error *error)
 {
     dnnl_memory_desc_t plain = {0};
@@ -172,14 +176,17 @@ static pb_status make_pack(pack **out, dnnl_engine_t engine, const pb_stored *we
         goto end;
     }
     pb_stored_read(weight, values);
+    if (rounded)
+        pb_bfloat_round(weight->count, values, values);
     p->weight = weight;
+    p->rounded = rounded;
     p->bytes = dnnl_memory_desc_get_size(LAYOUT(packed));
     p->data = pb_malloc(p->bytes, 1);
     if (!p->data) {
         status = pb_fail_memory(error, p->bytes, weight->name);
         goto end;
     }
-    status = make_layout(&plain, 4, dims, dnnl_oihw, error);
+    status = make_layout(&plain, 4, dims, dnnl_f32, dnnl_oihw, error);
     if (status != PB_OK)
         goto end;
     DNN_TRY(dnnl_memory_create(&source, LAYOUT(plain), engine, values), "wrapping weights");
@@ -208,7 +215,7 @@ static bool same_layout(const pack *p, layout wanted)
            dnnl_memory_desc_equal(have, LAYOUT(wanted));
 }
 
-static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *weight,
+static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *weight, bool rounded,
                            const dnnl_dims_t dims, layout wanted, pb_error *error)
 {
     pb_status status = PB_OK;
@@ -216,10 +223,10 @@ static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *we
 
     pthread_mutex_lock(&dnn->mutex);
     for (p = dnn->packs; p; p = p->next)
-        if (p->weight == weight && same_layout(p, wanted))
+        if (p->weight == weight && p->rounded == rounded && same_layout(p, wanted))
             break;
     if (!p) {
-        status = make_pack(&p, dnn->engine, weight, dims, wanted, error);
+        status = make_pack(&p, dnn->engine, weight, rounded, dims, wanted, error);
         if (status == PB_OK) {
             p->next = dnn->packs;
             dnn->packs = p;
@@ -269,19 +276,24 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *desc, dnnl_engine_t engine,
 #endif
 }
 
+/* native: input and weight in bfloat16. The input of a transpose is `out`. */
 static pb_status make_layouts(layouts *l, const dnnl_dims_t in, const dnnl_dims_t weight,
-                              const dnnl_dims_t out, pb_error *error)
+                              const dnnl_dims_t out, pb_direction direction, bool native,
+                              pb_error *error)
 {
+    const dnnl_data_type_t half = native ? dnnl_bf16 : dnnl_f32;
     const dnnl_dims_t channels = {out[1]};
 
-    PB_TRY(make_layout(&l->in, 4, in, dnnl_nhwc, error));
-    PB_TRY(make_layout(&l->out, 4, out, dnnl_nhwc, error));
-    PB_TRY(make_layout(&l->bias, 1, channels, dnnl_x, error));
-    return make_layout(&l->weight, 4, weight, dnnl_format_tag_any, error);
+    PB_TRY(
+        make_layout(&l->in, 4, in, direction == PB_CONVOLVE ? half : dnnl_f32, dnnl_nhwc, error));
+    PB_TRY(
+        make_layout(&l->out, 4, out, direction == PB_CONVOLVE ? dnnl_f32 : half, dnnl_nhwc, error));
+    PB_TRY(make_layout(&l->bias, 1, channels, dnnl_f32, dnnl_x, error));
+    return make_layout(&l->weight, 4, weight, half, dnnl_format_tag_any, error);
 }
 
 pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_convolution_shape *s,
-                             pb_direction direction, bool bias, const pb_stored *weight,
+                             pb_direction direction, bool bias, bool bf16, const pb_stored *weight,
                              pb_error *error)
 {
     const dnnl_dim_t n = (dnnl_dim_t)s->n, ic = (dnnl_dim_t)s->in_c, oc = (dnnl_dim_t)s->out_c;
@@ -299,7 +311,11 @@ pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_conv
     if (!c)
         return pb_fail_memory(error, sizeof *c, "a convolution");
     c->direction = direction;
-    status = make_layouts(&l, in_dims, weight_dims, out_dims, error);
+    c->bf16 = bf16;
+    c->in_count = direction == PB_CONVOLVE ? s->n * s->in_h * s->in_w * s->in_c
+                                           : s->n * s->out_h * s->out_w * s->out_c;
+    status = make_layouts(&l, in_dims, weight_dims, out_dims, direction, bf16 && pb_bfloat_native(),
+                          error);
     if (status != PB_OK)
         goto end;
     DNN_TRY(dnnl_primitive_attr_create(&attributes), "creating attributes");
@@ -319,7 +335,7 @@ pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_conv
     c->scratch_bytes = dnnl_memory_desc_get_size(LAYOUT(scratch));
     DNN_TRY(dnnl_memory_create(&c->scratch, LAYOUT(scratch), dnn->engine, DNNL_MEMORY_NONE),
             "a tensor");
-    status = find_pack(&c->weight, dnn, weight, weight_dims,
+    status = find_pack(&c->weight, dnn, weight, bf16, weight_dims,
                        QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), error);
 end:
     if (desc)
@@ -352,9 +368,27 @@ void pb_convolution_free(pb_convolution *c)
     pb_free(c);
 }
 
-size_t pb_convolution_scratch(const pb_convolution *convolution)
+/* oneDNN's own part of the scratch; what follows it is aligned. */
+static size_t own_scratch(const pb_convolution *c)
 {
-    return convolution->scratch_bytes;
+    return (c->scratch_bytes + PB_ALIGNMENT - 1) / PB_ALIGNMENT * PB_ALIGNMENT;
+}
+
+size_t pb_convolution_scratch(const pb_convolution *c)
+{
+    return own_scratch(c) + (c->bf16 ? c->in_count * sizeof(float) : 0);
+}
+
+/* The input rounded, behind oneDNN's part of the scratch. */
+static const void *round_input(const pb_convolution *c, const float *in, void *scratch)
+{
+    void *rounded = (char *)scratch + own_scratch(c);
+
+    if (pb_bfloat_native())
+        pb_bfloat_pack(c->in_count, in, rounded);
+    else
+        pb_bfloat_round(c->in_count, in, rounded);
+    return rounded;
 }
 
 pb_status pb_convolution_run(const pb_convolution *c, const float *in, const float *bias,
@@ -369,10 +403,11 @@ pb_status pb_convolution_run(const pb_convolution *c, const float *in, const flo
         {DNNL_ARG_SCRATCHPAD, c->scratch},
         {DNNL_ARG_BIAS, c->bias},
     };
+    const void *input = c->bf16 ? round_input(c, in, scratch) : in;
     pb_status status = PB_OK;
 
     /* oneDNN only reads through the handles of inputs. */
-    DNN_TRY(dnnl_memory_set_data_handle(from, (void *)(uintptr_t)in), "setting a tensor");
+    DNN_TRY(dnnl_memory_set_data_handle(from, (void *)(uintptr_t)input), "setting a tensor");
     DNN_TRY(dnnl_memory_set_data_handle(to, out), "setting a tensor");
     DNN_TRY(dnnl_memory_set_data_handle(c->scratch, scratch), "setting the scratchpad");
     if (c->bias)

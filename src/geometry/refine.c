@@ -1,0 +1,57 @@
+/* A basis by two operators: a fast one that is good to about two digits, and the one wanted.
+ *
+ * The rough basis is the starting block of the block Lanczos recurrence of the second operator: its
+ * first step is a Rayleigh-Ritz step that certifies what the fast one found, and each further step
+ * gains what a block as wide as the basis gains. */
+#include <pullback/svd.h>
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "geometry/solver.h"
+
+/* What a rough basis is computed to: below it the fast operator's own rounding stands. */
+#define ROUGH 2e-2
+
+/* Triplets beyond the rank in the starting block. */
+#define MORE 2
+
+static pb_status refine(pb_svd **out, const pb_svd *rough, const pb_operator *op,
+                        const pb_svd_options *options, pb_error *error)
+{
+    pb_svd_options o = *options;
+
+    o.block = pb_least(rough->rank, pb_least(op->rows, op->cols));
+    o.start = rough->v;
+    o.start_count = rough->rank;
+    return pb_svd_compute(out, op, &o, error);
+}
+
+pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operator *op,
+                         const pb_svd_options *options, pb_error *error)
+{
+    double begin = pb_seconds();
+    pb_svd_options o = *options;
+    pb_svd *rough, *svd;
+    pb_status status;
+
+    if (fast->rows != op->rows || fast->cols != op->cols)
+        return pb_fail(error, PB_INVALID, "operators of %zu x %zu and %zu x %zu", fast->rows,
+                       fast->cols, op->rows, op->cols);
+    o.tolerance = fmax(ROUGH, options->tolerance);
+    o.rank = pb_least(options->rank + MORE, pb_least(op->rows, op->cols));
+    PB_TRY(pb_svd_compute(&rough, fast, &o, error));
+    status = refine(&svd, rough, op, options, error);
+    if (status == PB_OK) {
+        svd->applications_fast = rough->applications;
+        svd->applications += rough->applications;
+        svd->steps += rough->steps;
+        svd->restarts += rough->restarts;
+        svd->seconds_operator += rough->seconds_operator;
+        svd->seconds = pb_seconds() - begin;
+        *out = svd;
+    }
+    pb_svd_free(rough);
+    return status;
+}
