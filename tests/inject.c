@@ -29,6 +29,7 @@ enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 static atomic_uint armed;            /* kinds */
 static atomic_ulong remaining;       /* calls until the one that fails */
+static unsigned long first;          /* what that was at the start */
 static _Atomic(const char *) failed; /* the function that did */
 static atomic_bool called[FUNCTIONS];
 
@@ -55,11 +56,16 @@ static bool strike(unsigned kind, const char *function)
 
 void inject_arm(unsigned kinds, unsigned long nth)
 {
-    remaining = nth;
+    remaining = first = nth;
     failed = NULL;
     for (size_t i = 0; i < FUNCTIONS; i++)
         called[i] = false;
     armed = kinds;
+}
+
+unsigned long inject_calls(void)
+{
+    return first - remaining;
 }
 
 const char *inject_disarm(void)

@@ -22,6 +22,9 @@ void inject_arm(unsigned kinds, unsigned long nth);
 /* Ends it. The name of the function that failed, or NULL: there were fewer calls. */
 const char *inject_disarm(void);
 
+/* Calls of these kinds since inject_arm. */
+unsigned long inject_calls(void);
+
 /* Has this function been called, and returned to its caller as usual, since inject_arm? */
 bool inject_called(const char *function);
 

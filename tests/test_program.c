@@ -385,6 +385,97 @@ static void test_golden_basis(void **state)
     pb_weights_free(io);
 }
 
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_number(value))
+        fail_msg("%s is not a number", key);
+    return json_number_value(value);
+}
+
+static void check_passes(const json_t *list)
+{
+    assert_int_equal(json_array_size(list), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *pass = json_array_get(list, i);
+        assert_int_equal(number_of(pass, "block"), i ? 8 : 1);
+        assert_true(number_of(pass, "seconds_per_vector") > 0);
+        assert_true(number_of(pass, "gflops") > 0);
+    }
+}
+
+static void test_bench(void **state)
+{
+    static const char *const precisions[] = {"fp32", "bf16"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *o = object_of(program(s.folder,
+                                      "bench " FACES " --seconds 0.01 --blocks 1,8 --rank 10 "
+                                      "--threads 2 --json --precision %s",
+                                      precisions[i]));
+        const json_t *basis = json_object_get(o, "basis"), *share;
+        double sum = 0;
+        const char *name;
+
+        assert_string_equal(json_string_value(json_object_get(o, "precision")), precisions[i]);
+        assert_true(number_of(o, "ceiling_gflops") > 0);
+        assert_true(number_of(o, "forward_seconds") > 0);
+        assert_true(number_of(o, "linearise_seconds") > 0);
+        assert_true(number_of(o, "peak_bytes") > 1e6);
+        check_passes(json_object_get(o, "jvp"));
+        check_passes(json_object_get(o, "vjp"));
+        json_object_foreach(json_object_get(json_object_get(o, "shares"), "jvp"), name, share)
+            sum += json_number_value(share);
+        assert_true(fabs(sum - 1) < 1e-6);
+        assert_int_equal(number_of(basis, "rank"), 10);
+        assert_int_equal(number_of(basis, "converged"), 10);
+        assert_true(number_of(basis, "residual_max") <= 1e-3);
+        assert_true(number_of(basis, "outside_seconds") <= number_of(basis, "seconds"));
+        if (i == 0)
+            assert_true(number_of(basis, "applications") <= 120);
+        else
+            assert_true(number_of(basis, "applications_fp32") < number_of(basis, "applications"));
+        json_decref(o);
+    }
+    expect(program(s.folder, "bench " FACES " --blocks 0"), 2, "--blocks 0: expected");
+    expect(program(s.folder, "bench " FACES " --precision half"), 2, "expected fp32 or bf16");
+    expect(program(s.folder, "bench"), 2, "which model?");
+}
+
+static void test_costs(void **state)
+{
+    static const char basis[] =
+        "basis -m " FACES " --seed 1 --steps 5 --rank 4 --no-pictures -o b.safetensors";
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"{", "line 1"},
+        {"{\"format\": \"costs\"}", "format: expected \"pullback costs 1\", found \"costs\""},
+        {"{\"format\": \"pullback costs 1\"}", "costs: expected a list, found nothing"},
+        {"{\"format\": \"pullback costs 1\", \"costs\": [1]}", "costs[0]"},
+        {"{\"format\": \"pullback costs 1\", \"costs\": [{\"direction\": \"up\"}]}",
+         "costs[0].direction: expected \"forward\" or \"transpose\", found \"up\""},
+        {"{\"format\": \"pullback costs 1\", \"costs\": [{\"direction\": \"forward\", \"n\": -1}]}",
+         "costs[0].n: expected a whole number, found -1"},
+    };
+    json_t *o;
+
+    (void)state;
+    o = object_of(
+        program(s.folder, "bench " FACES " --seconds 0.01 --blocks 8 --tune c.json --json"));
+    assert_true(number_of(o, "costs") > 10);
+    json_decref(o);
+    expect(program(s.folder, "%s --costs c.json", basis), 0, NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        scratch_write(&s, "bad.json", bad[i].text, strlen(bad[i].text));
+        expect(program(s.folder, "%s --costs bad.json", basis), 1, bad[i].message);
+    }
+    expect(program(s.folder, "%s --costs none.json", basis), 1, "none.json");
+    expect(program(s.folder, "bench " FACES " --tune nowhere/c.json"), 1, "nowhere");
+}
+
 /* The same command gives the same bytes. */
 static void test_same_bits(void **state)
 {
@@ -410,7 +501,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_help),      TEST(test_usage),        TEST(test_failures),       TEST(test_info),
         TEST(test_eval),      TEST(test_sample),       TEST(test_basis_and_edit), TEST(test_invert),
-        TEST(test_same_bits), TEST(test_golden_basis),
+        TEST(test_same_bits), TEST(test_golden_basis), TEST(test_bench),          TEST(test_costs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,6 +338,45 @@ static void test_start_and_block_max(void **state)
     pb_free(d.a);
 }
 
+/* A rough operator gives the start, the exact one the result. */
+static void test_refined(void **state)
+{
+    pb_svd_options o = PB_SVD_DEFAULTS;
+    pb_operator fast, op;
+    double sigma[80];
+    dense d, rough;
+    pb_svd *svd;
+    pb_error error;
+    float *noise;
+
+    (void)state;
+    fill_decay(sigma, 80, 0.9);
+    d = with_values(120, 80, 80, sigma);
+    rough = d;
+    rough.a = pb_malloc(120 * 80, sizeof *rough.a);
+    noise = pb_malloc(120 * 80, sizeof *noise);
+    fill_random(noise, 120 * 80, 7);
+    for (size_t i = 0; i < 120 * 80; i++)
+        rough.a[i] = d.a[i] + 1e-4 * sigma[0] * (double)noise[i];
+    op = operator_of(&d);
+    fast = operator_of(&rough);
+    o.rank = 12;
+    o.tolerance = 1e-5;
+    assert_int_equal(pb_svd_refined(&svd, &fast, &op, &o, &error), PB_OK);
+    assert_int_equal(svd->converged, 12);
+    assert_true(svd->applications_fast > 0 && svd->applications_fast < svd->applications);
+    assert_int_equal(svd->applications_fast, rough.applications);
+    assert_int_equal(svd->applications, rough.applications + d.applications);
+    for (size_t i = 0; i < 12; i++)
+        assert_true(fabs(svd->sigma[i] - sigma[i]) <= 1e-5 * sigma[0]);
+    pb_svd_free(svd);
+    fast.rows--;
+    assert_int_equal(pb_svd_refined(&svd, &fast, &op, &o, &error), PB_INVALID);
+    pb_free(noise);
+    pb_free(rough.a);
+    pb_free(d.a);
+}
+
 static void test_limit(void **state)
 {
     pb_svd_options o = PB_SVD_DEFAULTS;
@@ -426,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_certificate),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_start_and_block_max),
+        cmocka_unit_test(test_refined),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_failures),
     };

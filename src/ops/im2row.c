@@ -13,7 +13,9 @@
 
 bool pb_im2row_suits(const pb_convolution_shape *s, pb_direction direction)
 {
-    return direction == PB_CONVOLVE_TRANSPOSE && s->stride > 1 && s->in_c >= 32 && s->out_c >= 32;
+    if (direction == PB_CONVOLVE || s->out_c < 32)
+        return false;
+    return s->in_c < 32 ? s->kernel > 1 : s->stride > 1 && s->n >= 8;
 }
 
 /* Is a window one position, and the next window the next position? */

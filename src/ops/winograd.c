@@ -50,7 +50,7 @@ bool pb_winograd_computes(const pb_convolution_shape *s)
 
 bool pb_winograd_suits(const pb_convolution_shape *s, pb_direction direction)
 {
-    size_t least = direction == PB_CONVOLVE ? 128 : 512;
+    size_t least = direction == PB_CONVOLVE ? 64 : 256;
 
     return s->in_c >= 32 && s->out_c >= 32 && s->in_h >= 4 && s->in_w >= 4 &&
            s->n * s->in_h * s->in_w >= least;
@@ -61,11 +61,47 @@ size_t pb_winograd_weight_floats(size_t out_c, size_t in_c)
     return POINTS * pb_panels(out_c) * PB_PANEL * in_c;
 }
 
+/* U for 32 outputs and one input at once: k holds the kernels (9 x 32), u gets G g G^T (36 x 32).
+ */
+PB_VECTOR static void transform_kernels(const double *restrict k, float *restrict u)
+{
+    double half[N_IN][3][PB_PANEL]; /* G g */
+
+    for (size_t a = 0; a < N_IN; a++)
+        for (size_t q = 0; q < 3; q++)
+            for (size_t o = 0; o < PB_PANEL; o++)
+                half[a][q][o] = kernel_transform[a][0] * k[q * PB_PANEL + o] +
+                                kernel_transform[a][1] * k[(3 + q) * PB_PANEL + o] +
+                                kernel_transform[a][2] * k[(6 + q) * PB_PANEL + o];
+    for (size_t a = 0; a < N_IN; a++)
+        for (size_t b = 0; b < N_IN; b++)
+            for (size_t o = 0; o < PB_PANEL; o++)
+                u[(a * N_IN + b) * PB_PANEL + o] = (float)(kernel_transform[b][0] * half[a][0][o] +
+                                                           kernel_transform[b][1] * half[a][1][o] +
+                                                           kernel_transform[b][2] * half[a][2][o]);
+}
+
+/* A panel of `count` outputs, whose kernels begin at g, in each of the 36 matrices, step apart. */
+static void make_panel(const float *g, size_t in_c, size_t count, float *u, size_t step)
+{
+    double k[9 * PB_PANEL] = {0};
+    float transformed[POINTS * PB_PANEL];
+
+    for (size_t i = 0; i < in_c; i++) {
+        for (size_t o = 0; o < count; o++)
+            for (size_t p = 0; p < 9; p++)
+                k[p * PB_PANEL + o] = (double)g[(o * in_c + i) * 9 + p];
+        transform_kernels(k, transformed);
+        for (size_t p = 0; p < POINTS; p++)
+            memcpy(u + p * step + i * PB_PANEL, transformed + p * PB_PANEL, PB_PANEL * sizeof *u);
+    }
+}
+
 pb_status pb_winograd_weights(float **out, const pb_stored *weight, size_t out_c, size_t in_c,
                               pb_error *error)
 {
     size_t count = pb_winograd_weight_floats(out_c, in_c);
-    float *g = pb_malloc(weight->count, sizeof *g), *u = pb_calloc(count, sizeof *u);
+    float *g = pb_malloc(weight->count, sizeof *g), *u = pb_malloc(count, sizeof *u);
 
     if (!g || !u) {
         pb_free(g);
@@ -74,20 +110,9 @@ pb_status pb_winograd_weights(float **out, const pb_stored *weight, size_t out_c
     }
     pb_stored_read(weight, g);
 #pragma omp parallel for
-    for (size_t o = 0; o < out_c; o++)
-        for (size_t i = 0; i < in_c; i++) {
-            const float *k = g + (o * in_c + i) * 9;
-            float *to = u + (o / PB_PANEL * in_c + i) * PB_PANEL + o % PB_PANEL;
-            for (size_t a = 0; a < N_IN; a++)
-                for (size_t b = 0; b < N_IN; b++) {
-                    double sum = 0;
-                    for (size_t p = 0; p < 3; p++)
-                        for (size_t q = 0; q < 3; q++)
-                            sum += kernel_transform[a][p] * (double)k[p * 3 + q] *
-                                   kernel_transform[b][q];
-                    to[(a * N_IN + b) * (count / POINTS)] = (float)sum;
-                }
-        }
+    for (size_t j = 0; j < pb_panels(out_c); j++)
+        make_panel(g + j * PB_PANEL * in_c * 9, in_c, pb_panel_width(out_c, j),
+                   u + j * PB_PANEL * in_c, count / POINTS);
     pb_free(g);
     *out = u;
     return PB_OK;
