@@ -476,6 +476,31 @@ static void test_costs(void **state)
     expect(program(s.folder, "bench " FACES " --tune nowhere/c.json"), 1, "nowhere");
 }
 
+/* A neighbour's basis saves applications. */
+static void test_start(void **state)
+{
+    static const char line[] =
+        "basis -m " FACES " --seed 1 --steps 21 --rank 50 --no-pictures --json -o";
+    double fresh, started;
+    json_t *o;
+
+    (void)state;
+    expect(program(s.folder, "%s a.safetensors --t 0.55", line), 0, NULL);
+    o = object_of(program(s.folder, "%s b.safetensors --t 0.6", line));
+    fresh = number_of(o, "applications");
+    json_decref(o);
+    o = object_of(program(s.folder, "%s b.safetensors --t 0.6 --start a.safetensors", line));
+    started = number_of(o, "applications");
+    assert_int_equal(number_of(o, "converged"), 50);
+    json_decref(o);
+    print_message("%g applications, %g from a neighbour's basis\n", fresh, started);
+    assert_true(started < 0.95 * fresh);
+    expect(program(s.folder, "%s b.safetensors --from down.0 --start a.safetensors", line), 1,
+           "a.safetensors: directions of 1 x 32 x 32, expected 32 x 16 x 16");
+    expect(program(s.folder, "%s b.safetensors --start none.safetensors", line), 1,
+           "none.safetensors");
+}
+
 /* The same command gives the same bytes. */
 static void test_same_bits(void **state)
 {
@@ -502,6 +527,7 @@ int main(void)
         TEST(test_help),      TEST(test_usage),        TEST(test_failures),       TEST(test_info),
         TEST(test_eval),      TEST(test_sample),       TEST(test_basis_and_edit), TEST(test_invert),
         TEST(test_same_bits), TEST(test_golden_basis), TEST(test_bench),          TEST(test_costs),
+        TEST(test_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

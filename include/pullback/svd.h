@@ -48,7 +48,8 @@ typedef struct pb_svd_options {
     size_t max_basis;        /* vectors kept before a restart; 0: chosen from the rank */
     size_t max_applications; /* stop when this many columns went through; 0: a generous limit */
     uint64_t seed;           /* of the random starting block */
-    const float *start;      /* starting vectors in R^n (start_count of them, stride n), or NULL */
+    const float *start;      /* starting vectors in R^n (start_count of them, stride n), or NULL; of
+                                more than a block's width, random combinations are taken */
     size_t start_count;
     pb_svd_monitor monitor; /* or NULL */
     void *monitor_context;

@@ -88,6 +88,8 @@ int pb_command_basis(int argc, char **argv)
          "Stop there, converged or not (default: a generous limit)", "N"},
         {"start-seed", 0, 0, G_OPTION_ARG_INT64, &o.basis.start_seed,
          "Seed of the random starting block (default: 0)", "N"},
+        {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.basis.start,
+         "Start from the directions of this basis, of a neighbouring point say", "F.safetensors"},
         {"verify", 0, 0, G_OPTION_ARG_NONE, &o.basis.verify,
          "Check the residuals by applying the Jacobian", NULL},
         {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures, "Write the basis only", NULL},

@@ -61,6 +61,31 @@ static pb_status solve(pb_basis_found *found, const pb_session *s, const pb_line
     return PB_OK;
 }
 
+/* The directions of --start as the operator takes them: *start is pb_free's. */
+static pb_status read_start(float **start, size_t *count, const pb_linearisation *l,
+                            const char *path, pb_error *error)
+{
+    pb_basis basis = PB_BASIS_EMPTY;
+    size_t from[3], to[3];
+    pb_status status;
+
+    PB_TRY(pb_basis_read(&basis, path, error));
+    pb_linearisation_shapes(l, from, to);
+    if (memcmp(basis.v.shape + 1, from, sizeof from))
+        status = pb_fail(
+            error, PB_INVALID, "%s: directions of %zu x %zu x %zu, expected %zu x %zu x %zu", path,
+            basis.v.shape[1], basis.v.shape[2], basis.v.shape[3], from[0], from[1], from[2]);
+    else if (!(*start = pb_malloc(pb_tensor_count(&basis.v), sizeof **start)))
+        status = pb_fail_memory(error, pb_tensor_count(&basis.v) * sizeof **start, path);
+    else {
+        *count = basis.v.shape[0];
+        pb_to_hwc(*start, basis.v.data, *count, from[0], from[1], from[2]);
+        status = PB_OK;
+    }
+    pb_basis_clear(&basis);
+    return status;
+}
+
 pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point *point,
                       const pb_basis_options *o, pb_error *error)
 {
@@ -71,7 +96,7 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
         .condition = {.timestep = point->timestep, .class_label = s->class_label},
         .memory = s->cli->memory,
     };
-    const pb_svd_options svd = {
+    pb_svd_options svd = {
         .rank = (size_t)o->rank,
         .tolerance = o->tolerance,
         .method = o->method && !strcmp(o->method, "subspace") ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV,
@@ -82,12 +107,17 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
         .monitor_context = &bar,
     };
     char hash[65] = "";
+    float *start = NULL;
     pb_linearisation *l;
-    pb_status status;
+    pb_status status = PB_OK;
 
     found->basis = PB_BASIS_EMPTY;
     PB_TRY(pb_linearise(&l, s->model, &map, point->x.data, s->height, s->width, error));
-    status = solve(found, s, l, o, &svd, error);
+    if (o->start)
+        status = read_start(&start, &svd.start_count, l, o->start, error);
+    svd.start = start;
+    if (status == PB_OK)
+        status = solve(found, s, l, o, &svd, error);
     if (status == PB_OK)
         status = pb_basis_from_svd(&found->basis, found->svd, &map, &svd, l, &point->x, error);
     if (status == PB_OK)
@@ -95,6 +125,7 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
     if (status == PB_OK)
         status = pb_basis_set_model(&found->basis, s->info->path, hash, error);
     found->basis.t = point->t;
+    pb_free(start);
     pb_linearisation_free(l);
     return status;
 }

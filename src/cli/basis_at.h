@@ -13,6 +13,7 @@ typedef struct pb_basis_options {
     int block;       /* 0: chosen */
     int max_applications;
     gint64 start_seed;
+    char *start; /* a basis to start from, or NULL */
     gboolean verify;
 } pb_basis_options;
 

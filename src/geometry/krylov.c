@@ -186,16 +186,26 @@ static void restart(krylov *k, size_t keep)
     k->s->restarts++;
 }
 
+/* The starting block: the vectors given and random ones for the rest; of more than a block's width,
+ * random combinations, so that each of them has a part in it. */
 static pb_status start(krylov *k, pb_error *error)
 {
     const pb_svd_options *o = k->s->options;
-    size_t given = pb_least(o->start ? o->start_count : 0, k->s->block);
+    size_t given = o->start ? o->start_count : 0;
 
     k->width = pb_least(k->s->block, k->n);
-    given = pb_least(given, k->width);
     pb_solver_random(k->s, k->n * k->width, k->v);
-    for (size_t i = 0; i < given * k->n; i++)
-        k->v[i] = (double)o->start[i];
+    for (size_t j = 0; j < k->width && (j < given || given > k->width); j++) {
+        double *column = k->v + j * k->n;
+        memset(column, 0, k->n * sizeof *column);
+        for (size_t i = 0; i < given; i++) {
+            double weight = given <= k->width ? i == j : 0;
+            if (given > k->width)
+                pb_solver_random(k->s, 1, &weight);
+            for (size_t l = 0; weight != 0 && l < k->n; l++)
+                column[l] += weight * (double)o->start[i * k->n + l];
+        }
+    }
     return pb_orthonormalise(k->s, k->n, 0, NULL, k->width, k->v, NULL, 0, NULL, 0, error);
 }
 

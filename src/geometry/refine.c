@@ -1,8 +1,8 @@
 /* A basis by two operators: a fast one that is good to about two digits, and the one wanted.
  *
- * The rough basis is the starting block of the block Lanczos recurrence of the second operator: its
- * first step is a Rayleigh-Ritz step that certifies what the fast one found, and each further step
- * gains what a block as wide as the basis gains. */
+ * The block Lanczos recurrence of the second operator starts from random combinations of the rough
+ * vectors, so that its space holds what the fast operator found from the first steps on; its
+ * residuals are the certificate. */
 #include <pullback/svd.h>
 
 #include <math.h>
@@ -22,7 +22,6 @@ static pb_status refine(pb_svd **out, const pb_svd *rough, const pb_operator *op
 {
     pb_svd_options o = *options;
 
-    o.block = pb_least(rough->rank, pb_least(op->rows, op->cols));
     o.start = rough->v;
     o.start_count = rough->rank;
     return pb_svd_compute(out, op, &o, error);
