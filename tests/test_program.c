@@ -464,7 +464,7 @@ static void test_costs(void **state)
 
     (void)state;
     o = object_of(
-        program(s.folder, "bench " FACES " --seconds 0.01 --blocks 8 --tune c.json --json"));
+        program(s.folder, "bench " FACES " --seconds 0.01 --blocks 1 --tune c.json --json"));
     assert_true(number_of(o, "costs") > 10);
     json_decref(o);
     expect(program(s.folder, "%s --costs c.json", basis), 0, NULL);
@@ -480,7 +480,7 @@ static void test_costs(void **state)
 static void test_start(void **state)
 {
     static const char line[] =
-        "basis -m " FACES " --seed 1 --steps 21 --rank 50 --no-pictures --json -o";
+        "basis -m " FACES " --seed 1 --steps 21 --rank 30 --no-pictures --json -o";
     double fresh, started;
     json_t *o;
 
@@ -491,7 +491,7 @@ static void test_start(void **state)
     json_decref(o);
     o = object_of(program(s.folder, "%s b.safetensors --t 0.6 --start a.safetensors", line));
     started = number_of(o, "applications");
-    assert_int_equal(number_of(o, "converged"), 50);
+    assert_int_equal(number_of(o, "converged"), 30);
     json_decref(o);
     print_message("%g applications, %g from a neighbour's basis\n", fresh, started);
     assert_true(started < 0.95 * fresh);
