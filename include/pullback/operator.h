@@ -30,6 +30,40 @@ typedef struct pb_operator {
     pb_operator_apply apply_transpose; /* J^T : rows -> cols */
 } pb_operator;
 
+/* -- operators made of others -------------------------------------------------------------------
+ * They hold a pointer to the operator they are made of, which must outlive them, copy the arrays
+ * given, and are used by one thread at a time. */
+
+/* diag(weights) A: row i of A times weights[i] (op->rows of them). The caller frees *out with
+ * pb_operator_free. Errors: PB_MEMORY. */
+PB_API pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, const float *weights,
+                                   pb_error *error);
+
+/* A (I - N N^T): A on the complement of the span of `count` orthonormal vectors N of op->cols
+ * floats. Its right singular vectors are orthogonal to N. Errors: PB_MEMORY. */
+PB_API pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count,
+                                     const float *vectors, pb_error *error);
+
+PB_API void pb_operator_free(pb_operator *op);
+
+/* -- least squares ------------------------------------------------------------------------------
+ */
+
+typedef struct pb_solution {
+    size_t iterations; /* each is one application of A and one of A^T */
+    double residual;   /* |A x - b| / |b| */
+    double norm;       /* |x| */
+    double optimality; /* |A^T (b - A x) - damping^2 x| / (|A|_F |r|), by the recurrence */
+} pb_solution;
+
+/* The pre-image of b (op->rows floats) under A: x (op->cols floats) that minimises
+ * |A x - b|^2 + damping^2 |x|^2, by LSQR (Paige & Saunders 1982). Ends when the optimality is below
+ * `tolerance` or after `most` iterations (0: 200). Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the
+ * operator's own return. */
+PB_API pb_status pb_least_squares(pb_solution *solution, float *x, const pb_operator *op,
+                                  const float *b, double damping, double tolerance, size_t most,
+                                  pb_error *error);
+
 #ifdef __cplusplus
 }
 #endif

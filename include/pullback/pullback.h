@@ -18,8 +18,10 @@
 #include <pullback/map.h>
 #include <pullback/model.h>
 #include <pullback/operator.h>
+#include <pullback/space.h>
 #include <pullback/svd.h>
 #include <pullback/tensor.h>
+#include <pullback/transport.h>
 
 #ifdef __cplusplus
 extern "C" {

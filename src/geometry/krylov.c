@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "geometry/small.h"
 #include "geometry/vectors.h"
 
 /* Room for a basis of few triplets, so that it seldom restarts. */

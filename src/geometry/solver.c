@@ -1,11 +1,11 @@
 #include "geometry/solver.h"
 
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "geometry/random.h"
 #include "geometry/vectors.h"
 
 /* Guards only have to show that no leading triplet is missing: their residuals may be larger. */
@@ -103,22 +103,9 @@ pb_status pb_solver_report(const pb_solver *s, size_t count, const double *sigma
 
 /* -- random numbers -------------------------------------------------------------------------- */
 
-/* splitmix64 (Steele, Lea & Flood 2014) */
-static double uniform(pb_solver *s)
-{
-    uint64_t z = s->random += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
 void pb_solver_random(pb_solver *s, size_t count, double *x)
 {
-    for (size_t i = 0; i < count; i++) {
-        double radius = sqrt(-2 * log1p(-uniform(s)));
-        x[i] = radius * cos(2 * M_PI * uniform(s));
-    }
+    pb_normal(&s->random, count, x);
 }
 
 /* -- orthonormal blocks ---------------------------------------------------------------------- */
@@ -206,35 +193,6 @@ pb_status pb_orthonormalise(pb_solver *s, size_t n, size_t p, const double *basi
 }
 
 /* -- small matrices -------------------------------------------------------------------------- */
-
-pb_status pb_small_svd(size_t rows, size_t cols, double *a, size_t lda, double *u, double *sigma,
-                       double *v, pb_error *error)
-{
-    size_t k = rows < cols ? rows : cols;
-    double *vt = pb_malloc(k * cols, sizeof *vt);
-    lapack_int info;
-
-    if (!vt)
-        return pb_fail_memory(error, k * cols * sizeof *vt, "a small matrix");
-    info = LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', (lapack_int)rows, (lapack_int)cols, a,
-                          (lapack_int)lda, sigma, u, (lapack_int)rows, vt, (lapack_int)k);
-    for (size_t i = 0; info == 0 && i < k; i++)
-        for (size_t j = 0; j < cols; j++)
-            v[i * cols + j] = vt[j * k + i];
-    pb_free(vt);
-    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
-        return pb_fail(error, PB_MEMORY, "out of memory: a small SVD");
-    if (info != 0)
-        return pb_fail(error, PB_NUMERIC, "a small SVD did not converge (dgesdd: %d)", (int)info);
-    return PB_OK;
-}
-
-void pb_combine(size_t n, size_t p, const double *basis, size_t count, const double *coefficients,
-                double *out)
-{
-    memset(out, 0, n * count * sizeof *out);
-    pb_add_combination(n, p, basis, count, 1, coefficients, p, out);
-}
 
 pb_status pb_ritz_new(pb_ritz *ritz, size_t count, size_t m, size_t n, pb_error *error)
 {

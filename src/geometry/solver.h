@@ -61,19 +61,10 @@ pb_status pb_orthonormalise(pb_solver *s, size_t n, size_t p, const double *basi
                             double *block, double *c, size_t ldc, double *r, size_t ldr,
                             pb_error *error);
 
-/* out = basis coefficients: n x count from n x p and p x count. */
-void pb_combine(size_t n, size_t p, const double *basis, size_t count, const double *coefficients,
-                double *out);
-
 static inline size_t pb_least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
-
-/* The thin SVD a = U diag(sigma) V^T of a rows x cols matrix (lda; overwritten), k = min(rows,
- * cols): u rows x k, v cols x k (not transposed), sigma k. Errors: PB_MEMORY, PB_NUMERIC. */
-pb_status pb_small_svd(size_t rows, size_t cols, double *a, size_t lda, double *u, double *sigma,
-                       double *v, pb_error *error);
 
 /* The methods. *ritz: count = wanted or fewer, to be freed with pb_ritz_clear, also on failure. */
 pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error);

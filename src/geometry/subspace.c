@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "geometry/small.h"
+#include "geometry/vectors.h"
 
 typedef struct subspace {
     pb_solver *s;

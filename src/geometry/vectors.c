@@ -147,6 +147,13 @@ void pb_add_combination(size_t n, size_t p, const double *a, size_t w, double al
         add_rows(n - at < CHUNK / 4 ? n - at : CHUNK / 4, n, p, a + at, w, alpha, c, ldc, b + at);
 }
 
+void pb_combine(size_t n, size_t p, const double *basis, size_t count, const double *coefficients,
+                double *out)
+{
+    memset(out, 0, n * count * sizeof *out);
+    pb_add_combination(n, p, basis, count, 1, coefficients, p, out);
+}
+
 double pb_norm(size_t n, const double *x)
 {
     return sqrt(dot(n, x, x));

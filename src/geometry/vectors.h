@@ -13,6 +13,10 @@ void pb_inner_products(size_t n, size_t p, const double *a, size_t w, const doub
 void pb_add_combination(size_t n, size_t p, const double *a, size_t w, double alpha,
                         const double *c, size_t ldc, double *b);
 
+/* out = basis coefficients: n x count from n x p and p x count. */
+void pb_combine(size_t n, size_t p, const double *basis, size_t count, const double *coefficients,
+                double *out);
+
 /* The Euclidean norm of n numbers. */
 double pb_norm(size_t n, const double *x);
 

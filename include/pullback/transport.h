@@ -1,0 +1,42 @@
+/* Transport: directions of one tangent space carried to another (Park et al. 2023, section 3.3),
+ * and what a direction is made of.
+ */
+#ifndef PULLBACK_TRANSPORT_H
+#define PULLBACK_TRANSPORT_H
+
+#include <pullback/basis.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pb_transport_form {
+    PB_TRANSPORT_PROJECTION, /* v = sum_i (u_i . u) v_i: the paper's */
+    PB_TRANSPORT_INVERSE     /* v = sum_i (u_i . u) / s_i v_i: the pseudo-inverse of J */
+} pb_transport_form;
+
+/* Carries `count` directions u of H (each as long as one of onto->u; C,H,W order) to the basis
+ * `onto`: u is projected on the span of its u_i and pulled back to X. v: count unit vectors, each
+ * as long as one of onto->v. share (count, or NULL): |U^T u| / |u|, the share of the direction that
+ * survives. Errors: PB_INVALID (a basis without u or v), PB_NUMERIC (nothing of a direction
+ * survives, or s_i = 0 in the inverse form). */
+PB_API pb_status pb_transport(const pb_basis *onto, pb_transport_form form, size_t count,
+                              const float *u, float *v, double *share, pb_error *error);
+
+/* Projects `count` directions of X on the span of onto->v, in place, and normalises them. share as
+ * above. Errors: PB_INVALID, PB_NUMERIC. */
+PB_API pb_status pb_project(const pb_basis *onto, size_t count, float *v, double *share,
+                            pb_error *error);
+
+/* The power of an image (c,h,w) by spatial frequency: |DFT|^2 per channel, summed over channels and
+ * over all frequencies f = sqrt(fx^2 + fy^2) (cycles per pixel, up to sqrt(1/2)) in each of `bands`
+ * equal bands of [0, 1/2], of total 1; what lies beyond 1/2 belongs to the last. power: added to.
+ * The result is one direction's share times `weight`. Errors: PB_INVALID, PB_MEMORY. */
+PB_API pb_status pb_radial_power(size_t c, size_t h, size_t w, const float *image, double weight,
+                                 size_t bands, double *power, pb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,152 @@
+/* Operators made of others: with weighted rows, and on a complement. */
+#include <pullback/operator.h>
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+typedef struct made {
+    pb_operator op; /* first: a pb_operator * is a made * */
+    const pb_operator *of;
+    float *weights; /* of rows, or NULL */
+    float *vectors; /* `count` orthonormal ones, or NULL */
+    size_t count;
+    float *room; /* a block of vectors */
+    size_t width;
+} made;
+
+/* y_j -= N N^T y_j */
+static void project_out(const made *m, size_t k, float *y, size_t ldy)
+{
+    size_t n = m->of->cols;
+
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < m->count; i++) {
+            const float *v = m->vectors + i * n;
+            float *to = y + j * ldy;
+            double product = 0;
+            for (size_t l = 0; l < n; l++)
+                product += (double)v[l] * (double)to[l];
+            for (size_t l = 0; l < n; l++)
+                to[l] -= (float)(product * (double)v[l]);
+        }
+}
+
+static int apply_block(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    size_t n = m->of->cols;
+    int stopped;
+
+    if (m->vectors) {
+        for (size_t j = 0; j < k; j++)
+            memcpy(m->room + j * n, x + j * ldx, n * sizeof *x);
+        project_out(m, k, m->room, n);
+        x = m->room;
+        ldx = n;
+    }
+    stopped = m->of->apply(m->of->context, k, x, ldx, y, ldy);
+    for (size_t j = 0; m->weights && j < k; j++)
+        for (size_t i = 0; i < m->of->rows; i++)
+            y[j * ldy + i] *= m->weights[i];
+    return stopped;
+}
+
+static int transpose_block(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    size_t rows = m->of->rows;
+    int stopped;
+
+    if (m->weights) {
+        for (size_t j = 0; j < k; j++)
+            for (size_t i = 0; i < rows; i++)
+                m->room[j * rows + i] = m->weights[i] * x[j * ldx + i];
+        x = m->room;
+        ldx = rows;
+    }
+    stopped = m->of->apply_transpose(m->of->context, k, x, ldx, y, ldy);
+    if (!stopped && m->vectors)
+        project_out(m, k, y, ldy);
+    return stopped;
+}
+
+static int in_blocks(made *m, int (*pass)(made *, size_t, const float *, size_t, float *, size_t),
+                     size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    int stopped = 0;
+
+    for (size_t done = 0; !stopped && done < k; done += m->width)
+        stopped = pass(m, k - done < m->width ? k - done : m->width, x + done * ldx, ldx,
+                       y + done * ldy, ldy);
+    return stopped;
+}
+
+static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    return in_blocks(context, apply_block, k, x, ldx, y, ldy);
+}
+
+static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
+                           size_t ldy)
+{
+    return in_blocks(context, transpose_block, k, x, ldx, y, ldy);
+}
+
+static float *copy(const float *from, size_t count)
+{
+    float *to = pb_malloc(count, sizeof *to);
+
+    if (to)
+        memcpy(to, from, count * sizeof *to);
+    return to;
+}
+
+static pb_status make(pb_operator **out, const pb_operator *op, const float *weights, size_t count,
+                      const float *vectors, pb_error *error)
+{
+    size_t longest = op->rows > op->cols ? op->rows : op->cols;
+    made *m = pb_calloc(1, sizeof *m);
+
+    if (!m)
+        return pb_fail_memory(error, sizeof *m, "an operator");
+    *m = (made){.op = *op, .of = op, .count = count};
+    m->op.context = m;
+    m->op.apply = apply;
+    m->op.apply_transpose = apply_transpose;
+    m->width = op->block_preferred ? op->block_preferred : 8;
+    if (op->block_max && m->width > op->block_max)
+        m->width = op->block_max;
+    m->room = pb_malloc(m->width * longest, sizeof *m->room);
+    m->weights = weights ? copy(weights, op->rows) : NULL;
+    m->vectors = vectors ? copy(vectors, count * op->cols) : NULL;
+    if (m->room && (m->weights || !weights) && (m->vectors || !vectors)) {
+        *out = &m->op;
+        return PB_OK;
+    }
+    pb_operator_free(&m->op);
+    return pb_fail_memory(error, count * longest * sizeof(float), "an operator");
+}
+
+pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, const float *weights,
+                            pb_error *error)
+{
+    return make(out, op, weights, 0, NULL, error);
+}
+
+pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count,
+                              const float *vectors, pb_error *error)
+{
+    return make(out, op, NULL, count, vectors, error);
+}
+
+void pb_operator_free(pb_operator *op)
+{
+    made *m = (made *)op;
+
+    if (!m)
+        return;
+    pb_free(m->weights);
+    pb_free(m->vectors);
+    pb_free(m->room);
+    pb_free(m);
+}
