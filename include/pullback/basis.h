@@ -1,13 +1,15 @@
-/* Basis: the local latent basis at a point, and the file it is kept in.
+/* Basis: the local latent basis at a point, global directions, and the file they are kept in.
  *
  * A basis file is a safetensors file with `u` (k,C,H,W), `s` (k), `v` (k,c,h,w),
- * `residual` (k), `angle_bound` (k), `x` (c,h,w), and string metadata; Python reads it with
- * safetensors.
+ * `residual` (k), `angle_bound` (k), `x` (c,h,w), with a mask `mask` (H,W), and string metadata;
+ * Python reads it with safetensors. A mean of several bases has `samples` in its metadata,
+ * `agreement` (k) instead of residuals, no `x`, and `u` or `v` or both.
  */
 #ifndef PULLBACK_BASIS_H
 #define PULLBACK_BASIS_H
 
 #include <pullback/map.h>
+#include <pullback/space.h>
 #include <pullback/svd.h>
 
 #ifdef __cplusplus
@@ -32,9 +34,43 @@ typedef struct pb_basis {
     char *prompt;     /* "" where there is no text */
     size_t converged; /* leading triplets with residual <= tolerance */
     size_t applications;
+    pb_tensor mask;      /* (H,W): weights of the tap observed; empty: none */
+    size_t null_rank;    /* leading directions of the unmasked region that v is orthogonal to */
+    size_t samples;      /* of a mean: how many bases; 0: a basis at a point. In a mean u, v, x,
+                            residual and angle_bound may be empty, s are means */
+    pb_tensor agreement; /* (k), of a mean: the mean |cos| with the samples' directions */
+    char *space;         /* of a mean: "H" or "X", where it was taken; else "" */
 } pb_basis;
 
 #define PB_BASIS_EMPTY ((pb_basis){.class_label = -1})
+
+/* What pb_basis_compute is to do. Begin with PB_BASIS_REQUEST_DEFAULTS. */
+typedef struct pb_basis_request {
+    pb_map_options map;
+    pb_svd_options svd;     /* svd.start is not used: start, below */
+    const pb_tensor *start; /* (k,c,h,w) starting vectors, or NULL */
+    int bf16;               /* by pb_svd_refined */
+    /* Weights 0 … 1 of the positions (H,W) of the observed tap, or NULL. The map is then m . f,
+     * whose directions change the weighted region most. */
+    const pb_tensor *mask;
+    /* With a mask: v is confined to the complement of this many leading right singular vectors N of
+     * the rest, (1 - m) . f: the SVD is that of m . J (I - N N^T), and the directions leave the
+     * rest alone to first order (after Chen et al. 2024, LOCO-Edit, who project v afterwards). */
+    size_t null_rank;
+} pb_basis_request;
+
+#define PB_BASIS_REQUEST_DEFAULTS                                                                  \
+    ((pb_basis_request){.map = PB_MAP_DEFAULTS, .svd = PB_SVD_DEFAULTS})
+
+/* The local latent basis at one image x, (c,h,w) or (1,c,h,w): linearises, and computes the leading
+ * singular triplets. *basis must be empty; pb_basis_clear frees it; its model is named and hashed.
+ * svd (or NULL): gets the SVD too, pb_svd_free. verified (or NULL): svd.rank residuals measured by
+ * applying the operator again.
+ * Errors: as pb_linearise and pb_svd_compute; PB_INVALID (a mask of another size than the tap,
+ * null_rank or bf16 where they cannot be). */
+PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified,
+                                  const pb_model *model, const pb_basis_request *request,
+                                  const pb_tensor *x, pb_error *error);
 
 /* Makes a basis from an SVD of the linearisation made with `map` at x, (c,h,w) or (1,c,h,w):
  * copies all, converted to C,H,W. t is NaN, the model unnamed. *basis must be empty;
@@ -49,6 +85,19 @@ PB_API pb_status pb_basis_set_model(pb_basis *basis, const char *name, const cha
                                     pb_error *error);
 
 PB_API void pb_basis_clear(pb_basis *basis);
+
+typedef enum pb_mean_kind {
+    PB_MEAN_KARCHER, /* of the spaces; directions by the rotation that fits the samples' best */
+    PB_MEAN_MATCHED  /* of individual directions, matched with signs; u and v together */
+} pb_mean_kind;
+
+/* Global directions: the mean of `count` bases of equal shapes, taps and rank. in_x: taken in X (of
+ * v) instead of H (of u). A matched mean holds u and v, a Karcher mean those of its space. report:
+ * for a Karcher mean, or NULL. *mean must be empty. Errors: PB_INVALID (bases that do not go
+ * together, or without the vectors), PB_MEMORY, PB_NUMERIC. */
+PB_API pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
+                               const pb_basis *const *bases, pb_mean_kind kind, int in_x,
+                               pb_error *error);
 
 /* Writes the file whole or not at all. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_basis_write(const pb_basis *basis, const char *path, pb_error *error);

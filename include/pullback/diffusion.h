@@ -63,6 +63,9 @@ PB_API size_t pb_grid_index(size_t T, size_t S, size_t i);
 /* The grid point nearest fraction * T, ties upward, clamped to the grid. */
 PB_API size_t pb_grid_nearest(size_t T, size_t S, double fraction);
 
+/* The grid point whose time this is, to 1e-3; SIZE_MAX where it is none. */
+PB_API size_t pb_grid_of(size_t T, size_t S, double time);
+
 /* -- random numbers ------------------------------------------------------------------------ */
 
 typedef struct pb_rng pb_rng;

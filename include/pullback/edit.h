@@ -1,13 +1,15 @@
-/* Editing by x-space guidance (Park et al. 2023, section 3.4).
+/* Editing: x-space guidance (Park et al. 2023, section 3.4),
  *
- *     x <- x + gamma [eps(x + delta v) - eps(x)],   N times, all at one timestep.
+ *     x <- x + gamma [eps(x + delta v) - eps(x)],   N times, all at one timestep,
+ *
+ * the straight step x + s v, and steps along v that linearise anew and carry v over.
  *
  * Images are flat float arrays in N, C, H, W order, as in diffusion.h.
  */
 #ifndef PULLBACK_EDIT_H
 #define PULLBACK_EDIT_H
 
-#include <pullback/diffusion.h>
+#include <pullback/basis.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,6 +29,27 @@ typedef struct pb_guidance {
 PB_API pb_status pb_guide(const pb_denoiser *denoiser, double t, const float *x, size_t count,
                           const float *v, const pb_guidance *guidance, size_t stages, float *out,
                           pb_progress progress, void *progress_context, pb_error *error);
+
+/* The straight step: stage j = 1 … stages of direction i is x + (j / stages) length v_i. v: count
+ * unit vectors of size floats; out: count * stages * size floats, direction major. */
+PB_API void pb_straight(size_t size, const float *x, size_t count, const float *v, double length,
+                        size_t stages, float *out);
+
+typedef struct pb_relinearised {
+    double length; /* of the whole path; negative: against the direction */
+    size_t steps;  /* bases computed on the way */
+} pb_relinearised;
+
+/* Follows a direction: after each of `steps` steps of length/steps the basis is computed anew there
+ * (as `request` says; it starts from the one before), and the direction carried to it by parallel
+ * transport, with its u. basis: that of the point where it begins, `direction` one of its vectors.
+ * out: `stages` images at equal intervals, as pb_guide's. share (or NULL): the product of the
+ * shares of the direction that survived the transports. Errors: PB_INVALID, pb_basis_compute's. */
+PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
+                                const pb_basis *basis, size_t direction,
+                                const pb_relinearised *path, size_t stages, float *out,
+                                double *share, pb_progress progress, void *progress_context,
+                                pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -92,6 +92,8 @@ int pb_command_basis(int argc, char **argv)
          "Start from the directions of this basis, of a neighbouring point say", "F.safetensors"},
         {"verify", 0, 0, G_OPTION_ARG_NONE, &o.basis.verify,
          "Check the residuals by applying the Jacobian", NULL},
+        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.basis.null_rank,
+         "With --mask: keep to the complement of this many leading directions of the rest", "R"},
         {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures, "Write the basis only", NULL},
         G_OPTION_ENTRY_NULL,
     };
@@ -100,7 +102,7 @@ int pb_command_basis(int argc, char **argv)
 
     pb_point_entries(&o.point,
                      PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
-                         PB_POINT_CLASS,
+                         PB_POINT_CLASS | PB_POINT_MASK,
                      where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

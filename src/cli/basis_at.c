@@ -22,6 +22,7 @@ pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error 
     PB_TRY(pb_check_precision(cli, o->precision, error));
     if (o->precision && !strcmp(o->precision, "bf16") && o->method && strcmp(o->method, "krylov"))
         return pb_fail(error, PB_INVALID, "--precision bf16 goes with --method krylov");
+    PB_TRY(pb_check_range("--null-rank", o->null_rank, 0, 100000, error));
     if (o->method && strcmp(o->method, "krylov") && strcmp(o->method, "subspace"))
         return pb_fail(error, PB_INVALID, "--method %s: expected krylov or subspace", o->method);
     return PB_OK;
@@ -37,96 +38,66 @@ void pb_basis_found_clear(pb_basis_found *found)
 
 /* -- computing ------------------------------------------------------------------------------- */
 
-static pb_status solve(pb_basis_found *found, const pb_session *s, const pb_linearisation *l,
-                       const pb_basis_options *o, const pb_svd_options *svd, pb_error *error)
+static pb_status read_start(pb_tensor *start, const char *path, pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_operator(l);
+    pb_basis basis = PB_BASIS_EMPTY;
 
-    if (svd->rank > op->rows || svd->rank > op->cols)
-        return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
-                       svd->rank, op->cols, op->rows);
-    if (o->precision && !strcmp(o->precision, "bf16"))
-        PB_TRY(pb_svd_refined(&found->svd, pb_linearisation_operator_bf16(l), op, svd, error));
-    else
-        PB_TRY(pb_svd_compute(&found->svd, op, svd, error));
-    if (o->verify) {
-        found->verified = pb_calloc(found->svd->rank, sizeof *found->verified);
-        if (!found->verified)
-            return pb_fail_memory(error, found->svd->rank * sizeof(double), "residuals");
-        PB_TRY(pb_svd_verify(found->svd, op, found->verified, error));
-    }
-    if (found->svd->converged < (size_t)o->rank)
-        pb_warn(s->cli, "%zu of %d triplets converged to %g within %zu applications",
-                found->svd->converged, o->rank, o->tolerance, found->svd->applications);
+    PB_TRY(pb_basis_read(&basis, path, error));
+    *start = basis.v; /* handed over */
+    basis.v = PB_TENSOR_EMPTY;
+    pb_basis_clear(&basis);
     return PB_OK;
 }
 
-/* The directions of --start as the operator takes them: *start is pb_free's. */
-static pb_status read_start(float **start, size_t *count, const pb_linearisation *l,
-                            const char *path, pb_error *error)
+pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
+                                     const pb_basis_options *o, pb_progress_bar *bar)
 {
-    pb_basis basis = PB_BASIS_EMPTY;
-    size_t from[3], to[3];
-    pb_status status;
-
-    PB_TRY(pb_basis_read(&basis, path, error));
-    pb_linearisation_shapes(l, from, to);
-    if (memcmp(basis.v.shape + 1, from, sizeof from))
-        status = pb_fail(
-            error, PB_INVALID, "%s: directions of %zu x %zu x %zu, expected %zu x %zu x %zu", path,
-            basis.v.shape[1], basis.v.shape[2], basis.v.shape[3], from[0], from[1], from[2]);
-    else if (!(*start = pb_malloc(pb_tensor_count(&basis.v), sizeof **start)))
-        status = pb_fail_memory(error, pb_tensor_count(&basis.v) * sizeof **start, path);
-    else {
-        *count = basis.v.shape[0];
-        pb_to_hwc(*start, basis.v.data, *count, from[0], from[1], from[2]);
-        status = PB_OK;
-    }
-    pb_basis_clear(&basis);
-    return status;
+    return (pb_basis_request){
+        .map = {.from = o->from ? o->from : "x",
+                .to = o->to ? o->to : "mid",
+                .condition = {.timestep = point->timestep, .class_label = s->class_label},
+                .memory = s->cli->memory},
+        .svd = {.rank = (size_t)o->rank,
+                .tolerance = o->tolerance,
+                .method =
+                    o->method && !strcmp(o->method, "subspace") ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV,
+                .block = (size_t)o->block,
+                .max_applications = (size_t)o->max_applications,
+                .seed = (uint64_t)o->start_seed,
+                .monitor = pb_progress_svd,
+                .monitor_context = bar},
+        .bf16 = o->precision && !strcmp(o->precision, "bf16"),
+        .mask = point->mask.data ? &point->mask : NULL,
+        .null_rank = (size_t)o->null_rank,
+    };
 }
 
 pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point *point,
                       const pb_basis_options *o, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(s->cli, "basis");
-    const pb_map_options map = {
-        .from = o->from ? o->from : "x",
-        .to = o->to ? o->to : "mid",
-        .condition = {.timestep = point->timestep, .class_label = s->class_label},
-        .memory = s->cli->memory,
-    };
-    pb_svd_options svd = {
-        .rank = (size_t)o->rank,
-        .tolerance = o->tolerance,
-        .method = o->method && !strcmp(o->method, "subspace") ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV,
-        .block = (size_t)o->block,
-        .max_applications = (size_t)o->max_applications,
-        .seed = (uint64_t)o->start_seed,
-        .monitor = pb_progress_svd,
-        .monitor_context = &bar,
-    };
-    char hash[65] = "";
-    float *start = NULL;
-    pb_linearisation *l;
+    pb_basis_request request = pb_basis_request_of(s, point, o, &bar);
+    pb_tensor start = PB_TENSOR_EMPTY;
     pb_status status = PB_OK;
 
     found->basis = PB_BASIS_EMPTY;
-    PB_TRY(pb_linearise(&l, s->model, &map, point->x.data, s->height, s->width, error));
-    if (o->start)
-        status = read_start(&start, &svd.start_count, l, o->start, error);
-    svd.start = start;
+    if (o->start) {
+        status = read_start(&start, o->start, error);
+        request.start = &start;
+    }
+    if (status == PB_OK && o->verify) {
+        found->verified = pb_calloc((size_t)o->rank, sizeof *found->verified);
+        if (!found->verified)
+            status = pb_fail_memory(error, (size_t)o->rank * sizeof(double), "residuals");
+    }
     if (status == PB_OK)
-        status = solve(found, s, l, o, &svd, error);
-    if (status == PB_OK)
-        status = pb_basis_from_svd(&found->basis, found->svd, &map, &svd, l, &point->x, error);
-    if (status == PB_OK)
-        status = pb_model_hash(s->model, hash, error);
-    if (status == PB_OK)
-        status = pb_basis_set_model(&found->basis, s->info->path, hash, error);
+        status = pb_basis_compute(&found->basis, &found->svd, found->verified, s->model, &request,
+                                  &point->x, error);
+    pb_tensor_clear(&start);
+    if (status == PB_OK && found->svd->converged < (size_t)o->rank)
+        pb_warn(s->cli, "%zu of %d triplets converged to %g within %zu applications",
+                found->svd->converged, o->rank, o->tolerance, found->svd->applications);
     found->basis.t = point->t;
-    pb_free(start);
-    pb_linearisation_free(l);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #define PB_CLI_BASIS_AT_H
 
 #include "cli/point.h"
+#include "cli/progress.h"
 
 typedef struct pb_basis_options {
     char *from, *to; /* taps; NULL: x, mid */
@@ -15,12 +16,17 @@ typedef struct pb_basis_options {
     gint64 start_seed;
     char *start; /* a basis to start from, or NULL */
     gboolean verify;
+    int null_rank;
 } pb_basis_options;
 
 #define PB_BASIS_DEFAULTS ((pb_basis_options){.rank = 50, .tolerance = 1e-3})
 
 /* Errors: PB_INVALID. */
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *options, pb_error *error);
+
+/* What the options ask for, but for the files they name. bar: shows the SVD's progress. */
+pb_basis_request pb_basis_request_of(const pb_session *session, const pb_point *point,
+                                     const pb_basis_options *options, pb_progress_bar *bar);
 
 /* A basis with what is only known right after its computation. */
 typedef struct pb_basis_found {

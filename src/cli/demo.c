@@ -130,13 +130,14 @@ static pb_status edit(const options *o, const pb_session *s, const pb_point *poi
         .direction = directions,
     };
     char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
+    const pb_strip *strips[] = {&strip};
     pb_status status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
 
     if (status == PB_OK)
         status = write_image(o, s, pb_strip_image(&strip, 0, 0), "reconstruction.png",
                              "down again from the noise", error);
     if (status == PB_OK)
-        status = pb_strip_write(&strip, s, &found->basis, path, error);
+        status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the first %d directions", path, DIRECTIONS);
         status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/basis_at.h"
+#include "cli/directions.h"
 #include "cli/strip.h"
 
 #define MAX_DIRECTIONS 64
@@ -10,7 +10,11 @@
 typedef struct options {
     pb_cli cli;
     pb_point_options point;
-    char *basis;     /* a file to reuse */
+    pb_direction_options from;
+    char *mode; /* "straight", "guidance,relinearise", "all" */
+    pb_edit_mode modes[PB_MODES];
+    size_t mode_count;
+    double length;   /* NaN: not given */
     char *direction; /* "0", "0,2", "0-3" */
     size_t directions[MAX_DIRECTIONS], count;
     double step, scale, boost, strength; /* NaN: not given */
@@ -44,11 +48,49 @@ static pb_status parse_directions(options *o, pb_error *error)
                            "--direction %s: expected numbers from 0 on, such as 0 or 0,2 or 0-3, "
                            "at most %d",
                            o->direction, MAX_DIRECTIONS);
-        for (; first <= last; first++)
+        for (; first <= last; first++) {
             o->directions[o->count++] = first;
+            if (first + 1 > o->from.needed)
+                o->from.needed = first + 1;
+        }
         text = *end ? end + 1 : end;
     }
     return PB_OK;
+}
+
+/* "guidance,straight", "all" */
+static pb_status parse_modes(options *o, pb_error *error)
+{
+    char **names = g_strsplit(!o->mode                  ? "guidance"
+                              : !strcmp(o->mode, "all") ? "guidance,straight,relinearise"
+                                                        : o->mode,
+                              ",", -1);
+    pb_status status = PB_OK;
+
+    for (char **name = names; *name && status == PB_OK; name++) {
+        int found = 0;
+        for (pb_edit_mode m = 0; m < PB_MODES && o->mode_count < PB_MODES; m++)
+            if (!strcmp(*name, pb_mode_name(m))) {
+                o->modes[o->mode_count++] = m;
+                found = 1;
+                break;
+            }
+        if (!found)
+            status = pb_fail(error, PB_INVALID,
+                             "--mode %s: expected guidance, straight or relinearise, several of "
+                             "them with commas, or all",
+                             o->mode);
+    }
+    g_strfreev(names);
+    return status;
+}
+
+static int has_mode(const options *o, pb_edit_mode mode)
+{
+    for (size_t i = 0; i < o->mode_count; i++)
+        if (o->modes[i] == mode)
+            return 1;
+    return 0;
 }
 
 static int to_folder(const options *o)
@@ -77,14 +119,25 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     o->point.image = argc == 2 ? argv[1] : NULL;
     PB_TRY(pb_point_check(&o->point, error));
     PB_TRY(parse_directions(o, error));
-    if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->basis)
+    PB_TRY(parse_modes(o, error));
+    if (o->from.basis && o->from.u)
+        return pb_fail(error, PB_INVALID, "--basis and --u exclude each other");
+    if (has_mode(o, PB_MODE_RELINEARISE) && o->from.basis_here.rank == 0)
+        o->from.basis_here.rank = o->from.needed > 20 ? (int)o->from.needed : 20;
+    if (has_mode(o, PB_MODE_RELINEARISE) && (o->from.u || o->point.mask))
+        return pb_fail(error, PB_INVALID, "--mode relinearise goes with neither --u nor --mask");
+    PB_TRY(pb_check_range("--rank", o->from.basis_here.rank, 0, 100000, error));
+    PB_TRY(pb_check_range("--damping", o->from.damping, 0, 1e9, error));
+    PB_TRY(pb_check_range("--null-rank", o->from.basis_here.null_rank, 0, 100000, error));
+    if (o->from.basis_here.null_rank && !o->point.mask)
+        return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
+    if (!isnan(o->length))
+        PB_TRY(pb_check_range("--edit-length", o->length, 1e-9, 1e9, error));
+    if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F.npy, --seed S or --basis F");
-    if (o->basis && (o->point.x || o->point.seed >= 0 || !isnan(o->point.t)))
-        return pb_fail(error, PB_INVALID,
-                       "--basis has its own point and t: not with --x, --seed or --t");
     if (o->paste && !o->point.image)
         return pb_fail(error, PB_INVALID, "--paste needs the photo");
-    if (!o->cli.model)
+    if (!o->cli.model && !o->from.basis)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     if (!isnan(o->step))
         PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
@@ -94,11 +147,14 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
     if (!isnan(o->strength)) {
         PB_TRY(pb_check_range("--strength", o->strength, -1, 1, error));
-        if (o->count != 1)
-            return pb_fail(error, PB_INVALID, "--strength makes one picture of one direction");
+        if (o->count != 1 || o->mode_count != 1)
+            return pb_fail(error, PB_INVALID,
+                           "--strength makes one picture of one direction, in one mode");
     }
     PB_TRY(pb_check_range("--edit-iterations", o->iterations, 0, 100000, error));
     PB_TRY(pb_check_range("--stages", o->stages, 1, 1000, error));
+    if (o->mode_count > 1 && (to_folder(o) || pb_has_ending(o->out, ".npy")))
+        return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
     return check_output(o, error);
 }
 
@@ -139,87 +195,6 @@ static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
     return PB_OK;
 }
 
-/* -- the basis ------------------------------------------------------------------------------- */
-
-static pb_status check_basis(const options *o, const pb_basis *basis, pb_error *error)
-{
-    if (strcmp(basis->from, "x"))
-        return pb_fail(error, PB_INVALID,
-                       "%s: directions at the tap %s: an edit needs directions of x", o->basis,
-                       basis->from);
-    for (size_t i = 0; i < o->count; i++)
-        if (o->directions[i] >= basis->s.shape[0])
-            return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu", o->directions[i],
-                           o->basis, basis->s.shape[0] - 1);
-    return PB_OK;
-}
-
-/* The image beside a basis file must lead to the point in it. */
-static pb_status check_same_point(const options *o, const pb_basis *basis, const pb_point *point,
-                                  pb_error *error)
-{
-    double difference = 0, norm = 0;
-
-    if (pb_tensor_count(&point->x) == pb_tensor_count(&basis->x))
-        for (size_t i = 0; i < pb_tensor_count(&basis->x); i++) {
-            double d = (double)point->x.data[i] - (double)basis->x.data[i];
-            difference += d * d;
-            norm += (double)basis->x.data[i] * (double)basis->x.data[i];
-        }
-    if (norm > 0 && sqrt(difference / norm) < 1e-2)
-        return PB_OK;
-    return pb_fail(error, PB_INVALID,
-                   "%s belongs to another point than %s leads to: compute its own basis, or carry "
-                   "the direction over with transport",
-                   o->basis, o->point.image);
-}
-
-/* The point and the basis from a file. */
-static pb_status reuse(const options *o, pb_session *s, pb_point *point, pb_basis *basis,
-                       pb_error *error)
-{
-    pb_point_options where = o->point;
-    char hash[65];
-
-    PB_TRY(pb_basis_read(basis, o->basis, error));
-    PB_TRY(check_basis(o, basis, error));
-    PB_TRY(pb_model_hash(s->model, hash, error));
-    if (*basis->model_hash && strcmp(basis->model_hash, hash))
-        return pb_fail(error, PB_INVALID, "%s was computed with another model: %s", o->basis,
-                       basis->model);
-    s->class_label = basis->class_label;
-    if (o->point.image) {
-        where.t = basis->timestep / (double)pb_schedule_length(s->schedule);
-        PB_TRY(pb_point_find(point, s, &where, error));
-        PB_TRY(check_same_point(o, basis, point, error));
-    } else
-        PB_TRY(pb_session_size(s, basis->x.shape[1], basis->x.shape[2], error));
-    pb_tensor_clear(&point->x);
-    PB_TRY(pb_tensor_new(&point->x, 3, basis->x.shape, error));
-    memcpy(point->x.data, basis->x.data, pb_tensor_count(&basis->x) * sizeof(float));
-    point->timestep = basis->timestep;
-    point->grid = SIZE_MAX;
-    for (int i = 0; i < o->point.steps; i++)
-        if (fabs(pb_grid_time(pb_schedule_length(s->schedule), (size_t)o->point.steps, (size_t)i) -
-                 basis->timestep) < 1e-3)
-            point->grid = (size_t)i;
-    return PB_OK;
-}
-
-/* The point, and a new basis there of as many vectors as needed. */
-static pb_status compute(const options *o, pb_session *s, pb_point *point, pb_basis_found *found,
-                         pb_error *error)
-{
-    pb_basis_options basis = PB_BASIS_DEFAULTS;
-
-    basis.rank = 1;
-    for (size_t i = 0; i < o->count; i++)
-        if ((int)o->directions[i] >= basis.rank)
-            basis.rank = (int)o->directions[i] + 1;
-    PB_TRY(pb_point_find(point, s, &o->point, error));
-    return pb_basis_at(found, s, point, &basis, error);
-}
-
 /* -- output ---------------------------------------------------------------------------------- */
 
 /* One edited image: into the photo with --paste, else as it is. */
@@ -243,7 +218,8 @@ static pb_status write_folder(const options *o, const pb_strip *strip, const pb_
     long stages = (long)strip->stages;
     char *settings = pb_strip_settings(strip, s, basis);
     char *path = g_build_filename(o->out, "strip.png", NULL);
-    pb_status status = pb_strip_write(strip, s, basis, path, error);
+    const pb_strip *strips[] = {strip};
+    pb_status status = pb_strip_write(1, strips, s, basis, path, error);
 
     g_free(path);
     for (size_t d = 0; d < strip->count; d++)
@@ -265,6 +241,8 @@ static pb_status write_folder(const options *o, const pb_strip *strip, const pb_
 static pb_status write_result(const options *o, const pb_strip *strip, const pb_session *s,
                               const pb_point *point, const pb_basis *basis, pb_error *error)
 {
+    const pb_strip *strips[] = {strip};
+
     if (!isnan(o->strength)) {
         const float *image = pb_strip_image(strip, 0, strip->stages ? 1 : 0);
         char *settings = pb_strip_settings(strip, s, basis);
@@ -276,7 +254,7 @@ static pb_status write_result(const options *o, const pb_strip *strip, const pb_
         return write_folder(o, strip, s, point, basis, error);
     if (pb_has_ending(o->out, ".npy"))
         return pb_npy_write(&strip->images, o->out, error);
-    return pb_strip_write(strip, s, basis, o->out, error);
+    return pb_strip_write(1, strips, s, basis, o->out, error);
 }
 
 static void tell(const options *o, const pb_strip *strip, const pb_session *s,
@@ -285,50 +263,98 @@ static void tell(const options *o, const pb_strip *strip, const pb_session *s,
     char *settings = pb_strip_settings(strip, s, basis);
     json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
 
-    pb_say(&o->cli,
-           "%s: timestep %g, edit step %g, scale %g, %zu iterations, boost %g; first singular "
-           "value %.4g",
-           o->out, strip->timestep, strip->guidance.step, strip->guidance.scale,
-           strip->guidance.iterations, strip->boost, (double)basis->s.data[0]);
+    if (strip->mode == PB_MODE_GUIDANCE)
+        pb_say(&o->cli,
+               "%s: timestep %g, edit step %g, scale %g, %zu iterations, boost %g; first singular "
+               "value %.4g",
+               o->out, strip->timestep, strip->guidance.step, strip->guidance.scale,
+               strip->guidance.iterations, strip->boost, (double)basis->s.data[0]);
+    else
+        pb_say(&o->cli, "%s: timestep %g, %s, length %g, boost %g; first singular value %.4g",
+               o->out, strip->timestep, pb_mode_name(strip->mode), strip->length, strip->boost,
+               (double)basis->s.data[0]);
     json_object_set_new(object, "out", json_string(o->out));
     pb_cli_print(&o->cli, object);
     free(settings);
 }
 
-static pb_status edit(const options *o, pb_session *s, pb_point *point, pb_basis_found *found,
-                      pb_strip *strip, pb_error *error)
-{
-    pb_basis *basis = &found->basis;
+/* What one command holds while it runs. */
+typedef struct work {
+    pb_session session;
+    pb_point point;
+    pb_directions directions;
+    pb_strip strips[PB_MODES];
+} work;
 
-    PB_TRY(pb_session_open(s, &o->cli, o->point.class_label, error));
-    if (o->basis)
-        PB_TRY(reuse(o, s, point, basis, error));
-    else
-        PB_TRY(compute(o, s, point, found, error));
-    if (o->paste && !point->has_photo)
-        return pb_fail(error, PB_INVALID, "%s: --paste needs a picture, not a .npy",
-                       o->point.image);
-    PB_TRY(settle(strip, o, s, point, error));
-    PB_TRY(pb_strip_make(strip, s, point->x.data, &basis->v, error));
-    PB_TRY(write_result(o, strip, s, point, basis, error));
-    tell(o, strip, s, basis);
+/* Is v the basis's own? A carried direction is none of it. */
+static int has_own_basis(const work *w)
+{
+    const pb_tensor *v = &w->directions.v, *own = &w->directions.found.basis.v;
+
+    return pb_tensor_count(v) <= pb_tensor_count(own) &&
+           !memcmp(v->data, own->data, pb_tensor_count(v) * sizeof *v->data);
+}
+
+static pb_status make_strips(const options *o, work *w, pb_error *error)
+{
+    pb_progress_bar quiet = {0};
+    pb_basis_options here = o->from.basis_here;
+
+    here.rank = (int)w->directions.found.basis.s.shape[0];
+    const pb_basis_request request = pb_basis_request_of(&w->session, &w->point, &here, &quiet);
+    for (size_t i = 0; i < o->mode_count; i++) {
+        pb_strip *strip = &w->strips[i];
+        PB_TRY(settle(strip, o, &w->session, &w->point, error));
+        strip->mode = o->modes[i];
+        strip->length = !isnan(o->length) ? o->length : 1;
+        if (isnan(o->length))
+            strip->length =
+                strip->guidance.step * strip->guidance.scale * (double)strip->guidance.iterations;
+        else if (!isnan(o->strength))
+            strip->length *= fabs(o->strength);
+        strip->label = o->mode_count > 1 ? pb_mode_name(strip->mode) : NULL;
+        strip->basis = &w->directions.found.basis;
+        strip->request = &request;
+        PB_TRY(pb_strip_make(strip, &w->session, w->point.x.data, &w->directions.v, error));
+    }
     return PB_OK;
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status edit(const options *o, work *w, pb_error *error)
 {
-    pb_basis_found found = {.basis = PB_BASIS_EMPTY};
-    pb_session session = {0};
-    pb_strip strip = {0};
-    pb_point point = {0};
+    const pb_strip *strips[PB_MODES] = {&w->strips[0], &w->strips[1], &w->strips[2]};
+    const pb_basis *basis = &w->directions.found.basis;
+    const pb_session *s = &w->session;
+
+    PB_TRY(pb_session_open(&w->session, &o->cli, o->point.class_label, error));
+    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->session, &o->point, &o->from, error));
+    if (o->paste && !w->point.has_photo)
+        return pb_fail(error, PB_INVALID, "%s: --paste needs a picture, not a .npy",
+                       o->point.image);
+    if (has_mode(o, PB_MODE_RELINEARISE) && !has_own_basis(w))
+        return pb_fail(error, PB_INVALID,
+                       "--mode relinearise needs a basis of this very point, not a mean");
+    PB_TRY(make_strips(o, w, error));
+    PB_TRY(o->mode_count > 1 ? pb_strip_write(o->mode_count, strips, s, basis, o->out, error)
+                             : write_result(o, strips[0], s, &w->point, basis, error));
+    tell(o, strips[0], s, basis);
+    return PB_OK;
+}
+
+static pb_status run(options *o, pb_error *error)
+{
+    work w = {.directions.found.basis = PB_BASIS_EMPTY};
     pb_status status;
 
     PB_TRY(to_folder(o) ? pb_make_folder(o->out, error) : pb_check_output(o->out, error));
-    status = edit(o, &session, &point, &found, &strip, error);
-    pb_tensor_clear(&strip.images);
-    pb_basis_found_clear(&found);
-    pb_point_clear(&point);
-    pb_session_close(&session);
+    if (o->from.basis)
+        PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
+    status = edit(o, &w, error);
+    for (size_t i = 0; i < PB_MODES; i++)
+        pb_tensor_clear(&w.strips[i].images);
+    pb_directions_clear(&w.directions);
+    pb_point_clear(&w.point);
+    pb_session_close(&w.session);
     return status;
 }
 
@@ -349,6 +375,8 @@ int pb_command_edit(int argc, char **argv)
         "-o edited.jpg"};
     options o = {.cli = {.name = "edit"},
                  .point = PB_POINT_DEFAULTS,
+                 .from = PB_DIRECTION_DEFAULTS,
+                 .length = NAN,
                  .step = NAN,
                  .scale = NAN,
                  .boost = NAN,
@@ -362,8 +390,35 @@ int pb_command_edit(int argc, char **argv)
          "One picture: this share of the full edit, -1 to 1; the sign chooses the side", "S"},
         {"paste", 0, 0, G_OPTION_ARG_NONE, &o.paste,
          "Add the edit to the photo at its full size and in colour", NULL},
-        {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.basis,
-         "Reuse a basis file and its point instead of computing one", "F"},
+        {"mode", 0, 0, G_OPTION_ARG_STRING, &o.mode,
+         "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
+         "commas side by side, or all (default: guidance)",
+         "MODE"},
+        {"edit-length", 0, 0, G_OPTION_ARG_DOUBLE, &o.length,
+         "How far straight and re-linearised edits go (default: step times scale times iterations)",
+         "L"},
+        {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.from.basis,
+         "Reuse a basis file and its point instead of computing one; or global directions, a mean "
+         "of bases",
+         "F"},
+        {"u", 0, 0, G_OPTION_ARG_FILENAME, &o.from.u,
+         "Edit along the pre-image of h-directions: a .npy (k,C,H,W), or the v of a basis from the "
+         "tap",
+         "F"},
+        {"damping", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.damping,
+         "Of the pre-image, in units of the first singular value (default: 0.1)", "D"},
+        {"project", 0, 0, G_OPTION_ARG_NONE, &o.from.project,
+         "Project a mean of X on the tangent space of the image", NULL},
+        {"inverse", 0, 0, G_OPTION_ARG_NONE, &o.from.inverse,
+         "Carry a mean of H over by the pseudo-inverse instead of the projection", NULL},
+        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
+         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
+        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
+         "Triplets of the basis computed (default: as many as needed, 20 for relinearise)", "K"},
+        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.basis_here.tolerance,
+         "Their largest residual (default: 1e-3)", "R"},
+        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
+         "With --mask: keep to the complement of this many leading directions of the rest", "R"},
         {"stages", 0, 0, G_OPTION_ARG_INT, &o.stages, "Stages on each side (default: 4)", "N"},
         {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &o.step,
          "Delta: how far along the direction the noise is compared (default: the model's, or 1)",
@@ -384,7 +439,7 @@ int pb_command_edit(int argc, char **argv)
 
     pb_point_entries(&o.point,
                      PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
-                         PB_POINT_CLASS,
+                         PB_POINT_CLASS | PB_POINT_MASK,
                      where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

@@ -13,6 +13,10 @@ static const struct {
     {"invert", "the noise that an image comes from", pb_command_invert},
     {"basis", "the local latent basis at an image, with certified residuals", pb_command_basis},
     {"edit", "edit an image along the basis", pb_command_edit},
+    {"transport", "carry a direction to another image or timestep, and edit with it",
+     pb_command_transport},
+    {"compare", "how far tangent spaces are apart", pb_command_compare},
+    {"mean", "global directions: the mean of several bases", pb_command_mean},
     {"eval", "evaluate a network, or apply its Jacobian", pb_command_eval},
     {"bench", "how fast this machine is on a model, and where the time goes", pb_command_bench},
     {"demo", "edit the bundled portrait, from photo to photo", pb_command_demo},
@@ -27,7 +31,7 @@ static void print_help(FILE *stream)
             "Riemannian geometry of a diffusion model's latent space, and editing by it.\n\n"
             "Commands:\n");
     for (size_t i = 0; i < COUNT; i++)
-        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fprintf(stream, "\npullback COMMAND --help shows a command's options and an example.\n"
                     "pullback --version prints the version.\n"
                     "Exit status: 0 done, 1 failed, 2 wrong usage.\n");

@@ -35,6 +35,11 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
           "Class label, for a network that has them", "C"}},
+        {PB_POINT_MASK,
+         {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
+          "The region to change, white in a picture of the image's or the network's size; for taps "
+          "of that size (eps, x0)",
+          "FILE"}},
     };
     size_t count = 0;
 
@@ -89,6 +94,7 @@ void pb_point_clear(pb_point *point)
     pb_photo_clear(&point->photo);
     pb_tensor_clear(&point->image);
     pb_tensor_clear(&point->x);
+    pb_tensor_clear(&point->mask);
 }
 
 pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *o,
@@ -137,9 +143,7 @@ static void find_time(pb_point *point, const pb_session *session, const pb_point
         point->timestep = pb_grid_time(T, S, point->grid);
         return;
     }
-    for (size_t i = 0; i < S; i++)
-        if (fabs(pb_grid_time(T, S, i) - o->timestep) < 1e-3)
-            point->grid = i;
+    point->grid = pb_grid_of(T, S, o->timestep);
 }
 
 /* The noise x_T of a seed, or the image inverted. Returns the grid point reached in *at. */
@@ -163,6 +167,49 @@ static pb_status start(pb_point *point, pb_session *session, const pb_point_opti
                            SIZE_MAX, 0, error);
 }
 
+/* The mask: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut as the
+ * photo is if it has the photo's size. */
+static pb_status read_mask(pb_point *point, const pb_session *s, const pb_point_options *o,
+                           pb_error *error)
+{
+    const size_t shape[2] = {s->height, s->width};
+    pb_photo picture = PB_PHOTO_EMPTY;
+    pb_status status;
+
+    if (pb_has_ending(o->mask, ".npy"))
+        status = pb_npy_read(&point->mask, o->mask, error);
+    else {
+        PB_TRY(pb_photo_read(&picture, o->mask, PB_FIT_STRETCH, NULL, s->width, s->height, error));
+        if (point->has_photo && picture.pixels.width == point->photo.pixels.width &&
+            picture.pixels.height == point->photo.pixels.height)
+            picture.area = point->photo.area;
+        else if (picture.pixels.width != s->width || picture.pixels.height != s->height) {
+            status = pb_fail(
+                error, PB_INVALID, "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu",
+                o->mask, picture.pixels.width, picture.pixels.height, s->width, s->height);
+            pb_photo_clear(&picture);
+            return status;
+        }
+        status = pb_photo_tensor(&picture, 1, s->width, s->height, &point->mask, error);
+        pb_photo_clear(&picture);
+        if (status != PB_OK)
+            return status;
+        point->mask.rank = 2;
+        memcpy(point->mask.shape, shape, sizeof shape);
+        for (size_t i = 0; i < s->height * s->width; i++)
+            point->mask.data[i] = fminf(fmaxf((point->mask.data[i] + 1) / 2, 0), 1);
+    }
+    if (status != PB_OK)
+        return status;
+    if (point->mask.rank != 2 || memcmp(point->mask.shape, shape, sizeof shape))
+        return pb_fail(error, PB_INVALID, "%s: expected (%zu, %zu)", o->mask, s->height, s->width);
+    for (size_t i = 0; i < s->height * s->width; i++)
+        if (!(point->mask.data[i] >= 0 && point->mask.data[i] <= 1))
+            return pb_fail(error, PB_INVALID, "%s: entry %zu is %g: expected 0 to 1", o->mask, i,
+                           (double)point->mask.data[i]);
+    return PB_OK;
+}
+
 pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *o,
                         pb_error *error)
 {
@@ -171,9 +218,11 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
     find_time(point, session, o);
     if (o->x) {
         PB_TRY(pb_read_images(&point->x, session, o->x, 1, error));
-        return pb_session_size(session, point->x.shape[2], point->x.shape[3], error);
+        PB_TRY(pb_session_size(session, point->x.shape[2], point->x.shape[3], error));
+    } else {
+        PB_TRY(start(point, session, o, &at, error));
+        PB_TRY(pb_session_move(session, "moving to t", 1, point->x.data, at, point->grid,
+                               (size_t)o->steps, SIZE_MAX, 0, error));
     }
-    PB_TRY(start(point, session, o, &at, error));
-    return pb_session_move(session, "moving to t", 1, point->x.data, at, point->grid,
-                           (size_t)o->steps, SIZE_MAX, 0, error);
+    return o->mask ? read_mask(point, session, o, error) : PB_OK;
 }

@@ -16,6 +16,7 @@ typedef struct pb_point_options {
     char *fit;
     char *crop;      /* as given; not NULL: crop_value holds */
     int class_label; /* -1: none */
+    char *mask;      /* a picture, white where the edit is wanted, or a .npy */
     pb_fit fit_value;
     pb_area crop_value;
 } pb_point_options;
@@ -30,10 +31,11 @@ enum {
     PB_POINT_X = 4,
     PB_POINT_SEED = 8,
     PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct */
-    PB_POINT_CLASS = 32
+    PB_POINT_CLASS = 32,
+    PB_POINT_MASK = 64
 };
 
-#define PB_POINT_ENTRIES 10
+#define PB_POINT_ENTRIES 11
 
 /* Fills the table of the options that `kinds` names, for pb_cli_parse. */
 void pb_point_entries(pb_point_options *options, unsigned kinds,
@@ -48,6 +50,7 @@ typedef struct pb_point {
     pb_tensor image; /* (1,c,h,w), what the network sees of the image; empty unless there is one */
     pb_tensor x;     /* (1,c,h,w), x_t */
     size_t grid;     /* the grid point; SIZE_MAX where --timestep is off the grid */
+    pb_tensor mask;  /* (h,w), 0 to 1; empty: none */
     double t;        /* the fraction asked for, NaN with --timestep */
     double timestep; /* the network's time */
 } pb_point;

@@ -8,6 +8,13 @@
 #include "cli/progress.h"
 #include "picture/sheet.h"
 
+const char *pb_mode_name(pb_edit_mode mode)
+{
+    static const char *const names[PB_MODES] = {"guidance", "straight", "relinearise"};
+
+    return names[mode];
+}
+
 static size_t sides(const pb_strip *s)
 {
     return s->one_side ? 1 : 2;
@@ -49,6 +56,46 @@ static float *signed_directions(const pb_strip *s, const pb_tensor *v, size_t si
     return out;
 }
 
+/* Every direction and side on its own, with one bar for all. */
+static pb_status relinearise(const pb_strip *s, const pb_session *session, float *out,
+                             pb_error *error)
+{
+    size_t size = pb_session_image(session);
+
+    for (size_t d = 0; d < s->count; d++)
+        for (size_t side = 0; side < sides(s); side++, out += s->stages * size) {
+            pb_progress_bar bar = pb_progress_begin(session->cli, "re-linearising");
+            double sign = side == 1 || s->one_side < 0 ? -1 : 1, share;
+            const pb_relinearised path = {sign * s->length, s->guidance.iterations};
+
+            PB_TRY(pb_relinearise(session->model, s->request, s->basis, s->direction[d], &path,
+                                  s->stages, out, &share, pb_progress_step, &bar, error));
+            pb_say(session->cli, "v%zu %s: a share of %.3f of it survives %zu transports",
+                   s->direction[d], sign < 0 ? "backwards" : "forwards", share,
+                   s->guidance.iterations - 1);
+        }
+    return PB_OK;
+}
+
+static pb_status guide(const pb_strip *s, const pb_session *session, const float *x,
+                       const pb_tensor *v, float *out, pb_error *error)
+{
+    pb_progress_bar bar = pb_progress_begin(session->cli, "guiding");
+    size_t size = pb_session_image(session), count = s->count * sides(s);
+    float *directions = signed_directions(s, v, size);
+    pb_status status = PB_OK;
+
+    if (!directions)
+        return pb_fail_memory(error, count * size * sizeof *x, "directions");
+    if (s->mode == PB_MODE_STRAIGHT)
+        pb_straight(size, x, count, directions, s->length, s->stages, out);
+    else
+        status = pb_guide(&session->denoiser, s->timestep, x, count, directions, &s->guidance,
+                          s->stages, out, pb_progress_step, &bar, error);
+    pb_free(directions);
+    return status;
+}
+
 pb_status pb_strip_make(pb_strip *s, const pb_session *session, const float *x, const pb_tensor *v,
                         pb_error *error)
 {
@@ -58,23 +105,13 @@ pb_status pb_strip_make(pb_strip *s, const pb_session *session, const float *x, 
     size_t boost = s->boost > 0
                        ? pb_grid_nearest(pb_schedule_length(session->schedule), s->steps, s->boost)
                        : SIZE_MAX;
-    pb_progress_bar bar = pb_progress_begin(session->cli, "guiding");
-    float *directions = NULL;
-    pb_status status;
 
     PB_TRY(pb_tensor_new(&s->images, 4, shape, error));
     memcpy(s->images.data, x, size * sizeof *x);
-    if (edits) {
-        directions = signed_directions(s, v, size);
-        if (!directions)
-            return pb_fail_memory(error, s->count * sides(s) * size * sizeof *x, "directions");
-        status =
-            pb_guide(&session->denoiser, s->timestep, x, s->count * sides(s), directions,
-                     &s->guidance, s->stages, s->images.data + size, pb_progress_step, &bar, error);
-        pb_free(directions);
-        if (status != PB_OK)
-            return status;
-    }
+    if (edits)
+        PB_TRY(s->mode == PB_MODE_RELINEARISE
+                   ? relinearise(s, session, s->images.data + size, error)
+                   : guide(s, session, x, v, s->images.data + size, error));
     return pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0, s->steps,
                            boost, s->noise_seed, error);
 }
@@ -111,13 +148,15 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
 
     for (size_t d = 0; d < s->count; d++)
         json_array_append_new(directions, json_integer((json_int_t)s->direction[d]));
-    object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:f, s:f, s:i, s:i, s:f, s:I}",
-                       "pullback", pb_version(), "model", session->info->path, "model_hash",
-                       basis->model_hash, "from", basis->from, "tap", basis->to, "timestep",
-                       s->timestep, "steps", (int)s->steps, "directions", directions, "edit_step",
-                       s->guidance.step, "edit_scale", s->guidance.scale, "edit_iterations",
-                       (int)s->guidance.iterations, "stages", (int)s->stages, "boost", s->boost,
-                       "noise_seed", (json_int_t)s->noise_seed);
+    object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:i, s:f, s:I}", "pullback",
+        pb_version(), "model", session->info->path, "model_hash", basis->model_hash, "from",
+        basis->from, "tap", basis->to, "timestep", s->timestep, "steps", (int)s->steps,
+        "directions", directions, "mode", pb_mode_name(s->mode), "edit_step", s->guidance.step,
+        "edit_scale", s->guidance.scale, "edit_iterations", (int)s->guidance.iterations, "stages",
+        (int)s->stages, "boost", s->boost, "noise_seed", (json_int_t)s->noise_seed);
+    if (s->mode != PB_MODE_GUIDANCE)
+        json_object_set_new(object, "edit_length", json_real(s->length));
     text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(object);
     return text;
@@ -128,60 +167,93 @@ static char *caption(const pb_strip *s, const pb_session *session, const pb_basi
     char *name = g_path_get_basename(session->info->path);
     char *boost =
         s->boost > 0 ? g_strdup_printf("boost from t = %g", s->boost) : g_strdup("no boost");
-    char *text = g_strdup_printf("%s, %s → %s, timestep %.4g of %zu\n"
-                                 "edit step %g, scale %g, %zu iterations, %s",
-                                 name, basis->from, basis->to, s->timestep,
-                                 pb_schedule_length(session->schedule), s->guidance.step,
-                                 s->guidance.scale, s->guidance.iterations, boost);
+    char *way = s->mode == PB_MODE_GUIDANCE
+                    ? g_strdup_printf("edit step %g, scale %g, %zu iterations", s->guidance.step,
+                                      s->guidance.scale, s->guidance.iterations)
+                    : g_strdup_printf("%s, length %g", pb_mode_name(s->mode), s->length);
+    char *text =
+        g_strdup_printf("%s, %s → %s, timestep %.4g of %zu\n%s, %s", name, basis->from, basis->to,
+                        s->timestep, pb_schedule_length(session->schedule), way, boost);
 
     g_free(name);
     g_free(boost);
+    g_free(way);
     return text;
 }
 
-pb_status pb_strip_write(const pb_strip *s, const pb_session *session, const pb_basis *basis,
-                         const char *path, pb_error *error)
+/* The labels, and where each tile is. */
+typedef struct layout {
+    size_t columns;
+    GPtrArray *tiles, *column, *row;
+} layout;
+
+static layout lay_out(size_t count, const pb_strip *const *strips)
 {
-    const size_t *shape = s->images.shape;
-    long stages = (long)s->stages;
-    size_t columns = 2 * s->stages + 1;
-    char *text = caption(s, session, basis), *settings = pb_strip_settings(s, session, basis);
-    const float **tiles = pb_calloc(s->count * columns, sizeof *tiles);
-    GPtrArray *column = g_ptr_array_new_with_free_func(g_free);
-    GPtrArray *row = g_ptr_array_new_with_free_func(g_free);
+    long stages = (long)strips[0]->stages;
+    layout l = {2 * strips[0]->stages + 1, g_ptr_array_new(),
+                g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free)};
+
+    for (long stage = -stages; stage <= stages; stage++)
+        g_ptr_array_add(l.column, stage
+                                      ? g_strdup_printf("%s%ld", stage < 0 ? "−" : "+",
+                                                        labs(pb_strip_iteration(strips[0], stage)))
+                                      : g_strdup("reconstruction"));
+    for (size_t d = 0; d < strips[0]->count; d++)
+        for (size_t i = 0; i < count; i++) {
+            const char *label = strips[i]->label;
+            g_ptr_array_add(l.row, g_strdup_printf("v%zu%s%s", strips[i]->direction[d],
+                                                   label ? " " : "", label ? label : ""));
+            for (long stage = -stages; stage <= stages; stage++)
+                g_ptr_array_add(l.tiles, (gpointer)pb_strip_image(strips[i], d, stage));
+        }
+    return l;
+}
+
+/* The settings of one strip, or a list of those of several. */
+static char *all_settings(size_t count, const pb_strip *const *strips, const pb_session *session,
+                          const pb_basis *basis)
+{
+    GString *list = g_string_new(count > 1 ? "[" : "");
+    char *text;
+
+    for (size_t i = 0; i < count; i++) {
+        char *one = pb_strip_settings(strips[i], session, basis);
+        g_string_append_printf(list, "%s%s", i ? "," : "", one ? one : "{}");
+        free(one);
+    }
+    g_string_append(list, count > 1 ? "]" : "");
+    text = g_string_free(list, FALSE);
+    return text;
+}
+
+pb_status pb_strip_write(size_t count, const pb_strip *const *strips, const pb_session *session,
+                         const pb_basis *basis, const char *path, pb_error *error)
+{
+    const size_t *shape = strips[0]->images.shape;
+    char *text = caption(strips[0], session, basis);
+    char *settings = all_settings(count, strips, session, basis);
+    layout l = lay_out(count, strips);
     pb_pixels pixels = PB_PIXELS_EMPTY;
     pb_status status;
 
-    for (long stage = -stages; stage <= stages; stage++)
-        g_ptr_array_add(column, stage ? g_strdup_printf("%s%ld", stage < 0 ? "−" : "+",
-                                                        labs(pb_strip_iteration(s, stage)))
-                                      : g_strdup("reconstruction"));
-    for (size_t d = 0; d < s->count; d++) {
-        g_ptr_array_add(row, g_strdup_printf("v%zu", s->direction[d]));
-        for (long stage = -stages; tiles && stage <= stages; stage++)
-            tiles[d * columns + (size_t)(stage + stages)] = pb_strip_image(s, d, stage);
-    }
-    if (!tiles)
-        status = pb_fail_memory(error, s->count * columns * sizeof *tiles, "a strip");
-    else
-        status = pb_sheet_draw(&(pb_sheet){.rows = s->count,
-                                           .columns = columns,
-                                           .tiles = tiles,
-                                           .c = shape[1],
-                                           .h = shape[2],
-                                           .w = shape[3],
-                                           .row_labels = (const char *const *)row->pdata,
-                                           .column_labels = (const char *const *)column->pdata,
-                                           .marked = s->stages,
-                                           .caption = text},
-                               &pixels, error);
+    status = pb_sheet_draw(&(pb_sheet){.rows = l.row->len,
+                                       .columns = l.columns,
+                                       .tiles = (const float *const *)l.tiles->pdata,
+                                       .c = shape[1],
+                                       .h = shape[2],
+                                       .w = shape[3],
+                                       .row_labels = (const char *const *)l.row->pdata,
+                                       .column_labels = (const char *const *)l.column->pdata,
+                                       .marked = strips[0]->stages,
+                                       .caption = text},
+                           &pixels, error);
     if (status == PB_OK)
         status = pb_pixels_write(&pixels, path, settings, error);
     pb_pixels_clear(&pixels);
-    g_ptr_array_unref(column);
-    g_ptr_array_unref(row);
-    pb_free(tiles);
-    free(settings);
+    g_ptr_array_unref(l.tiles);
+    g_ptr_array_unref(l.column);
+    g_ptr_array_unref(l.row);
+    g_free(settings);
     g_free(text);
     return status;
 }

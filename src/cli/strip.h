@@ -4,8 +4,16 @@
 
 #include "cli/point.h"
 
+typedef enum pb_edit_mode { PB_MODE_GUIDANCE, PB_MODE_STRAIGHT, PB_MODE_RELINEARISE } pb_edit_mode;
+#define PB_MODES 3
+
+/* "guidance", "straight", "relinearise" */
+const char *pb_mode_name(pb_edit_mode mode);
+
 typedef struct pb_strip {
     /* Settings. */
+    pb_edit_mode mode;
+    double length; /* of straight and re-linearised paths */
     pb_guidance guidance;
     size_t stages; /* on each side */
     int one_side;  /* -1 or 1: only that side; 0: both */
@@ -13,14 +21,17 @@ typedef struct pb_strip {
     uint64_t noise_seed;
     size_t steps, grid; /* the time grid, and the point of it where x is */
     double timestep;
-    size_t count;      /* directions */
-    size_t *direction; /* count of them: which v of the basis */
+    size_t count;                    /* directions */
+    size_t *direction;               /* count of them: which v of the basis */
+    const char *label;               /* behind the direction's name in a strip, or NULL */
+    const pb_basis *basis;           /* where a re-linearised path begins; else not used */
+    const pb_basis_request *request; /* of the bases on the way */
     /* Results: the reconstruction, then for each direction its stages on the one side or, with
      * both, + 1 … stages and - 1 … stages. (n,c,h,w) */
     pb_tensor images;
 } pb_strip;
 
-/* Guides x along the directions of v (k,c,h,w) and moves all stages down to t = 0 in one batch. */
+/* Edits x along the directions of v (k,c,h,w) and moves all stages down to t = 0 in one batch. */
 pb_status pb_strip_make(pb_strip *strip, const pb_session *session, const float *x,
                         const pb_tensor *v, pb_error *error);
 
@@ -37,8 +48,9 @@ char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const 
 pb_status pb_strip_paste(const pb_strip *strip, const float *image, const pb_photo *photo,
                          const char *path, const char *settings, pb_error *error);
 
-/* Draws one row per direction: the reconstruction in the middle, edits growing to both sides. */
-pb_status pb_strip_write(const pb_strip *strip, const pb_session *session, const pb_basis *basis,
-                         const char *path, pb_error *error);
+/* Draws strips of equal stages one below the other, one row per direction: the reconstruction in
+ * the middle, edits growing to both sides. */
+pb_status pb_strip_write(size_t count, const pb_strip *const *strips, const pb_session *session,
+                         const pb_basis *basis, const char *path, pb_error *error);
 
 #endif

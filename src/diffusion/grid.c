@@ -1,6 +1,7 @@
 #include <pullback/diffusion.h>
 
 #include <math.h>
+#include <stdint.h>
 
 double pb_grid_time(size_t T, size_t S, size_t i)
 {
@@ -20,4 +21,12 @@ size_t pb_grid_nearest(size_t T, size_t S, double fraction)
     if (!(nearest > 0))
         return 0;
     return nearest < (double)(S - 1) ? (size_t)nearest : S - 1;
+}
+
+size_t pb_grid_of(size_t T, size_t S, double time)
+{
+    for (size_t i = 0; i < S; i++)
+        if (fabs(pb_grid_time(T, S, i) - time) < 1e-3)
+            return i;
+    return SIZE_MAX;
 }

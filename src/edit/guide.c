@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "edit/stage.h"
 
 static pb_status check(size_t size, size_t count, const float *v, const pb_guidance *g,
                        size_t stages, pb_error *error)
@@ -65,7 +66,7 @@ pb_status pb_guide(const pb_denoiser *denoiser, double t, const float *x, size_t
         if (status != PB_OK)
             break;
         /* Stage j = 1 … stages is the iterate round(j N / stages). */
-        if (done == (2 * (stage + 1) * N + stages) / (2 * stages)) {
+        if (done == pb_stage_iterate(stage + 1, N, stages)) {
             for (size_t i = 0; i < count; i++)
                 memcpy(out + (i * stages + stage) * size, points + i * size, size * sizeof *out);
             stage++;

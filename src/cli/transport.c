@@ -1,0 +1,250 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/directions.h"
+#include "cli/strip.h"
+
+typedef struct options {
+    pb_cli cli;
+    pb_point_options target; /* --onto and how it is read */
+    double onto_t;           /* NaN: not given */
+    char *onto_basis;
+    char *basis;
+    int direction;
+    char *form;
+    int stages;
+    double step, scale, boost;
+    int iterations;
+    gint64 noise_seed;
+    char *out;
+} options;
+
+static pb_status check(options *o, int argc, char **argv, pb_error *error)
+{
+    int targets = (o->target.image != NULL) + !isnan(o->onto_t) + (o->onto_basis != NULL);
+
+    if (argc > 1)
+        return pb_fail(error, PB_INVALID, "%s: the target is named by --onto IMAGE", argv[1]);
+    if (!o->basis)
+        return pb_fail(error, PB_INVALID, "from where? --basis A.safetensors");
+    if (targets != 1)
+        return pb_fail(error, PB_INVALID,
+                       "onto what? one of --onto IMAGE, --onto-t T and --onto-basis B.safetensors");
+    if (!isnan(o->onto_t))
+        PB_TRY(pb_check_range("--onto-t", o->onto_t, 0, 1, error));
+    PB_TRY(pb_point_check(&o->target, error));
+    PB_TRY(pb_check_range("--direction", o->direction, 0, 100000, error));
+    if (o->form && strcmp(o->form, "projection") && strcmp(o->form, "inverse"))
+        return pb_fail(error, PB_INVALID, "--form %s: expected projection or inverse", o->form);
+    if (!isnan(o->step))
+        PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
+    if (!isnan(o->scale))
+        PB_TRY(pb_check_range("--edit-scale", o->scale, -1e9, 1e9, error));
+    if (!isnan(o->boost))
+        PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
+    PB_TRY(pb_check_range("--edit-iterations", o->iterations, 0, 100000, error));
+    PB_TRY(pb_check_range("--stages", o->stages, 1, 1000, error));
+    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o strip.png");
+}
+
+typedef struct work {
+    pb_session session;
+    pb_basis source;
+    pb_basis_found target;
+    pb_point from, onto;
+    pb_tensor v;
+    double *share;
+    pb_strip strips[2];
+} work;
+
+/* The target's point: of an image at the source's t, or the source's own at another t. */
+static pb_status find_target(const options *o, work *w, pb_error *error)
+{
+    size_t T = pb_schedule_length(w->session.schedule), S = (size_t)o->target.steps;
+    pb_point_options where = o->target;
+
+    PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, error));
+    if (w->from.grid == SIZE_MAX)
+        return pb_fail(error, PB_INVALID,
+                       "%s: timestep %g is not on a grid of %d points: give the --steps it came "
+                       "from",
+                       o->basis, w->source.timestep, o->target.steps);
+    if (o->target.image) {
+        pb_evaluator_free(w->session.evaluator);
+        w->session.evaluator = NULL;
+        where.t = w->source.timestep / (double)T;
+        return pb_point_find(&w->onto, &w->session, &where, error);
+    }
+    PB_TRY(pb_tensor_new(&w->onto.x, 3, w->source.x.shape, error));
+    memcpy(w->onto.x.data, w->source.x.data, pb_tensor_count(&w->onto.x) * sizeof(float));
+    w->onto.t = o->onto_t;
+    w->onto.grid = pb_grid_nearest(T, S, o->onto_t);
+    w->onto.timestep = pb_grid_time(T, S, w->onto.grid);
+    return pb_session_move(&w->session, "moving to t", 1, w->onto.x.data, w->from.grid,
+                           w->onto.grid, S, SIZE_MAX, 0, error);
+}
+
+static pb_status find_basis(const options *o, work *w, pb_error *error)
+{
+    pb_basis_options here = PB_BASIS_DEFAULTS;
+
+    if (o->onto_basis) {
+        PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, error));
+        PB_TRY(pb_read_basis_of(&w->target.basis, &w->session, o->onto_basis, error));
+        if (w->target.basis.samples)
+            return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit",
+                           o->onto_basis);
+        return pb_point_of_basis(&w->onto, &w->session, &w->target.basis, o->target.steps, error);
+    }
+    here.rank = (int)w->source.s.shape[0];
+    here.tolerance = w->source.tolerance;
+    here.to = w->source.to;
+    PB_TRY(find_target(o, w, error));
+    return pb_basis_at(&w->target, &w->session, &w->onto, &here, error);
+}
+
+static double choose(double given, double recommended, double otherwise)
+{
+    return !isnan(given) ? given : !isnan(recommended) ? recommended : otherwise;
+}
+
+static pb_status edit(const options *o, work *w, pb_error *error)
+{
+    const pb_recommended *r = &w->session.info->recommended;
+    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : 16;
+    size_t direction[1] = {(size_t)o->direction};
+    const pb_point *points[2] = {&w->from, &w->onto};
+    const pb_tensor *vectors[2] = {&w->source.v, &w->v};
+    const pb_strip *strips[2] = {&w->strips[0], &w->strips[1]};
+
+    for (int i = 0; i < 2; i++) {
+        if (points[i]->grid == SIZE_MAX)
+            return pb_fail(error, PB_INVALID,
+                           "timestep %g is not on a grid of %d points: give the --steps it came "
+                           "from",
+                           points[i]->timestep, o->target.steps);
+        w->strips[i] = (pb_strip){.guidance = {.step = choose(o->step, r->step, 1),
+                                               .scale = choose(o->scale, r->scale, 0.1),
+                                               .iterations = N},
+                                  .stages = (size_t)o->stages < N ? (size_t)o->stages : N,
+                                  .boost = choose(o->boost, r->boost, 0.2),
+                                  .noise_seed = (uint64_t)o->noise_seed,
+                                  .steps = (size_t)o->target.steps,
+                                  .grid = points[i]->grid,
+                                  .timestep = points[i]->timestep,
+                                  .count = 1,
+                                  .direction = direction,
+                                  .label = i ? "transported" : "source"};
+        PB_TRY(pb_strip_make(&w->strips[i], &w->session, points[i]->x.data, vectors[i], error));
+    }
+    return pb_strip_write(2, strips, &w->session, &w->source, o->out, error);
+}
+
+static pb_status transport(const options *o, work *w, pb_error *error)
+{
+    pb_session *s = &w->session;
+
+    PB_TRY(pb_session_open(s, &o->cli, -1, error));
+    PB_TRY(pb_read_basis_of(&w->source, s, o->basis, error));
+    if (w->source.samples || strcmp(w->source.from, "x"))
+        return pb_fail(error, PB_INVALID,
+                       "%s: expected the basis of a point, from x; edit --basis takes means",
+                       o->basis);
+    if ((size_t)o->direction >= w->source.s.shape[0])
+        return pb_fail(error, PB_INVALID, "--direction %d: %s has 0 to %zu", o->direction, o->basis,
+                       w->source.s.shape[0] - 1);
+    PB_TRY(find_basis(o, w, error));
+    w->share = pb_calloc(w->source.s.shape[0], sizeof *w->share);
+    if (!w->share)
+        return pb_fail_memory(error, w->source.s.shape[0] * sizeof *w->share, "shares");
+    PB_TRY(pb_carry(&w->v, s, &w->source, &w->target.basis, o->form && !strcmp(o->form, "inverse"),
+                    0, w->share, error));
+    PB_TRY(edit(o, w, error));
+    pb_say(&o->cli, "%s: direction %d from timestep %g to %g; a share of %.3f of it survives",
+           o->out, o->direction, w->from.timestep, w->onto.timestep, w->share[o->direction]);
+    pb_cli_print(&o->cli,
+                 json_pack("{s:s, s:i, s:f, s:f, s:f, s:s, s:i}", "out", o->out, "direction",
+                           o->direction, "timestep_source", w->from.timestep, "timestep_target",
+                           w->onto.timestep, "share", w->share[o->direction], "form",
+                           o->form ? o->form : "projection", "rank",
+                           (int)w->target.basis.s.shape[0]));
+    return PB_OK;
+}
+
+static pb_status run(options *o, pb_error *error)
+{
+    work w = {.source = PB_BASIS_EMPTY, .target.basis = PB_BASIS_EMPTY};
+    pb_status status;
+
+    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_model_of_basis(&o->cli, o->basis, error));
+    status = transport(o, &w, error);
+    pb_basis_clear(&w.source);
+    pb_basis_found_clear(&w.target);
+    pb_point_clear(&w.from);
+    pb_point_clear(&w.onto);
+    pb_tensor_clear(&w.v);
+    pb_free(w.share);
+    for (int i = 0; i < 2; i++)
+        pb_tensor_clear(&w.strips[i].images);
+    pb_session_close(&w.session);
+    return status;
+}
+
+int pb_command_transport(int argc, char **argv)
+{
+    static const pb_help help = {
+        "--basis A.safetensors --direction K (--onto IMAGE | --onto-t T | --onto-basis B) -o "
+        "strip.png",
+        "Carries a direction of one basis to another image at the same t, or to another t of the\n"
+        "same image, by parallel transport through H, says what share of it survives, and edits\n"
+        "with it. The strip has the source's edits above and the transported ones below.",
+        "Example:\n  pullback basis --model faces32 a.jpg -o a.safetensors\n"
+        "  pullback transport --basis a.safetensors --direction 2 --onto b.jpg -o strip.png"};
+    options o = {.cli = {.name = "transport"},
+                 .target = PB_POINT_DEFAULTS,
+                 .onto_t = NAN,
+                 .step = NAN,
+                 .scale = NAN,
+                 .boost = NAN,
+                 .stages = 4};
+    const GOptionEntry entries[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.basis, "The source: a basis file at a point",
+         "A"},
+        {"direction", 'd', 0, G_OPTION_ARG_INT, &o.direction,
+         "The direction to carry, from 0 on (default: 0)", "K"},
+        {"onto", 0, 0, G_OPTION_ARG_FILENAME, &o.target.image, "The target: an image", "IMAGE"},
+        {"onto-t", 0, 0, G_OPTION_ARG_DOUBLE, &o.onto_t,
+         "The target: the source's image at this fraction of T", "T"},
+        {"onto-basis", 0, 0, G_OPTION_ARG_FILENAME, &o.onto_basis,
+         "The target: the point of this basis file", "B"},
+        {"form", 0, 0, G_OPTION_ARG_STRING, &o.form,
+         "projection, or inverse for the pseudo-inverse of the target's Jacobian (default: "
+         "projection)",
+         "FORM"},
+        {"stages", 0, 0, G_OPTION_ARG_INT, &o.stages, "Stages on each side (default: 4)", "N"},
+        {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &o.step, "Delta (default: the model's, or 1)",
+         "D"},
+        {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.scale, "Gamma (default: the model's, or 0.1)",
+         "G"},
+        {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &o.iterations,
+         "How often (default: the model's, or 16)", "N"},
+        {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
+         "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2)",
+         "T"},
+        {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed, "Seed of their noise (default: 0)",
+         "N"},
+        G_OPTION_ENTRY_NULL,
+    };
+    GOptionEntry where[PB_POINT_ENTRIES];
+    pb_error error;
+
+    pb_point_entries(&o.target, PB_POINT_STEPS | PB_POINT_IMAGE, where);
+    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
+        check(&o, argc, argv, &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    return pb_cli_end(&o.cli, run(&o, &error), &error);
+}

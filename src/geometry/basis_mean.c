@@ -1,0 +1,169 @@
+/* Global directions: means of bases. */
+#include <pullback/basis.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "geometry/basis_text.h"
+
+static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
+{
+    return in_x ? &b->v : &b->u;
+}
+
+static pb_status check(size_t count, const pb_basis *const *bases, int in_x, pb_error *error)
+{
+    const pb_tensor *first = count ? vectors_of(bases[0], in_x) : NULL;
+
+    if (count == 0)
+        return pb_fail(error, PB_INVALID, "the mean of no bases");
+    for (size_t i = 0; i < count; i++) {
+        const pb_tensor *t = vectors_of(bases[i], in_x);
+        if (!t->data)
+            return pb_fail(error, PB_INVALID, "basis %zu has no %s", i, in_x ? "v" : "u");
+        if (memcmp(t->shape, first->shape, 4 * sizeof *t->shape))
+            return pb_fail(error, PB_INVALID,
+                           "basis %zu has %zu directions of %zu x %zu x %zu, the first %zu of "
+                           "%zu x %zu x %zu",
+                           i, t->shape[0], t->shape[1], t->shape[2], t->shape[3], first->shape[0],
+                           first->shape[1], first->shape[2], first->shape[3]);
+        if (strcmp(bases[i]->from, bases[0]->from) || strcmp(bases[i]->to, bases[0]->to))
+            return pb_fail(error, PB_INVALID,
+                           "basis %zu is of the map %s to %s, the first %s to %s", i,
+                           bases[i]->from, bases[i]->to, bases[0]->from, bases[0]->to);
+    }
+    return PB_OK;
+}
+
+/* What the mean has from the first basis and from all. */
+static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *bases,
+                       const char *method, int in_x, pb_error *error)
+{
+    const pb_basis *first = bases[0];
+    size_t k = vectors_of(first, in_x)->shape[0];
+
+    PB_TRY(pb_basis_set_text(&mean->model, first->model, error));
+    PB_TRY(pb_basis_set_text(&mean->model_hash, first->model_hash, error));
+    PB_TRY(pb_basis_set_text(&mean->from, first->from, error));
+    PB_TRY(pb_basis_set_text(&mean->to, first->to, error));
+    PB_TRY(pb_basis_set_text(&mean->prompt, first->prompt, error));
+    PB_TRY(pb_basis_set_text(&mean->method, method, error));
+    PB_TRY(pb_basis_set_text(&mean->space, in_x ? "X" : "H", error));
+    PB_TRY(pb_tensor_new(&mean->s, 1, &k, error));
+    PB_TRY(pb_tensor_new(&mean->agreement, 1, &k, error));
+    mean->timestep = first->timestep;
+    mean->t = first->t;
+    mean->class_label = first->class_label;
+    mean->tolerance = first->tolerance;
+    mean->samples = count;
+    return PB_OK;
+}
+
+/* The arrays of u or v of all bases; pb_free. */
+static const float **arrays(size_t count, const pb_basis *const *bases, int in_x)
+{
+    const float **all = pb_malloc(count, sizeof *all);
+
+    for (size_t i = 0; all && i < count; i++)
+        all[i] = vectors_of(bases[i], in_x)->data;
+    return all;
+}
+
+static pb_status average(pb_tensor *out, size_t count, const pb_basis *const *bases, int in_x,
+                         const size_t *match, const int *sign, pb_error *error)
+{
+    const pb_tensor *like = vectors_of(bases[0], in_x);
+    size_t k = like->shape[0], n = pb_tensor_count(like) / k;
+    const float **all = arrays(count, bases, in_x);
+    pb_status status = all ? pb_tensor_new(out, 4, like->shape, error)
+                           : pb_fail_memory(error, count * sizeof *all, "a mean");
+
+    if (status == PB_OK)
+        status = pb_average_directions(n, k, count, all, match, sign, out->data, error);
+    pb_free(all);
+    return status;
+}
+
+static pb_status matched(pb_basis *mean, size_t count, const pb_basis *const *bases, int in_x,
+                         double *agreement, pb_error *error)
+{
+    const pb_tensor *like = vectors_of(bases[0], in_x);
+    size_t k = like->shape[0], *match = pb_malloc(count * k, sizeof *match);
+    int *sign = pb_malloc(count * k, sizeof *sign);
+    const float **all = arrays(count, bases, in_x);
+    pb_status status;
+
+    if (!match || !sign || !all)
+        status = pb_fail_memory(error, count * k * sizeof *match, "a mean");
+    else
+        status = pb_match_directions(pb_tensor_count(like) / k, k, count, all, match, sign,
+                                     agreement, error);
+    if (status == PB_OK && bases[0]->u.data)
+        status = average(&mean->u, count, bases, 0, match, sign, error);
+    if (status == PB_OK && bases[0]->v.data)
+        status = average(&mean->v, count, bases, 1, match, sign, error);
+    for (size_t s = 0; status == PB_OK && s < count; s++)
+        for (size_t i = 0; i < k; i++)
+            mean->s.data[i] += bases[s]->s.data[match[s * k + i]] / (float)count;
+    pb_free(match);
+    pb_free(sign);
+    pb_free(all);
+    return status;
+}
+
+static pb_status karcher(pb_basis *mean, pb_mean_report *report, size_t count,
+                         const pb_basis *const *bases, int in_x, double *agreement, pb_error *error)
+{
+    const pb_tensor *like = vectors_of(bases[0], in_x);
+    size_t k = like->shape[0], n = pb_tensor_count(like) / k;
+    pb_space *spaces = pb_calloc(count, sizeof *spaces), space = PB_SPACE_EMPTY;
+    pb_tensor *out = in_x ? &mean->v : &mean->u;
+    const float **all = arrays(count, bases, in_x);
+    pb_status status = PB_OK;
+
+    if (!spaces || !all)
+        status = pb_fail_memory(error, count * sizeof *spaces, "a mean");
+    for (size_t s = 0; status == PB_OK && s < count; s++)
+        status = pb_space_new(&spaces[s], n, k, all[s], error);
+    if (status == PB_OK)
+        status = pb_mean_space(&space, report, count, spaces, error);
+    if (status == PB_OK)
+        status = pb_tensor_new(out, 4, like->shape, error);
+    if (status == PB_OK)
+        status = pb_mean_directions(&space, count, all, out->data, agreement, error);
+    for (size_t s = 0; status == PB_OK && s < count; s++)
+        for (size_t i = 0; i < k; i++)
+            mean->s.data[i] += bases[s]->s.data[i] / (float)count;
+    for (size_t s = 0; spaces && s < count; s++)
+        pb_space_clear(&spaces[s]);
+    pb_space_clear(&space);
+    pb_free(spaces);
+    pb_free(all);
+    return status;
+}
+
+pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
+                        const pb_basis *const *bases, pb_mean_kind kind, int in_x, pb_error *error)
+{
+    double *agreement = NULL;
+    pb_status status;
+    size_t k;
+
+    PB_TRY(check(count, bases, in_x, error));
+    k = vectors_of(bases[0], in_x)->shape[0];
+    status =
+        begin(mean, count, bases, kind == PB_MEAN_KARCHER ? "karcher" : "matched", in_x, error);
+    if (status == PB_OK && !(agreement = pb_malloc(k, sizeof *agreement)))
+        status = pb_fail_memory(error, k * sizeof *agreement, "a mean");
+    if (status == PB_OK)
+        status = kind == PB_MEAN_KARCHER
+                     ? karcher(mean, report, count, bases, in_x, agreement, error)
+                     : matched(mean, count, bases, in_x, agreement, error);
+    for (size_t i = 0; status == PB_OK && i < k; i++)
+        mean->agreement.data[i] = (float)agreement[i];
+    pb_free(agreement);
+    if (status != PB_OK)
+        pb_basis_clear(mean);
+    return status;
+}

@@ -1,0 +1,189 @@
+/* The local latent basis of a model at a point: linearise, restrict, decompose. */
+#include <pullback/basis.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Everything in use while a basis is computed. */
+typedef struct work {
+    const pb_basis_request *request;
+    pb_linearisation *l;
+    size_t from[3], to[3];
+    const pb_operator *op; /* the one decomposed */
+    pb_operator *masked, *rest, *deflated;
+    float *start;
+    float *null; /* null_rank vectors in the operator's order */
+    pb_svd *svd;
+} work;
+
+static void clear(work *w)
+{
+    pb_operator_free(w->deflated);
+    pb_operator_free(w->rest);
+    pb_operator_free(w->masked);
+    pb_linearisation_free(w->l);
+    pb_free(w->start);
+    pb_free(w->null);
+    pb_svd_free(w->svd);
+}
+
+static pb_status check(const pb_basis_request *r, pb_error *error)
+{
+    if (r->null_rank && !r->mask)
+        return pb_fail(error, PB_INVALID,
+                       "a null rank of %zu without a mask: there is no region to leave alone",
+                       r->null_rank);
+    if (r->bf16 && r->mask)
+        return pb_fail(error, PB_INVALID, "bf16 does not go with a mask");
+    return PB_OK;
+}
+
+/* op = diag(m) J, and rest = diag(1 - m) J. */
+static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
+{
+    size_t C = w->to[0], size = w->to[1] * w->to[2];
+    float *weights;
+    pb_status status;
+
+    if (mask->rank != 2 || mask->shape[0] != w->to[1] || mask->shape[1] != w->to[2])
+        return pb_fail(error, PB_INVALID,
+                       "a mask of %zu x %zu: the tap \"%s\" has %zu x %zu positions",
+                       mask->shape[0], mask->shape[1], w->request->map.to, w->to[1], w->to[2]);
+    weights = pb_malloc(C * size, sizeof *weights);
+    if (!weights)
+        return pb_fail_memory(error, C * size * sizeof *weights, "a mask");
+    for (size_t i = 0; i < C * size; i++)
+        weights[i] = mask->data[i / C];
+    status = pb_operator_weigh(&w->masked, w->op, weights, error);
+    for (size_t i = 0; i < C * size; i++)
+        weights[i] = 1 - weights[i];
+    if (status == PB_OK)
+        status = pb_operator_weigh(&w->rest, w->op, weights, error);
+    pb_free(weights);
+    if (status == PB_OK)
+        w->op = w->masked;
+    return status;
+}
+
+/* op = op (I - N N^T) with the leading right singular vectors N of the rest. */
+static pb_status deflate(work *w, size_t rank, pb_error *error)
+{
+    pb_svd_options options = w->request->svd;
+    pb_svd *svd;
+
+    options.rank = rank;
+    options.start = NULL;
+    options.start_count = 0;
+    PB_TRY(pb_svd_compute(&svd, w->rest, &options, error));
+    w->null = svd->v;
+    svd->v = NULL;
+    pb_svd_free(svd);
+    PB_TRY(pb_operator_deflate(&w->deflated, w->op, rank, w->null, error));
+    w->op = w->deflated;
+    return PB_OK;
+}
+
+/* Residuals of the v's are also components along N: takes them out. */
+static void confine(const work *w)
+{
+    size_t n = w->op->cols;
+
+    for (size_t i = 0; w->null && i < w->svd->rank; i++) {
+        float *v = w->svd->v + i * n;
+        double norm = 0;
+        for (size_t j = 0; j < w->request->null_rank; j++) {
+            const float *other = w->null + j * n;
+            double product = 0;
+            for (size_t l = 0; l < n; l++)
+                product += (double)v[l] * (double)other[l];
+            for (size_t l = 0; l < n; l++)
+                v[l] -= (float)(product * (double)other[l]);
+        }
+        for (size_t l = 0; l < n; l++)
+            norm += (double)v[l] * (double)v[l];
+        for (size_t l = 0; l < n; l++)
+            v[l] = (float)((double)v[l] / sqrt(norm));
+    }
+}
+
+static pb_status read_start(work *w, pb_svd_options *svd, pb_error *error)
+{
+    const pb_tensor *start = w->request->start;
+    const size_t *from = w->from;
+
+    if (start->rank != 4 || memcmp(start->shape + 1, from, sizeof w->from))
+        return pb_fail(
+            error, PB_INVALID, "starting directions of %zu x %zu x %zu, expected %zu x %zu x %zu",
+            start->shape[1], start->shape[2], start->shape[3], from[0], from[1], from[2]);
+    w->start = pb_malloc(pb_tensor_count(start), sizeof *w->start);
+    if (!w->start)
+        return pb_fail_memory(error, pb_tensor_count(start) * sizeof *w->start, "a start");
+    pb_to_hwc(w->start, start->data, start->shape[0], from[0], from[1], from[2]);
+    svd->start = w->start;
+    svd->start_count = start->shape[0];
+    return PB_OK;
+}
+
+static pb_status decompose(work *w, double *verified, pb_error *error)
+{
+    const pb_basis_request *r = w->request;
+    pb_svd_options svd = r->svd;
+
+    w->op = pb_linearisation_operator(w->l);
+    pb_linearisation_shapes(w->l, w->from, w->to);
+    svd.start = NULL;
+    svd.start_count = 0;
+    if (r->start)
+        PB_TRY(read_start(w, &svd, error));
+    if (r->mask)
+        PB_TRY(apply_mask(w, r->mask, error));
+    if (r->null_rank)
+        PB_TRY(deflate(w, r->null_rank, error));
+    if (r->bf16)
+        PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_operator_bf16(w->l), w->op, &svd, error));
+    else
+        PB_TRY(pb_svd_compute(&w->svd, w->op, &svd, error));
+    confine(w);
+    return verified ? pb_svd_verify(w->svd, w->op, verified, error) : PB_OK;
+}
+
+static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model, pb_error *error)
+{
+    char hash[65];
+
+    if (w->request->mask) {
+        PB_TRY(pb_tensor_new(&basis->mask, 2, w->request->mask->shape, error));
+        memcpy(basis->mask.data, w->request->mask->data,
+               pb_tensor_count(&basis->mask) * sizeof *basis->mask.data);
+    }
+    basis->null_rank = w->request->null_rank;
+    PB_TRY(pb_model_hash(model, hash, error));
+    return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
+}
+
+pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, const pb_model *model,
+                           const pb_basis_request *request, const pb_tensor *x, pb_error *error)
+{
+    const size_t *image = x->shape + (x->rank == 4);
+    work w = {.request = request};
+    pb_status status = check(request, error);
+
+    if (status == PB_OK)
+        status = pb_linearise(&w.l, model, &request->map, x->data, image[1], image[2], error);
+    if (status == PB_OK)
+        status = decompose(&w, verified, error);
+    if (status == PB_OK)
+        status = pb_basis_from_svd(basis, w.svd, &request->map, &request->svd, w.l, x, error);
+    if (status == PB_OK)
+        status = name_all(basis, &w, model, error);
+    if (status == PB_OK && svd) {
+        *svd = w.svd;
+        w.svd = NULL;
+    }
+    if (status != PB_OK)
+        pb_basis_clear(basis);
+    clear(&w);
+    return status;
+}
