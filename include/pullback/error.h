@@ -36,6 +36,9 @@ typedef struct pb_error {
     char message[1000];
 } pb_error;
 
+/* Frees a text that a function of this library handed over; NULL is allowed. */
+PB_API void pb_text_free(char *text);
+
 /* A short name of a status, such as "invalid argument". Static storage. */
 PB_API const char *pb_status_name(pb_status status);
 

@@ -25,14 +25,16 @@ PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error
 
 PB_API void pb_model_free(pb_model *model);
 
-/* Editing settings recommended for a model, from its pullback.json: "t", "edit_step",
- * "edit_scale", "edit_iterations", "boost". NaN (iterations: 0) where absent. */
+/* What a model's pullback.json says: recommended editing settings "t", "edit_step", "edit_scale",
+ * "edit_iterations", "boost"; and "heldout_loss", its denoising loss on held-out data. NaN
+ * (iterations: 0) where absent. */
 typedef struct pb_recommended {
     double t;          /* fraction of T */
     double step;       /* delta */
     double scale;      /* gamma */
     size_t iterations; /* N; 0: absent */
     double boost;      /* fraction of T; 0: no boost */
+    double heldout_loss;
 } pb_recommended;
 
 /* Chooses the algorithm of each convolution by a table of costs, a file that `pullback bench
@@ -76,8 +78,16 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
                                     size_t width, size_t shape[3], pb_error *error);
 
 /* SHA-256 of the config and weight files, as 64 hexadecimal digits and a final NUL.
- * Reads every file: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
+ * Reads every file the first time: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
+
+/* Tells the hash, where it is known from before (a cache by pb_model_signature), so that it need
+ * not be computed. To be called before the model is shared. Errors: PB_INVALID. */
+PB_API pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error);
+
+/* A text that changes when a config or weight file does: their paths, sizes, times of modification
+ * and inodes. The caller frees *signature with pb_text_free. Errors: PB_IO, PB_MEMORY. */
+PB_API pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *error);
 
 #ifdef __cplusplus
 }

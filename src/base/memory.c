@@ -74,3 +74,8 @@ pb_status pb_fail_memory(pb_error *error, size_t bytes, const char *what)
 {
     return pb_fail(error, PB_MEMORY, "out of memory: %zu bytes for %s", bytes, what);
 }
+
+void pb_text_free(char *text)
+{
+    pb_free(text);
+}

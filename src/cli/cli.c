@@ -94,7 +94,7 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     g_option_context_add_main_entries(context, entries, NULL);
     if (more)
         g_option_context_add_main_entries(context, more, NULL);
-    g_option_context_add_main_entries(context, common, NULL);
+    g_option_context_add_main_entries(context, common + (cli->many_models != 0), NULL);
     cli->owned = g_ptr_array_new_with_free_func(g_free);
     if (g_option_context_parse(context, argc, argv, &wrong)) {
         keep_strings(cli, entries);

@@ -22,6 +22,7 @@ int pb_command_basis(int argc, char **argv);
 int pb_command_edit(int argc, char **argv);
 int pb_command_transport(int argc, char **argv);
 int pb_command_compare(int argc, char **argv);
+int pb_command_study(int argc, char **argv);
 int pb_command_mean(int argc, char **argv);
 int pb_command_eval(int argc, char **argv);
 int pb_command_bench(int argc, char **argv);
@@ -30,6 +31,7 @@ int pb_command_demo(int argc, char **argv);
 /* The options of every command. Begin with {.name = "sample"}. */
 typedef struct pb_cli {
     const char *name;
+    int many_models; /* the command has a --model of its own, or none */
     const char *model;
     int threads; /* 0 until parsed: then those used */
     char *costs; /* a table of costs, or NULL */

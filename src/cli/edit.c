@@ -395,7 +395,8 @@ int pb_command_edit(int argc, char **argv)
          "commas side by side, or all (default: guidance)",
          "MODE"},
         {"edit-length", 0, 0, G_OPTION_ARG_DOUBLE, &o.length,
-         "How far straight and re-linearised edits go (default: step times scale times iterations)",
+         "How far straight and re-linearised edits go (default: step times scale times iterations, "
+         "halved)",
          "L"},
         {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.from.basis,
          "Reuse a basis file and its point instead of computing one; or global directions, a mean "

@@ -17,6 +17,7 @@ static const struct {
      pb_command_transport},
     {"compare", "how far tangent spaces are apart", pb_command_compare},
     {"mean", "global directions: the mean of several bases", pb_command_mean},
+    {"study", "the paper's experiments: timesteps, samples, models", pb_command_study},
     {"eval", "evaluate a network, or apply its Jacobian", pb_command_eval},
     {"bench", "how fast this machine is on a model, and where the time goes", pb_command_bench},
     {"demo", "edit the bundled portrait, from photo to photo", pb_command_demo},

@@ -46,20 +46,26 @@ static int due(pb_progress_bar *bar, int last)
     return 1;
 }
 
-int pb_progress_step(void *context, size_t done, size_t total)
+int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double left)
 {
-    pb_progress_bar *bar = context;
     int filled = total ? (int)(done * WIDTH / total) : 0;
 
     if (due(bar, done == total)) {
-        double left = (bar->last - bar->start) / (double)done * (double)(total - done);
         fprintf(stderr, "\r\033[K%s [%.*s%*s] %zu/%zu", bar->label, filled,
                 "########################", WIDTH - filled, "", done, total);
-        if (done < total)
+        if (done < total && left >= 0)
             fprintf(stderr, ", %.0f s left", left);
         fflush(stderr);
     }
     return interrupted;
+}
+
+int pb_progress_step(void *context, size_t done, size_t total)
+{
+    pb_progress_bar *bar = context;
+    double each = done ? (pb_seconds() - bar->start) / (double)done : 0;
+
+    return pb_progress_show(bar, done, total, each * (double)(total - done));
 }
 
 int pb_progress_svd(void *context, const pb_svd_progress *progress)

@@ -16,6 +16,9 @@ typedef struct pb_progress_bar {
 /* A bar labelled so; none with --quiet or where stderr is not a terminal. */
 pb_progress_bar pb_progress_begin(const struct pb_cli *cli, const char *label);
 
+/* Draws the bar, with the seconds left (NaN: not known). Non-zero after control-C. */
+int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double left);
+
 /* A pb_progress callback; context: a pb_progress_bar. Non-zero after control-C. */
 int pb_progress_step(void *context, size_t done, size_t total);
 

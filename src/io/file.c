@@ -108,22 +108,37 @@ static pb_status digest_file(struct sha256_ctx *context, const char *path, pb_er
     return status;
 }
 
-pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error)
+static void print_digest(struct sha256_ctx *context, char digest[65])
 {
     unsigned char hash[SHA256_DIGEST_SIZE];
+
+#if NETTLE_VERSION_MAJOR >= 4
+    sha256_digest(context, hash);
+#else
+    sha256_digest(context, sizeof hash, hash);
+#endif
+    for (size_t i = 0; i < sizeof hash; i++)
+        snprintf(digest + 2 * i, 3, "%02x", hash[i]);
+}
+
+pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error)
+{
     struct sha256_ctx context;
 
     sha256_init(&context);
     for (size_t i = 0; i < count; i++)
         PB_TRY(digest_file(&context, paths[i], error));
-#if NETTLE_VERSION_MAJOR >= 4
-    sha256_digest(&context, hash);
-#else
-    sha256_digest(&context, sizeof hash, hash);
-#endif
-    for (size_t i = 0; i < sizeof hash; i++)
-        snprintf(digest + 2 * i, 3, "%02x", hash[i]);
+    print_digest(&context, digest);
     return PB_OK;
+}
+
+void pb_sha256(const void *bytes, size_t count, char digest[65])
+{
+    struct sha256_ctx context;
+
+    sha256_init(&context);
+    sha256_update(&context, count, bytes);
+    print_digest(&context, digest);
 }
 
 /* -- writing ----------------------------------------------------------------------------- */

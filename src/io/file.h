@@ -57,4 +57,7 @@ void pb_output_abandon(pb_output *output);
 /* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. Errors: PB_IO. */
 pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error);
 
+/* The same of bytes. */
+void pb_sha256(const void *bytes, size_t count, char digest[65]);
+
 #endif

@@ -16,6 +16,9 @@ void pb_model_free(pb_model *model)
     pb_weights_free(model->weights);
     pb_schedule_free(model->schedule);
     pb_model_files_clear(&model->files);
+    if (model->digest)
+        pthread_mutex_destroy(&model->digest->mutex);
+    pb_free(model->digest);
     pb_free(model);
 }
 
@@ -45,7 +48,7 @@ static pb_status read_recommended(pb_recommended *r, const char *path, pb_error 
 {
     pb_config *config;
 
-    *r = (pb_recommended){.t = NAN, .step = NAN, .scale = NAN, .boost = NAN};
+    *r = (pb_recommended){.t = NAN, .step = NAN, .scale = NAN, .boost = NAN, .heldout_loss = NAN};
     if (!path)
         return PB_OK;
     PB_TRY(pb_config_open(&config, path, error));
@@ -54,6 +57,7 @@ static pb_status read_recommended(pb_recommended *r, const char *path, pb_error 
     r->scale = pb_config_number(config, "edit_scale", NAN, 1e-6, 1e6);
     r->iterations = (size_t)pb_config_integer(config, "edit_iterations", 0, 1, 100000);
     r->boost = pb_config_number(config, "boost", NAN, 0, 1);
+    r->heldout_loss = pb_config_number(config, "heldout_loss", NAN, 0, 1e6);
     return pb_config_close(config, error);
 }
 
@@ -126,7 +130,12 @@ pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
 
     if (!model)
         return pb_fail_memory(error, sizeof *model, "a model");
-    status = open_parts(model, name, error);
+    model->digest = pb_calloc(1, sizeof *model->digest);
+    if (model->digest) {
+        pthread_mutex_init(&model->digest->mutex, NULL);
+        status = open_parts(model, name, error);
+    } else
+        status = pb_fail_memory(error, sizeof *model->digest, "a model");
     if (status == PB_OK)
         *out = model;
     else
@@ -215,29 +224,5 @@ pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t heig
     shape[0] = found.c;
     shape[1] = found.h;
     shape[2] = found.w;
-    return status;
-}
-
-/* -- hash ------------------------------------------------------------------------------------ */
-
-pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
-{
-    size_t tensors = pb_weights_count(model->weights), count = 0;
-    const char **paths = pb_malloc(tensors + 1, sizeof *paths);
-    pb_status status;
-
-    if (!paths)
-        return pb_fail_memory(error, (tensors + 1) * sizeof *paths, "file names");
-    paths[count++] = model->files.config;
-    for (size_t i = 0; i < tensors; i++) {
-        const char *file = pb_weights_at(model->weights, i)->file;
-        size_t k = 1;
-        while (k < count && strcmp(paths[k], file))
-            k++;
-        if (k == count)
-            paths[count++] = file;
-    }
-    status = pb_file_sha256(count, paths, hash, error);
-    pb_free(paths);
     return status;
 }

@@ -2,6 +2,8 @@
 #ifndef PB_MODELS_MODEL_H
 #define PB_MODELS_MODEL_H
 
+#include <pthread.h>
+
 #include <pullback/model.h>
 
 #include "graph/graph.h"
@@ -9,6 +11,12 @@
 #include "models/locate.h"
 #include "models/scheduler.h"
 #include "models/unet2d.h"
+
+/* The hash of the files, once it is known: a model may be shared by threads. */
+typedef struct pb_model_digest {
+    pthread_mutex_t mutex;
+    char hash[65]; /* "" until then */
+} pb_model_digest;
 
 struct pb_model {
     pb_model_files files;
@@ -18,6 +26,7 @@ struct pb_model {
     pb_unet_facts facts;
     pb_schedule *schedule;
     pb_scheduler_facts scheduler;
+    pb_model_digest *digest;
     pb_model_info info; /* strings point into the above */
 };
 

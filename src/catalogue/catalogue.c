@@ -1,0 +1,371 @@
+#include "catalogue/catalogue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "io/file.h"
+
+#define APPLICATION 0x50420001 /* "PB", version 1: the database's application_id */
+#define PATIENCE 60000         /* milliseconds to wait for another process's transaction */
+
+struct pb_catalogue {
+    char *path, *folder;
+    sqlite3 *db;
+    int lock;
+};
+
+/* -- SQL ------------------------------------------------------------------------------------------
+ */
+
+static pb_status fail_sql(const pb_catalogue *c, pb_error *error)
+{
+    int code = sqlite3_errcode(c->db);
+
+    return pb_fail(error, code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? PB_FORMAT : PB_IO,
+                   "%s: %s", c->path, sqlite3_errmsg(c->db));
+}
+
+static pb_status run(pb_catalogue *c, const char *sql, pb_error *error)
+{
+    return sqlite3_exec(c->db, sql, NULL, NULL, NULL) == SQLITE_OK ? PB_OK : fail_sql(c, error);
+}
+
+/* A statement with up to three texts for its parameters. */
+static pb_status prepare(pb_catalogue *c, sqlite3_stmt **statement, const char *sql,
+                         const char *first, const char *second, const char *third, pb_error *error)
+{
+    const char *texts[] = {first, second, third};
+
+    if (sqlite3_prepare_v2(c->db, sql, -1, statement, NULL) != SQLITE_OK)
+        return fail_sql(c, error);
+    for (int i = 0; i < 3; i++)
+        if (texts[i] &&
+            sqlite3_bind_text(*statement, i + 1, texts[i], -1, SQLITE_TRANSIENT) != SQLITE_OK) {
+            sqlite3_finalize(*statement);
+            return fail_sql(c, error);
+        }
+    return PB_OK;
+}
+
+/* Runs a statement to its end and finalises it. The first two columns of its first row go to
+ * *number and *text (either may be NULL; pb_free); without a row they stay as they are. */
+static pb_status finish(pb_catalogue *c, sqlite3_stmt *statement, long *number, char **text,
+                        pb_error *error)
+{
+    int code = sqlite3_step(statement);
+    pb_status status = PB_OK;
+
+    if (code == SQLITE_ROW && number)
+        *number = (long)sqlite3_column_int64(statement, 0);
+    if (code == SQLITE_ROW && text) {
+        *text = pb_strdup((const char *)sqlite3_column_text(statement, 1));
+        if (!*text)
+            status = pb_fail_memory(error, 1, c->path);
+    }
+    while (code == SQLITE_ROW)
+        code = sqlite3_step(statement);
+    if (code != SQLITE_DONE)
+        status = fail_sql(c, error);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static pb_status execute(pb_catalogue *c, const char *sql, const char *first, const char *second,
+                         const char *third, pb_error *error)
+{
+    sqlite3_stmt *statement;
+
+    PB_TRY(prepare(c, &statement, sql, first, second, third, error));
+    return finish(c, statement, NULL, NULL, error);
+}
+
+/* -- opening --------------------------------------------------------------------------------------
+ */
+
+static pb_status check_version(pb_catalogue *c, pb_error *error)
+{
+    sqlite3_stmt *statement;
+    long id = 0, tables = 0;
+
+    PB_TRY(prepare(c, &statement, "PRAGMA application_id", NULL, NULL, NULL, error));
+    PB_TRY(finish(c, statement, &id, NULL, error));
+    PB_TRY(prepare(c, &statement, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL, error));
+    PB_TRY(finish(c, statement, &tables, NULL, error));
+    if (id == APPLICATION || (id == 0 && tables == 0))
+        return PB_OK;
+    return pb_fail(error, PB_FORMAT, "%s: a database, but not a catalogue of this program",
+                   c->path);
+}
+
+static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
+{
+    char *lock = pb_sprintf("%s.lock", path), sql[64];
+
+    c->lock = -1;
+    c->path = pb_strdup(path);
+    c->folder = pb_sprintf("%s.items", path);
+    if (!lock || !c->path || !c->folder) {
+        pb_free(lock);
+        return pb_fail_memory(error, strlen(path), "a path");
+    }
+    if (sqlite3_open(path, &c->db) != SQLITE_OK) {
+        pb_free(lock);
+        return pb_fail(error, PB_IO, "%s: %s", path,
+                       c->db ? sqlite3_errmsg(c->db) : "out of memory");
+    }
+    c->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    pb_free(lock);
+    if (c->lock < 0)
+        return pb_fail(error, PB_IO, "%s.lock: %s", path, strerror(errno));
+    if (mkdir(c->folder, 0777) && errno != EEXIST)
+        return pb_fail(error, PB_IO, "%s: %s", c->folder, strerror(errno));
+    sqlite3_busy_timeout(c->db, PATIENCE);
+    PB_TRY(check_version(c, error));
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d", APPLICATION);
+    PB_TRY(run(c, "BEGIN IMMEDIATE", error));
+    PB_TRY(run(c, sql, error));
+    PB_TRY(run(c,
+               "CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL,"
+               " spec TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, seconds REAL);"
+               "CREATE TABLE IF NOT EXISTS wanted (study TEXT NOT NULL, key TEXT NOT NULL,"
+               " PRIMARY KEY (study, key));"
+               "CREATE TABLE IF NOT EXISTS memory (text TEXT PRIMARY KEY, value TEXT NOT NULL)",
+               error));
+    return run(c, "COMMIT", error);
+}
+
+pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *error)
+{
+    pb_catalogue *c = pb_calloc(1, sizeof *c);
+    pb_status status;
+
+    if (!c)
+        return pb_fail_memory(error, sizeof *c, "a catalogue");
+    status = open_all(c, path, error);
+    if (status == PB_OK)
+        *out = c;
+    else
+        pb_catalogue_close(c);
+    return status;
+}
+
+void pb_catalogue_close(pb_catalogue *c)
+{
+    if (!c)
+        return;
+    sqlite3_close(c->db);
+    if (c->lock >= 0)
+        close(c->lock);
+    pb_free(c->path);
+    pb_free(c->folder);
+    pb_free(c);
+}
+
+/* -- items ----------------------------------------------------------------------------------------
+ */
+
+pb_key pb_catalogue_key(const json_t *spec)
+{
+    char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    pb_key key = {""};
+
+    if (text)
+        pb_sha256(text, strlen(text), key.text);
+    free(text);
+    return key;
+}
+
+char *pb_catalogue_path(const pb_catalogue *c, const pb_key *key, const char *ending)
+{
+    return pb_sprintf("%s/%s%s", c->folder, key->text, ending);
+}
+
+/* Sets or drops the lock of an item; 0, or -1 where another process holds it. */
+static int lock_item(const pb_catalogue *c, long id, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
+
+    return fcntl(c->lock, F_OFD_SETLK, &lock);
+}
+
+static int is_locked(const pb_catalogue *c, long id)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
+
+    return fcntl(c->lock, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* Its number, and whether the database calls it done. */
+static pb_status find(pb_catalogue *c, const pb_key *key, long *id, int *done, pb_error *error)
+{
+    sqlite3_stmt *statement;
+    char *text = NULL;
+
+    *id = -1;
+    PB_TRY(prepare(c, &statement, "SELECT id, done FROM item WHERE key = ?1", key->text, NULL, NULL,
+                   error));
+    PB_TRY(finish(c, statement, id, &text, error));
+    *done = text && *text == '1';
+    pb_free(text);
+    return PB_OK;
+}
+
+pb_status pb_catalogue_claim(pb_catalogue *c, const pb_key *key, const json_t *spec,
+                             const char *ending, pb_claim *claim, pb_error *error)
+{
+    char *path = pb_catalogue_path(c, key, ending);
+    char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    pb_status status = PB_OK;
+    int done = 0, there;
+    long id = -1;
+
+    if (!path || !text)
+        status = pb_fail_memory(error, strlen(c->path), "an item");
+    if (status == PB_OK)
+        status = find(c, key, &id, &done, error);
+    if (status == PB_OK && id < 0) {
+        status = execute(c, "INSERT OR IGNORE INTO item (key, spec) VALUES (?1, ?2)", key->text,
+                         text, NULL, error);
+        if (status == PB_OK)
+            status = find(c, key, &id, &done, error);
+    }
+    there = status == PB_OK && access(path, R_OK) == 0;
+    *claim = PB_CLAIM_DONE;
+    if (status == PB_OK && !(done && there)) {
+        *claim = PB_CLAIM_BUSY;
+        if (lock_item(c, id, F_WRLCK) == 0) {
+            /* Somebody may have finished it in between. */
+            status = find(c, key, &id, &done, error);
+            *claim =
+                status == PB_OK && done && access(path, R_OK) == 0 ? PB_CLAIM_DONE : PB_CLAIM_MINE;
+            if (status != PB_OK || *claim == PB_CLAIM_DONE)
+                lock_item(c, id, F_UNLCK);
+        }
+    }
+    pb_free(path);
+    free(text);
+    return status;
+}
+
+pb_status pb_catalogue_finish(pb_catalogue *c, const pb_key *key, double seconds, pb_error *error)
+{
+    char number[40];
+    pb_status status;
+
+    snprintf(number, sizeof number, "%.6f", seconds);
+    status = execute(c, "UPDATE item SET done = 1, seconds = CAST(?2 AS REAL) WHERE key = ?1",
+                     key->text, number, NULL, error);
+    pb_catalogue_release(c, key);
+    return status;
+}
+
+void pb_catalogue_release(pb_catalogue *c, const pb_key *key)
+{
+    int done;
+    long id;
+
+    if (find(c, key, &id, &done, NULL) == PB_OK && id >= 0)
+        lock_item(c, id, F_UNLCK);
+}
+
+/* -- studies --------------------------------------------------------------------------------------
+ */
+
+static pb_status write_plan(pb_catalogue *c, const char *study, size_t count, const pb_key *keys,
+                            pb_error *error)
+{
+    PB_TRY(execute(c, "DELETE FROM wanted WHERE study = ?1", study, NULL, NULL, error));
+    for (size_t i = 0; i < count; i++)
+        PB_TRY(execute(c, "INSERT OR IGNORE INTO wanted (study, key) VALUES (?1, ?2)", study,
+                       keys[i].text, NULL, error));
+    return PB_OK;
+}
+
+pb_status pb_catalogue_plan(pb_catalogue *c, const char *study, size_t count, const pb_key *keys,
+                            pb_error *error)
+{
+    pb_status status;
+
+    PB_TRY(run(c, "BEGIN IMMEDIATE", error));
+    status = write_plan(c, study, count, keys, error);
+    if (status == PB_OK)
+        return run(c, "COMMIT", error);
+    run(c, "ROLLBACK", NULL);
+    return status;
+}
+
+/* Counts one study's items. */
+static pb_status count_items(pb_catalogue *c, const char *study, pb_study_status *s,
+                             pb_error *error)
+{
+    sqlite3_stmt *statement;
+    double sum = 0;
+    int code;
+
+    *s = (pb_study_status){.seconds = NAN};
+    PB_TRY(prepare(c, &statement,
+                   "SELECT item.id, item.done, item.seconds FROM wanted LEFT JOIN item"
+                   " ON item.key = wanted.key WHERE wanted.study = ?1",
+                   study, NULL, NULL, error));
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        s->wanted++;
+        if (sqlite3_column_int(statement, 1)) {
+            s->done++;
+            sum += sqlite3_column_double(statement, 2);
+        } else if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
+            s->running += (size_t)is_locked(c, (long)sqlite3_column_int64(statement, 0));
+    }
+    sqlite3_finalize(statement);
+    if (s->done)
+        s->seconds = sum / (double)s->done;
+    return code == SQLITE_DONE ? PB_OK : fail_sql(c, error);
+}
+
+pb_status pb_catalogue_visit(pb_catalogue *c, const char *study, pb_study_visitor visit,
+                             void *context, pb_error *error)
+{
+    sqlite3_stmt *statement;
+    pb_status status = PB_OK;
+    int code;
+
+    PB_TRY(prepare(c, &statement,
+                   study ? "SELECT DISTINCT study FROM wanted WHERE study = ?1"
+                         : "SELECT DISTINCT study FROM wanted ORDER BY study",
+                   study, NULL, NULL, error));
+    while (status == PB_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        pb_study_status s;
+        status = count_items(c, name, &s, error);
+        if (status == PB_OK)
+            visit(context, name, &s);
+    }
+    sqlite3_finalize(statement);
+    return status != PB_OK || code == SQLITE_DONE ? status : fail_sql(c, error);
+}
+
+/* -- memory ---------------------------------------------------------------------------------------
+ */
+
+pb_status pb_catalogue_recall(pb_catalogue *c, const char *text, char **value, pb_error *error)
+{
+    sqlite3_stmt *statement;
+
+    *value = NULL;
+    PB_TRY(prepare(c, &statement, "SELECT 1, value FROM memory WHERE text = ?1", text, NULL, NULL,
+                   error));
+    return finish(c, statement, NULL, value, error);
+}
+
+pb_status pb_catalogue_remember(pb_catalogue *c, const char *text, const char *value,
+                                pb_error *error)
+{
+    return execute(c, "INSERT OR REPLACE INTO memory (text, value) VALUES (?1, ?2)", text, value,
+                   NULL, error);
+}

@@ -1,0 +1,368 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "catalogue/catalogue.h"
+#include "cli/point.h"
+#include "cli/progress.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "picture/pixels.h"
+#include "study/study.h"
+
+typedef struct options {
+    pb_cli cli;
+    pb_point_options point; /* how images are read */
+    pb_study_options study;
+    char **models;
+    int samples, timesteps, rank;
+    gint64 seed;
+    char *fix, *space, *settings;
+    json_t *stored; /* of --settings */
+} options;
+
+/* -- checks -------------------------------------------------------------------------------------
+ */
+
+static pb_status read_settings(json_t **out, const char *path, pb_error *error)
+{
+    pb_mapping file;
+    pb_status status;
+
+    PB_TRY(pb_file_map(&file, path, error));
+    status = pb_json_parse(out, path, NULL, file.data, file.size, error);
+    pb_file_unmap(&file);
+    return status;
+}
+
+/* Everything from settings.json but the folder, where one is given. */
+static pb_status apply_settings(options *o, pb_error *error)
+{
+    pb_study_kind kind = o->study.kind;
+    char *folder = o->study.folder, *catalogue = o->study.catalogue;
+    size_t memory = o->cli.memory;
+
+    PB_TRY(read_settings(&o->stored, o->settings, error));
+    PB_TRY(pb_study_options_of(&o->study, o->stored, o->settings, error));
+    if (o->study.kind != kind)
+        return pb_fail(error, PB_INVALID, "%s: the settings of \"study %s\", not of \"study %s\"",
+                       o->settings, pb_study_name(o->study.kind), pb_study_name(kind));
+    if (folder)
+        o->study.folder = folder;
+    if (catalogue)
+        o->study.catalogue = catalogue;
+    o->study.memory = memory;
+    return PB_OK;
+}
+
+static pb_status check_counts(options *o, pb_error *error)
+{
+    PB_TRY(pb_check_range("--samples", o->samples, 1, 100000, error));
+    PB_TRY(pb_check_range("--timesteps", o->timesteps, 1, 100000, error));
+    PB_TRY(pb_check_range("--rank", o->rank, 1, 100000, error));
+    if (o->seed < 0)
+        return pb_fail(error, PB_INVALID, "--seed %ld: expected 0 or more", (long)o->seed);
+    if (!(o->study.tolerance > 0 && o->study.tolerance <= 1))
+        return pb_fail(error, PB_INVALID, "--tol %g: expected more than 0, at most 1",
+                       o->study.tolerance);
+    if (o->fix && (strcmp(o->fix, "x") && strcmp(o->fix, "t")))
+        return pb_fail(error, PB_INVALID, "--fix %s: expected x or t", o->fix);
+    if (o->space && (strcmp(o->space, "H") && strcmp(o->space, "X")))
+        return pb_fail(error, PB_INVALID, "--space %s: expected H or X", o->space);
+    return PB_OK;
+}
+
+static pb_status check(options *o, int argc, char **argv, pb_error *error)
+{
+    pb_study_options *s = &o->study;
+    size_t samples;
+
+    if (o->settings && argc > 1)
+        return pb_fail(error, PB_INVALID, "--settings names the images too: found %s", argv[1]);
+    PB_TRY(check_counts(o, error));
+    PB_TRY(pb_point_check(&o->point, error));
+    s->image_count = (size_t)argc - 1;
+    s->images = argv + 1;
+    s->samples = s->image_count ? s->image_count : (size_t)o->samples;
+    s->seed = (uint64_t)o->seed;
+    s->timesteps = (size_t)o->timesteps;
+    s->rank = (size_t)o->rank;
+    s->steps = (size_t)o->point.steps;
+    s->fix = !o->fix ? PB_FIX_NOTHING : *o->fix == 'x' ? PB_FIX_X : PB_FIX_T;
+    s->in_x = o->space && *o->space == 'X';
+    s->direct = o->point.direct;
+    s->fit = o->point.fit_value;
+    s->has_crop = o->point.crop != NULL;
+    s->crop = o->point.crop_value;
+    s->class_label = o->point.class_label;
+    s->memory = o->cli.memory;
+    s->costs = o->cli.costs;
+    s->models = o->models;
+    s->model_count = o->models ? g_strv_length(o->models) : 0;
+    if (o->settings)
+        PB_TRY(apply_settings(o, error));
+    samples = s->image_count ? s->image_count : s->samples;
+    if (s->model_count == 0)
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    if (s->model_count > 1 && s->kind != PB_STUDY_MODELS)
+        return pb_fail(error, PB_INVALID, "one --model, or \"study models\" to compare several");
+    if (samples < 2 && s->kind != PB_STUDY_TIMESTEPS)
+        return pb_fail(error, PB_INVALID, "one sample has no distance: expected at least two");
+    if (s->timesteps < 2 && s->kind != PB_STUDY_SAMPLES)
+        return pb_fail(error, PB_INVALID, "--timesteps 1: expected at least two");
+    if (s->timesteps >= s->steps)
+        return pb_fail(error, PB_INVALID,
+                       "%zu timesteps of a grid of %zu points: expected fewer, or more --steps",
+                       s->timesteps, s->steps);
+    return s->folder ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o FOLDER");
+}
+
+/* -- running ------------------------------------------------------------------------------------
+ */
+
+typedef struct watch {
+    pb_progress_bar bar;
+    const pb_cli *cli;
+} watch;
+
+static int show(void *context, const pb_study_progress *p)
+{
+    watch *w = context;
+    double left =
+        p->computed ? p->seconds / (double)p->computed * (double)(p->total - p->done) : NAN;
+
+    return pb_progress_show(&w->bar, p->done, p->total, left);
+}
+
+static pb_status run(options *o, pb_error *error)
+{
+    watch w = {pb_progress_begin(&o->cli, "study"), &o->cli};
+    const pb_study_monitor monitor = {&w, show};
+    pb_study_progress progress = {0};
+    char *folder;
+    pb_status status;
+
+    PB_TRY(pb_make_folder(o->study.folder, error));
+    PB_TRY(pb_picture_start(o->cli.name, o->cli.threads, error));
+    folder = realpath(o->study.folder, NULL);
+    if (!folder)
+        return pb_fail(error, PB_IO, "%s: cannot be resolved", o->study.folder);
+    o->study.folder = folder;
+    status = pb_study_run(&o->study, &monitor, &progress, error);
+    if (status == PB_CANCELLED)
+        pb_say(&o->cli, "%s: %zu of %zu items are done; the same command goes on from here", folder,
+               progress.done, progress.total);
+    if (status == PB_OK) {
+        pb_say(&o->cli,
+               "%s: data.csv, figure.svg, figure.png, report.html (%zu of %zu items computed "
+               "now, in %.0f s)",
+               folder, progress.computed, progress.total, progress.seconds);
+        pb_cli_print(&o->cli,
+                     json_pack("{s:s, s:I, s:I, s:f}", "folder", folder, "items",
+                               (json_int_t)progress.total, "computed",
+                               (json_int_t)progress.computed, "seconds", progress.seconds));
+    }
+    free(folder);
+    return status;
+}
+
+/* -- one study ----------------------------------------------------------------------------------
+ */
+
+static int run_study(pb_study_kind kind, const char *name, const pb_help *help, int argc,
+                     char **argv)
+{
+    options o = {.cli = {.name = name, .many_models = 1},
+                 .point = PB_POINT_DEFAULTS,
+                 .study = PB_STUDY_DEFAULTS,
+                 .samples = 10,
+                 .timesteps = 20,
+                 .rank = 50};
+    char *from = NULL, *to = NULL;
+    const GOptionEntry entries[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME_ARRAY, &o.models,
+         kind == PB_STUDY_MODELS ? "A model; give the option once for each" : "The model", "MODEL"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.study.folder, "The folder to leave all in",
+         "FOLDER"},
+        {"samples", 'n', 0, G_OPTION_ARG_INT, &o.samples,
+         "Samples to draw where no images are given (default: 10)", "N"},
+        {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed,
+         "The first sample's seed; the others follow (default: 0)", "N"},
+        {"timesteps", 0, 0, G_OPTION_ARG_INT, &o.timesteps,
+         "Timesteps P: t = 1/P, 2/P … 1 (default: 20)", "P"},
+        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank, "Dimensions of the spaces (default: 50)", "K"},
+        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.study.tolerance,
+         "Largest residual of a triplet (default: 1e-3)", "R"},
+        {"from", 0, 0, G_OPTION_ARG_STRING, &from, "The tap that varies (default: x)", "TAP"},
+        {"tap", 0, 0, G_OPTION_ARG_STRING, &to, "The tap observed (default: mid)", "TAP"},
+        {"space", 0, 0, G_OPTION_ARG_STRING, &o.space,
+         "Distances in H (the span of u) or X (of v) (default: H)", "SPACE"},
+        {"catalogue", 0, 0, G_OPTION_ARG_FILENAME, &o.study.catalogue,
+         "Where bases are kept; studies and processes may share one (default: "
+         "FOLDER/catalogue.sqlite)",
+         "FILE"},
+        {"settings", 0, 0, G_OPTION_ARG_FILENAME, &o.settings,
+         "Take all settings from a study's settings.json", "FILE"},
+        {kind == PB_STUDY_TIMESTEPS ? "fix" : NULL, 0, 0, G_OPTION_ARG_STRING, &o.fix,
+         "Ablations: x, all bases at x_T; or t, the network at T for all", "WHAT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    GOptionEntry where[PB_POINT_ENTRIES];
+    pb_error error;
+    int code;
+
+    o.study.kind = kind;
+    pb_point_entries(&o.point, PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS, where);
+    if (pb_cli_parse(&o.cli, help, entries, where, &argc, &argv, &error) != PB_OK)
+        code = pb_cli_usage(&o.cli, &error);
+    else {
+        o.study.from = from ? from : (char *)"x";
+        o.study.to = to ? to : (char *)"mid";
+        code = check(&o, argc, argv, &error) != PB_OK ? pb_cli_usage(&o.cli, &error)
+                                                      : pb_cli_end(&o.cli, run(&o, &error), &error);
+    }
+    if (o.stored)
+        pb_study_options_clear(&o.study);
+    json_decref(o.stored);
+    g_strfreev(o.models);
+    return code;
+}
+
+/* -- status -------------------------------------------------------------------------------------
+ */
+
+typedef struct listing {
+    const pb_cli *cli;
+    json_t *studies;
+} listing;
+
+static void list_study(void *context, const char *study, const pb_study_status *s)
+{
+    listing *l = context;
+    size_t left = s->wanted - s->done, workers = s->running ? s->running : 1;
+    double seconds = left ? s->seconds * (double)left / (double)workers : 0;
+    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "study", study, "bases",
+                               (json_int_t)s->wanted, "done", (json_int_t)s->done, "running",
+                               (json_int_t)s->running, "left", (json_int_t)(left - s->running));
+
+    if (!isnan(seconds))
+        json_object_set_new(object, "seconds_left", json_real(seconds));
+    json_array_append_new(l->studies, object);
+    if (isnan(seconds))
+        pb_say(l->cli, "%s: none of %zu bases done, %zu running", study, s->wanted, s->running);
+    else if (left == 0)
+        pb_say(l->cli, "%s: all %zu bases done", study, s->wanted);
+    else
+        pb_say(l->cli,
+               "%s: %zu of %zu bases done, %zu running, %zu left; about %.0f s at %.2f s each",
+               study, s->done, s->wanted, s->running, left - s->running, seconds, s->seconds);
+}
+
+static pb_status show_status(const pb_cli *cli, const char *folder, const char *catalogue,
+                             pb_error *error)
+{
+    char *settings = folder ? g_build_filename(folder, "settings.json", NULL) : NULL;
+    pb_study_options study = PB_STUDY_DEFAULTS;
+    listing l = {cli, json_array()};
+    pb_catalogue *c = NULL;
+    json_t *stored = NULL;
+    char *path = NULL;
+    pb_status status = PB_OK;
+
+    if (folder) {
+        status = read_settings(&stored, settings, error);
+        if (status == PB_OK)
+            status = pb_study_options_of(&study, stored, settings, error);
+        if (status == PB_OK)
+            path = pb_study_catalogue(&study);
+    } else
+        path = pb_strdup(catalogue);
+    if (status == PB_OK && (!path || access(path, R_OK)))
+        status = pb_fail(error, PB_IO, "%s: no catalogue there", path ? path : "");
+    if (status == PB_OK)
+        status = pb_catalogue_open(&c, path, error);
+    if (status == PB_OK)
+        status = pb_catalogue_visit(c, study.folder, list_study, &l, error);
+    pb_catalogue_close(c);
+    if (status == PB_OK)
+        pb_cli_print(cli, json_pack("{s:O}", "studies", l.studies));
+    json_decref(l.studies);
+    pb_study_options_clear(&study);
+    json_decref(stored);
+    pb_free(path);
+    g_free(settings);
+    return status;
+}
+
+static int run_status(int argc, char **argv)
+{
+    static const pb_help help = {"[FOLDER]",
+                                 "How far a study is: bases done, running in some process, and "
+                                 "left, with an estimate.",
+                                 "Example:\n  pullback study status results/"};
+    pb_cli cli = {.name = "study status", .many_models = 1};
+    char *catalogue = NULL;
+    const GOptionEntry entries[] = {
+        {"catalogue", 0, 0, G_OPTION_ARG_FILENAME, &catalogue,
+         "All studies of a catalogue, instead of the one of a folder", "FILE"},
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
+        return pb_cli_usage(&cli, &error);
+    if (argc > 2 || (argc == 2) == (catalogue != NULL)) {
+        pb_fail(&error, PB_INVALID, "expected a study's FOLDER, or --catalogue FILE");
+        return pb_cli_usage(&cli, &error);
+    }
+    return pb_cli_end(&cli, show_status(&cli, argc == 2 ? argv[1] : NULL, catalogue, &error),
+                      &error);
+}
+
+/* -- the command ---------------------------------------------------------------------------------
+ */
+
+#define USAGE "--model MODEL [IMAGE …] -o FOLDER"
+
+static const pb_help helps[] = {
+    {USAGE,
+     "How the local basis of a sample changes with t: the frequency content of its directions, "
+     "its\n"
+     "singular values and effective rank, and the distance of the tangent space at t to that at\n"
+     "other t. A study that is interrupted goes on where it was; nothing is computed twice.",
+     "Example:\n  pullback study timesteps --model faces32 --samples 10 -o timesteps/"},
+    {USAGE,
+     "How far the tangent spaces of different samples are apart at each t: mean pairwise geodesic\n"
+     "distance with a confidence interval, beside random spaces of the same dimensions.",
+     "Example:\n  pullback study samples --model faces32 --samples 20 -o samples/"},
+    {"--model A --model B … [IMAGE …] -o FOLDER",
+     "The effect of a dataset's complexity: for each model the distances of a sample's tangent\n"
+     "spaces between timesteps, and between samples at each t, on one figure.",
+     "Example:\n  pullback study models --model faces32 --model cifar32 -o models/"},
+};
+
+int pb_command_study(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    static const char *const titles[] = {"study timesteps", "study samples", "study models"};
+
+    if (!strcmp(name, "status"))
+        return run_status(argc - 1, argv + 1);
+    for (pb_study_kind kind = PB_STUDY_TIMESTEPS; kind <= PB_STUDY_MODELS; kind++)
+        if (!strcmp(name, pb_study_name(kind)))
+            return run_study(kind, titles[kind], &helps[kind], argc - 1, argv + 1);
+    FILE *stream = !strcmp(name, "--help") || !strcmp(name, "-h") ? stdout : stderr;
+    if (stream == stderr && *name)
+        fprintf(stderr, "pullback study: no study \"%s\"\n", name);
+    fprintf(stream, "Usage: pullback study WHAT [OPTION…] -o FOLDER\n\n"
+                    "The paper's experiments: each computes the bases it needs, keeps them in a "
+                    "catalogue, and\n"
+                    "leaves a folder with data, a figure and a report.\n\n"
+                    "  timesteps  how a sample's basis changes with t\n"
+                    "  samples    how far samples are apart at each t\n"
+                    "  models     both, for several models\n"
+                    "  status     how far a study is\n\n"
+                    "pullback study WHAT --help shows the options of one.\n");
+    return stream == stdout ? 0 : PB_EXIT_USAGE;
+}

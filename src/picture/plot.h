@@ -1,0 +1,19 @@
+/* gnuplot: its scripts are written by hand, and run where they lie. */
+#ifndef PB_PICTURE_PLOT_H
+#define PB_PICTURE_PLOT_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* Writes text within gnuplot's double quotes. */
+void pb_plot_quote(FILE *stream, const char *text);
+
+/* The file's name in its folder: scripts name files beside them. */
+const char *pb_plot_name(const char *path);
+
+/* Runs gnuplot on a script in the folder where it lies. Errors: PB_IO (gnuplot is missing or
+ * fails), PB_MEMORY. */
+pb_status pb_plot_run(const char *script, pb_error *error);
+
+#endif

@@ -1,0 +1,15 @@
+/* The figure of a study: a gnuplot script that reads data.csv beside it. */
+#ifndef PB_STUDY_FIGURE_H
+#define PB_STUDY_FIGURE_H
+
+#include <stdio.h>
+
+#include "study/plan.h"
+
+/* Writes the script, which draws figure.svg and figure.png. */
+void pb_figure_script(FILE *stream, const pb_study_plan *plan);
+
+/* What the panels show, as HTML. */
+const char *pb_figure_caption(pb_study_kind kind);
+
+#endif

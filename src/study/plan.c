@@ -1,0 +1,205 @@
+#include "study/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/file.h"
+
+/* -- specifications --------------------------------------------------------------------------- */
+
+static json_t *source_spec(const pb_study_plan *p, size_t sample)
+{
+    const pb_study_options *o = p->options;
+    json_t *crop;
+
+    if (!o->image_count)
+        return json_pack("{s:I}", "seed", (json_int_t)(o->seed + sample));
+    crop = o->has_crop ? json_pack("[I, I, I, I]", (json_int_t)o->crop.x, (json_int_t)o->crop.y,
+                                   (json_int_t)o->crop.width, (json_int_t)o->crop.height)
+                       : json_null();
+    return json_pack("{s:s, s:s, s:o, s:b}", "image", p->images[sample], "fit", pb_fit_name(o->fit),
+                     "crop", crop, "direct", o->direct);
+}
+
+/* What determines x_t: the model with its schedule, the sample, the grid and the route. */
+static json_t *origin_spec(const pb_study_plan *p, size_t model, size_t sample)
+{
+    const pb_planned_model *m = &p->models[model];
+    size_t T = pb_schedule_length(m->schedule);
+    double *alpha_bar = pb_malloc(T, sizeof *alpha_bar);
+    char digest[65] = "";
+    json_t *spec;
+
+    if (!alpha_bar)
+        return NULL;
+    for (size_t t = 0; t < T; t++)
+        alpha_bar[t] = pb_alpha_bar(m->schedule, t);
+    pb_sha256(alpha_bar, T * sizeof *alpha_bar, digest);
+    pb_free(alpha_bar);
+    spec = json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I}", "version", PB_VERSION, "model",
+                     m->hash, "schedule", digest, "class", p->options->class_label, "source",
+                     source_spec(p, sample), "steps", (json_int_t)p->options->steps, "height",
+                     (json_int_t)m->height, "width", (json_int_t)m->width);
+    if (spec && p->options->costs) {
+        const char *paths[] = {p->options->costs};
+        if (pb_file_sha256(1, paths, digest, NULL) == PB_OK)
+            json_object_set_new(spec, "costs", json_string(digest));
+    }
+    return spec;
+}
+
+json_t *pb_trajectory_spec(const pb_study_plan *p, size_t model, size_t sample)
+{
+    json_t *spec = origin_spec(p, model, sample), *points = json_array();
+
+    for (size_t i = 0; i < p->timesteps; i++)
+        json_array_append_new(points, json_integer((json_int_t)p->models[model].grid[i]));
+    json_object_set_new(spec, "kind", json_string("trajectory"));
+    json_object_set_new(spec, "points", points);
+    return spec;
+}
+
+pb_study_point pb_plan_point(const pb_study_plan *p, size_t model, size_t timestep)
+{
+    size_t here = p->models[model].grid[timestep], last = p->options->steps - 1;
+
+    return (pb_study_point){p->options->fix == PB_FIX_X ? last : here,
+                            p->options->fix == PB_FIX_T ? last : here};
+}
+
+json_t *pb_basis_spec(const pb_study_plan *p, size_t model, size_t sample, size_t timestep)
+{
+    const pb_study_options *o = p->options;
+    pb_study_point at = pb_plan_point(p, model, timestep);
+    json_t *spec = origin_spec(p, model, sample);
+
+    json_object_update_new(
+        spec,
+        json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:f, s:s, s:s, s:s, s:n, s:i}", "kind", "basis",
+                  "x", (json_int_t)at.x, "time", (json_int_t)at.time, "from", o->from, "to", o->to,
+                  "rank", (json_int_t)o->rank, "tol", o->tolerance, "method", "krylov", "precision",
+                  "fp32", "start", "random 0", "mask", "null_rank", 0));
+    return spec;
+}
+
+/* -- opening ---------------------------------------------------------------------------------- */
+
+/* The model's hash, by the signature of its files if the catalogue remembers it. */
+static pb_status find_hash(pb_study_plan *p, pb_planned_model *m, pb_error *error)
+{
+    char *signature, *known = NULL;
+    pb_status status;
+
+    PB_TRY(pb_model_signature(m->model, &signature, error));
+    status = pb_catalogue_recall(p->catalogue, signature, &known, error);
+    if (status == PB_OK && known)
+        status = pb_model_set_hash(m->model, known, error);
+    if (status == PB_OK)
+        status = pb_model_hash(m->model, m->hash, error);
+    if (status == PB_OK && !known)
+        status = pb_catalogue_remember(p->catalogue, signature, m->hash, error);
+    pb_text_free(signature);
+    pb_free(known);
+    return status;
+}
+
+static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
+                            pb_error *error)
+{
+    const char *slash;
+
+    m->name = name;
+    PB_TRY(pb_model_open(&m->model, name, error));
+    if (p->options->costs)
+        PB_TRY(pb_model_set_costs(m->model, p->options->costs, error));
+    m->info = pb_model_get_info(m->model);
+    m->schedule = pb_model_schedule(m->model);
+    m->height = m->info->sample_height;
+    m->width = m->info->sample_width;
+    slash = strrchr(m->info->path, '/');
+    m->label = pb_strdup(slash && slash[1] ? slash + 1 : m->info->path);
+    m->grid = pb_malloc(p->timesteps, sizeof *m->grid);
+    if (!m->label || !m->grid)
+        return pb_fail_memory(error, p->timesteps * sizeof *m->grid, "a plan");
+    for (size_t i = 0; i < p->timesteps; i++)
+        m->grid[i] =
+            pb_grid_nearest(pb_schedule_length(m->schedule), p->options->steps, pb_plan_t(p, i));
+    return find_hash(p, m, error);
+}
+
+static pb_status find_keys(pb_study_plan *p, pb_error *error)
+{
+    for (size_t m = 0; m < p->options->model_count; m++)
+        for (size_t s = 0; s < p->samples; s++) {
+            json_t *spec = pb_trajectory_spec(p, m, s);
+            if (!spec)
+                return pb_fail_memory(error, sizeof *spec, "a plan");
+            p->trajectories[pb_plan_trajectory(p, m, s)] = pb_catalogue_key(spec);
+            json_decref(spec);
+            for (size_t t = 0; t < p->timesteps; t++) {
+                spec = pb_basis_spec(p, m, s, t);
+                p->bases[pb_plan_basis(p, m, s, t)] = pb_catalogue_key(spec);
+                json_decref(spec);
+            }
+        }
+    return PB_OK;
+}
+
+pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_error *error)
+{
+    char *path = pb_study_catalogue(o);
+    size_t all;
+    pb_status status;
+
+    p->options = o;
+    p->samples = o->image_count ? o->image_count : o->samples;
+    p->timesteps = o->timesteps;
+    all = o->model_count * p->samples;
+    p->models = pb_calloc(o->model_count, sizeof *p->models);
+    p->images = pb_calloc(p->samples, sizeof *p->images);
+    p->trajectories = pb_calloc(all, sizeof *p->trajectories);
+    p->bases = pb_calloc(all * p->timesteps, sizeof *p->bases);
+    if (!path || !p->models || !p->images || !p->trajectories || !p->bases) {
+        pb_free(path);
+        return pb_fail_memory(error, all * p->timesteps * sizeof *p->bases, "a plan");
+    }
+    status = pb_catalogue_open(&p->catalogue, path, error);
+    pb_free(path);
+    for (size_t i = 0; status == PB_OK && i < o->image_count; i++) {
+        const char *paths[] = {o->images[i]};
+        status = pb_file_sha256(1, paths, p->images[i], error);
+    }
+    for (size_t m = 0; status == PB_OK && m < o->model_count; m++)
+        status = open_model(p, &p->models[m], o->models[m], error);
+    return status == PB_OK ? find_keys(p, error) : status;
+}
+
+void pb_study_plan_close(pb_study_plan *p)
+{
+    for (size_t m = 0; p->models && m < p->options->model_count; m++) {
+        pb_evaluator_free(p->models[m].evaluator);
+        pb_model_free(p->models[m].model);
+        pb_free(p->models[m].label);
+        pb_free(p->models[m].grid);
+    }
+    pb_catalogue_close(p->catalogue);
+    pb_free(p->models);
+    pb_free(p->images);
+    pb_free(p->trajectories);
+    pb_free(p->bases);
+}
+
+pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t sample, size_t timestep,
+                       pb_basis *basis, pb_error *error)
+{
+    const pb_key *key = &p->bases[pb_plan_basis(p, model, sample, timestep)];
+    char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
+    pb_status status;
+
+    if (!path)
+        return pb_fail_memory(error, sizeof *key, "a path");
+    status = pb_basis_read(basis, path, error);
+    pb_free(path);
+    return status;
+}

@@ -1,0 +1,69 @@
+/* The plan of a study: its models opened, and the specification and key of every item. */
+#ifndef PB_STUDY_PLAN_H
+#define PB_STUDY_PLAN_H
+
+#include "catalogue/catalogue.h"
+#include "study/study.h"
+
+#define PB_BASIS_ENDING ".safetensors"
+#define PB_TRAJECTORY_ENDING ".npy"
+
+typedef struct pb_planned_model {
+    const char *name; /* as given */
+    char *label;      /* its folder's name */
+    pb_model *model;
+    const pb_model_info *info;
+    const pb_schedule *schedule;
+    char hash[65];
+    size_t *grid; /* grid points of the timesteps, ascending */
+    size_t height, width;
+    pb_evaluator *evaluator; /* made on first use */
+} pb_planned_model;
+
+typedef struct pb_study_plan {
+    const pb_study_options *options;
+    pb_catalogue *catalogue;
+    pb_planned_model *models;
+    char (*images)[65]; /* SHA-256 of the images */
+    size_t samples, timesteps;
+    pb_key *trajectories; /* [model][sample] */
+    pb_key *bases;        /* [model][sample][timestep] */
+} pb_study_plan;
+
+/* Opens the catalogue and the models, and finds all keys. Errors: theirs. *plan must be
+ * zero-filled; pb_study_plan_close frees it, also on failure. */
+pb_status pb_study_plan_open(pb_study_plan *plan, const pb_study_options *options, pb_error *error);
+void pb_study_plan_close(pb_study_plan *plan);
+
+/* The specification of an item, as the catalogue keys it. The caller's. */
+json_t *pb_trajectory_spec(const pb_study_plan *plan, size_t model, size_t sample);
+json_t *pb_basis_spec(const pb_study_plan *plan, size_t model, size_t sample, size_t timestep);
+
+static inline size_t pb_plan_trajectory(const pb_study_plan *p, size_t model, size_t sample)
+{
+    return model * p->samples + sample;
+}
+
+static inline size_t pb_plan_basis(const pb_study_plan *p, size_t model, size_t sample,
+                                   size_t timestep)
+{
+    return (model * p->samples + sample) * p->timesteps + timestep;
+}
+
+/* t of a timestep's number: (i + 1)/P. */
+static inline double pb_plan_t(const pb_study_plan *p, size_t timestep)
+{
+    return (double)(timestep + 1) / (double)p->timesteps;
+}
+
+/* Where the basis of a timestep is taken: grid points of x and of the network's time. */
+typedef struct pb_study_point {
+    size_t x, time;
+} pb_study_point;
+pb_study_point pb_plan_point(const pb_study_plan *plan, size_t model, size_t timestep);
+
+/* Reads a basis of the plan. */
+pb_status pb_plan_read(const pb_study_plan *plan, size_t model, size_t sample, size_t timestep,
+                       pb_basis *basis, pb_error *error);
+
+#endif

@@ -1,0 +1,235 @@
+#include "study/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/file.h"
+#include "picture/plot.h"
+#include "study/figure.h"
+
+static char *in_folder(const pb_study_options *o, const char *name, pb_error *error)
+{
+    char *path = pb_sprintf("%s/%s", o->folder, name);
+
+    if (!path)
+        pb_fail_memory(error, strlen(o->folder), "a path");
+    return path;
+}
+
+/* Opens an output in the folder. */
+static pb_status open_in(pb_output *output, const pb_study_options *o, const char *name,
+                         pb_error *error)
+{
+    char *path = in_folder(o, name, error);
+    pb_status status = path ? pb_output_open(output, path, error) : PB_MEMORY;
+
+    pb_free(path);
+    return status;
+}
+
+pb_status pb_report_settings(const pb_study_options *o, pb_error *error)
+{
+    json_t *settings = pb_study_settings(o);
+    pb_output output = PB_OUTPUT_EMPTY;
+    pb_status status = settings ? open_in(&output, o, "settings.json", error)
+                                : pb_fail(error, PB_INTERNAL, "settings that are no JSON");
+
+    if (status == PB_OK) {
+        json_dumpf(settings, output.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        putc('\n', output.stream);
+        status = pb_output_commit(&output, error);
+    }
+    json_decref(settings);
+    return status;
+}
+
+/* -- HTML ---------------------------------------------------------------------------------------
+ */
+
+static void print_text(FILE *f, const char *text)
+{
+    for (; *text; text++)
+        switch (*text) {
+        case '<':
+            fputs("&lt;", f);
+            break;
+        case '>':
+            fputs("&gt;", f);
+            break;
+        case '&':
+            fputs("&amp;", f);
+            break;
+        case '"':
+            fputs("&quot;", f);
+            break;
+        default:
+            putc(*text, f);
+        }
+}
+
+/* The figure itself, without the lines before its root. */
+static pb_status print_figure(FILE *f, const pb_study_options *o, pb_error *error)
+{
+    char *path = in_folder(o, "figure.svg", error);
+    pb_mapping svg = {0};
+    pb_status status = path ? pb_file_map(&svg, path, error) : PB_MEMORY;
+
+    if (status == PB_OK) {
+        const unsigned char *root = memmem(svg.data, svg.size, "<svg", 4);
+        if (root)
+            fwrite(root, 1, svg.size - (size_t)(root - svg.data), f);
+        else
+            status = pb_fail(error, PB_INTERNAL, "%s: gnuplot wrote no SVG", path);
+        pb_file_unmap(&svg);
+    }
+    pb_free(path);
+    return status;
+}
+
+static void print_settings(FILE *f, const pb_study_plan *p)
+{
+    json_t *settings = pb_study_settings(p->options), *value;
+    const char *key;
+
+    fputs("<table>\n", f);
+    json_object_foreach(settings, key, value)
+    {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        fprintf(f, "<tr><th>%s</th><td>", key);
+        print_text(f, json_is_string(value) ? json_string_value(value) : text ? text : "");
+        fputs("</td></tr>\n", f);
+        free(text);
+    }
+    for (size_t m = 0; m < p->options->model_count; m++) {
+        fputs("<tr><th>hash of ", f);
+        print_text(f, p->models[m].label);
+        fprintf(f, "</th><td><code>%s</code></td></tr>\n", p->models[m].hash);
+    }
+    fputs("</table>\n", f);
+    json_decref(settings);
+}
+
+/* Rows that are few enough to read: those without a second index. */
+static int is_summary(const pb_row *r)
+{
+    static const char *const names[] = {"centroid", "effective_rank", "among",
+                                        "lag",      "random",         "loss"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(r->quantity, names[i]))
+            return 1;
+    return 0;
+}
+
+static void print_cell(FILE *f, double value)
+{
+    if (isnan(value))
+        fputs("<td></td>", f);
+    else
+        fprintf(f, "<td>%.4g</td>", value);
+}
+
+static void print_summary(FILE *f, const pb_table *table)
+{
+    fputs("<table>\n<tr><th>model</th><th>quantity</th><th>t</th><th>|t − t'|</th><th>value</th>"
+          "<th>low</th><th>high</th><th>samples</th></tr>\n",
+          f);
+    for (size_t i = 0; i < table->count; i++) {
+        const pb_row *r = &table->rows[i];
+        if (!is_summary(r))
+            continue;
+        fputs("<tr><td>", f);
+        print_text(f, r->model);
+        fprintf(f, "</td><td>%s</td>", r->quantity);
+        print_cell(f, r->t);
+        print_cell(f, r->index);
+        print_cell(f, r->estimate.value);
+        print_cell(f, r->estimate.low);
+        print_cell(f, r->estimate.high);
+        fprintf(f, "<td>%zu</td></tr>\n", r->estimate.count);
+    }
+    fputs("</table>\n", f);
+}
+
+static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *table, pb_error *error)
+{
+    const char *name = pb_study_name(p->options->kind);
+
+    fprintf(f,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+            "<title>Pullback: study %s</title>\n<style>\n"
+            "body { font-family: sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em }\n"
+            "svg { max-width: 100%%; height: auto }\n"
+            "table { border-collapse: collapse }\n"
+            "th, td { text-align: left; padding: 0.2em 0.8em; border-bottom: 1px solid #ddd }\n"
+            "pre { background: #f4f4f4; padding: 1em; overflow-x: auto }\n"
+            "</style>\n</head>\n<body>\n<h1>Study: %s</h1>\n<figure>\n",
+            name, name);
+    PB_TRY(print_figure(f, p->options, error));
+    fprintf(f, "<figcaption>%s</figcaption>\n</figure>\n<h2>Settings</h2>\n",
+            pb_figure_caption(p->options->kind));
+    print_settings(f, p);
+    fputs("<p>Run again: <code>pullback study ", f);
+    fprintf(f, "%s --settings settings.json -o FOLDER</code></p>\n<h2>Numbers</h2>\n", name);
+    print_summary(f, table);
+    fputs(
+        "<p>All numbers are in <code>data.csv</code>; <code>figure.gp</code> draws the figure from "
+        "it.</p>\n<h2>How to cite</h2>\n<pre>\n"
+        "@inproceedings{park2023understanding,\n"
+        "  title     = {Understanding the Latent Space of Diffusion Models through the Lens of "
+        "Riemannian Geometry},\n"
+        "  author    = {Park, Yong-Hyun and Kwon, Mingi and Choi, Jaewoong and Jo, Junghyo and "
+        "Uh, Youngjung},\n"
+        "  booktitle = {Advances in Neural Information Processing Systems},\n"
+        "  year      = {2023}\n}\n@software{pullback,\n"
+        "  title   = {Pullback: Riemannian geometry of a diffusion model's latent space},\n"
+        "  version = {",
+        f);
+    fprintf(f, "%s}\n}\n</pre>\n</body>\n</html>\n", pb_version());
+    return PB_OK;
+}
+
+/* -- all ------------------------------------------------------------------------------------------
+ */
+
+static pb_status write_data(const pb_study_options *o, const pb_table *table, pb_error *error)
+{
+    char *path = in_folder(o, "data.csv", error);
+    pb_status status = path ? pb_table_write(table, path, error) : PB_MEMORY;
+
+    pb_free(path);
+    return status;
+}
+
+static pb_status draw(const pb_study_plan *p, pb_error *error)
+{
+    char *path = in_folder(p->options, "figure.gp", error);
+    pb_output output = PB_OUTPUT_EMPTY;
+    pb_status status = path ? pb_output_open(&output, path, error) : PB_MEMORY;
+
+    if (status == PB_OK) {
+        pb_figure_script(output.stream, p);
+        status = pb_output_commit(&output, error);
+    }
+    if (status == PB_OK)
+        status = pb_plot_run(path, error);
+    pb_free(path);
+    return status;
+}
+
+pb_status pb_report_write(const pb_study_plan *p, const pb_table *table, pb_error *error)
+{
+    pb_output page = PB_OUTPUT_EMPTY;
+    pb_status status;
+
+    PB_TRY(write_data(p->options, table, error));
+    PB_TRY(draw(p, error));
+    PB_TRY(open_in(&page, p->options, "report.html", error));
+    status = print_page(page.stream, p, table, error);
+    if (status == PB_OK)
+        return pb_output_commit(&page, error);
+    pb_output_abandon(&page);
+    return status;
+}

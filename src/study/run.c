@@ -1,0 +1,208 @@
+#include "study/run.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "study/trajectory.h"
+
+typedef struct runner {
+    pb_study_plan *plan;
+    const pb_study_monitor *monitor;
+    pb_study_progress *progress;
+    double start;
+    pb_tensor points; /* the trajectory at hand, of model and sample */
+    size_t model, sample;
+} runner;
+
+static int report(runner *r)
+{
+    r->progress->seconds = pb_seconds() - r->start;
+    return r->monitor->step(r->monitor->context, r->progress);
+}
+
+static int ddim_step(void *context, size_t done, size_t total)
+{
+    (void)done;
+    (void)total;
+    return report(context);
+}
+
+static int svd_step(void *context, const pb_svd_progress *progress)
+{
+    (void)progress;
+    return report(context);
+}
+
+static pb_status wait_a_little(runner *r, pb_error *error)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+
+    nanosleep(&pause, NULL);
+    return report(r) ? pb_fail(error, PB_CANCELLED, "cancelled") : PB_OK;
+}
+
+/* -- trajectories -------------------------------------------------------------------------------
+ */
+
+static pb_status make_trajectory(runner *r, size_t m, size_t s, const char *path, pb_error *error)
+{
+    const pb_key *key = &r->plan->trajectories[pb_plan_trajectory(r->plan, m, s)];
+    double begin = pb_seconds();
+    pb_status status = pb_trajectory_compute(r->plan, m, s, &r->points, ddim_step, r, error);
+
+    if (status == PB_OK)
+        status = pb_npy_write(&r->points, path, error);
+    if (status == PB_OK) {
+        r->progress->computed++;
+        return pb_catalogue_finish(r->plan->catalogue, key, pb_seconds() - begin, error);
+    }
+    pb_catalogue_release(r->plan->catalogue, key);
+    pb_tensor_clear(&r->points);
+    return status;
+}
+
+/* Makes r->points those of the sample: reads them, computes them, or waits for who does. */
+static pb_status need_trajectory(runner *r, size_t m, size_t s, pb_error *error)
+{
+    pb_study_plan *p = r->plan;
+    const pb_key *key = &p->trajectories[pb_plan_trajectory(p, m, s)];
+    char *path;
+    json_t *spec;
+    pb_claim claim = PB_CLAIM_BUSY;
+    pb_status status = PB_OK;
+
+    if (r->points.data && r->model == m && r->sample == s)
+        return PB_OK;
+    pb_tensor_clear(&r->points);
+    r->model = m;
+    r->sample = s;
+    path = pb_catalogue_path(p->catalogue, key, PB_TRAJECTORY_ENDING);
+    spec = pb_trajectory_spec(p, m, s);
+    if (!path || !spec)
+        status = pb_fail_memory(error, sizeof *key, "a path");
+    while (status == PB_OK && claim == PB_CLAIM_BUSY) {
+        status = pb_catalogue_claim(p->catalogue, key, spec, PB_TRAJECTORY_ENDING, &claim, error);
+        if (status == PB_OK && claim == PB_CLAIM_BUSY)
+            status = wait_a_little(r, error);
+    }
+    if (status == PB_OK)
+        status = claim == PB_CLAIM_MINE ? make_trajectory(r, m, s, path, error)
+                                        : pb_npy_read(&r->points, path, error);
+    pb_free(path);
+    json_decref(spec);
+    return status;
+}
+
+/* -- bases ----------------------------------------------------------------------------------------
+ */
+
+static pb_status make_basis(runner *r, size_t m, size_t s, size_t t, const char *path,
+                            pb_error *error)
+{
+    const pb_study_plan *p = r->plan;
+    const pb_study_options *o = p->options;
+    const pb_planned_model *model = &p->models[m];
+    pb_study_point at = pb_plan_point(p, m, t);
+    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    pb_basis basis = PB_BASIS_EMPTY;
+    pb_tensor x = {.rank = 3};
+    pb_status status;
+
+    PB_TRY(need_trajectory(r, m, s, error));
+    memcpy(x.shape, r->points.shape + 1, 3 * sizeof *x.shape);
+    x.data = r->points.data + (o->fix == PB_FIX_X ? p->timesteps : t) * pb_tensor_count(&x);
+    request.map =
+        (pb_map_options){.from = o->from,
+                         .to = o->to,
+                         .condition = {.timestep = pb_grid_time(pb_schedule_length(model->schedule),
+                                                                o->steps, at.time),
+                                       .class_label = o->class_label},
+                         .memory = o->memory};
+    request.svd.rank = o->rank;
+    request.svd.tolerance = o->tolerance;
+    request.svd.monitor = svd_step;
+    request.svd.monitor_context = r;
+    status = pb_basis_compute(&basis, NULL, NULL, model->model, &request, &x, error);
+    if (status == PB_OK) {
+        basis.t = pb_plan_t(p, t);
+        status = pb_basis_write(&basis, path, error);
+    }
+    pb_basis_clear(&basis);
+    return status;
+}
+
+/* Claims an item and computes it, unless it is done or somebody else does. */
+static pb_status need_basis(runner *r, size_t m, size_t s, size_t t, pb_claim *claim,
+                            pb_error *error)
+{
+    pb_study_plan *p = r->plan;
+    const pb_key *key = &p->bases[pb_plan_basis(p, m, s, t)];
+    char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
+    json_t *spec = pb_basis_spec(p, m, s, t);
+    double begin = pb_seconds();
+    pb_status status;
+
+    if (!path || !spec)
+        status = pb_fail_memory(error, sizeof *key, "a path");
+    else
+        status = pb_catalogue_claim(p->catalogue, key, spec, PB_BASIS_ENDING, claim, error);
+    if (status == PB_OK && *claim == PB_CLAIM_MINE) {
+        status = make_basis(r, m, s, t, path, error);
+        if (status == PB_OK) {
+            status = pb_catalogue_finish(p->catalogue, key, pb_seconds() - begin, error);
+            r->progress->computed++;
+        } else
+            pb_catalogue_release(p->catalogue, key);
+    }
+    pb_free(path);
+    json_decref(spec);
+    return status;
+}
+
+/* One pass over all bases; *busy: how many others compute. Trajectories count as done when they
+ * are there, needed or not. */
+static pb_status pass(runner *r, size_t *busy, pb_error *error)
+{
+    pb_study_plan *p = r->plan;
+
+    *busy = 0;
+    r->progress->done = 0;
+    for (size_t m = 0; m < p->options->model_count; m++)
+        for (size_t s = 0; s < p->samples; s++) {
+            for (size_t t = 0; t < p->timesteps; t++) {
+                pb_claim claim;
+                PB_TRY(need_basis(r, m, s, t, &claim, error));
+                *busy += claim == PB_CLAIM_BUSY;
+                r->progress->done += claim != PB_CLAIM_BUSY;
+                if (report(r))
+                    return pb_fail(error, PB_CANCELLED, "cancelled");
+            }
+            r->progress->done++;
+        }
+    return PB_OK;
+}
+
+pb_status pb_study_compute(pb_study_plan *plan, const pb_study_monitor *monitor,
+                           pb_study_progress *progress, pb_error *error)
+{
+    size_t all = plan->options->model_count * plan->samples, busy = 1;
+    runner r = {.plan = plan,
+                .monitor = monitor,
+                .progress = progress,
+                .start = pb_seconds(),
+                .points = PB_TENSOR_EMPTY};
+    pb_status status;
+
+    *progress = (pb_study_progress){.total = all * (plan->timesteps + 1)};
+    status = pb_catalogue_plan(plan->catalogue, plan->options->folder, all * plan->timesteps,
+                               plan->bases, error);
+    while (status == PB_OK && busy) {
+        status = pass(&r, &busy, error);
+        if (status == PB_OK && busy)
+            status = wait_a_little(&r, error);
+    }
+    pb_tensor_clear(&r.points);
+    return status;
+}

@@ -1,0 +1,142 @@
+/* The options of a study as settings.json. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/json.h"
+#include "study/study.h"
+
+static const char *const kinds[] = {"timesteps", "samples", "models"};
+static const char *const fits[] = {"crop", "pad", "stretch"};
+static const char *const fixes[] = {"nothing", "x", "t"};
+
+const char *pb_study_name(pb_study_kind kind)
+{
+    return kinds[kind];
+}
+
+const char *pb_fit_name(pb_fit fit)
+{
+    return fits[fit];
+}
+
+const char *pb_fix_name(pb_study_fix fix)
+{
+    return fixes[fix];
+}
+
+static json_t *list(size_t count, char **texts)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_string(texts[i]));
+    return array;
+}
+
+json_t *pb_study_settings(const pb_study_options *o)
+{
+    json_t *crop = o->has_crop
+                       ? json_pack("[I, I, I, I]", (json_int_t)o->crop.x, (json_int_t)o->crop.y,
+                                   (json_int_t)o->crop.width, (json_int_t)o->crop.height)
+                       : json_null();
+
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:i,"
+        " s:s*, s:s*, s:s}",
+        "pullback", pb_version(), "study", kinds[o->kind], "models",
+        list(o->model_count, o->models), "images", list(o->image_count, o->images), "samples",
+        (json_int_t)o->samples, "seed", (json_int_t)o->seed, "timesteps", (json_int_t)o->timesteps,
+        "steps", (json_int_t)o->steps, "rank", (json_int_t)o->rank, "tol", o->tolerance, "from",
+        o->from, "tap", o->to, "fix", fixes[o->fix], "space", o->in_x ? "X" : "H", "direct",
+        o->direct, "fit", fits[o->fit], "crop", crop, "class", o->class_label, "costs", o->costs,
+        "catalogue", o->catalogue, "folder", o->folder);
+}
+
+/* The number of a name in a list, or -1. */
+static int number_of(const char *name, const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(name, names[i]))
+            return i;
+    return -1;
+}
+
+static pb_status read_list(char ***out, size_t *count, json_t *array, const char *path,
+                           const char *key, pb_error *error)
+{
+    *count = json_array_size(array);
+    *out = pb_calloc(*count + 1, sizeof **out);
+    if (!*out)
+        return pb_fail_memory(error, (*count + 1) * sizeof **out, path);
+    for (size_t i = 0; i < *count; i++) {
+        const char *text = json_string_value(json_array_get(array, i));
+        if (!text)
+            return pb_fail(error, PB_FORMAT, "%s: \"%s\": item %zu: expected a string", path, key,
+                           i);
+        (*out)[i] = (char *)text;
+    }
+    return PB_OK;
+}
+
+pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char *path,
+                              pb_error *error)
+{
+    const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
+    json_t *models, *images, *crop = NULL;
+    json_int_t samples, seed, timesteps, steps, rank, box[4];
+    const char *version;
+    int kind, fix_number, fit_number;
+    json_error_t why;
+
+    *o = PB_STUDY_DEFAULTS;
+    if (json_unpack_ex(settings, &why, 0,
+                       "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
+                       "s:b, s:s, s:o, s:i, s?s, s?s, s:s}",
+                       "pullback", &version, "study", &study, "models", &models, "images", &images,
+                       "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
+                       "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
+                       "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
+                       &o->class_label, "costs", &costs, "catalogue", &catalogue, "folder",
+                       &folder))
+        return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
+    kind = number_of(study, kinds, 3);
+    fix_number = number_of(fix, fixes, 3);
+    fit_number = number_of(fit, fits, 3);
+    o->has_crop = json_is_array(crop);
+    if (kind < 0 || fix_number < 0 || fit_number < 0 || samples < 1 || samples > 100000 ||
+        timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 || rank < 1 ||
+        rank > 100000 || !(o->tolerance > 0 && o->tolerance <= 1) ||
+        (o->has_crop && json_unpack(crop, "[I, I, I, I]", &box[0], &box[1], &box[2], &box[3])))
+        return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
+    o->kind = (pb_study_kind)kind;
+    o->fix = (pb_study_fix)fix_number;
+    o->fit = (pb_fit)fit_number;
+    o->in_x = !strcmp(space, "X");
+    o->samples = (size_t)samples;
+    o->seed = (uint64_t)seed;
+    o->timesteps = (size_t)timesteps;
+    o->steps = (size_t)steps;
+    o->rank = (size_t)rank;
+    o->from = (char *)from;
+    o->to = (char *)to;
+    o->costs = (char *)costs;
+    o->catalogue = (char *)catalogue;
+    o->folder = (char *)folder;
+    if (o->has_crop)
+        o->crop = (pb_area){box[0], box[1], (size_t)box[2], (size_t)box[3]};
+    PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));
+    return read_list(&o->images, &o->image_count, images, path, "images", error);
+}
+
+void pb_study_options_clear(pb_study_options *o)
+{
+    pb_free(o->models);
+    pb_free(o->images);
+    o->models = o->images = NULL;
+}
+
+char *pb_study_catalogue(const pb_study_options *o)
+{
+    return o->catalogue ? pb_strdup(o->catalogue) : pb_sprintf("%s/catalogue.sqlite", o->folder);
+}

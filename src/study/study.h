@@ -1,0 +1,89 @@
+/* The paper's experiments, each a plan of bases: samples at timesteps of models. A study computes
+ * what its catalogue lacks, measures the bases, and leaves a folder with data, figure and report.
+ */
+#ifndef PB_STUDY_STUDY_H
+#define PB_STUDY_STUDY_H
+
+#include <jansson.h>
+
+#include <pullback/pullback.h>
+
+#include "picture/photo.h"
+
+typedef enum pb_study_kind {
+    PB_STUDY_TIMESTEPS, /* how one sample's basis changes with t */
+    PB_STUDY_SAMPLES,   /* how far samples are apart at each t */
+    PB_STUDY_MODELS     /* both, for several models */
+} pb_study_kind;
+
+typedef enum pb_study_fix {
+    PB_FIX_NOTHING,
+    PB_FIX_X, /* x = x_T for all; the network's t varies */
+    PB_FIX_T  /* t = T for the network; x_t varies along the trajectory */
+} pb_study_fix;
+
+typedef struct pb_study_options {
+    pb_study_kind kind;
+    size_t model_count, image_count;
+    char **models, **images; /* no images: samples are drawn */
+    size_t samples;
+    uint64_t seed;    /* of the first one; the others follow */
+    size_t timesteps; /* P: t = 1/P … 1 */
+    size_t steps;     /* of the time grid */
+    size_t rank;
+    double tolerance;
+    char *from, *to;
+    pb_study_fix fix;
+    int in_x; /* distances in X instead of H */
+    int direct;
+    pb_fit fit;
+    int has_crop;
+    pb_area crop;
+    int class_label;
+    size_t memory;
+    char *costs;
+    char *catalogue; /* NULL: FOLDER/catalogue.sqlite */
+    char *folder;
+} pb_study_options;
+
+#define PB_STUDY_DEFAULTS                                                                          \
+    ((pb_study_options){.samples = 10,                                                             \
+                        .timesteps = 20,                                                           \
+                        .steps = 100,                                                              \
+                        .rank = 50,                                                                \
+                        .tolerance = 1e-3,                                                         \
+                        .class_label = -1})
+
+/* "timesteps", "samples", "models"; "crop", "pad", "stretch"; "nothing", "x", "t" */
+const char *pb_study_name(pb_study_kind kind);
+const char *pb_fit_name(pb_fit fit);
+const char *pb_fix_name(pb_study_fix fix);
+
+typedef struct pb_study_progress {
+    size_t done, total; /* items: trajectories and bases */
+    size_t computed;    /* of those done, in this run */
+    double seconds;     /* since the run began */
+} pb_study_progress;
+
+/* Called often. Non-zero stops with PB_CANCELLED. */
+typedef struct pb_study_monitor {
+    void *context;
+    int (*step)(void *context, const pb_study_progress *progress);
+} pb_study_monitor;
+
+/* Runs a study to its report. *progress: what was done. Errors: those of what it does; PB_CANCELLED
+ * (what is done so far stays in the catalogue). */
+pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *monitor,
+                       pb_study_progress *progress, pb_error *error);
+
+/* The options as an object for settings.json, and back: strings belong to the object.
+ * Errors: PB_FORMAT. */
+json_t *pb_study_settings(const pb_study_options *options);
+pb_status pb_study_options_of(pb_study_options *options, json_t *settings, const char *path,
+                              pb_error *error);
+void pb_study_options_clear(pb_study_options *options); /* the arrays that _options_of makes */
+
+/* The catalogue's path; pb_free. */
+char *pb_study_catalogue(const pb_study_options *options);
+
+#endif
