@@ -1,5 +1,6 @@
 #include "catalogue/catalogue.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -86,6 +87,39 @@ static pb_status execute(pb_catalogue *c, const char *sql, const char *first, co
     return finish(c, statement, NULL, NULL, error);
 }
 
+/* -- locks --------------------------------------------------------------------------------------
+ */
+
+/* Sets or drops the lock of an item; 0, or -1 where another process holds it. */
+static int lock_item(const pb_catalogue *c, long id, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
+
+    return fcntl(c->lock, F_OFD_SETLK, &lock);
+}
+
+static int is_locked(const pb_catalogue *c, long id)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
+
+    return fcntl(c->lock, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* Its number, and whether the database calls it done. */
+static pb_status find(pb_catalogue *c, const pb_key *key, long *id, int *done, pb_error *error)
+{
+    sqlite3_stmt *statement;
+    char *text = NULL;
+
+    *id = -1;
+    PB_TRY(prepare(c, &statement, "SELECT id, done FROM item WHERE key = ?1", key->text, NULL, NULL,
+                   error));
+    PB_TRY(finish(c, statement, id, &text, error));
+    *done = text && *text == '1';
+    pb_free(text);
+    return PB_OK;
+}
+
 /* -- opening --------------------------------------------------------------------------------------
  */
 
@@ -141,6 +175,34 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     return run(c, "COMMIT", error);
 }
 
+/* Removes what killed processes left half-written: temporary files of items that nobody holds. */
+static pb_status sweep(pb_catalogue *c, pb_error *error)
+{
+    DIR *list = opendir(c->folder);
+    struct dirent *entry;
+    pb_status status = PB_OK;
+
+    if (!list)
+        return pb_fail(error, PB_IO, "%s: %s", c->folder, strerror(errno));
+    while (status == PB_OK && (entry = readdir(list))) {
+        size_t length = strlen(entry->d_name);
+        pb_key key = {""};
+        long id;
+        int done;
+
+        if (length < sizeof key.text || strcmp(entry->d_name + length - 4, ".tmp"))
+            continue;
+        memcpy(key.text, entry->d_name, sizeof key.text - 1);
+        status = find(c, &key, &id, &done, error);
+        if (status == PB_OK && id >= 0 && lock_item(c, id, F_WRLCK) == 0) {
+            unlinkat(dirfd(list), entry->d_name, 0);
+            lock_item(c, id, F_UNLCK);
+        }
+    }
+    closedir(list);
+    return status;
+}
+
 pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *error)
 {
     pb_catalogue *c = pb_calloc(1, sizeof *c);
@@ -149,6 +211,8 @@ pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *erro
     if (!c)
         return pb_fail_memory(error, sizeof *c, "a catalogue");
     status = open_all(c, path, error);
+    if (status == PB_OK)
+        status = sweep(c, error);
     if (status == PB_OK)
         *out = c;
     else
@@ -185,36 +249,6 @@ pb_key pb_catalogue_key(const json_t *spec)
 char *pb_catalogue_path(const pb_catalogue *c, const pb_key *key, const char *ending)
 {
     return pb_sprintf("%s/%s%s", c->folder, key->text, ending);
-}
-
-/* Sets or drops the lock of an item; 0, or -1 where another process holds it. */
-static int lock_item(const pb_catalogue *c, long id, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
-
-    return fcntl(c->lock, F_OFD_SETLK, &lock);
-}
-
-static int is_locked(const pb_catalogue *c, long id)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
-
-    return fcntl(c->lock, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-}
-
-/* Its number, and whether the database calls it done. */
-static pb_status find(pb_catalogue *c, const pb_key *key, long *id, int *done, pb_error *error)
-{
-    sqlite3_stmt *statement;
-    char *text = NULL;
-
-    *id = -1;
-    PB_TRY(prepare(c, &statement, "SELECT id, done FROM item WHERE key = ?1", key->text, NULL, NULL,
-                   error));
-    PB_TRY(finish(c, statement, id, &text, error));
-    *done = text && *text == '1';
-    pb_free(text);
-    return PB_OK;
 }
 
 pb_status pb_catalogue_claim(pb_catalogue *c, const pb_key *key, const json_t *spec,

@@ -85,20 +85,23 @@ static void heat_map(FILE *f, const pb_study_plan *p, size_t model)
 
 static void lag_panel(FILE *f, const pb_study_plan *p)
 {
-    fprintf(f, "  set title \"distance against the difference of timesteps\"\n"
-               "  set xlabel \"|t - t'|\"\n  set ylabel \"geodesic distance / largest\"\n"
-               "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set xrange [0:1]\n");
+    fprintf(
+        f,
+        "  set title \"distance against the difference of timesteps\"\n"
+        "  set xlabel \"|t - t'|\"\n  set ylabel \"geodesic distance / largest\"\n"
+        "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set xrange [0:1]\n  set key bottom right\n");
     curves_of(f, p, "lag", 1);
-    fprintf(f, "  set autoscale\n");
+    fprintf(f, "  set autoscale\n  set key top right\n");
 }
 
 static void among_panel(FILE *f, const pb_study_plan *p)
 {
-    fprintf(f, "  set title \"distance between samples\"\n"
-               "  set xlabel \"t\"\n  set ylabel \"geodesic distance / largest\"\n"
-               "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set xrange [0:1]\n");
+    fprintf(
+        f, "  set title \"distance between samples\"\n"
+           "  set xlabel \"t\"\n  set ylabel \"geodesic distance / largest\"\n"
+           "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set xrange [0:1]\n  set key bottom left\n");
     curves_of(f, p, "among", 1);
-    fprintf(f, "  set autoscale\n");
+    fprintf(f, "  set autoscale\n  set key top right\n");
 }
 
 static void timesteps_panels(FILE *f, const pb_study_plan *p)
@@ -181,7 +184,8 @@ void pb_figure_script(FILE *f, const pb_study_plan *p)
         f,
         "set palette defined (0 \"#440154\", 0.25 \"#3b528b\", 0.5 \"#21918c\", 0.75 \"#5ec962\","
         " 1 \"#fde725\")\n"
-        "set grid linecolor rgb \"#dddddd\"\nset key noenhanced samplen 2\n"
+        "set format y \"%%g\"\nset grid xtics ytics linetype 1 linecolor rgb \"#dddddd\"\nset key "
+        "noenhanced samplen 2\n"
         "do for [kind in \"svg png\"] {\n"
         "  if (kind eq \"svg\") {\n"
         "    set terminal svg size %zu,%zu font \"DejaVu Sans,11\" background \"white\" "

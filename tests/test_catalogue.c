@@ -1,0 +1,332 @@
+/* The catalogue: claims, locks, plans, hostile files; and studies that are killed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "catalogue/catalogue.h"
+#include "op_harness.h"
+#include "program.h"
+#include "scratch.h"
+
+extern char **environ;
+
+#define ITEM ".npy"
+
+static json_t *spec_of(int number)
+{
+    return json_pack("{s:i, s:f}", "z", number, "a", 0.1);
+}
+
+static pb_claim claim(pb_catalogue *c, int number)
+{
+    json_t *spec = spec_of(number);
+    pb_key key = pb_catalogue_key(spec);
+    pb_claim found;
+
+    assert_int_equal(pb_catalogue_claim(c, &key, spec, ITEM, &found, NULL), PB_OK);
+    json_decref(spec);
+    return found;
+}
+
+static pb_key key_of(int number)
+{
+    json_t *spec = spec_of(number);
+    pb_key key = pb_catalogue_key(spec);
+
+    json_decref(spec);
+    return key;
+}
+
+static void make_file(const pb_catalogue *c, int number)
+{
+    pb_key key = key_of(number);
+    char *path = pb_catalogue_path(c, &key, ITEM);
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fclose(file);
+    pb_free(path);
+}
+
+static void test_key(void **state)
+{
+    json_t *one = json_pack("{s:i, s:f}", "z", 1, "a", 0.1);
+    json_t *two = json_pack("{s:f, s:i}", "a", 0.1, "z", 1);
+
+    (void)state;
+    assert_string_equal(pb_catalogue_key(one).text, pb_catalogue_key(two).text);
+    json_object_set_new(two, "z", json_integer(2));
+    assert_string_not_equal(pb_catalogue_key(one).text, pb_catalogue_key(two).text);
+    json_decref(one);
+    json_decref(two);
+}
+
+static void test_claims(void **state)
+{
+    scratch s;
+    pb_catalogue *a, *b;
+    pb_key key = key_of(1);
+    char *path;
+
+    (void)state;
+    scratch_open(&s);
+    assert_int_equal(pb_catalogue_open(&a, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&b, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
+    assert_int_equal(claim(b, 1), PB_CLAIM_BUSY);
+    assert_int_equal(claim(b, 2), PB_CLAIM_MINE);
+    pb_catalogue_release(a, &key);
+    assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
+    make_file(b, 1);
+    assert_int_equal(claim(a, 1), PB_CLAIM_BUSY); /* the file alone is not yet done */
+    assert_int_equal(pb_catalogue_finish(b, &key, 1.5, NULL), PB_OK);
+    assert_int_equal(claim(a, 1), PB_CLAIM_DONE);
+    path = pb_catalogue_path(a, &key, ITEM);
+    assert_int_equal(unlink(path), 0); /* somebody deletes it: it is to be made again */
+    pb_free(path);
+    assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
+    pb_catalogue_close(a); /* a lock ends with its holder */
+    assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
+    pb_catalogue_close(b);
+    scratch_close(&s);
+}
+
+static void take_status(void *context, const char *study, const pb_study_status *status)
+{
+    (void)study;
+    *(pb_study_status *)context = *status;
+}
+
+static void test_plan(void **state)
+{
+    scratch s;
+    pb_catalogue *c, *other;
+    const pb_key keys[] = {key_of(1), key_of(2), key_of(3)};
+    pb_study_status status;
+
+    (void)state;
+    scratch_open(&s);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&other, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_plan(c, "study", 3, keys, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_true(status.wanted == 3 && status.done == 0 && isnan(status.seconds));
+    assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
+    make_file(c, 1);
+    assert_int_equal(pb_catalogue_finish(c, &keys[0], 2, NULL), PB_OK);
+    assert_int_equal(claim(c, 2), PB_CLAIM_MINE);
+    assert_int_equal(pb_catalogue_visit(other, NULL, take_status, &status, NULL), PB_OK);
+    assert_true(status.wanted == 3 && status.done == 1 && status.running == 1);
+    assert_true(fabs(status.seconds - 2) < 1e-9);
+    assert_int_equal(pb_catalogue_plan(c, "study", 1, keys, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_true(status.wanted == 1 && status.done == 1);
+    pb_catalogue_close(c);
+    pb_catalogue_close(other);
+    scratch_close(&s);
+}
+
+static void test_memory(void **state)
+{
+    scratch s;
+    pb_catalogue *c;
+    char *value;
+
+    (void)state;
+    scratch_open(&s);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_null(value);
+    assert_int_equal(pb_catalogue_remember(c, "a", "1", NULL), PB_OK);
+    assert_int_equal(pb_catalogue_remember(c, "a", "2", NULL), PB_OK);
+    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_string_equal(value, "2");
+    pb_free(value);
+    pb_catalogue_close(c);
+    scratch_close(&s);
+}
+
+static void test_hostile(void **state)
+{
+    static const char text[] = "this is not a database, though long enough to be taken for one, by "
+                               "its name at least; a header has one hundred bytes";
+    scratch s;
+    pb_catalogue *c;
+    pb_error error;
+    sqlite3 *db;
+
+    (void)state;
+    scratch_open(&s);
+    scratch_write(&s, "text", text, sizeof text);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "text").text, &error), PB_FORMAT);
+    assert_non_null(strstr(error.message, "text: file is not a database"));
+    assert_int_equal(sqlite3_open(scratch_path(&s, "other").text, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "other").text, &error), PB_FORMAT);
+    assert_non_null(strstr(error.message, "not a catalogue"));
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "no/where").text, &error), PB_IO);
+    scratch_close(&s);
+}
+
+/* -- killed studies ------------------------------------------------------------------------------
+ */
+
+#define STUDY                                                                                      \
+    "study timesteps --model " PB_SOURCE_DIR                                                       \
+    "/models/faces32 --samples 2 --timesteps 3 --steps 12 --rank 6 --threads 1 -q"
+
+/* Starts the study in a folder of the scratch one; the process. */
+static pid_t start(const scratch *s, const char *folder)
+{
+    char line[2048], *arguments[32];
+    posix_spawn_file_actions_t actions;
+    size_t count = 0;
+    pid_t child;
+
+    snprintf(line, sizeof line, PB_BINARY_DIR "/pullback " STUDY " -o %s",
+             scratch_path(s, folder).text);
+    for (char *word = strtok(line, " "); word && count < 31; word = strtok(NULL, " "))
+        arguments[count++] = word;
+    arguments[count] = NULL;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    assert_int_equal(posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return child;
+}
+
+static int finish(pid_t child)
+{
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void check_intact(const scratch *s, const char *folder)
+{
+    char path[2048];
+    sqlite3_stmt *statement;
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/catalogue.sqlite", scratch_path(s, folder).text);
+    if (access(path, R_OK))
+        return; /* killed before it was made */
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(statement, 0), "ok");
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
+static void check_equal(const scratch *s, const char *a, const char *b)
+{
+    char command[4096];
+
+    snprintf(command, sizeof command, "cmp -s %s/data.csv %s/data.csv", scratch_path(s, a).text,
+             scratch_path(s, b).text);
+    assert_int_equal(system(command), 0);
+    snprintf(command, sizeof command,
+             "diff -r %s/catalogue.sqlite.items %s/catalogue.sqlite.items >/dev/null",
+             scratch_path(s, a).text, scratch_path(s, b).text);
+    assert_int_equal(system(command), 0);
+}
+
+static void empty(const scratch *s, const char *folder)
+{
+    char command[2048];
+
+    snprintf(command, sizeof command, "rm -rf %s", scratch_path(s, folder).text);
+    assert_int_equal(system(command), 0);
+}
+
+/* Kills it at random moments (PULLBACK_KILLS of them; one in four by control-C), until it gets
+ * through; then the next, from the start. */
+static void test_kills(void **state)
+{
+    const char *wanted = getenv("PULLBACK_KILLS");
+    int kills = wanted ? atoi(wanted) : 6, done = 0, finished = 0;
+    double longest;
+    unsigned seed = 1;
+    scratch s;
+    pid_t child;
+    struct timespec begin, end;
+
+    (void)state;
+    scratch_open(&s);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    assert_int_equal(finish(start(&s, "whole")), 0);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    longest = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    while (done < kills || finished == 0) {
+        float random;
+        int interrupt, status;
+
+        fill_random(&random, 1, seed++);
+        interrupt = seed % 4 == 0;
+        child = start(&s, "killed");
+        if (done < kills)
+            usleep((useconds_t)(1e6 * fmin(fabs((double)random) * longest / 3, longest)));
+        if (done < kills)
+            kill(child, interrupt ? SIGINT : SIGKILL);
+        status = finish(child);
+        done += WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+        check_intact(&s, "killed");
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            check_equal(&s, "whole", "killed");
+            empty(&s, "killed");
+            finished++;
+        } else if (WIFEXITED(status))
+            assert_int_equal(WEXITSTATUS(status), 1);
+    }
+    print_message("%d kills, %d studies ended\n", done, finished);
+    scratch_close(&s);
+}
+
+static void test_two_processes(void **state)
+{
+    scratch s;
+    pid_t a, b;
+
+    (void)state;
+    scratch_open(&s);
+    a = start(&s, "both");
+    b = start(&s, "both");
+    assert_int_equal(finish(a), 0);
+    assert_int_equal(finish(b), 0);
+    check_intact(&s, "both");
+    assert_int_equal(finish(start(&s, "alone")), 0);
+    check_equal(&s, "both", "alone");
+    scratch_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_key),           cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_plan),          cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_hostile),       cmocka_unit_test(test_kills),
+        cmocka_unit_test(test_two_processes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
