@@ -1,12 +1,16 @@
 #include "program.h"
 
 #include <fcntl.h>
+#include <setjmp.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 extern char **environ;
 
@@ -51,4 +55,24 @@ const outcome *program(const char *folder, const char *format, ...)
     read_back(out, result.out, sizeof result.out);
     read_back(error, result.error, sizeof result.error);
     return &result;
+}
+
+void expect(const outcome *o, int status, const char *message)
+{
+    if (o->status != status)
+        fail_msg("status %d, expected %d: %s", o->status, status, o->error);
+    if (message && !strstr(o->error, message))
+        fail_msg("expected \"%s\", found \"%s\"", message, o->error);
+}
+
+json_t *object_of(const outcome *o)
+{
+    json_error_t error;
+    json_t *object = json_loads(o->out, JSON_REJECT_DUPLICATES, &error);
+
+    if (o->status != 0)
+        fail_msg("status %d: %s", o->status, o->error);
+    if (!json_is_object(object))
+        fail_msg("not one JSON object: %s in %s", error.text, o->out);
+    return object;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -77,6 +78,13 @@ unsigned char *scratch_read(const scratch *s, const char *name, size_t *count)
     fclose(file);
     *count = (size_t)size;
     return bytes;
+}
+
+int scratch_has(const scratch *s, const char *name)
+{
+    struct stat info;
+
+    return stat(scratch_path(s, name).text, &info) == 0 && info.st_size > 0;
 }
 
 size_t scratch_count(const scratch *s)

@@ -28,6 +28,9 @@ void scratch_write(const scratch *s, const char *name, const void *bytes, size_t
 /* Reads a whole file: the caller frees it with free. A NUL follows the bytes. */
 unsigned char *scratch_read(const scratch *s, const char *name, size_t *count);
 
+/* Is there a file of this name that is not empty? */
+int scratch_has(const scratch *s, const char *name);
+
 /* The number of entries in the folder. */
 size_t scratch_count(const scratch *s);
 

@@ -30,34 +30,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void expect(const outcome *o, int status, const char *message)
-{
-    if (o->status != status)
-        fail_msg("status %d, expected %d: %s", o->status, status, o->error);
-    if (message && !strstr(o->error, message))
-        fail_msg("expected \"%s\", found \"%s\"", message, o->error);
-}
-
-static int is_there(const char *name)
-{
-    struct stat info;
-
-    return stat(scratch_path(&s, name).text, &info) == 0 && info.st_size > 0;
-}
-
-/* The only object on standard output. */
-static json_t *object_of(const outcome *o)
-{
-    json_error_t error;
-    json_t *object = json_loads(o->out, JSON_REJECT_DUPLICATES, &error);
-
-    if (o->status != 0)
-        fail_msg("status %d: %s", o->status, o->error);
-    if (!json_is_object(object))
-        fail_msg("not one JSON object: %s in %s", error.text, o->out);
-    return object;
-}
-
 static double number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -259,7 +231,7 @@ static void test_sample(void **state)
     expect(program(s.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 0.5 "
                              "-o grid.png --memory 8M"),
            0, NULL);
-    assert_true(is_there("grid.png"));
+    assert_true(scratch_has(&s, "grid.png"));
     pb_tensor_clear(&expected);
     pb_tensor_clear(&found);
     pb_weights_free(io);
@@ -310,17 +282,17 @@ static void test_basis_and_edit(void **state)
         assert_true(r <= 1e-3 && fabs(r - v) < 1e-5);
     }
     json_decref(o);
-    assert_true(is_there("b.safetensors") && is_there("b-directions.png"));
-    assert_true(is_there("b-spectrum.csv") && is_there("b-spectrum.gp"));
+    assert_true(scratch_has(&s, "b.safetensors") && scratch_has(&s, "b-directions.png"));
+    assert_true(scratch_has(&s, "b-spectrum.csv") && scratch_has(&s, "b-spectrum.gp"));
 
     p = program(s.folder, "edit -m " FACES " --basis b.safetensors --direction 0,2 --steps 20 "
                           "--stages 2 --edit-iterations 4 -o strip.png");
     expect(p, 0, NULL);
-    assert_true(is_there("strip.png"));
+    assert_true(scratch_has(&s, "strip.png"));
     expect(program(s.folder, "edit -m " FACES " " PORTRAIT " --basis b.safetensors --steps 20 "
                              "--strength -0.5 --edit-iterations 4 --paste -o photo.jpg"),
            0, NULL);
-    assert_true(is_there("photo.jpg"));
+    assert_true(scratch_has(&s, "photo.jpg"));
     expect(program(s.folder, "edit -m " FACES " " PB_SOURCE_DIR "/examples/portrait.png --steps 20 "
                              "--basis b.safetensors -o wrong.png"),
            1, "transport");
@@ -332,13 +304,15 @@ static void test_basis_and_edit(void **state)
     expect(program(s.folder, "edit -m " PB_SOURCE_DIR "/tests/golden/unet2d-modern "
                              "--basis b.safetensors -o wrong.png"),
            1, "another model");
-    assert_false(is_there("wrong.png"));
+    assert_false(scratch_has(&s, "wrong.png"));
 
     expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
                              "--edit-iterations 4 -o folder/"),
            0, NULL);
-    assert_true(is_there("folder/strip.png") && is_there("folder/reconstruction.png"));
-    assert_true(is_there("folder/v0-plus-04.png") && is_there("folder/v0-minus-02.png"));
+    assert_true(scratch_has(&s, "folder/strip.png") &&
+                scratch_has(&s, "folder/reconstruction.png"));
+    assert_true(scratch_has(&s, "folder/v0-plus-04.png") &&
+                scratch_has(&s, "folder/v0-minus-02.png"));
     expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
                              "--edit-iterations 4 -o all.npy"),
            0, NULL);
