@@ -206,7 +206,8 @@ static pid_t start(const scratch *s, const char *folder)
         arguments[count++] = word;
     arguments[count] = NULL;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, scratch_path(s, "error").text,
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_int_equal(posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     return child;
@@ -246,7 +247,7 @@ static void check_equal(const scratch *s, const char *a, const char *b)
              scratch_path(s, b).text);
     assert_int_equal(system(command), 0);
     snprintf(command, sizeof command,
-             "diff -r %s/catalogue.sqlite.items %s/catalogue.sqlite.items >/dev/null",
+             "diff -rq %s/catalogue.sqlite.items %s/catalogue.sqlite.items >&2",
              scratch_path(s, a).text, scratch_path(s, b).text);
     assert_int_equal(system(command), 0);
 }

@@ -161,9 +161,9 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     if (mkdir(c->folder, 0777) && errno != EEXIST)
         return pb_fail(error, PB_IO, "%s: %s", c->folder, strerror(errno));
     sqlite3_busy_timeout(c->db, PATIENCE);
-    PB_TRY(check_version(c, error));
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d", APPLICATION);
-    PB_TRY(run(c, "BEGIN IMMEDIATE", error));
+    PB_TRY(run(c, "BEGIN IMMEDIATE", error)); /* two processes may be the first */
+    PB_TRY(check_version(c, error));
     PB_TRY(run(c, sql, error));
     PB_TRY(run(c,
                "CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL,"
@@ -175,32 +175,27 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     return run(c, "COMMIT", error);
 }
 
-/* Removes what killed processes left half-written: temporary files of items that nobody holds. */
-static pb_status sweep(pb_catalogue *c, pb_error *error)
+/* Byte 0 of the lock is everybody's who has the catalogue open. Who finds itself alone removes what
+ * killed processes left half-written. */
+static pb_status enter(pb_catalogue *c, pb_error *error)
 {
-    DIR *list = opendir(c->folder);
-    struct dirent *entry;
-    pb_status status = PB_OK;
+    struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
 
-    if (!list)
-        return pb_fail(error, PB_IO, "%s: %s", c->folder, strerror(errno));
-    while (status == PB_OK && (entry = readdir(list))) {
-        size_t length = strlen(entry->d_name);
-        pb_key key = {""};
-        long id;
-        int done;
-
-        if (length < sizeof key.text || strcmp(entry->d_name + length - 4, ".tmp"))
-            continue;
-        memcpy(key.text, entry->d_name, sizeof key.text - 1);
-        status = find(c, &key, &id, &done, error);
-        if (status == PB_OK && id >= 0 && lock_item(c, id, F_WRLCK) == 0) {
-            unlinkat(dirfd(list), entry->d_name, 0);
-            lock_item(c, id, F_UNLCK);
+    if (lock_item(c, 0, F_WRLCK) == 0) {
+        DIR *list = opendir(c->folder);
+        struct dirent *entry;
+        while (list && (entry = readdir(list))) {
+            size_t length = strlen(entry->d_name);
+            if (!strncmp(entry->d_name, ".pullback-", 10) && length > 14 &&
+                !strcmp(entry->d_name + length - 4, ".tmp"))
+                unlinkat(dirfd(list), entry->d_name, 0);
         }
+        if (list)
+            closedir(list);
     }
-    closedir(list);
-    return status;
+    if (fcntl(c->lock, F_OFD_SETLKW, &shared))
+        return pb_fail(error, PB_IO, "%s.lock: %s", c->path, strerror(errno));
+    return PB_OK;
 }
 
 pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *error)
@@ -212,7 +207,7 @@ pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *erro
         return pb_fail_memory(error, sizeof *c, "a catalogue");
     status = open_all(c, path, error);
     if (status == PB_OK)
-        status = sweep(c, error);
+        status = enter(c, error);
     if (status == PB_OK)
         *out = c;
     else
