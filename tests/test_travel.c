@@ -75,7 +75,7 @@ static double share(const char *line)
                                        "transport -q --json --basis a.safetensors "
                                        "--steps 20 --stages 1 -o t.png %s",
                                        line));
-    double value = json_number_value(json_object_get(object, "share"));
+    double value = json_number_value(json_array_get(json_object_get(object, "share"), 0));
 
     json_decref(object);
     assert_true(scratch_has(&s, "t.png"));
@@ -90,7 +90,8 @@ static void test_transport(void **state)
     assert_true(fabs(share("--onto-basis a.safetensors -d 3") - 1) < 1e-5);
     across = share("--onto-basis b.safetensors -d 1");
     assert_true(across > 0.01 && across < 1);
-    assert_true(fabs(share("--onto-basis b.safetensors -d 1 --form inverse") - across) < 1e-9);
+    assert_true(fabs(share("--onto-basis b.safetensors -d 1 --form pseudo-inverse") - across) <
+                1e-9);
     later = share("--onto-t 0.5 -d 1");
     assert_true(later > across && later < 1); /* the same image a little later is nearer */
     expect(program(s.folder, "transport --basis a.safetensors -o t.png"), 2, "onto what?");
@@ -104,7 +105,7 @@ static void test_transport(void **state)
            "not on a grid of 17 points");
     expect(program(s.folder, "transport --onto-t 0.4 -o t.png"), 2, "from where?");
     expect(program(s.folder, "transport --basis a.safetensors --onto-t 0.4 --form x -o t.png"), 2,
-           "projection or inverse");
+           "projection or pseudo-inverse");
 }
 
 static void test_mean(void **state)

@@ -38,15 +38,23 @@ void pb_basis_found_clear(pb_basis_found *found)
 
 /* -- computing ------------------------------------------------------------------------------- */
 
-static pb_status read_start(pb_tensor *start, const char *path, pb_error *error)
+/* The right singular vectors of a file, for a map from the tap `from`. */
+static pb_status read_start(pb_tensor *start, const char *path, const pb_session *s,
+                            const char *from, pb_error *error)
 {
     pb_basis basis = PB_BASIS_EMPTY;
+    size_t shape[3], *found;
 
+    PB_TRY(pb_model_tap_shape(s->model, from, s->height, s->width, shape, error));
     PB_TRY(pb_basis_read(&basis, path, error));
     *start = basis.v; /* handed over */
     basis.v = PB_TENSOR_EMPTY;
     pb_basis_clear(&basis);
-    return PB_OK;
+    found = start->shape + 1;
+    if (!memcmp(found, shape, sizeof shape))
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s: directions of %zu x %zu x %zu, expected %zu x %zu x %zu",
+                   path, found[0], found[1], found[2], shape[0], shape[1], shape[2]);
 }
 
 pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
@@ -82,7 +90,7 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
 
     found->basis = PB_BASIS_EMPTY;
     if (o->start) {
-        status = read_start(&start, o->start, error);
+        status = read_start(&start, o->start, s, request.map.from, error);
         request.start = &start;
     }
     if (status == PB_OK && o->verify) {

@@ -1,6 +1,7 @@
 #include "cli/directions.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -10,6 +11,45 @@ void pb_directions_clear(pb_directions *directions)
 {
     pb_tensor_clear(&directions->v);
     pb_basis_found_clear(&directions->found);
+}
+
+pb_status pb_direction_list_of(pb_direction_list *list, const char *text, pb_error *error)
+{
+    const char *all = text ? text : "0";
+
+    list->count = 0;
+    for (const char *at = all; *at;) {
+        char *end;
+        unsigned long first = strtoul(at, &end, 10), last = first;
+        int bad = end == at || *at == '-' || *at == '+';
+
+        if (!bad && *end == '-') {
+            at = end + 1;
+            last = strtoul(at, &end, 10);
+            bad = end == at;
+        }
+        if (bad || (*end && *end != ',') || last < first || last > 100000 ||
+            last - first >= PB_DIRECTIONS_MOST - list->count)
+            return pb_fail(error, PB_INVALID,
+                           "--direction %s: expected numbers from 0 on, such as 0 or 0,2 or 0-3, "
+                           "at most %d",
+                           all, PB_DIRECTIONS_MOST);
+        for (; first <= last; first++)
+            list->numbers[list->count++] = first;
+        at = *end ? end + 1 : end;
+    }
+    return PB_OK;
+}
+
+pb_status pb_transport_form_of(pb_transport_form *form, const char *name, pb_error *error)
+{
+    *form = PB_TRANSPORT_PROJECTION;
+    if (!name || !strcmp(name, "projection"))
+        return PB_OK;
+    *form = PB_TRANSPORT_INVERSE;
+    if (!strcmp(name, "pseudo-inverse"))
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "--form %s: expected projection or pseudo-inverse", name);
 }
 
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *s, const char *path, pb_error *error)
@@ -42,11 +82,13 @@ pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error)
 pb_status pb_point_of_basis(pb_point *point, pb_session *s, const pb_basis *basis, int steps,
                             pb_error *error)
 {
+    const size_t shape[4] = {1, basis->x.shape[0], basis->x.shape[1], basis->x.shape[2]};
+
     s->class_label = basis->class_label;
     if (!s->evaluator)
         PB_TRY(pb_session_size(s, basis->x.shape[1], basis->x.shape[2], error));
     pb_tensor_clear(&point->x);
-    PB_TRY(pb_tensor_new(&point->x, 3, basis->x.shape, error));
+    PB_TRY(pb_tensor_new(&point->x, 4, shape, error));
     memcpy(point->x.data, basis->x.data, pb_tensor_count(&basis->x) * sizeof(float));
     point->t = basis->t;
     point->timestep = basis->timestep;
@@ -106,6 +148,10 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
         return pb_fail(error, PB_INVALID,
                        "%s: directions at the tap %s: an edit needs directions of x", o->basis,
                        basis->from);
+    if (!isnan(where->t) || where->x || where->seed >= 0)
+        return pb_fail(error, PB_INVALID,
+                       "--basis %s has its own point: expected neither --t, --x nor --seed",
+                       o->basis);
     s->class_label = basis->class_label;
     if (where->image) {
         there.t = basis->timestep / (double)pb_schedule_length(s->schedule);
@@ -119,8 +165,8 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
 /* -- carried over --------------------------------------------------------------------------------
  */
 
-pb_status pb_carry(pb_tensor *v, const pb_session *s, const pb_basis *from, const pb_basis *onto,
-                   int inverse, size_t listed, double *share, pb_error *error)
+pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_transport_form form,
+                   double *share, pb_error *error)
 {
     size_t k = from->u.rank ? from->u.shape[0] : 0;
     const size_t shape[4] = {k, onto->v.shape[1], onto->v.shape[2], onto->v.shape[3]};
@@ -132,10 +178,7 @@ pb_status pb_carry(pb_tensor *v, const pb_session *s, const pb_basis *from, cons
                        from->u.shape[1], from->u.shape[2], from->u.shape[3], onto->u.shape[1],
                        onto->u.shape[2], onto->u.shape[3]);
     PB_TRY(pb_tensor_new(v, 4, shape, error));
-    PB_TRY(pb_transport(onto, inverse ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION, k,
-                        from->u.data, v->data, share, error));
-    for (size_t i = 0; i < k && i < listed; i++)
-        pb_say(s->cli, "direction %zu: a share of %.3f survives the transport", i, share[i]);
+    PB_TRY(pb_transport(onto, form, k, from->u.data, v->data, share, error));
     return PB_OK;
 }
 
@@ -168,15 +211,16 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     if (status == PB_OK)
         status = compute(d, point, s, &there, &here, mean.s.shape[0], error);
     if (status == PB_OK && in_h)
-        status = pb_carry(&d->v, s, &mean, &d->found.basis, o->inverse, o->needed, share, error);
+        status = pb_carry(&d->v, &mean, &d->found.basis, o->form_value, share, error);
     else if (status == PB_OK) {
         status = copy_tensor(&d->v, &mean.v, error);
         if (status == PB_OK && o->project)
             status = pb_project(&d->found.basis, d->v.shape[0], d->v.data, share, error);
-        for (size_t i = 0; status == PB_OK && o->project && i < o->needed && i < d->v.shape[0]; i++)
-            pb_say(s->cli, "direction %zu: a share of %.3f lies in the tangent space here", i,
-                   share[i]);
     }
+    for (size_t i = 0;
+         status == PB_OK && (in_h || o->project) && i < o->needed && i < d->v.shape[0]; i++)
+        pb_say(s->cli, "direction %zu: a share of %.3f of it lies in the tangent space here", i,
+               share[i]);
     pb_free(share);
     pb_basis_clear(&mean);
     return status;

@@ -6,10 +6,11 @@
 #include "cli/basis_at.h"
 
 typedef struct pb_direction_options {
-    char *basis;                 /* a file to take directions from, or NULL */
-    char *u;                     /* h-directions: .npy, or the v of a decoder's basis; or NULL */
-    double damping;              /* of the pre-image, in units of the first singular value */
-    gboolean inverse;            /* transport by the pseudo-inverse */
+    char *basis;    /* a file to take directions from, or NULL */
+    char *u;        /* h-directions: .npy, or the v of a decoder's basis; or NULL */
+    double damping; /* of the pre-image, in units of the first singular value */
+    char *form;     /* of transports; NULL: projection */
+    pb_transport_form form_value;
     gboolean project;            /* project directions of X on the tangent space here */
     pb_basis_options basis_here; /* of the basis computed at the point; rank 0: as needed */
     size_t needed;               /* directions that must be there */
@@ -31,6 +32,18 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_sess
                              pb_error *error);
 void pb_directions_clear(pb_directions *directions);
 
+#define PB_DIRECTIONS_MOST 64
+
+typedef struct pb_direction_list {
+    size_t numbers[PB_DIRECTIONS_MOST], count;
+} pb_direction_list;
+
+/* "0", "0,2", "0-3"; NULL is "0". Errors: PB_INVALID. */
+pb_status pb_direction_list_of(pb_direction_list *list, const char *text, pb_error *error);
+
+/* "projection" (NULL) or "pseudo-inverse". Errors: PB_INVALID. */
+pb_status pb_transport_form_of(pb_transport_form *form, const char *name, pb_error *error);
+
 /* Reads a basis file, and checks that it belongs to the session's model. */
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *session, const char *path,
                            pb_error *error);
@@ -43,10 +56,8 @@ pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error);
 pb_status pb_point_of_basis(pb_point *point, pb_session *session, const pb_basis *basis, int steps,
                             pb_error *error);
 
-/* Carries the directions u of `from` to the basis `onto`, and says what survives of those listed.
- */
-pb_status pb_carry(pb_tensor *v, const pb_session *session, const pb_basis *from,
-                   const pb_basis *onto, int inverse, size_t listed, double *share,
-                   pb_error *error);
+/* Carries all directions u of `from` to the basis `onto`; share: as many numbers, what survives. */
+pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_transport_form form,
+                   double *share, pb_error *error);
 
 #endif

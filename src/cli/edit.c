@@ -5,8 +5,6 @@
 #include "cli/directions.h"
 #include "cli/strip.h"
 
-#define MAX_DIRECTIONS 64
-
 typedef struct options {
     pb_cli cli;
     pb_point_options point;
@@ -16,7 +14,7 @@ typedef struct options {
     size_t mode_count;
     double length;   /* NaN: not given */
     char *direction; /* "0", "0,2", "0-3" */
-    size_t directions[MAX_DIRECTIONS], count;
+    pb_direction_list list;
     double step, scale, boost, strength; /* NaN: not given */
     int iterations;                      /* 0: not given */
     int stages;
@@ -26,37 +24,6 @@ typedef struct options {
 } options;
 
 /* -- options --------------------------------------------------------------------------------- */
-
-/* "0,2,5-7" */
-static pb_status parse_directions(options *o, pb_error *error)
-{
-    const char *text = o->direction ? o->direction : "0";
-
-    while (*text) {
-        char *end;
-        unsigned long first = strtoul(text, &end, 10), last = first;
-        int bad = end == text || *text == '-' || *text == '+';
-
-        if (!bad && *end == '-') {
-            text = end + 1;
-            last = strtoul(text, &end, 10);
-            bad = end == text;
-        }
-        if (bad || (*end && *end != ',') || last < first || last > 100000 ||
-            last - first >= MAX_DIRECTIONS - o->count)
-            return pb_fail(error, PB_INVALID,
-                           "--direction %s: expected numbers from 0 on, such as 0 or 0,2 or 0-3, "
-                           "at most %d",
-                           o->direction, MAX_DIRECTIONS);
-        for (; first <= last; first++) {
-            o->directions[o->count++] = first;
-            if (first + 1 > o->from.needed)
-                o->from.needed = first + 1;
-        }
-        text = *end ? end + 1 : end;
-    }
-    return PB_OK;
-}
 
 /* "guidance,straight", "all" */
 static pb_status parse_modes(options *o, pb_error *error)
@@ -118,8 +85,12 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argc == 2 ? argv[1] : NULL;
     PB_TRY(pb_point_check(&o->point, error));
-    PB_TRY(parse_directions(o, error));
+    PB_TRY(pb_direction_list_of(&o->list, o->direction, error));
+    for (size_t i = 0; i < o->list.count; i++)
+        if (o->list.numbers[i] >= o->from.needed)
+            o->from.needed = o->list.numbers[i] + 1;
     PB_TRY(parse_modes(o, error));
+    PB_TRY(pb_transport_form_of(&o->from.form_value, o->from.form, error));
     if (o->from.basis && o->from.u)
         return pb_fail(error, PB_INVALID, "--basis and --u exclude each other");
     if (has_mode(o, PB_MODE_RELINEARISE) && o->from.basis_here.rank == 0)
@@ -147,7 +118,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
     if (!isnan(o->strength)) {
         PB_TRY(pb_check_range("--strength", o->strength, -1, 1, error));
-        if (o->count != 1 || o->mode_count != 1)
+        if (o->list.count != 1 || o->mode_count != 1)
             return pb_fail(error, PB_INVALID,
                            "--strength makes one picture of one direction, in one mode");
     }
@@ -180,8 +151,8 @@ static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
         .steps = (size_t)o->point.steps,
         .grid = point->grid,
         .timestep = point->timestep,
-        .count = o->count,
-        .direction = (size_t *)o->directions,
+        .count = o->list.count,
+        .direction = (size_t *)o->list.numbers,
     };
     if (point->grid == SIZE_MAX)
         return pb_fail(error, PB_INVALID,
@@ -410,8 +381,9 @@ int pb_command_edit(int argc, char **argv)
          "Of the pre-image, in units of the first singular value (default: 0.1)", "D"},
         {"project", 0, 0, G_OPTION_ARG_NONE, &o.from.project,
          "Project a mean of X on the tangent space of the image", NULL},
-        {"inverse", 0, 0, G_OPTION_ARG_NONE, &o.from.inverse,
-         "Carry a mean of H over by the pseudo-inverse instead of the projection", NULL},
+        {"form", 0, 0, G_OPTION_ARG_STRING, &o.from.form,
+         "How a mean of H is carried over: projection, or pseudo-inverse (default: projection)",
+         "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,

@@ -12,8 +12,10 @@ typedef struct options {
     double onto_t;           /* NaN: not given */
     char *onto_basis;
     char *basis;
-    int direction;
+    char *direction;
+    pb_direction_list list;
     char *form;
+    pb_transport_form form_value;
     int stages;
     double step, scale, boost;
     int iterations;
@@ -35,9 +37,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (!isnan(o->onto_t))
         PB_TRY(pb_check_range("--onto-t", o->onto_t, 0, 1, error));
     PB_TRY(pb_point_check(&o->target, error));
-    PB_TRY(pb_check_range("--direction", o->direction, 0, 100000, error));
-    if (o->form && strcmp(o->form, "projection") && strcmp(o->form, "inverse"))
-        return pb_fail(error, PB_INVALID, "--form %s: expected projection or inverse", o->form);
+    PB_TRY(pb_direction_list_of(&o->list, o->direction, error));
+    PB_TRY(pb_transport_form_of(&o->form_value, o->form, error));
     if (!isnan(o->step))
         PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
     if (!isnan(o->scale))
@@ -77,8 +78,8 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
         where.t = w->source.timestep / (double)T;
         return pb_point_find(&w->onto, &w->session, &where, error);
     }
-    PB_TRY(pb_tensor_new(&w->onto.x, 3, w->source.x.shape, error));
-    memcpy(w->onto.x.data, w->source.x.data, pb_tensor_count(&w->onto.x) * sizeof(float));
+    PB_TRY(pb_tensor_new(&w->onto.x, 4, w->from.x.shape, error));
+    memcpy(w->onto.x.data, w->from.x.data, pb_tensor_count(&w->onto.x) * sizeof(float));
     w->onto.t = o->onto_t;
     w->onto.grid = pb_grid_nearest(T, S, o->onto_t);
     w->onto.timestep = pb_grid_time(T, S, w->onto.grid);
@@ -114,7 +115,6 @@ static pb_status edit(const options *o, work *w, pb_error *error)
 {
     const pb_recommended *r = &w->session.info->recommended;
     size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : 16;
-    size_t direction[1] = {(size_t)o->direction};
     const pb_point *points[2] = {&w->from, &w->onto};
     const pb_tensor *vectors[2] = {&w->source.v, &w->v};
     const pb_strip *strips[2] = {&w->strips[0], &w->strips[1]};
@@ -134,12 +134,31 @@ static pb_status edit(const options *o, work *w, pb_error *error)
                                   .steps = (size_t)o->target.steps,
                                   .grid = points[i]->grid,
                                   .timestep = points[i]->timestep,
-                                  .count = 1,
-                                  .direction = direction,
+                                  .count = o->list.count,
+                                  .direction = (size_t *)o->list.numbers,
                                   .label = i ? "transported" : "source"};
         PB_TRY(pb_strip_make(&w->strips[i], &w->session, points[i]->x.data, vectors[i], error));
     }
     return pb_strip_write(2, strips, &w->session, &w->source, o->out, error);
+}
+
+static void tell(const options *o, const work *w)
+{
+    json_t *directions = json_array(), *shares = json_array();
+
+    for (size_t i = 0; i < o->list.count; i++) {
+        size_t d = o->list.numbers[i];
+        pb_say(&o->cli, "direction %zu from timestep %g to %g: a share of %.3f of it survives", d,
+               w->from.timestep, w->onto.timestep, w->share[d]);
+        json_array_append_new(directions, json_integer((json_int_t)d));
+        json_array_append_new(shares, json_real(w->share[d]));
+    }
+    pb_say(&o->cli, "%s: the edits of the source above, the transported ones below", o->out);
+    pb_cli_print(&o->cli, json_pack("{s:s, s:o, s:o, s:f, s:f, s:s, s:i}", "out", o->out,
+                                    "directions", directions, "share", shares, "timestep_source",
+                                    w->from.timestep, "timestep_target", w->onto.timestep, "form",
+                                    o->form ? o->form : "projection", "rank",
+                                    (int)w->target.basis.s.shape[0]));
 }
 
 static pb_status transport(const options *o, work *w, pb_error *error)
@@ -152,24 +171,17 @@ static pb_status transport(const options *o, work *w, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "%s: expected the basis of a point, from x; edit --basis takes means",
                        o->basis);
-    if ((size_t)o->direction >= w->source.s.shape[0])
-        return pb_fail(error, PB_INVALID, "--direction %d: %s has 0 to %zu", o->direction, o->basis,
-                       w->source.s.shape[0] - 1);
+    for (size_t i = 0; i < o->list.count; i++)
+        if (o->list.numbers[i] >= w->source.s.shape[0])
+            return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu",
+                           o->list.numbers[i], o->basis, w->source.s.shape[0] - 1);
     PB_TRY(find_basis(o, w, error));
     w->share = pb_calloc(w->source.s.shape[0], sizeof *w->share);
     if (!w->share)
         return pb_fail_memory(error, w->source.s.shape[0] * sizeof *w->share, "shares");
-    PB_TRY(pb_carry(&w->v, s, &w->source, &w->target.basis, o->form && !strcmp(o->form, "inverse"),
-                    0, w->share, error));
+    PB_TRY(pb_carry(&w->v, &w->source, &w->target.basis, o->form_value, w->share, error));
     PB_TRY(edit(o, w, error));
-    pb_say(&o->cli, "%s: direction %d from timestep %g to %g; a share of %.3f of it survives",
-           o->out, o->direction, w->from.timestep, w->onto.timestep, w->share[o->direction]);
-    pb_cli_print(&o->cli,
-                 json_pack("{s:s, s:i, s:f, s:f, s:f, s:s, s:i}", "out", o->out, "direction",
-                           o->direction, "timestep_source", w->from.timestep, "timestep_target",
-                           w->onto.timestep, "share", w->share[o->direction], "form",
-                           o->form ? o->form : "projection", "rank",
-                           (int)w->target.basis.s.shape[0]));
+    tell(o, w);
     return PB_OK;
 }
 
@@ -214,16 +226,15 @@ int pb_command_transport(int argc, char **argv)
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
         {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.basis, "The source: a basis file at a point",
          "A"},
-        {"direction", 'd', 0, G_OPTION_ARG_INT, &o.direction,
-         "The direction to carry, from 0 on (default: 0)", "K"},
+        {"direction", 'd', 0, G_OPTION_ARG_STRING, &o.direction,
+         "Directions to carry, from 0 on: 0 or 0,2 or 0-3 (default: 0)", "LIST"},
         {"onto", 0, 0, G_OPTION_ARG_FILENAME, &o.target.image, "The target: an image", "IMAGE"},
         {"onto-t", 0, 0, G_OPTION_ARG_DOUBLE, &o.onto_t,
          "The target: the source's image at this fraction of T", "T"},
         {"onto-basis", 0, 0, G_OPTION_ARG_FILENAME, &o.onto_basis,
          "The target: the point of this basis file", "B"},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.form,
-         "projection, or inverse for the pseudo-inverse of the target's Jacobian (default: "
-         "projection)",
+         "projection, or the pseudo-inverse of the target's Jacobian (default: projection)",
          "FORM"},
         {"stages", 0, 0, G_OPTION_ARG_INT, &o.stages, "Stages on each side (default: 4)", "N"},
         {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &o.step, "Delta (default: the model's, or 1)",
