@@ -94,6 +94,87 @@ static pb_status compute(void *data, pb_error *error)
     return status;
 }
 
+/* The same in one call, with a mask and a null space. */
+static pb_status compute_masked(void *data, pb_error *error)
+{
+    const context *c = data;
+    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    pb_basis basis = PB_BASIS_EMPTY;
+    const size_t shape[2] = {8, 12}, rows[4] = {2, c->x.shape[1], 8, 12};
+    pb_tensor mask = PB_TENSOR_EMPTY, start = PB_TENSOR_EMPTY;
+    pb_status status = pb_tensor_new(&mask, 2, shape, error);
+
+    if (status == PB_OK)
+        status = pb_tensor_new(&start, 4, rows, error);
+    if (status == PB_OK) {
+        mask.data[40] = mask.data[41] = 1;
+        start.data[0] = start.data[pb_tensor_count(&start) - 1] = 1;
+        request.map.to = "eps";
+        request.map.condition = (pb_condition){.timestep = 3, .class_label = 1};
+        request.svd.rank = 2;
+        request.svd.block = 2;
+        request.mask = &mask;
+        request.null_rank = 1;
+        request.start = &start;
+        status = pb_basis_compute(&basis, NULL, NULL, c->model, &request, &c->x, error);
+    }
+    pb_basis_clear(&basis);
+    pb_tensor_clear(&mask);
+    pb_tensor_clear(&start);
+    return status;
+}
+
+/* Both kinds of mean, and transport to the result. */
+static pb_status travel(void *data, pb_error *error)
+{
+    const context *c = data;
+    const pb_basis *bases[2] = {&c->basis, &c->basis};
+    pb_mean_report report;
+    float v[3 * 1024];
+    double power[4] = {0};
+
+    for (int kind = 0; kind < 2; kind++) {
+        pb_basis mean = PB_BASIS_EMPTY;
+        pb_status status = pb_basis_mean(&mean, &report, 2, bases,
+                                         kind ? PB_MEAN_MATCHED : PB_MEAN_KARCHER, 0, error);
+        if (status == PB_OK)
+            status =
+                pb_transport(&c->basis, PB_TRANSPORT_PROJECTION, 1, mean.u.data, v, NULL, error);
+        pb_basis_clear(&mean);
+        PB_TRY(status);
+    }
+    PB_TRY(pb_radial_power(1, 8, 12, v, 1, 4, power, error));
+    return pb_project(&c->basis, 1, v, NULL, error);
+}
+
+static int identity(void *unused, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    (void)unused;
+    for (size_t j = 0; j < k; j++)
+        memcpy(y + j * ldy, x + j * ldx, 4 * sizeof *x);
+    return 0;
+}
+
+static pb_status solve(void *data, pb_error *error)
+{
+    const pb_operator op = {.rows = 4, .cols = 4, .apply = identity, .apply_transpose = identity};
+    const float weights[4] = {1, 2, 3, 4}, n[4] = {1}, b[4] = {1, 1, 1, 1};
+    pb_operator *weighed = NULL, *deflated = NULL;
+    pb_solution solution;
+    pb_status status;
+    float x[4];
+
+    (void)data;
+    status = pb_operator_weigh(&weighed, &op, weights, error);
+    if (status == PB_OK)
+        status = pb_operator_deflate(&deflated, weighed, 1, n, error);
+    if (status == PB_OK)
+        status = pb_least_squares(&solution, x, deflated, b, 0.1, 1e-6, 0, error);
+    pb_operator_free(deflated);
+    pb_operator_free(weighed);
+    return status;
+}
+
 static pb_status write_basis(void *data, pb_error *error)
 {
     context *c = data;
@@ -148,6 +229,9 @@ static void test_each(void **state)
     assert_true(inject_each(INJECT_MEMORY, open_model, NULL, &shared, false) > 50);
     assert_true(inject_each(INJECT_MEMORY, evaluate, NULL, &shared, false) > 10);
     assert_true(inject_each(INJECT_MEMORY, compute, NULL, &shared, false) > 50);
+    assert_true(inject_each(INJECT_MEMORY, compute_masked, NULL, &shared, false) > 50);
+    assert_true(inject_each(INJECT_MEMORY, travel, NULL, &shared, false) > 20);
+    assert_true(inject_each(INJECT_MEMORY, solve, NULL, &shared, false) > 3);
     assert_true(inject_each(INJECT_MEMORY | INJECT_FILES, write_basis, NULL, &shared, true) > 3);
     assert_true(inject_each(INJECT_MEMORY, read_basis, NULL, &shared, false) > 10);
     assert_true(inject_each(INJECT_MEMORY, move_and_guide, NULL, &shared, false) > 5);

@@ -279,8 +279,8 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
         strip->mode = o->modes[i];
         strip->length = !isnan(o->length) ? o->length : 1;
         if (isnan(o->length))
-            strip->length =
-                strip->guidance.step * strip->guidance.scale * (double)strip->guidance.iterations;
+            strip->length = strip->guidance.step * strip->guidance.scale *
+                            (double)strip->guidance.iterations / 2;
         else if (!isnan(o->strength))
             strip->length *= fabs(o->strength);
         strip->label = o->mode_count > 1 ? pb_mode_name(strip->mode) : NULL;

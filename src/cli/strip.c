@@ -162,23 +162,31 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
     return text;
 }
 
-static char *caption(const pb_strip *s, const pb_session *session, const pb_basis *basis)
+/* Where the strips come from, and how each mode among them goes. */
+static char *caption(size_t count, const pb_strip *const *strips, const pb_session *session,
+                     const pb_basis *basis)
 {
     char *name = g_path_get_basename(session->info->path);
-    char *boost =
-        s->boost > 0 ? g_strdup_printf("boost from t = %g", s->boost) : g_strdup("no boost");
-    char *way = s->mode == PB_MODE_GUIDANCE
-                    ? g_strdup_printf("edit step %g, scale %g, %zu iterations", s->guidance.step,
-                                      s->guidance.scale, s->guidance.iterations)
-                    : g_strdup_printf("%s, length %g", pb_mode_name(s->mode), s->length);
-    char *text =
-        g_strdup_printf("%s, %s → %s, timestep %.4g of %zu\n%s, %s", name, basis->from, basis->to,
-                        s->timestep, pb_schedule_length(session->schedule), way, boost);
+    GString *text = g_string_new(NULL);
 
+    g_string_printf(text, "%s, %s → %s, timestep %.4g of %zu\n", name, basis->from, basis->to,
+                    strips[0]->timestep, pb_schedule_length(session->schedule));
+    for (size_t i = 0; i < count; i++) {
+        const pb_strip *s = strips[i];
+        if (i && s->mode == strips[i - 1]->mode)
+            continue;
+        if (s->mode == PB_MODE_GUIDANCE)
+            g_string_append_printf(text, "edit step %g, scale %g, %zu iterations, ",
+                                   s->guidance.step, s->guidance.scale, s->guidance.iterations);
+        else
+            g_string_append_printf(text, "%s, length %g, ", pb_mode_name(s->mode), s->length);
+    }
+    if (strips[0]->boost > 0)
+        g_string_append_printf(text, "boost from t = %g", strips[0]->boost);
+    else
+        g_string_append(text, "no boost");
     g_free(name);
-    g_free(boost);
-    g_free(way);
-    return text;
+    return g_string_free(text, FALSE);
 }
 
 /* The labels, and where each tile is. */
@@ -230,7 +238,7 @@ pb_status pb_strip_write(size_t count, const pb_strip *const *strips, const pb_s
                          const pb_basis *basis, const char *path, pb_error *error)
 {
     const size_t *shape = strips[0]->images.shape;
-    char *text = caption(strips[0], session, basis);
+    char *text = caption(count, strips, session, basis);
     char *settings = all_settings(count, strips, session, basis);
     layout l = lay_out(count, strips);
     pb_pixels pixels = PB_PIXELS_EMPTY;

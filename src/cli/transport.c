@@ -234,7 +234,7 @@ int pb_command_transport(int argc, char **argv)
         {"onto-basis", 0, 0, G_OPTION_ARG_FILENAME, &o.onto_basis,
          "The target: the point of this basis file", "B"},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.form,
-         "projection, or the pseudo-inverse of the target's Jacobian (default: projection)",
+         "projection, or pseudo-inverse (of the target's Jacobian) (default: projection)",
          "FORM"},
         {"stages", 0, 0, G_OPTION_ARG_INT, &o.stages, "Stages on each side (default: 4)", "N"},
         {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &o.step, "Delta (default: the model's, or 1)",

@@ -1,0 +1,54 @@
+"""Writes a model's folder: weights, configurations, pictures, the record of its training, its card."""
+
+import json
+
+import matplotlib
+import numpy as np
+from PIL import Image
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+
+def write_json(path, value):
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1) + "\n")
+    part.rename(path)
+
+
+def draw_losses(path, losses, title):
+    """(images, training, held out) rows as curves."""
+    images, training, heldout = np.array(losses).T
+    figure, axes = pyplot.subplots(figsize=(5, 3), dpi=100)
+    axes.plot(images / 1000, training, color="#9aa5b1", label="training")
+    axes.plot(images / 1000, heldout, color="#1f5fa8", label="held out (EMA)")
+    axes.set(xlabel="thousand images seen", ylabel="loss", yscale="log", title=title)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def draw_grid(path, images, columns=8, scale=2):
+    """Images (n,h,w) or (n,3,h,w) in -1 … 1 as one picture."""
+    images = np.asarray(images, np.float32)
+    if images.ndim == 4:
+        images = images.mean(1)
+    pixels = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)
+    rows = -(-len(pixels) // columns)
+    h, w = pixels.shape[1:]
+    sheet = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1), 255, np.uint8)
+    for i, picture in enumerate(pixels):
+        y, x = divmod(i, columns)
+        sheet[y * (h + 1) : y * (h + 1) + h, x * (w + 1) : x * (w + 1) + w] = picture
+    picture = Image.fromarray(sheet)
+    picture.resize((sheet.shape[1] * scale, sheet.shape[0] * scale), Image.LANCZOS).save(path)
+
+
+def band_table(losses):
+    """The loss in each band of timesteps, as a table of two rows."""
+    bands = len(losses)
+    head = " | ".join(f"{1000 * b // bands}–{1000 * (b + 1) // bands - 1}" for b in range(bands))
+    row = " | ".join(f"{v:.4f}" for v in losses)
+    return f"| t | {head} |\n|---|{'---|' * bands}\n| loss | {row} |\n"

@@ -1,0 +1,185 @@
+"""What every training here shares: it resumes, ends in time, averages weights, keeps a record.
+
+A run lives in build/train/NAME: state.pt (all that continues it) and losses.csv. Where there is no
+state.pt, a training goes on from the weights committed in models/NAME, with a fresh optimizer and a
+warm-up: training.json there says how many images they have seen.
+"""
+
+import argparse
+import copy
+import csv
+import json
+import math
+import pathlib
+import signal
+import time
+
+import torch
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def arguments(description, **defaults):
+    """The options all trainings take."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this time")
+    parser.add_argument("--images", type=int, default=defaults.get("images"), help="in all")
+    parser.add_argument("--data", type=pathlib.Path, default=defaults.get("data"))
+    parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
+    parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "build" / "train")
+    parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    return parser
+
+
+def has_bf16(device):
+    """Whether bf16 is computed, not imitated."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    cpu = pathlib.Path("/proc/cpuinfo")
+    return cpu.exists() and "avx512_bf16" in cpu.read_text()
+
+
+class Run:
+    """One training of one model (a torch module, or a ModuleDict of several).
+
+    while run.goes_on():
+        ...
+        run.update(loss, images)
+        if run.due():
+            run.record(held_out_loss)
+    """
+
+    def __init__(self, name, model, options, rate, ema=0.999, warmup=200, every=8192):
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        self.name, self.options = name, options
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.bf16 = has_bf16(self.device)
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), rate, weight_decay=0.01)
+        self.others = {}  # what the training keeps besides: name -> object with state_dict
+        self.rate, self.ema, self.warmup, self.every = rate, ema, warmup, every
+        self.images = self.steps = self.since = 0
+        self.seconds, self.noted = 0.0, 0
+        self.sum, self.count = 0.0, 0
+        self.best = math.inf
+        self.folder = options.runs / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stop = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask_to_stop)
+        self.begun = self.last = self.then = time.monotonic()
+
+    def _ask_to_stop(self, *_):
+        self.stop = True
+
+    # -- going on from before ------------------------------------------------------------------
+
+    def resume(self, committed):
+        """Loads state.pt, or calls committed(folder), which loads the committed weights."""
+        folder = self.options.models / self.name
+        if (self.folder / "state.pt").exists():
+            state = torch.load(self.folder / "state.pt", map_location=self.device)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for name, other in self.others.items():
+                other.load_state_dict(state["others"][name])
+            for name in ("images", "steps", "seconds", "best"):
+                setattr(self, name, state[name])
+        elif (folder / "training.json").exists():
+            record = json.loads((folder / "training.json").read_text())
+            committed(folder)
+            self.average.load_state_dict(self.model.state_dict())
+            self.images, self.seconds = record["images"], record["seconds"]
+            self.best = record["heldout_loss"]
+            with open(self.folder / "losses.csv", "w", newline="") as file:
+                csv.writer(file).writerows([("images", "training", "heldout"), *record["losses"]])
+        self.noted = self.images
+
+    def save(self):
+        state = {name: getattr(self, name) for name in ("images", "steps", "seconds", "best")}
+        state["model"], state["average"] = self.model.state_dict(), self.average.state_dict()
+        state["optimizer"] = self.optimizer.state_dict()
+        state["others"] = {name: other.state_dict() for name, other in self.others.items()}
+        torch.save(state, self.folder / "state.part")
+        (self.folder / "state.part").rename(self.folder / "state.pt")
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def goes_on(self):
+        now = time.monotonic()
+        self.seconds += now - self.last
+        self.last = now
+        ended = self.images >= self.options.images or now - self.begun > 60 * self.options.minutes
+        return not (ended or self.stop)
+
+    def autocast(self):
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+    def compiled(self, function):
+        return torch.compile(function) if self.options.compile else function
+
+    def share(self):
+        """How much of a rate applies now: warm-up, then a cosine over all images."""
+        done = min(1, self.images / self.options.images)
+        return min(1, (self.since + 1) / self.warmup) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
+
+    def update(self, loss, images):
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * self.share()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.steps, self.since, self.images = self.steps + 1, self.since + 1, self.images + images
+        keep = min(self.ema, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.model.parameters()):
+                mean.lerp_(now, 1 - keep)
+            for mean, now in zip(self.average.buffers(), self.model.buffers()):
+                mean.copy_(now)
+        self.sum, self.count = self.sum + loss.item() * images, self.count + images
+
+    # -- the record ----------------------------------------------------------------------------
+
+    def due(self):
+        return self.images - self.noted >= self.every
+
+    def record(self, heldout):
+        """Writes a line of losses and the state; says whether these weights are the best so far.
+        Nothing where no image was seen since the last time."""
+        if self.images == self.noted:
+            return False
+        training = self.sum / max(1, self.count)
+        path = self.folder / "losses.csv"
+        new = not path.exists()
+        with open(path, "a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(("images", "training", "heldout"))
+            writer.writerow((self.images, f"{training:.6f}", f"{heldout:.6f}"))
+        better = heldout < self.best
+        self.best = min(self.best, heldout)
+        rate = (self.images - self.noted) / (time.monotonic() - self.then)
+        self.then, self.noted, self.sum, self.count = time.monotonic(), self.images, 0.0, 0
+        print(
+            f"{self.name}: {self.images} of {self.options.images} images, training {training:.5f}, "
+            f"held out {heldout:.5f}{' (best)' if better else ''}, {rate:.0f} images/s",
+            flush=True,
+        )
+        self.save()
+        return better
+
+    def summary(self):
+        """What training.json says of this run."""
+        with open(self.folder / "losses.csv", newline="") as file:
+            rows = [(int(a), float(b), float(c)) for a, b, c in list(csv.reader(file))[1:]]
+        return {
+            "images": self.images,
+            "seconds": round(self.seconds),
+            "heldout_loss": self.best,
+            "losses": rows,
+        }
