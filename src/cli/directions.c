@@ -1,7 +1,6 @@
 #include "cli/directions.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -11,34 +10,6 @@ void pb_directions_clear(pb_directions *directions)
 {
     pb_tensor_clear(&directions->v);
     pb_basis_found_clear(&directions->found);
-}
-
-pb_status pb_direction_list_of(pb_direction_list *list, const char *text, pb_error *error)
-{
-    const char *all = text ? text : "0";
-
-    list->count = 0;
-    for (const char *at = all; *at;) {
-        char *end;
-        unsigned long first = strtoul(at, &end, 10), last = first;
-        int bad = end == at || *at == '-' || *at == '+';
-
-        if (!bad && *end == '-') {
-            at = end + 1;
-            last = strtoul(at, &end, 10);
-            bad = end == at;
-        }
-        if (bad || (*end && *end != ',') || last < first || last > 100000 ||
-            last - first >= PB_DIRECTIONS_MOST - list->count)
-            return pb_fail(error, PB_INVALID,
-                           "--direction %s: expected numbers from 0 on, such as 0 or 0,2 or 0-3, "
-                           "at most %d",
-                           all, PB_DIRECTIONS_MOST);
-        for (; first <= last; first++)
-            list->numbers[list->count++] = first;
-        at = *end ? end + 1 : end;
-    }
-    return PB_OK;
 }
 
 pb_status pb_transport_form_of(pb_transport_form *form, const char *name, pb_error *error)

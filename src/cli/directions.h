@@ -32,15 +32,6 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_sess
                              pb_error *error);
 void pb_directions_clear(pb_directions *directions);
 
-#define PB_DIRECTIONS_MOST 64
-
-typedef struct pb_direction_list {
-    size_t numbers[PB_DIRECTIONS_MOST], count;
-} pb_direction_list;
-
-/* "0", "0,2", "0-3"; NULL is "0". Errors: PB_INVALID. */
-pb_status pb_direction_list_of(pb_direction_list *list, const char *text, pb_error *error);
-
 /* "projection" (NULL) or "pseudo-inverse". Errors: PB_INVALID. */
 pb_status pb_transport_form_of(pb_transport_form *form, const char *name, pb_error *error);
 

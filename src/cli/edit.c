@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/directions.h"
-#include "cli/strip.h"
+#include "cli/travel.h"
 
 typedef struct options {
     pb_cli cli;
@@ -12,13 +12,8 @@ typedef struct options {
     char *mode; /* "straight", "guidance,relinearise", "all" */
     pb_edit_mode modes[PB_MODES];
     size_t mode_count;
-    double length;   /* NaN: not given */
-    char *direction; /* "0", "0,2", "0-3" */
-    pb_direction_list list;
-    double step, scale, boost, strength; /* NaN: not given */
-    int iterations;                      /* 0: not given */
-    int stages;
-    gint64 noise_seed;
+    pb_travel_options travel;
+    double length, strength; /* NaN: not given */
     gboolean paste;
     char *out;
 } options;
@@ -85,10 +80,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argc == 2 ? argv[1] : NULL;
     PB_TRY(pb_point_check(&o->point, error));
-    PB_TRY(pb_direction_list_of(&o->list, o->direction, error));
-    for (size_t i = 0; i < o->list.count; i++)
-        if (o->list.numbers[i] >= o->from.needed)
-            o->from.needed = o->list.numbers[i] + 1;
+    PB_TRY(pb_travel_check(&o->travel, error));
+    o->from.needed = pb_travel_last(&o->travel) + 1;
     PB_TRY(parse_modes(o, error));
     PB_TRY(pb_transport_form_of(&o->from.form_value, o->from.form, error));
     if (o->from.basis && o->from.u)
@@ -110,56 +103,25 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "--paste needs the photo");
     if (!o->cli.model && !o->from.basis)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    if (!isnan(o->step))
-        PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
-    if (!isnan(o->scale))
-        PB_TRY(pb_check_range("--edit-scale", o->scale, -1e9, 1e9, error));
-    if (!isnan(o->boost))
-        PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
     if (!isnan(o->strength)) {
         PB_TRY(pb_check_range("--strength", o->strength, -1, 1, error));
-        if (o->list.count != 1 || o->mode_count != 1)
+        if (o->travel.count != 1 || o->mode_count != 1)
             return pb_fail(error, PB_INVALID,
                            "--strength makes one picture of one direction, in one mode");
     }
-    PB_TRY(pb_check_range("--edit-iterations", o->iterations, 0, 100000, error));
-    PB_TRY(pb_check_range("--stages", o->stages, 1, 1000, error));
     if (o->mode_count > 1 && (to_folder(o) || pb_has_ending(o->out, ".npy")))
         return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
     return check_output(o, error);
 }
 
-static double choose(double given, double recommended, double otherwise)
-{
-    return !isnan(given) ? given : !isnan(recommended) ? recommended : otherwise;
-}
-
-/* What is not given is the model's recommendation, or else the paper's choice for pixel models. */
+/* With --strength only one side is wanted, and only so far. */
 static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
                         const pb_point *point, pb_error *error)
 {
-    const pb_recommended *r = &s->info->recommended;
-    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : 16;
-
-    *strip = (pb_strip){
-        .guidance = {.step = choose(o->step, r->step, 1),
-                     .scale = choose(o->scale, r->scale, 0.1),
-                     .iterations = N},
-        .stages = (size_t)o->stages < N ? (size_t)o->stages : N,
-        .boost = choose(o->boost, r->boost, 0.2),
-        .noise_seed = (uint64_t)o->noise_seed,
-        .steps = (size_t)o->point.steps,
-        .grid = point->grid,
-        .timestep = point->timestep,
-        .count = o->list.count,
-        .direction = (size_t *)o->list.numbers,
-    };
-    if (point->grid == SIZE_MAX)
-        return pb_fail(error, PB_INVALID,
-                       "timestep %g is not on a grid of %d points: give the --steps it came from",
-                       point->timestep, o->point.steps);
+    PB_TRY(pb_travel_strip(strip, &o->travel, s, point, o->point.steps, error));
     if (!isnan(o->strength)) {
-        strip->guidance.iterations = (size_t)lround(fabs(o->strength) * (double)N);
+        double N = (double)strip->guidance.iterations;
+        strip->guidance.iterations = (size_t)lround(fabs(o->strength) * N);
         strip->one_side = o->strength < 0 ? -1 : 1;
         strip->stages = strip->guidance.iterations ? 1 : 0;
     }
@@ -347,16 +309,12 @@ int pb_command_edit(int argc, char **argv)
     options o = {.cli = {.name = "edit"},
                  .point = PB_POINT_DEFAULTS,
                  .from = PB_DIRECTION_DEFAULTS,
+                 .travel = PB_TRAVEL_DEFAULTS,
                  .length = NAN,
-                 .step = NAN,
-                 .scale = NAN,
-                 .boost = NAN,
-                 .strength = NAN,
-                 .stages = 4};
+                 .strength = NAN};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
-        {"direction", 'd', 0, G_OPTION_ARG_STRING, &o.direction,
-         "Directions of the basis, from 0 on: 0 or 0,2 or 0-3 (default: 0)", "LIST"},
+        PB_TRAVEL_ENTRIES(o.travel),
         {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &o.strength,
          "One picture: this share of the full edit, -1 to 1; the sign chooses the side", "S"},
         {"paste", 0, 0, G_OPTION_ARG_NONE, &o.paste,
@@ -392,19 +350,6 @@ int pb_command_edit(int argc, char **argv)
          "Their largest residual (default: 1e-3)", "R"},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest", "R"},
-        {"stages", 0, 0, G_OPTION_ARG_INT, &o.stages, "Stages on each side (default: 4)", "N"},
-        {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &o.step,
-         "Delta: how far along the direction the noise is compared (default: the model's, or 1)",
-         "D"},
-        {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.scale,
-         "Gamma: how much of the difference is added (default: the model's, or 0.1)", "G"},
-        {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &o.iterations,
-         "How often (default: the model's, or 16)", "N"},
-        {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
-         "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2)",
-         "T"},
-        {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed, "Seed of their noise (default: 0)",
-         "N"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

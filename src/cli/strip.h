@@ -22,7 +22,7 @@ typedef struct pb_strip {
     size_t steps, grid; /* the time grid, and the point of it where x is */
     double timestep;
     size_t count;                    /* directions */
-    size_t *direction;               /* count of them: which v of the basis */
+    const size_t *direction;         /* count of them: which v of the basis */
     const char *label;               /* behind the direction's name in a strip, or NULL */
     const pb_basis *basis;           /* where a re-linearised path begins; else not used */
     const pb_basis_request *request; /* of the bases on the way */

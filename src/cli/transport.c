@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "cli/directions.h"
-#include "cli/strip.h"
+#include "cli/travel.h"
 
 typedef struct options {
     pb_cli cli;
@@ -12,14 +12,9 @@ typedef struct options {
     double onto_t;           /* NaN: not given */
     char *onto_basis;
     char *basis;
-    char *direction;
-    pb_direction_list list;
     char *form;
     pb_transport_form form_value;
-    int stages;
-    double step, scale, boost;
-    int iterations;
-    gint64 noise_seed;
+    pb_travel_options travel;
     char *out;
 } options;
 
@@ -37,16 +32,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (!isnan(o->onto_t))
         PB_TRY(pb_check_range("--onto-t", o->onto_t, 0, 1, error));
     PB_TRY(pb_point_check(&o->target, error));
-    PB_TRY(pb_direction_list_of(&o->list, o->direction, error));
+    PB_TRY(pb_travel_check(&o->travel, error));
     PB_TRY(pb_transport_form_of(&o->form_value, o->form, error));
-    if (!isnan(o->step))
-        PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
-    if (!isnan(o->scale))
-        PB_TRY(pb_check_range("--edit-scale", o->scale, -1e9, 1e9, error));
-    if (!isnan(o->boost))
-        PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
-    PB_TRY(pb_check_range("--edit-iterations", o->iterations, 0, 100000, error));
-    PB_TRY(pb_check_range("--stages", o->stages, 1, 1000, error));
     return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o strip.png");
 }
 
@@ -106,37 +93,16 @@ static pb_status find_basis(const options *o, work *w, pb_error *error)
     return pb_basis_at(&w->target, &w->session, &w->onto, &here, error);
 }
 
-static double choose(double given, double recommended, double otherwise)
-{
-    return !isnan(given) ? given : !isnan(recommended) ? recommended : otherwise;
-}
-
 static pb_status edit(const options *o, work *w, pb_error *error)
 {
-    const pb_recommended *r = &w->session.info->recommended;
-    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : 16;
     const pb_point *points[2] = {&w->from, &w->onto};
     const pb_tensor *vectors[2] = {&w->source.v, &w->v};
     const pb_strip *strips[2] = {&w->strips[0], &w->strips[1]};
 
     for (int i = 0; i < 2; i++) {
-        if (points[i]->grid == SIZE_MAX)
-            return pb_fail(error, PB_INVALID,
-                           "timestep %g is not on a grid of %d points: give the --steps it came "
-                           "from",
-                           points[i]->timestep, o->target.steps);
-        w->strips[i] = (pb_strip){.guidance = {.step = choose(o->step, r->step, 1),
-                                               .scale = choose(o->scale, r->scale, 0.1),
-                                               .iterations = N},
-                                  .stages = (size_t)o->stages < N ? (size_t)o->stages : N,
-                                  .boost = choose(o->boost, r->boost, 0.2),
-                                  .noise_seed = (uint64_t)o->noise_seed,
-                                  .steps = (size_t)o->target.steps,
-                                  .grid = points[i]->grid,
-                                  .timestep = points[i]->timestep,
-                                  .count = o->list.count,
-                                  .direction = (size_t *)o->list.numbers,
-                                  .label = i ? "transported" : "source"};
+        PB_TRY(pb_travel_strip(&w->strips[i], &o->travel, &w->session, points[i], o->target.steps,
+                               error));
+        w->strips[i].label = i ? "transported" : "source";
         PB_TRY(pb_strip_make(&w->strips[i], &w->session, points[i]->x.data, vectors[i], error));
     }
     return pb_strip_write(2, strips, &w->session, &w->source, o->out, error);
@@ -146,8 +112,8 @@ static void tell(const options *o, const work *w)
 {
     json_t *directions = json_array(), *shares = json_array();
 
-    for (size_t i = 0; i < o->list.count; i++) {
-        size_t d = o->list.numbers[i];
+    for (size_t i = 0; i < o->travel.count; i++) {
+        size_t d = o->travel.directions[i];
         pb_say(&o->cli, "direction %zu from timestep %g to %g: a share of %.3f of it survives", d,
                w->from.timestep, w->onto.timestep, w->share[d]);
         json_array_append_new(directions, json_integer((json_int_t)d));
@@ -171,10 +137,9 @@ static pb_status transport(const options *o, work *w, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "%s: expected the basis of a point, from x; edit --basis takes means",
                        o->basis);
-    for (size_t i = 0; i < o->list.count; i++)
-        if (o->list.numbers[i] >= w->source.s.shape[0])
-            return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu",
-                           o->list.numbers[i], o->basis, w->source.s.shape[0] - 1);
+    if (pb_travel_last(&o->travel) >= w->source.s.shape[0])
+        return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu",
+                       pb_travel_last(&o->travel), o->basis, w->source.s.shape[0] - 1);
     PB_TRY(find_basis(o, w, error));
     w->share = pb_calloc(w->source.s.shape[0], sizeof *w->share);
     if (!w->share)
@@ -218,36 +183,19 @@ int pb_command_transport(int argc, char **argv)
     options o = {.cli = {.name = "transport"},
                  .target = PB_POINT_DEFAULTS,
                  .onto_t = NAN,
-                 .step = NAN,
-                 .scale = NAN,
-                 .boost = NAN,
-                 .stages = 4};
+                 .travel = PB_TRAVEL_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
         {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.basis, "The source: a basis file at a point",
          "A"},
-        {"direction", 'd', 0, G_OPTION_ARG_STRING, &o.direction,
-         "Directions to carry, from 0 on: 0 or 0,2 or 0-3 (default: 0)", "LIST"},
+        PB_TRAVEL_ENTRIES(o.travel),
         {"onto", 0, 0, G_OPTION_ARG_FILENAME, &o.target.image, "The target: an image", "IMAGE"},
         {"onto-t", 0, 0, G_OPTION_ARG_DOUBLE, &o.onto_t,
          "The target: the source's image at this fraction of T", "T"},
         {"onto-basis", 0, 0, G_OPTION_ARG_FILENAME, &o.onto_basis,
          "The target: the point of this basis file", "B"},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.form,
-         "projection, or pseudo-inverse (of the target's Jacobian) (default: projection)",
-         "FORM"},
-        {"stages", 0, 0, G_OPTION_ARG_INT, &o.stages, "Stages on each side (default: 4)", "N"},
-        {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &o.step, "Delta (default: the model's, or 1)",
-         "D"},
-        {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.scale, "Gamma (default: the model's, or 0.1)",
-         "G"},
-        {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &o.iterations,
-         "How often (default: the model's, or 16)", "N"},
-        {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
-         "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2)",
-         "T"},
-        {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed, "Seed of their noise (default: 0)",
-         "N"},
+         "projection, or pseudo-inverse (of the target's Jacobian) (default: projection)", "FORM"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

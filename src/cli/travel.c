@@ -1,0 +1,86 @@
+#include "cli/travel.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static pb_status read_directions(pb_travel_options *o, pb_error *error)
+{
+    const char *text = o->direction ? o->direction : "0";
+
+    o->count = 0;
+    for (const char *at = text; *at;) {
+        char *end;
+        unsigned long first = strtoul(at, &end, 10), last = first;
+        int bad = end == at || *at == '-' || *at == '+';
+
+        if (!bad && *end == '-') {
+            at = end + 1;
+            last = strtoul(at, &end, 10);
+            bad = end == at;
+        }
+        if (bad || (*end && *end != ',') || last < first || last > 100000 ||
+            last - first >= PB_DIRECTIONS_MOST - o->count)
+            return pb_fail(error, PB_INVALID,
+                           "--direction %s: expected numbers from 0 on, such as 0 or 0,2 or 0-3, "
+                           "at most %d",
+                           text, PB_DIRECTIONS_MOST);
+        for (; first <= last; first++)
+            o->directions[o->count++] = first;
+        at = *end ? end + 1 : end;
+    }
+    return PB_OK;
+}
+
+pb_status pb_travel_check(pb_travel_options *o, pb_error *error)
+{
+    PB_TRY(read_directions(o, error));
+    if (!isnan(o->step))
+        PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
+    if (!isnan(o->scale))
+        PB_TRY(pb_check_range("--edit-scale", o->scale, -1e9, 1e9, error));
+    if (!isnan(o->boost))
+        PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
+    PB_TRY(pb_check_range("--edit-iterations", o->iterations, 0, 100000, error));
+    return pb_check_range("--stages", o->stages, 1, 1000, error);
+}
+
+size_t pb_travel_last(const pb_travel_options *o)
+{
+    size_t last = 0;
+
+    for (size_t i = 0; i < o->count; i++)
+        if (o->directions[i] > last)
+            last = o->directions[i];
+    return last;
+}
+
+static double choose(double given, double recommended, double otherwise)
+{
+    return !isnan(given) ? given : !isnan(recommended) ? recommended : otherwise;
+}
+
+pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_session *s,
+                          const pb_point *point, int steps, pb_error *error)
+{
+    const pb_recommended *r = &s->info->recommended;
+    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : 16;
+
+    *strip = (pb_strip){
+        .guidance = {.step = choose(o->step, r->step, 1),
+                     .scale = choose(o->scale, r->scale, 0.1),
+                     .iterations = N},
+        .stages = (size_t)o->stages < N ? (size_t)o->stages : N,
+        .boost = choose(o->boost, r->boost, 0.2),
+        .noise_seed = (uint64_t)o->noise_seed,
+        .steps = (size_t)steps,
+        .grid = point->grid,
+        .timestep = point->timestep,
+        .count = o->count,
+        .direction = o->directions,
+    };
+    if (point->grid == SIZE_MAX)
+        return pb_fail(error, PB_INVALID,
+                       "timestep %g is not on a grid of %d points: give the --steps it came from",
+                       point->timestep, steps);
+    return PB_OK;
+}

@@ -1,0 +1,55 @@
+/* How an edit travels: along which directions, by which guidance, in how many stages. The options
+ * that edit and transport share. */
+#ifndef PB_CLI_TRAVEL_H
+#define PB_CLI_TRAVEL_H
+
+#include "cli/strip.h"
+
+#define PB_DIRECTIONS_MOST 64
+
+typedef struct pb_travel_options {
+    char *direction;           /* "0", "0,2", "0-3"; NULL: "0" */
+    double step, scale, boost; /* NaN: not given */
+    int iterations;            /* 0: not given */
+    int stages;
+    gint64 noise_seed;
+    size_t directions[PB_DIRECTIONS_MOST], count; /* after pb_travel_check */
+} pb_travel_options;
+
+#define PB_TRAVEL_DEFAULTS                                                                         \
+    ((pb_travel_options){.step = NAN, .scale = NAN, .boost = NAN, .stages = 4})
+
+/* Entries of the option table of a command whose pb_travel_options are `o`. */
+/* clang-format off */
+#define PB_TRAVEL_ENTRIES(o) \
+    {"direction", 'd', 0, G_OPTION_ARG_STRING, &(o).direction, \
+     "Directions of the basis, from 0 on: 0 or 0,2 or 0-3 (default: 0)", "LIST"}, \
+    {"stages", 0, 0, G_OPTION_ARG_INT, &(o).stages, "Stages on each side (default: 4)", "N"}, \
+    {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &(o).step, \
+     "Delta: how far along the direction the noise is compared (default: the model's, or 1)", \
+     "D"}, \
+    {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &(o).scale, \
+     "Gamma: how much of the difference is added (default: the model's, or 0.1)", "G"}, \
+    {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &(o).iterations, \
+     "How often (default: the model's, or 16)", "N"}, \
+    {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &(o).boost, \
+     "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2)", \
+     "T"}, \
+    {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &(o).noise_seed, \
+     "Seed of their noise (default: 0)", "N"}
+/* clang-format on */
+
+/* Checks the options after parsing, and reads the list of directions. Errors: PB_INVALID. */
+pb_status pb_travel_check(pb_travel_options *options, pb_error *error);
+
+/* The largest direction of the list. */
+size_t pb_travel_last(const pb_travel_options *options);
+
+/* The strip of an edit at a point of a grid of `steps` points, still to be made. What is not given
+ * is the model's recommendation, or else the paper's choice for pixel models. The strip points into
+ * the options. Errors: PB_INVALID (a point off the grid). */
+pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *options,
+                          const pb_session *session, const pb_point *point, int steps,
+                          pb_error *error);
+
+#endif
