@@ -11,15 +11,18 @@ from PIL import Image
 HELD_OUT = 20  # every 20th picture is never trained on
 
 
+EXPRESSIONS = "anger contempt disgust fear happiness neutral sadness surprise".split()
+
+
 def faces(path, size):
-    """faces64.npz: X (N,64,64), Y labels, names of the labels."""
+    """faces64.npz: X (N,64,64), Y numbers of expressions."""
     with np.load(path) as file:
-        pictures, labels, names = file["X"], file["Y"], [str(n) for n in file["names"]]
+        pictures, labels = file["X"], file["Y"]
     shrink = pictures.shape[1] // size
     if shrink > 1:
         blocks = pictures.reshape(len(pictures), size, shrink, size, shrink).astype(np.float32)
         pictures = np.rint(blocks.mean((2, 4))).astype(np.uint8)
-    return pictures, labels, names
+    return pictures, labels, EXPRESSIONS
 
 
 def cifar(path):

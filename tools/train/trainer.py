@@ -77,9 +77,10 @@ class Run:
 
     # -- going on from before ------------------------------------------------------------------
 
-    def resume(self, committed):
-        """Loads state.pt, or calls committed(folder), which loads the committed weights."""
-        folder = self.options.models / self.name
+    def resume(self, committed, folder=None, part=None):
+        """Loads state.pt, or calls committed(folder), which loads the committed weights. part: the
+        part of training.json that is this run's, where a model is made of several."""
+        folder = folder or self.options.models / self.name
         if (self.folder / "state.pt").exists():
             state = torch.load(self.folder / "state.pt", map_location=self.device)
             self.model.load_state_dict(state["model"])
@@ -89,8 +90,7 @@ class Run:
                 other.load_state_dict(state["others"][name])
             for name in ("images", "steps", "seconds", "best"):
                 setattr(self, name, state[name])
-        elif (folder / "training.json").exists():
-            record = json.loads((folder / "training.json").read_text())
+        elif record := self._record(folder, part):
             committed(folder)
             self.average.load_state_dict(self.model.state_dict())
             self.images, self.seconds = record["images"], record["seconds"]
@@ -98,6 +98,11 @@ class Run:
             with open(self.folder / "losses.csv", "w", newline="") as file:
                 csv.writer(file).writerows([("images", "training", "heldout"), *record["losses"]])
         self.noted = self.images
+
+    def _record(self, folder, part):
+        path = folder / "training.json"
+        record = json.loads(path.read_text()) if path.exists() else {}
+        return record.get(part) if part else record
 
     def save(self):
         state = {name: getattr(self, name) for name in ("images", "steps", "seconds", "best")}
