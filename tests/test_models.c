@@ -185,7 +185,7 @@ static void test_configs(void **state)
          NULL},
         {"{\"new_field\": 1}", "new_field"},
         {"{\"_class_name\": \"-\"}", "not a model of diffusers"},
-        {"{\"_class_name\": \"UNet2DConditionModel\"}", "\"UNet2DConditionModel\""},
+        {"{\"_class_name\": \"UNet3DConditionModel\"}", "\"UNet2DConditionModel\""},
         {"{\"_class_name\": \"FluxTransformer2DModel\"}", "\"FluxTransformer2DModel\""},
         {"{\"time_embedding_type\": \"fourier\"}", "time_embedding_type: \"fourier\""},
         {"{\"time_embedding_type\": \"learned\"}", "\"learned\""},
@@ -293,7 +293,7 @@ static void test_folders(void **state)
     expect_error(scratch_path(&s, "p").text, PB_IO, "scheduler_config.json");
     copy_file(DDPM "/scheduler_config.json", "p/scheduler/scheduler_config.json");
     expect_ok(scratch_path(&s, "p").text);
-    snprintf(text, sizeof text, pipeline, "StableDiffusionXLPipeline", "UNet2DConditionModel");
+    snprintf(text, sizeof text, pipeline, "StableDiffusionXLPipeline", "UNet3DConditionModel");
     scratch_write(&s, "p/model_index.json", text, strlen(text));
     expect_error(scratch_path(&s, "p").text, PB_UNSUPPORTED, "StableDiffusionXLPipeline");
     scratch_write(&s, "p/model_index.json", transformer, strlen(transformer));

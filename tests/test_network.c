@@ -12,11 +12,13 @@
 typedef struct network {
     pb_model *model;
     pb_weights *io;
-    pb_tensor x;
-    double t;
+    pb_tensor x, context; /* context (1, tokens, width): empty where there is no text */
+    pb_condition condition;
 } network;
 
-static const char *const names[] = {"unet2d-ddpm", "unet2d-modern"};
+static const char *const names[] = {"unet2d-ddpm", "unet2d-modern", "unet2d-cond-sd1",
+                                    "unet2d-cond-sd2"};
+#define NETWORKS (sizeof names / sizeof *names)
 
 static network open_network(const char *name)
 {
@@ -28,13 +30,19 @@ static network open_network(const char *name)
     snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", name);
     MUST(pb_weights_open(&n.io, path, error));
     n.x = golden(n.io, "x");
-    n.t = golden_timestep(n.io);
+    n.condition = (pb_condition){.timestep = golden_timestep(n.io), .class_label = -1};
+    if (pb_model_get_info(n.model)->context_width) {
+        n.context = golden(n.io, "context");
+        n.condition.context = n.context.data;
+        n.condition.tokens = n.context.shape[1];
+    }
     return n;
 }
 
 static void close_network(network *n)
 {
     pb_tensor_clear(&n->x);
+    pb_tensor_clear(&n->context);
     pb_weights_free(n->io);
     pb_model_free(n->model);
 }
@@ -47,7 +55,7 @@ static pb_linearisation *linearise(const network *n, const char *from, const cha
 
     options.from = from;
     options.to = to;
-    options.condition.timestep = n->t;
+    options.condition = n->condition;
     options.memory = memory;
     MUST(pb_linearise(&l, n->model, &options, n->x.data, n->x.shape[2], n->x.shape[3], error));
     return l;
@@ -57,9 +65,9 @@ static pb_linearisation *linearise(const network *n, const char *from, const cha
 static void test_taps(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < NETWORKS; i++) {
         network n = open_network(names[i]);
-        const pb_condition condition = {.timestep = n.t, .class_label = -1};
+        const pb_condition condition = n.condition;
         size_t size = pb_tensor_count(&n.x);
         const char *tap;
         pb_evaluator *e;
@@ -98,7 +106,7 @@ static void test_jvp_vjp(void **state)
     static const char *const taps[] = {"mid", "eps"};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < NETWORKS; i++) {
         network n = open_network(names[i]);
         for (size_t k = 0; k < 2; k++) {
             pb_linearisation *l = linearise(&n, "x", taps[k], 0);
@@ -151,7 +159,7 @@ static void check_adjoint(const pb_linearisation *l, size_t k, const char *what)
 static void test_adjoint(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < NETWORKS; i++) {
         network n = open_network(names[i]);
         const char *taps[32], *tap;
         size_t count = 0;
@@ -202,9 +210,11 @@ static void test_chunks(void **state)
 static void test_chain_rule(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < NETWORKS; i++) {
         network n = open_network(names[i]);
-        const char *last = i == 0 ? "up.2" : "up.1";
+        const char *last = "x", *tap;
+        for (size_t k = 0; (tap = pb_model_tap(n.model, k)) != NULL && strcmp(tap, "out"); k++)
+            last = tap;
         pb_linearisation *whole = linearise(&n, "x", "out", 0);
         pb_linearisation *first = linearise(&n, "x", last, 0);
         pb_linearisation *second = linearise(&n, last, "out", 0);
@@ -252,6 +262,9 @@ static void test_errors(void **state)
     expect_failure(&n, "x", "mid", 1000, 16, "timestep 1000: expected 0 to 999");
     expect_failure(&n, "x", "mid", NAN, 16, "timestep");
     expect_failure(&n, "x", "mid", 5, 15, "multiples of 4");
+    close_network(&n);
+    n = open_network("unet2d-cond-sd1");
+    expect_failure(&n, "x", "mid", 5, 8, "conditioned on text");
     expect_failure(&n, "x", "mid", 5, 0, "multiples of 4");
     close_network(&n);
 }

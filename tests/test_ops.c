@@ -55,6 +55,8 @@ static double activate(pb_activation activation, double z)
         return z * 0.5 * erfc(-z / sqrt(2));
     case PB_ACT_RELU:
         return z > 0 ? z : 0;
+    case PB_ACT_QUICK_GELU:
+        return z / (1 + exp(-1.702 * z));
     case PB_ACT_NONE:
         break;
     }
@@ -304,7 +306,7 @@ static void activate_reference(const void *data, const pb_shape *in, pb_shape ou
 static void test_activate(void **state)
 {
     (void)state;
-    for (pb_activation a = PB_ACT_SILU; a <= PB_ACT_GELU; a++) {
+    for (pb_activation a = PB_ACT_SILU; a <= PB_ACT_QUICK_GELU; a++) {
         op_case c = {.name = "activate",
                      .op = &pb_activate,
                      .inputs = 1,
@@ -500,10 +502,17 @@ static void test_upsample(void **state)
 
 /* -- attention ------------------------------------------------------------------------------- */
 
+typedef struct attention_data {
+    pb_shape q, kv;
+    size_t heads;
+    bool causal;
+} attention_data;
+
 static void attention_reference(const void *data, const pb_shape *in, pb_shape out,
                                 const double *const *x, double *y)
 {
-    size_t heads = *(const size_t *)data, c = out.c, d = c / heads;
+    const attention_data *a = data;
+    size_t heads = a->heads, c = out.c, d = c / heads;
     size_t n = in[0].h * in[0].w, m = in[1].h * in[1].w;
     double *p = pb_malloc(m, sizeof *p);
 
@@ -512,6 +521,10 @@ static void attention_reference(const void *data, const pb_shape *in, pb_shape o
         for (size_t r = 0; r < n; r++) {
             double top = -INFINITY, sum = 0;
             for (size_t s = 0; s < m; s++) {
+                if (a->causal && s > r) {
+                    p[s] = -INFINITY;
+                    continue;
+                }
                 p[s] = 0;
                 for (size_t i = h * d; i < (h + 1) * d; i++)
                     p[s] += x[0][r * c + i] * x[1][s * c + i] / sqrt((double)d);
@@ -530,14 +543,13 @@ static void attention_reference(const void *data, const pb_shape *in, pb_shape o
 
 static void test_attention(void **state)
 {
-    static const struct {
-        pb_shape q, kv;
-        size_t heads;
-    } cases[] = {
-        {{8, 8, 16}, {8, 8, 16}, 1},
-        {{10, 9, 24}, {10, 9, 24}, 3},  /* a tile that is not full */
-        {{5, 5, 16}, {1, 77, 16}, 2},   /* cross-attention */
-        {{33, 33, 4}, {1, 1000, 4}, 1}, /* too large for P to be kept */
+    static const attention_data cases[] = {
+        {{8, 8, 16}, {8, 8, 16}, 1, false},
+        {{10, 9, 24}, {10, 9, 24}, 3, false},  /* a tile that is not full */
+        {{5, 5, 16}, {1, 77, 16}, 2, false},   /* cross-attention */
+        {{33, 33, 4}, {1, 1000, 4}, 1, false}, /* too large for P to be kept */
+        {{77, 1, 16}, {77, 1, 16}, 2, true},   /* text */
+        {{1030, 1, 4}, {1030, 1, 4}, 1, true},
     };
 
     (void)state;
@@ -547,8 +559,8 @@ static void test_attention(void **state)
                      .inputs = 3,
                      .in = {cases[i].q, cases[i].kv, cases[i].kv},
                      .reference = attention_reference,
-                     .data = &cases[i].heads};
-        MUST(pb_attention_new(&c.params, cases[i].heads, &error));
+                     .data = &cases[i]};
+        MUST(pb_attention_new(&c.params, cases[i].heads, cases[i].causal, &error));
         check_op(&c);
     }
 }
@@ -581,9 +593,8 @@ static void test_lookup(void **state)
 {
     static weight table;
     const size_t shape[2] = {5, 3};
-    float index = 4, y[3];
-    pb_call call = {
-        .n = 1, .inputs = 1, .in = {{1, 1, 1}}, .out = {1, 1, 3}, .x = {&index}, .y = y};
+    float index[2] = {4, 1}, y[6];
+    pb_call call = {.n = 1, .inputs = 1, .in = {{2, 1, 1}}, .out = {2, 1, 3}, .x = {index}, .y = y};
     void *params;
 
     (void)state;
@@ -591,13 +602,111 @@ static void test_lookup(void **state)
     MUST(pb_lookup_new(&params, 5, 3, &table.stored, &error));
     call.params = params;
     MUST(pb_lookup.forward(&call, &error));
-    assert_memory_equal(y, table.data + 12, sizeof y);
-    index = 5;
+    assert_memory_equal(y, table.data + 12, 3 * sizeof *y);
+    assert_memory_equal(y + 3, table.data + 3, 3 * sizeof *y);
+    index[1] = 5;
     assert_int_equal(pb_lookup.forward(&call, &error), PB_INVALID);
-    assert_non_null(strstr(error.message, "class label 5: expected 0 to 4"));
-    index = NAN;
+    assert_non_null(strstr(error.message, "w: row 5: expected 0 to 4"));
+    index[1] = NAN;
     assert_int_equal(pb_lookup.forward(&call, &error), PB_INVALID);
-    pb_lookup.free(params);
+    pb_free(params);
+}
+
+static void add_table_reference(const void *data, const pb_shape *in, pb_shape out,
+                                const double *const *x, double *y)
+{
+    const weight *table = data;
+
+    (void)in;
+    for (size_t i = 0; i < pb_shape_size(out); i++)
+        y[i] = x[0][i] + (double)table->data[i];
+}
+
+static void test_add_table(void **state)
+{
+    static weight table;
+    const size_t shape[2] = {9, 5};
+    op_case c = {.name = "add_table",
+                 .op = &pb_add_table,
+                 .inputs = 1,
+                 .in = {{7, 1, 5}},
+                 .reference = add_table_reference,
+                 .data = &table};
+
+    (void)state;
+    make_weight(&table, 2, shape, 1, 0, 6);
+    MUST(pb_add_table_new(&c.params, 9, 5, &table.stored, &error));
+    check_op(&c);
+}
+
+/* -- transformers ---------------------------------------------------------------------------- */
+
+typedef struct layer_norm_data {
+    weight gamma, beta;
+} layer_norm_data;
+
+static void layer_norm_reference(const void *data, const pb_shape *in, pb_shape out,
+                                 const double *const *x, double *y)
+{
+    const layer_norm_data *d = data;
+    size_t c = out.c;
+
+    (void)in;
+    for (size_t r = 0; r < out.h * out.w; r++) {
+        double mean = 0, squares = 0;
+        for (size_t i = 0; i < c; i++)
+            mean += x[0][r * c + i] / (double)c;
+        for (size_t i = 0; i < c; i++)
+            squares += pow(x[0][r * c + i] - mean, 2) / (double)c;
+        for (size_t i = 0; i < c; i++)
+            y[r * c + i] =
+                (x[0][r * c + i] - mean) / sqrt(squares + 1e-5) * (double)d->gamma.data[i] +
+                (double)d->beta.data[i];
+    }
+}
+
+static void test_layer_norm(void **state)
+{
+    static layer_norm_data data;
+    static const pb_shape shapes[] = {{7, 5, 24}, {1, 1, 3}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        op_case c = {.name = "layer_norm",
+                     .op = &pb_layer_norm,
+                     .inputs = 1,
+                     .in = {shapes[i]},
+                     .reference = layer_norm_reference,
+                     .data = &data};
+        make_weight(&data.gamma, 1, &shapes[i].c, 0.5, 1, 7);
+        make_weight(&data.beta, 1, &shapes[i].c, 1, 0, 8);
+        MUST(pb_layer_norm_new(&c.params, shapes[i].c, 1e-5, &data.gamma.stored, &data.beta.stored,
+                               &error));
+        check_op(&c);
+    }
+}
+
+static void gate_reference(const void *data, const pb_shape *in, pb_shape out,
+                           const double *const *x, double *y)
+{
+    size_t c = out.c;
+
+    (void)data, (void)in;
+    for (size_t r = 0; r < out.h * out.w; r++)
+        for (size_t i = 0; i < c; i++)
+            y[r * c + i] = x[0][r * 2 * c + i] * activate(PB_ACT_GELU, x[0][r * 2 * c + c + i]);
+}
+
+static void test_gate(void **state)
+{
+    op_case c = {.name = "gate",
+                 .op = &pb_gate,
+                 .inputs = 1,
+                 .in = {{5, 3, 26}},
+                 .reference = gate_reference};
+
+    (void)state;
+    check_op(&c);
 }
 
 /* -- shapes that do not fit ------------------------------------------------------------------ */
@@ -612,7 +721,7 @@ static void test_bad_shapes(void **state)
     } cases[] = {
         {&pb_add, 2, {big, other}},      {&pb_add_vector, 2, {big, {1, 1, 7}}},
         {&pb_concat, 2, {big, small}},   {&pb_avg_pool, 1, {small}},
-        {&pb_add_vector, 2, {big, big}},
+        {&pb_add_vector, 2, {big, big}}, {&pb_gate, 1, {other}},
     };
     size_t heads = 3;
     const pb_shape qkv[3] = {big, big, big};
@@ -643,6 +752,9 @@ int main(void)
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_time_embedding),
         cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_add_table),
+        cmocka_unit_test(test_layer_norm),
+        cmocka_unit_test(test_gate),
         cmocka_unit_test(test_bad_shapes),
     };
 

@@ -16,8 +16,11 @@ extern "C" {
 
 /* What a network is conditioned on besides x. */
 typedef struct pb_condition {
-    double timestep;  /* the network's own time, 0 … T-1; may be real */
-    long class_label; /* -1: none */
+    double timestep;      /* the network's own time, 0 … T-1; may be real */
+    long class_label;     /* -1: none */
+    const float *context; /* the text's embedding (tokens, width), for a network that is conditioned
+                             on one (pb_model_info.context_width); else NULL. The caller's */
+    size_t tokens;
 } pb_condition;
 
 #define PB_CONDITION_DEFAULTS ((pb_condition){.timestep = 0, .class_label = -1})
@@ -41,12 +44,17 @@ PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condit
                              const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
 
-/* The network as the noise predictor of diffusion.h under the condition's class label; its
- * timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is read
- * too: it was trained at whole timesteps, and diffusers evaluates it there. (pb_evaluate and
+/* The network as the noise predictor of diffusion.h under the condition's class label and context;
+ * its timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is
+ * read too: it was trained at whole timesteps, and diffusers evaluates it there. (pb_evaluate and
  * pb_linearise take any real timestep as it is.) The evaluator must outlive the denoiser, and
  * serves one denoiser at a time. */
 PB_API pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition);
+
+/* The same with classifier-free guidance (Ho & Salimans 2021): eps(N) + scale (eps(P) - eps(N)), N
+ * and P the network under the two conditions. scale = 1 is P alone, at half the cost. */
+PB_API pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *positive,
+                                       const pb_condition *negative, double scale);
 
 /* -- linearisation --------------------------------------------------------------------------- */
 
@@ -96,7 +104,7 @@ typedef struct pb_map_memory {
 PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_map_memory *memory);
 
 /* The same before anything is computed, but for scratch of the library that convolves, for images
- * of a size. Errors: as pb_linearise. */
+ * of a size; a context may be left out. Errors: as pb_linearise. */
 PB_API pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                                  const pb_map_options *options, size_t height, size_t width,
                                  pb_error *error);

@@ -44,7 +44,7 @@ PB_API pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error 
 
 typedef struct pb_model_info {
     const char *path;         /* the folder, as found */
-    const char *architecture; /* "UNet2DModel" */
+    const char *architecture; /* "UNet2DModel", "UNet2DConditionModel" */
     const char *scheduler;    /* the class named in the scheduler's config */
     const char *weights;      /* file name of the weights or of their index */
     size_t parameters;
@@ -57,6 +57,7 @@ typedef struct pb_model_info {
     size_t size_multiple;  /* H and W must be multiples of this */
     int class_conditional; /* must be given a class label */
     size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
+    size_t context_width;  /* numbers of each token's embedding; 0: not conditioned on text */
     const char *ignored;   /* scheduler settings switched off here ("clip_sample, thresholding"),
                               or NULL */
     pb_recommended recommended;

@@ -169,6 +169,13 @@ bool pb_config_has(pb_config *config, const char *key)
     return ask(config, key) != NULL;
 }
 
+bool pb_config_is_set(pb_config *config, const char *key)
+{
+    const json_t *value = ask(config, key);
+
+    return value && !json_is_false(value);
+}
+
 bool pb_config_is_null(pb_config *config, const char *key)
 {
     return json_is_null(ask_any(config, key));
@@ -286,19 +293,6 @@ bool pb_config_boolean(pb_config *config, const char *key, bool fallback)
     return json_is_true(value);
 }
 
-const char *pb_config_string(pb_config *config, const char *key, const char *fallback)
-{
-    const json_t *value = ask(config, key);
-
-    if (!value)
-        return fallback;
-    if (!json_is_string(value)) {
-        fail_value(config, key, SIZE_MAX, "a string", value);
-        return fallback;
-    }
-    return json_string_value(value);
-}
-
 /* The list of a field, if it is one of at most `most` items; else NULL, with an error recorded
  * unless it is absent. */
 static const json_t *ask_list(pb_config *config, const char *key, size_t most, const char *items)
@@ -316,6 +310,39 @@ static const json_t *ask_list(pb_config *config, const char *key, size_t most, c
         snprintf(expected, sizeof expected, "a list of at most %zu %s", most, items);
     fail_value(config, key, SIZE_MAX, expected, value);
     return NULL;
+}
+
+size_t pb_config_booleans(pb_config *config, const char *key, size_t most, bool *values)
+{
+    const json_t *value = ask(config, key);
+
+    if (most > 0 && json_is_boolean(value)) {
+        values[0] = json_is_true(value);
+        return 1;
+    }
+    value = ask_list(config, key, most, "true or false");
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *item = json_array_get(value, i);
+        if (!json_is_boolean(item)) {
+            fail_value(config, key, i, "true or false", item);
+            return 0;
+        }
+        values[i] = json_is_true(item);
+    }
+    return json_array_size(value);
+}
+
+const char *pb_config_string(pb_config *config, const char *key, const char *fallback)
+{
+    const json_t *value = ask(config, key);
+
+    if (!value)
+        return fallback;
+    if (!json_is_string(value)) {
+        fail_value(config, key, SIZE_MAX, "a string", value);
+        return fallback;
+    }
+    return json_string_value(value);
 }
 
 size_t pb_config_integers(pb_config *config, const char *key, size_t most, long *values, long least,

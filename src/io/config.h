@@ -42,6 +42,9 @@ bool pb_config_has(pb_config *config, const char *key);
 /* Present and null? Counts as asked for. */
 bool pb_config_is_null(pb_config *config, const char *key);
 
+/* Present, and neither null nor false? Counts as asked for. */
+bool pb_config_is_set(pb_config *config, const char *key);
+
 /* Marks a field as known and ignored whatever it holds. */
 void pb_config_ignore(pb_config *config, const char *key);
 
@@ -61,6 +64,7 @@ const char *pb_config_string(pb_config *config, const char *key, const char *fal
 size_t pb_config_integers(pb_config *config, const char *key, size_t most, long *values, long least,
                           long greatest);
 size_t pb_config_strings(pb_config *config, const char *key, size_t most, const char **values);
+size_t pb_config_booleans(pb_config *config, const char *key, size_t most, bool *values);
 
 /* A list of finite numbers of any length as float32: a new array (pb_free) in *values, or NULL;
  * returns their number. */

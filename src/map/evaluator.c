@@ -18,7 +18,7 @@ typedef struct prepared {
     void *arena;
     float *in;            /* n images, H, W, C */
     float *out[MAX_TAPS]; /* n items of each tap, H, W, C */
-    size_t n, count;
+    size_t n, count, tokens;
     pb_value values[MAX_TAPS];
     size_t used; /* when it was last used */
 } prepared;
@@ -29,7 +29,8 @@ struct pb_evaluator {
     size_t memory;
     size_t clock;
     prepared kept[KEPT];
-    long class_label; /* of the denoiser */
+    pb_condition positive, negative; /* of the denoiser */
+    double scale;
 };
 
 static void clear(prepared *p)
@@ -46,10 +47,10 @@ static void clear(prepared *p)
 pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height, size_t width,
                            size_t memory, pb_error *error)
 {
-    pb_shape shapes[3];
+    pb_shape shapes[PB_INPUTS];
     pb_evaluator *e;
 
-    PB_TRY(pb_model_input_shapes(model, height, width, shapes, error));
+    PB_TRY(pb_model_input_shapes(model, height, width, 1, shapes, error));
     e = pb_calloc(1, sizeof *e);
     if (!e)
         return pb_fail_memory(error, sizeof *e, "an evaluator");
@@ -72,17 +73,18 @@ void pb_evaluator_free(pb_evaluator *e)
 
 /* -- plans ----------------------------------------------------------------------------------- */
 
-static pb_status make(prepared *p, const pb_evaluator *e, size_t n, size_t count,
+static pb_status make(prepared *p, const pb_evaluator *e, size_t n, size_t tokens, size_t count,
                       const pb_value *values, pb_error *error)
 {
     pb_value x = PB_INPUT_X;
-    pb_shape shapes[3];
+    pb_shape shapes[PB_INPUTS];
 
-    PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, shapes, error));
+    PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, tokens, shapes, error));
     PB_TRY(pb_section_new(&p->section, e->model->graph, shapes, x, count, values, error));
     p->section->packed_limit = e->memory / 2;
     PB_TRY(pb_plan_new(&p->plan, p->section, PB_FORWARD, n, PB_PLAN_PLAIN, error));
     p->n = n;
+    p->tokens = tokens;
     p->arena = pb_malloc(pb_plan_arena(p->plan), 1);
     if (!p->arena)
         return pb_fail_memory(error, pb_plan_arena(p->plan), "evaluating the network");
@@ -100,9 +102,9 @@ static pb_status make(prepared *p, const pb_evaluator *e, size_t n, size_t count
     return PB_OK;
 }
 
-/* The plan for these values and n points: kept from before, or made in the place of the one that
- * was not used for longest. */
-static pb_status get(prepared **out, pb_evaluator *e, size_t n, size_t count,
+/* The plan for these values, n points and a context of so many tokens: kept from before, or made in
+ * the place of the one that was not used for longest. */
+static pb_status get(prepared **out, pb_evaluator *e, size_t n, size_t tokens, size_t count,
                      const pb_value *values, pb_error *error)
 {
     prepared *oldest = &e->kept[0];
@@ -110,7 +112,7 @@ static pb_status get(prepared **out, pb_evaluator *e, size_t n, size_t count,
 
     for (size_t i = 0; i < KEPT; i++) {
         prepared *p = &e->kept[i];
-        if (p->plan && p->n == n && p->count == count &&
+        if (p->plan && p->n == n && p->tokens == tokens && p->count == count &&
             !memcmp(p->values, values, count * sizeof *values)) {
             p->used = ++e->clock;
             *out = p;
@@ -120,7 +122,7 @@ static pb_status get(prepared **out, pb_evaluator *e, size_t n, size_t count,
             oldest = p;
     }
     clear(oldest);
-    status = make(oldest, e, n, count, values, error);
+    status = make(oldest, e, n, tokens, count, values, error);
     if (status != PB_OK) {
         clear(oldest);
         return status;
@@ -132,13 +134,13 @@ static pb_status get(prepared **out, pb_evaluator *e, size_t n, size_t count,
 
 /* The most points whose evaluation fits into the memory: a plan for one point says what a point
  * costs. */
-static pb_status batch_limit(size_t *limit, pb_evaluator *e, size_t count, const pb_value *values,
-                             pb_error *error)
+static pb_status batch_limit(size_t *limit, pb_evaluator *e, size_t tokens, size_t count,
+                             const pb_value *values, pb_error *error)
 {
     prepared *one;
     size_t each;
 
-    PB_TRY(get(&one, e, 1, count, values, error));
+    PB_TRY(get(&one, e, 1, tokens, count, values, error));
     each = pb_plan_arena(one->plan);
     *limit = each && e->memory / each > 1 ? e->memory / each : 1;
     return PB_OK;
@@ -151,17 +153,14 @@ static pb_status evaluate_batch(pb_evaluator *e, const pb_condition *condition, 
                                 const pb_value *values, size_t done, float *const *out,
                                 pb_error *error)
 {
-    const float time = (float)condition->timestep, label = (float)condition->class_label;
     size_t channels = e->model->facts.in_channels;
-    const float *inputs[3];
+    pb_inputs inputs;
     prepared *p;
 
-    PB_TRY(get(&p, e, n, count, values, error));
+    PB_TRY(get(&p, e, n, condition->tokens, count, values, error));
     pb_to_hwc(p->in, x, n, channels, e->height, e->width);
-    inputs[PB_INPUT_X] = p->in;
-    inputs[PB_INPUT_TIME] = &time;
-    inputs[PB_INPUT_CLASS] = &label;
-    PB_TRY(pb_plan_run(p->plan, p->arena, NULL, inputs, p->out, error));
+    pb_inputs_fill(&inputs, condition, p->in);
+    PB_TRY(pb_plan_run(p->plan, p->arena, NULL, inputs.list, p->out, error));
     for (size_t i = 0; i < count; i++) {
         pb_shape shape = p->section->shapes[values[i]];
         float *to = out[i] + done * pb_shape_size(shape);
@@ -183,11 +182,12 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
     if (count == 0 || n == 0)
         return PB_OK;
     PB_TRY(pb_condition_check(e->model, condition, error));
+    PB_TRY(pb_condition_check_context(e->model, condition, error));
     for (size_t i = 0; i < count; i++) {
         PB_TRY(pb_tap_find(&uses[i], e->model, taps[i], condition->timestep, error));
         values[i] = uses[i].value;
     }
-    PB_TRY(batch_limit(&limit, e, count, values, error));
+    PB_TRY(batch_limit(&limit, e, condition->tokens, count, values, error));
     for (size_t done = 0; done < n; done += limit) {
         size_t batch = n - done < limit ? n - done : limit;
         PB_TRY(evaluate_batch(e, condition, batch, x + done * size, count, uses, values, done, out,
@@ -196,22 +196,53 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
     return PB_OK;
 }
 
+/* -- the noise predictor --------------------------------------------------------------------- */
+
+static pb_status predict_under(pb_evaluator *e, const pb_condition *condition, size_t n,
+                               const float *x, double t, float *eps, pb_error *error)
+{
+    static const char *const tap = "eps";
+    pb_condition now = *condition;
+
+    now.timestep = floor(t);
+    return pb_evaluate(e, &now, n, x, 1, &tap, &eps, error);
+}
+
 static pb_status predict(void *context, size_t n, const float *x, double t, float *eps,
                          pb_error *error)
 {
-    static const char *const tap = "eps";
     pb_evaluator *e = context;
-    const pb_condition condition = {.timestep = floor(t), .class_label = e->class_label};
+    size_t count = n * e->model->facts.in_channels * e->height * e->width;
+    float scale = (float)e->scale, *without;
+    pb_status status;
 
-    return pb_evaluate(e, &condition, n, x, 1, &tap, &eps, error);
+    PB_TRY(predict_under(e, &e->positive, n, x, t, eps, error));
+    if (e->scale == 1)
+        return PB_OK;
+    without = pb_malloc(count, sizeof *without);
+    if (!without)
+        return pb_fail_memory(error, count * sizeof *without, "guidance");
+    status = predict_under(e, &e->negative, n, x, t, without, error);
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        eps[i] = without[i] + scale * (eps[i] - without[i]);
+    pb_free(without);
+    return status;
 }
 
-pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition)
+pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *positive,
+                                const pb_condition *negative, double scale)
 {
-    evaluator->class_label = condition->class_label;
+    evaluator->positive = *positive;
+    evaluator->negative = *negative;
+    evaluator->scale = scale;
     return (pb_denoiser){
         .context = evaluator,
         .size = evaluator->model->facts.in_channels * evaluator->height * evaluator->width,
         .predict = predict,
     };
+}
+
+pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition)
+{
+    return pb_evaluator_guided(evaluator, condition, condition, 1);
 }

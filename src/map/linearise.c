@@ -11,6 +11,9 @@
  * rate, narrow enough for activations to stay near the processor. */
 #define PREFERRED_BLOCK 8
 
+/* Length of a prompt in Stable Diffusion. */
+#define CLIP_TOKENS 77
+
 void pb_linearisation_free(pb_linearisation *l)
 {
     if (!l)
@@ -140,12 +143,11 @@ static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, 
 static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, const float *x,
                             pb_error *error)
 {
-    const float time = (float)condition->timestep, label = (float)condition->class_label;
     pb_shape image = l->section->shapes[PB_INPUT_X];
     size_t size = pb_shape_size(l->section->shapes[l->to.value]);
     float *hwc = pb_malloc(pb_shape_size(image), sizeof *hwc);
     float *value = pb_malloc(size, sizeof *value);
-    const float *inputs[3] = {hwc, &time, &label};
+    pb_inputs inputs;
     pb_plan *plan = NULL;
     pb_status status = PB_OK;
 
@@ -154,11 +156,12 @@ static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, 
         goto end;
     }
     pb_to_hwc(hwc, x, 1, image.c, image.h, image.w);
+    pb_inputs_fill(&inputs, condition, hwc);
     status = pb_plan_new(&plan, l->section, PB_FORWARD, 1, PB_PLAN_SAVING, error);
     if (status == PB_OK)
         status = grow_arena(l, pb_plan_arena(plan), error);
     if (status == PB_OK)
-        status = pb_plan_run(plan, l->arena, l->saved, inputs, &value, error);
+        status = pb_plan_run(plan, l->arena, l->saved, inputs.list, &value, error);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(value[i]))
             status = pb_fail(error, PB_NUMERIC,
@@ -195,10 +198,10 @@ static pb_status open_section(pb_section **section, pb_tap_use *to, const pb_mod
                               pb_error *error)
 {
     const pb_condition *condition = &options->condition;
-    pb_shape shapes[3];
+    pb_shape shapes[PB_INPUTS];
     pb_tap_use from;
 
-    PB_TRY(pb_model_input_shapes(model, height, width, shapes, error));
+    PB_TRY(pb_model_input_shapes(model, height, width, condition->tokens, shapes, error));
     PB_TRY(pb_condition_check(model, condition, error));
     PB_TRY(pb_tap_find(&from, model, options->from, condition->timestep, error));
     PB_TRY(pb_tap_find(to, model, options->to, condition->timestep, error));
@@ -219,6 +222,7 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
     pb_map_memory needed;
     size_t both;
 
+    PB_TRY(pb_condition_check_context(l->model, condition, error));
     PB_TRY(open_section(&l->section, &l->to, l->model, options, height, width, error));
     l->from_x = l->section->from == PB_INPUT_X;
     l->saved = pb_malloc(l->section->saved_floats, sizeof *l->saved);
@@ -307,12 +311,15 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                           const pb_map_options *options, size_t height, size_t width,
                           pb_error *error)
 {
+    pb_map_options assumed = *options;
     size_t down, up, unused = 0;
     pb_section *section;
     pb_tap_use to;
     pb_status status;
 
-    PB_TRY(open_section(&section, &to, model, options, height, width, error));
+    if (assumed.condition.tokens == 0)
+        assumed.condition.tokens = CLIP_TOKENS;
+    PB_TRY(open_section(&section, &to, model, &assumed, height, width, error));
     status =
         choose_block(memory, section, options->memory ? options->memory : DEFAULT_MEMORY, error);
     if (status == PB_OK)

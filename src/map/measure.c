@@ -14,8 +14,9 @@ typedef struct bench {
     pb_plan *plan;
     void *arena;
     float *in, *out;
-    const float *inputs[3];
-    double *steps; /* seconds per step, of all runs */
+    pb_inputs inputs;
+    float *context; /* of the text, for a network that reads one */
+    double *steps;  /* seconds per step, of all runs */
     size_t runs;
     float *saved;
 } bench;
@@ -26,6 +27,7 @@ static void clear(bench *b)
     pb_free(b->arena);
     pb_free(b->in);
     pb_free(b->out);
+    pb_free(b->context);
     pb_free(b->steps);
 }
 
@@ -42,8 +44,8 @@ void pb_measure_fill(size_t count, float *x)
 static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t n, bool bf16,
                       pb_error *error)
 {
-    static const float time = 100, label = 0;
     const pb_section *s = l->section;
+    pb_condition condition = {.timestep = 100, .class_label = 0};
     size_t from = n * pb_shape_size(s->shapes[s->from]);
     size_t to = n * pb_shape_size(s->shapes[l->to.value]);
     size_t in = pass == PB_VJP ? to : pass == PB_JVP ? from : n * pb_shape_size(s->shapes[0]);
@@ -57,9 +59,15 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
     if (!b->arena || !b->in || !b->out || !b->steps)
         return pb_fail_memory(error, pb_plan_arena(b->plan), "a measurement");
     pb_measure_fill(in, b->in);
-    b->inputs[PB_INPUT_X] = b->in;
-    b->inputs[PB_INPUT_TIME] = &time;
-    b->inputs[PB_INPUT_CLASS] = &label;
+    if (l->model->facts.context_width) {
+        size_t size = pb_shape_size(s->shapes[PB_INPUT_CONTEXT]);
+        b->context = pb_malloc(size, sizeof *b->context);
+        if (!b->context)
+            return pb_fail_memory(error, size * sizeof *b->context, "a context");
+        pb_measure_fill(size, b->context);
+        condition.context = b->context;
+    }
+    pb_inputs_fill(&b->inputs, &condition, b->in);
     return PB_OK;
 }
 
@@ -136,7 +144,7 @@ static pb_status run_once(void *context, pb_error *error)
 
     if (b->runs++ == 1) /* the first does not count */
         pb_plan_time(b->plan, b->steps);
-    return pb_plan_run(b->plan, b->arena, b->saved, b->inputs, &b->out, error);
+    return pb_plan_run(b->plan, b->arena, b->saved, b->inputs.list, &b->out, error);
 }
 
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,

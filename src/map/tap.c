@@ -56,3 +56,26 @@ pb_status pb_condition_check(const pb_model *model, const pb_condition *conditio
                        last);
     return pb_model_check_class(model, condition->class_label, error);
 }
+
+pb_status pb_condition_check_context(const pb_model *model, const pb_condition *condition,
+                                     pb_error *error)
+{
+    if (model->facts.context_width && (!condition->context || condition->tokens == 0))
+        return pb_fail(error, PB_INVALID,
+                       "this network is conditioned on text: it needs a context of %zu numbers for "
+                       "each token",
+                       model->facts.context_width);
+    if (!model->facts.context_width && condition->context)
+        return pb_fail(error, PB_INVALID, "a context for a network that takes none");
+    return PB_OK;
+}
+
+void pb_inputs_fill(pb_inputs *inputs, const pb_condition *condition, const float *x)
+{
+    inputs->time = (float)condition->timestep;
+    inputs->label = (float)condition->class_label;
+    inputs->list[PB_INPUT_X] = x;
+    inputs->list[PB_INPUT_TIME] = &inputs->time;
+    inputs->list[PB_INPUT_CLASS] = &inputs->label;
+    inputs->list[PB_INPUT_CONTEXT] = condition->context;
+}

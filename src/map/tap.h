@@ -20,7 +20,18 @@ pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, 
 /* y <- a x + b y for count entries; does nothing where the tap is not affine. */
 void pb_tap_apply(const pb_tap_use *use, size_t count, const float *x, float *y);
 
-/* Checks a condition against the model. Errors: PB_INVALID. */
+/* Checks a condition against the model: time and class; and its context. Errors: PB_INVALID. */
 pb_status pb_condition_check(const pb_model *model, const pb_condition *condition, pb_error *error);
+pb_status pb_condition_check_context(const pb_model *model, const pb_condition *condition,
+                                     pb_error *error);
+
+/* What a plan's run reads, in the order of a U-Net's inputs; x in H, W, C order. The list points
+ * into the struct, the condition and x. */
+typedef struct pb_inputs {
+    float time, label;
+    const float *list[PB_INPUTS];
+} pb_inputs;
+
+void pb_inputs_fill(pb_inputs *inputs, const pb_condition *condition, const float *x);
 
 #endif

@@ -311,6 +311,35 @@ pb_value pb_build_group_norm(pb_builder *b, pb_value x, pb_value modulation, siz
     return add(b, &pb_group_norm, params, name, modulation == PB_NO_VALUE ? 1 : 2, inputs);
 }
 
+pb_value pb_build_layer_norm(pb_builder *b, pb_value x, double eps, const char *format, ...)
+{
+    const size_t channels = pb_build_channels(b, x);
+    const pb_stored *gamma, *beta;
+    void *params = NULL;
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    gamma = tensor(b, name, "weight", 1, &channels);
+    beta = tensor(b, name, "bias", 1, &channels);
+    if (!failed(b))
+        b->error.status = pb_layer_norm_new(&params, channels, eps, gamma, beta, &b->error);
+    return add(b, &pb_layer_norm, params, name, 1, &x);
+}
+
+pb_value pb_build_add_table(pb_builder *b, pb_value x, size_t rows, const char *format, ...)
+{
+    const size_t shape[2] = {rows, pb_build_channels(b, x)};
+    const pb_stored *table;
+    void *params = NULL;
+    char name[MAX_NAME];
+
+    FORMAT_NAME(name, format);
+    table = tensor(b, name, "weight", 2, shape);
+    if (!failed(b))
+        b->error.status = pb_add_table_new(&params, rows, shape[1], table, &b->error);
+    return add(b, &pb_add_table, params, name, 1, &x);
+}
+
 pb_value pb_build_lookup(pb_builder *b, pb_value index, size_t rows, size_t channels,
                          const char *format, ...)
 {
@@ -346,14 +375,20 @@ pb_value pb_build_activate(pb_builder *b, pb_value x, pb_activation activation)
     return add(b, &pb_activate, params, "activation", 1, &x);
 }
 
-pb_value pb_build_attention(pb_builder *b, pb_value q, pb_value k, pb_value v, size_t heads)
+pb_value pb_build_attention(pb_builder *b, pb_value q, pb_value k, pb_value v, size_t heads,
+                            bool causal)
 {
     const pb_value inputs[3] = {q, k, v};
     void *params = NULL;
 
     if (!failed(b))
-        b->error.status = pb_attention_new(&params, heads, &b->error);
+        b->error.status = pb_attention_new(&params, heads, causal, &b->error);
     return add(b, &pb_attention, params, "attention", 3, inputs);
+}
+
+pb_value pb_build_gate(pb_builder *b, pb_value x)
+{
+    return add(b, &pb_gate, NULL, "gate", 1, &x);
 }
 
 pb_value pb_build_add(pb_builder *b, pb_value a, pb_value c, double scale)

@@ -53,6 +53,14 @@ pb_value pb_build_group_norm(pb_builder *b, pb_value x, pb_value modulation, siz
                              double eps, pb_activation activation, const char *format, ...)
     __attribute__((format(printf, 7, 8)));
 
+/* NAME.weight, NAME.bias: a layer norm. */
+pb_value pb_build_layer_norm(pb_builder *b, pb_value x, double eps, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* NAME.weight (rows, channels): one row of it added at each position. */
+pb_value pb_build_add_table(pb_builder *b, pb_value x, size_t rows, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* NAME.weight (rows, channels). */
 pb_value pb_build_lookup(pb_builder *b, pb_value index, size_t rows, size_t channels,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -60,7 +68,9 @@ pb_value pb_build_lookup(pb_builder *b, pb_value index, size_t rows, size_t chan
 pb_value pb_build_time_embedding(pb_builder *b, pb_value time, size_t channels,
                                  bool flip_sin_to_cos, double freq_shift);
 pb_value pb_build_activate(pb_builder *b, pb_value x, pb_activation activation);
-pb_value pb_build_attention(pb_builder *b, pb_value q, pb_value k, pb_value v, size_t heads);
+pb_value pb_build_attention(pb_builder *b, pb_value q, pb_value k, pb_value v, size_t heads,
+                            bool causal);
+pb_value pb_build_gate(pb_builder *b, pb_value x);
 pb_value pb_build_add(pb_builder *b, pb_value a, pb_value c, double scale);
 pb_value pb_build_add_vector(pb_builder *b, pb_value x, pb_value vector);
 pb_value pb_build_affine(pb_builder *b, pb_value x, double scale, double shift);

@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "io/config.h"
 #include "io/file.h"
+#include "models/unet2d.h"
+#include "models/unet2d_condition.h"
 
 void pb_model_free(pb_model *model)
 {
@@ -24,6 +26,15 @@ void pb_model_free(pb_model *model)
 
 /* -- opening --------------------------------------------------------------------------------- */
 
+static const struct {
+    const char *class;
+    pb_status (*build)(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
+                       const pb_weights *weights, pb_convolver *convolver, pb_error *error);
+} architectures[] = {
+    {"UNet2DModel", pb_unet2d_build},
+    {"UNet2DConditionModel", pb_unet2d_condition_build},
+};
+
 static pb_status build_network(pb_model *model, pb_error *error)
 {
     pb_config *config;
@@ -31,16 +42,22 @@ static pb_status build_network(pb_model *model, pb_error *error)
 
     PB_TRY(pb_config_open(&config, model->files.config, error));
     class = pb_config_string(config, "_class_name", NULL);
-    if (!class)
+    for (size_t i = 0; class && i < sizeof architectures / sizeof *architectures; i++)
+        if (!strcmp(class, architectures[i].class)) {
+            model->info.architecture = architectures[i].class;
+            return architectures[i].build(&model->graph, &model->facts, config, model->weights,
+                                          model->convolver, error);
+        }
+    if (class)
         pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
-                       "expected \"UNet2DModel\", found none: not a model of diffusers");
-    else if (strcmp(class, "UNet2DModel"))
+                       "\"%s\" is not supported: expected \"UNet2DModel\" or "
+                       "\"UNet2DConditionModel\"",
+                       class);
+    else
         pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
-                       "\"%s\" is not supported: expected \"UNet2DModel\"", class);
-    if (pb_config_status(config, NULL) != PB_OK)
-        return pb_config_close(config, error);
-    return pb_unet2d_build(&model->graph, &model->facts, config, model->weights, model->convolver,
-                           error);
+                       "expected \"UNet2DModel\" or \"UNet2DConditionModel\", found none: not a "
+                       "model of diffusers");
+    return pb_config_close(config, error);
 }
 
 /* pullback.json: settings that suit the model. */
@@ -96,7 +113,6 @@ static void describe(pb_model *model)
         info->weight_bytes += stored->bytes;
     }
     info->path = model->files.folder;
-    info->architecture = "UNet2DModel";
     info->scheduler = model->scheduler.name;
     info->weights = file_name(model->files.weights);
     info->dtype = dtype_of(model->weights);
@@ -108,6 +124,7 @@ static void describe(pb_model *model)
     info->size_multiple = facts->size_multiple;
     info->class_conditional = facts->class_conditional;
     info->classes = facts->classes;
+    info->context_width = facts->context_width;
     info->ignored = model->scheduler.ignored;
 }
 
@@ -170,8 +187,8 @@ const char *pb_model_tap(const pb_model *model, size_t i)
     return i < model->graph->tap_count ? model->graph->taps[i].name : NULL;
 }
 
-pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width,
-                                pb_shape shapes[3], pb_error *error)
+pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width, size_t tokens,
+                                pb_shape shapes[PB_INPUTS], pb_error *error)
 {
     const pb_unet_facts *facts = &model->facts;
     size_t multiple = facts->size_multiple;
@@ -184,6 +201,7 @@ pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t wid
                        height, width, multiple);
     shapes[PB_INPUT_X] = (pb_shape){height, width, facts->in_channels};
     shapes[PB_INPUT_TIME] = shapes[PB_INPUT_CLASS] = (pb_shape){1, 1, 1};
+    shapes[PB_INPUT_CONTEXT] = (pb_shape){tokens, 1, facts->context_width};
     return PB_OK;
 }
 
@@ -208,17 +226,17 @@ pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t heig
 {
     const char *name = strcmp(tap, "eps") && strcmp(tap, "x0") ? tap : "out";
     pb_value value = pb_graph_find_tap(model->graph, name);
-    pb_shape *shapes, found;
+    pb_shape inputs[PB_INPUTS], *shapes, found;
     pb_status status;
 
     if (value < 0)
         return pb_fail(error, PB_INVALID, "this network has no tap \"%s\"", tap);
+    PB_TRY(pb_model_input_shapes(model, height, width, 1, inputs, error));
     shapes = pb_calloc(model->graph->count, sizeof *shapes);
     if (!shapes)
         return pb_fail_memory(error, model->graph->count * sizeof *shapes, "shapes");
-    status = pb_model_input_shapes(model, height, width, shapes, error);
-    if (status == PB_OK)
-        status = pb_graph_shapes(model->graph, value, shapes, error);
+    memcpy(shapes, inputs, model->graph->inputs * sizeof *shapes);
+    status = pb_graph_shapes(model->graph, value, shapes, error);
     found = shapes[value];
     pb_free(shapes);
     shape[0] = found.c;

@@ -10,7 +10,8 @@
 #include "io/weights.h"
 #include "models/locate.h"
 #include "models/scheduler.h"
-#include "models/unet2d.h"
+#include "models/unet.h"
+#include "ops/convolver.h"
 
 /* The hash of the files, once it is known: a model may be shared by threads. */
 typedef struct pb_model_digest {
@@ -30,10 +31,10 @@ struct pb_model {
     pb_model_info info; /* strings point into the above */
 };
 
-/* The shapes of the graph's inputs for images of a given size.
+/* The shapes of the graph's inputs for images of a given size and a context of so many tokens.
  * Errors: PB_INVALID (a size the network does not take). */
-pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width,
-                                pb_shape shapes[3], pb_error *error);
+pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width, size_t tokens,
+                                pb_shape shapes[PB_INPUTS], pb_error *error);
 
 /* Checks a class label against the model. Errors: PB_INVALID. */
 pb_status pb_model_check_class(const pb_model *model, long label, pb_error *error);

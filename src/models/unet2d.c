@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/builder.h"
+#include "models/fields.h"
+#include "models/layers.h"
 
 #define MAX_BLOCKS 16
 #define MAX_LAYERS 64
-#define MAX_CHANNELS 65536
 #define MAX_SKIPS (MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
 
 /* How a block changes the resolution at its end. */
@@ -44,38 +44,11 @@ typedef struct unet2d {
 
 /* -- config ---------------------------------------------------------------------------------- */
 
-static size_t read_size(pb_config *c, const char *key, long fallback, long least, long most)
-{
-    return (size_t)pb_config_integer(c, key, fallback, least, most);
-}
-
-/* The position of a string field in a list that ends with NULL. */
-static size_t read_choice(pb_config *c, const char *key, const char *fallback,
-                          const char *const *choices)
-{
-    const char *value = pb_config_string(c, key, fallback);
-
-    for (size_t i = 0; choices[i]; i++)
-        if (strcmp(value, choices[i]) == 0)
-            return i;
-    pb_config_fail(c, PB_UNSUPPORTED, key, "\"%s\" is not supported", value);
-    return 0;
-}
-
-static pb_activation read_activation(pb_config *c)
-{
-    static const char *const names[] = {"silu", "swish", "mish", "gelu", "relu", NULL};
-    static const pb_activation values[] = {PB_ACT_SILU, PB_ACT_SILU, PB_ACT_MISH, PB_ACT_GELU,
-                                           PB_ACT_RELU};
-
-    return values[read_choice(c, "act_fn", "silu", names)];
-}
-
 static resample read_resample(pb_config *c, const char *key)
 {
     static const char *const names[] = {"conv", "resnet", NULL};
 
-    return read_choice(c, key, "conv", names) ? BY_RESNET : BY_CONV;
+    return pb_read_choice(c, key, "conv", names) ? BY_RESNET : BY_CONV;
 }
 
 /* One of the block types of a direction ("Down", "Up"), as get_down_block of diffusers names
@@ -110,7 +83,7 @@ static void read_blocks(pb_config *c, unet2d *u)
     size_t downs = pb_config_strings(c, "down_block_types", MAX_BLOCKS, down);
     size_t ups = pb_config_strings(c, "up_block_types", MAX_BLOCKS, up);
     size_t widths =
-        pb_config_integers(c, "block_out_channels", MAX_BLOCKS, channels, 1, MAX_CHANNELS);
+        pb_config_integers(c, "block_out_channels", MAX_BLOCKS, channels, 1, PB_MAX_CHANNELS);
 
     if (!pb_config_has(c, "down_block_types"))
         memcpy(down, default_down, sizeof default_down), downs = 4;
@@ -152,20 +125,6 @@ static void read_sample_size(pb_config *c, unet2d *u)
                        u->blocks, u->sample_height, u->sample_width);
 }
 
-static void read_classes(pb_config *c, unet2d *u)
-{
-    const char *type = pb_config_string(c, "class_embed_type", NULL);
-
-    u->classes = read_size(c, "num_class_embeds", 0, 1, 10000000);
-    if (!type)
-        return;
-    u->classes = 0;
-    if (strcmp(type, "timestep") == 0)
-        u->class_by_timestep = true;
-    else
-        pb_config_fail(c, PB_UNSUPPORTED, "class_embed_type", "\"%s\" is not supported", type);
-}
-
 /* Every field that the constructor of UNet2DModel has in diffusers 0.42, with its defaults. */
 static void read_config(pb_config *c, unet2d *u)
 {
@@ -176,15 +135,12 @@ static void read_config(pb_config *c, unet2d *u)
 
     read_blocks(c, u);
     read_sample_size(c, u);
-    u->in_channels = read_size(c, "in_channels", 3, 1, MAX_CHANNELS);
-    u->out_channels = read_size(c, "out_channels", 3, 1, MAX_CHANNELS);
-    if (u->out_channels != u->in_channels && u->out_channels != 2 * u->in_channels)
-        pb_config_fail(c, PB_UNSUPPORTED, "out_channels",
-                       "expected in_channels (%zu) or twice as many (learned variance), found %zu",
-                       u->in_channels, u->out_channels);
+    u->in_channels = pb_read_size(c, "in_channels", 3, 1, PB_MAX_CHANNELS);
+    u->out_channels = pb_read_size(c, "out_channels", 3, 1, PB_MAX_CHANNELS);
+    pb_check_out_channels(c, u->in_channels, u->out_channels);
     u->center_input_sample = pb_config_boolean(c, "center_input_sample", false);
-    read_choice(c, "time_embedding_type", "positional", positional);
-    u->time_embed_dim = read_size(c, "time_embedding_dim", 0, 0, 16 * MAX_CHANNELS);
+    pb_read_choice(c, "time_embedding_type", "positional", positional);
+    u->time_embed_dim = pb_read_size(c, "time_embedding_dim", 0, 0, 16 * PB_MAX_CHANNELS);
     if (u->time_embed_dim == 0)
         u->time_embed_dim = 4 * u->channels[0];
     u->freq_shift = pb_config_number(c, "freq_shift", 0, -1e6, 1e6);
@@ -194,92 +150,46 @@ static void read_config(pb_config *c, unet2d *u)
     u->flip_sin_to_cos = pb_config_boolean(c, "flip_sin_to_cos", true);
     u->mid = !pb_config_is_null(c, "mid_block_type");
     if (u->mid)
-        read_choice(c, "mid_block_type", "UNetMidBlock2D", mid_block);
-    u->layers = read_size(c, "layers_per_block", 2, 1, MAX_LAYERS);
+        pb_read_choice(c, "mid_block_type", "UNetMidBlock2D", mid_block);
+    u->layers = pb_read_size(c, "layers_per_block", 2, 1, MAX_LAYERS);
     u->mid_scale = pb_config_number(c, "mid_block_scale_factor", 1, 1e-6, 1e6);
-    u->downsample_padding = read_size(c, "downsample_padding", 1, 0, 1);
+    u->downsample_padding = pb_read_size(c, "downsample_padding", 1, 0, 1);
     pb_config_ignore(c, "dropout"); /* acts in training only */
-    u->activation = read_activation(c);
-    u->head_dim = read_size(c, "attention_head_dim",
-                            pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1, MAX_CHANNELS);
-    u->groups = read_size(c, "norm_num_groups", 32, 1, MAX_CHANNELS);
+    u->activation = pb_read_activation(c, "act_fn", "silu");
+    u->head_dim =
+        pb_read_size(c, "attention_head_dim", pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1,
+                     PB_MAX_CHANNELS);
+    u->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
     if (pb_config_is_null(c, "norm_num_groups"))
         pb_config_fail(c, PB_UNSUPPORTED, "norm_num_groups", "null is not supported");
     u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
-    u->scale_shift = read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
-    attention_groups = read_size(c, "attn_norm_num_groups", 0, 1, MAX_CHANNELS);
+    u->scale_shift = pb_read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
+    attention_groups = pb_read_size(c, "attn_norm_num_groups", 0, 1, PB_MAX_CHANNELS);
     u->mid_groups = attention_groups ? attention_groups : u->scale_shift ? 0 : u->groups;
     u->mid_attention = pb_config_boolean(c, "add_attention", true);
-    read_classes(c, u);
+    u->class_by_timestep = pb_read_classes(c, &u->classes);
     pb_config_ignore(c, "num_train_timesteps"); /* of time_embedding_type "learned" only */
 }
 
 /* -- graph ----------------------------------------------------------------------------------- */
 
-/* What the layers of one network share while it is built. */
+/* What the blocks of one network share while it is built. */
 typedef struct context {
     pb_builder *b;
     const unet2d *u;
-    pb_value embedding; /* act(time embedding + class embedding) */
+    pb_layers layers;
 } context;
 
-/* resnet.py, ResnetBlock2D: by = -1 halves the resolution, 1 doubles it, 0 keeps it. */
-static pb_value resnet(const context *k, pb_value x, size_t out_channels, int by, double scale,
+static pb_value resnet(const context *k, pb_value x, size_t channels, int by, double scale,
                        const char *name)
 {
-    pb_builder *b = k->b;
-    const unet2d *u = k->u;
-    size_t in_channels = pb_build_channels(b, x);
-    pb_value h, time, skip = x, modulation = PB_NO_VALUE;
-
-    h = pb_build_group_norm(b, x, PB_NO_VALUE, u->groups, u->eps, u->activation, "%s.norm1", name);
-    if (by < 0) {
-        h = pb_build_avg_pool(b, h);
-        skip = pb_build_avg_pool(b, x);
-    } else if (by > 0) {
-        h = pb_build_upsample(b, h);
-        skip = pb_build_upsample(b, x);
-    }
-    h = pb_build_conv(b, h, out_channels, 3, 1, 1, 1, "%s.conv1", name);
-    time = pb_build_linear(b, k->embedding, u->scale_shift ? 2 * out_channels : out_channels, true,
-                           "%s.time_emb_proj", name);
-    if (u->scale_shift)
-        modulation = time;
-    else
-        h = pb_build_add_vector(b, h, time);
-    h = pb_build_group_norm(b, h, modulation, u->groups, u->eps, u->activation, "%s.norm2", name);
-    h = pb_build_conv(b, h, out_channels, 3, 1, 1, 1, "%s.conv2", name);
-    if (in_channels != out_channels)
-        skip = pb_build_conv(b, skip, out_channels, 1, 1, 0, 0, "%s.conv_shortcut", name);
-    return pb_build_add(b, h, skip, 1.0 / scale);
+    return pb_layer_resnet(&k->layers, x, channels, by, scale, name);
 }
 
-/* attention_processor.py, Attention with a residual connection; the layers were named
- * differently before diffusers 0.15. groups 0: no norm. */
 static pb_value attention(const context *k, pb_value x, size_t groups, double scale,
                           const char *name)
 {
-    pb_builder *b = k->b;
-    size_t channels = pb_build_channels(b, x);
-    size_t d = k->u->head_dim ? k->u->head_dim : channels;
-    size_t heads = d ? channels / d : 0, inner = heads * d;
-    bool old = pb_build_has(b, "%s.query.weight", name);
-    pb_value h = x, q, key, v;
-
-    if (heads == 0)
-        pb_builder_fail(b, PB_FORMAT,
-                        "%s: attention_head_dim: expected at most %zu, the channels there, "
-                        "found %zu",
-                        name, channels, d);
-    if (groups)
-        h = pb_build_group_norm(b, x, PB_NO_VALUE, groups, k->u->eps, PB_ACT_NONE, "%s.group_norm",
-                                name);
-    q = pb_build_linear(b, h, inner, true, "%s.%s", name, old ? "query" : "to_q");
-    key = pb_build_linear(b, h, inner, true, "%s.%s", name, old ? "key" : "to_k");
-    v = pb_build_linear(b, h, inner, true, "%s.%s", name, old ? "value" : "to_v");
-    h = pb_build_attention(b, q, key, v, heads);
-    h = pb_build_linear(b, h, channels, true, "%s.%s", name, old ? "proj_attn" : "to_out.0");
-    return pb_build_add(b, h, x, 1.0 / scale);
+    return pb_layer_attention(&k->layers, x, k->u->head_dim, groups, scale, name);
 }
 
 /* unet_2d_blocks.py: DownBlock2D, AttnDownBlock2D, ResnetDownsampleBlock2D. */
@@ -337,31 +247,6 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
     return x;
 }
 
-/* embeddings.py, TimestepEmbedding */
-static pb_value embed_time(const context *k, pb_value time, const char *name)
-{
-    pb_value h = pb_build_time_embedding(k->b, time, k->u->channels[0], k->u->flip_sin_to_cos,
-                                         k->u->freq_shift);
-
-    h = pb_build_linear(k->b, h, k->u->time_embed_dim, true, "%s.linear_1", name);
-    h = pb_build_activate(k->b, h, PB_ACT_SILU);
-    return pb_build_linear(k->b, h, k->u->time_embed_dim, true, "%s.linear_2", name);
-}
-
-static void embed(context *k, pb_value time, pb_value label)
-{
-    pb_value embedding = embed_time(k, time, "time_embedding"), class = PB_NO_VALUE;
-
-    if (k->u->class_by_timestep)
-        class = embed_time(k, label, "class_embedding");
-    else if (k->u->classes)
-        class =
-            pb_build_lookup(k->b, label, k->u->classes, k->u->time_embed_dim, "class_embedding");
-    if (class != PB_NO_VALUE)
-        embedding = pb_build_add(k->b, embedding, class, 1);
-    k->embedding = pb_build_activate(k->b, embedding, k->u->activation);
-}
-
 /* unet_2d.py, UNet2DModel.forward */
 static void build(pb_builder *b, const unet2d *u)
 {
@@ -370,11 +255,26 @@ static void build(pb_builder *b, const unet2d *u)
     bool conditional = u->classes || u->class_by_timestep;
     pb_value label = conditional ? pb_build_input(b, "class label", one) : PB_NO_VALUE;
     pb_value skips[MAX_SKIPS];
-    context k = {.b = b, .u = u};
+    const pb_embedding_options embedding = {
+        .channels = u->channels[0],
+        .width = u->time_embed_dim,
+        .flip_sin_to_cos = u->flip_sin_to_cos,
+        .freq_shift = u->freq_shift,
+        .inner = PB_ACT_SILU,
+        .classes = u->classes,
+        .class_by_timestep = u->class_by_timestep,
+    };
+    context k = {.b = b,
+                 .u = u,
+                 .layers = {.b = b,
+                            .groups = u->groups,
+                            .eps = u->eps,
+                            .activation = u->activation,
+                            .scale_shift = u->scale_shift}};
     size_t count = 0;
 
     pb_build_tap(b, x, "x");
-    embed(&k, time, label);
+    k.layers.embedding = pb_layer_embedding(&k.layers, time, label, &embedding);
     h = u->center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
     h = pb_build_conv(b, h, u->channels[0], 3, 1, 1, 1, "conv_in");
     skips[count++] = h;

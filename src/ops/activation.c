@@ -36,13 +36,31 @@ static void mish(size_t count, float *x, float *slope)
 }
 
 /* Phi = (1 + erf(x / sqrt 2)) / 2;  (x Phi)' = Phi + x exp(-x^2 / 2) / sqrt(2 pi) */
-static void gelu(size_t count, float *x, float *slope)
+static void gelu(size_t count, float *x)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] *= 0.5f * erfcf(-x[i] * 0.70710678f);
+}
+
+static void gelu_slope(size_t count, float *restrict x, float *restrict slope)
 {
     for (size_t i = 0; i < count; i++) {
-        float phi = 0.5f * erfcf(-x[i] * 0.70710678f);
+        double z = (double)x[i], phi = 0.5 * erfc(-z * 0.70710678118654752);
+        slope[i] = (float)(phi + z * 0.39894228040143268 * exp(-0.5 * z * z));
+        x[i] = (float)(z * phi);
+    }
+}
+
+/* With s = 1 / (1 + exp(-a x)):  (x s)' = s (1 + a x (1 - s)) */
+static void quick_gelu(size_t count, float *x, float *slope)
+{
+    const double a = 1.702;
+
+    for (size_t i = 0; i < count; i++) {
+        double z = (double)x[i], s = 1 / (1 + exp(-a * z));
         if (slope)
-            slope[i] = phi + x[i] * 0.39894228f * expf(-0.5f * x[i] * x[i]);
-        x[i] *= phi;
+            slope[i] = (float)(s * (1 + a * z * (1 - s)));
+        x[i] = (float)(z * s);
     }
 }
 
@@ -72,7 +90,13 @@ void pb_activation_apply(pb_activation activation, size_t count, float *x, float
         mish(count, x, slope);
         return;
     case PB_ACT_GELU:
-        gelu(count, x, slope);
+        if (slope)
+            gelu_slope(count, x, slope);
+        else
+            gelu(count, x);
+        return;
+    case PB_ACT_QUICK_GELU:
+        quick_gelu(count, x, slope);
         return;
     case PB_ACT_RELU:
         relu(count, x, slope);

@@ -10,7 +10,8 @@
  *     vjp       dP = dO V^T,  D = rowsum(dO o O),  dS = s P o (dP - D)
  *               dQ = dS K,  dK = dS^T Q,  dV = P^T dO
  *
- * where P = r exp(S - t), o is the entrywise product. Q has n rows, K and V have m.
+ * where P = r exp(S - t), o is the entrywise product. Q has n rows, K and V have m. Where row i
+ * sees rows 0 … i only (causal), the other entries of P are 0.
  */
 #include "ops/ops.h"
 
@@ -33,6 +34,7 @@ enum { Q, K, V };
 
 typedef struct attention {
     size_t heads;
+    bool causal;
 } attention;
 
 /* Sizes of one call. */
@@ -40,6 +42,7 @@ typedef struct sizes {
     size_t n, m;        /* rows of Q; of K and V */
     size_t c, heads, d; /* channels, heads, channels of a head */
     float scale;
+    bool causal;
 } sizes;
 
 static sizes get_sizes(const pb_call *call)
@@ -49,6 +52,7 @@ static sizes get_sizes(const pb_call *call)
         .m = call->in[K].h * call->in[K].w,
         .c = call->in[Q].c,
         .heads = ((const attention *)call->params)->heads,
+        .causal = ((const attention *)call->params)->causal,
     };
     s.d = s.c / s.heads;
     s.scale = 1.0f / sqrtf((float)s.d);
@@ -143,6 +147,12 @@ static void add_transpose_times(size_t rows, size_t inner, size_t d, const float
     pb_sgemm(true, false, rows, d, inner, 1.0f, a, rows, b, ld, 1.0f, c, ld);
 }
 
+/* Entries of row r of P that are not 0 by definition. */
+static size_t row_length(const sizes *s, size_t r)
+{
+    return s->causal && r + 1 < s->m ? r + 1 : s->m;
+}
+
 /* -- rows of m entries ----------------------------------------------------------------------- */
 
 PB_VECTOR static float exp_row(size_t m, float shift, float *restrict row)
@@ -196,15 +206,18 @@ PB_VECTOR static float dot(size_t d, const float *restrict a, const float *restr
 
 /* -- forward --------------------------------------------------------------------------------- */
 
-/* Softmax of the rows of S in place; pairs gets each row's (t, r) where it is not NULL. */
-static void softmax(size_t rows, size_t m, float *tile, float *pairs)
+/* Softmax of the rows of S in place, rows `from` and on of it; pairs gets each row's (t, r) where
+ * it is not NULL. */
+static void softmax(const sizes *s, size_t from, size_t rows, float *tile, float *pairs)
 {
     for (size_t r = 0; r < rows; r++) {
-        float *row = tile + r * m, top = row[0], sum;
-        for (size_t i = 1; i < m; i++)
+        float *row = tile + r * s->m, top = row[0], sum;
+        size_t seen = row_length(s, from + r);
+        for (size_t i = 1; i < seen; i++)
             top = row[i] > top ? row[i] : top;
-        sum = exp_row(m, top, row);
-        scale_row(m, 1.0f / sum, row);
+        sum = exp_row(seen, top, row);
+        scale_row(seen, 1.0f / sum, row);
+        memset(row + seen, 0, (s->m - seen) * sizeof *row);
         if (pairs) {
             pairs[2 * r] = top;
             pairs[2 * r + 1] = 1.0f / sum;
@@ -219,8 +232,9 @@ static void exact_row(const sizes *s, const state *kept, size_t h, size_t r, dou
     const float *q = kept->q + r * s->c + h * s->d;
     float *p = kept->p + (h * s->n + r) * s->m;
     double top = -INFINITY, sum = 0;
+    size_t seen = row_length(s, r);
 
-    for (size_t j = 0; j < s->m; j++) {
+    for (size_t j = 0; j < seen; j++) {
         const float *k = kept->k + j * s->c + h * s->d;
         double dots = 0;
         for (size_t i = 0; i < s->d; i++)
@@ -229,7 +243,7 @@ static void exact_row(const sizes *s, const state *kept, size_t h, size_t r, dou
         top = fmax(top, logits[j]);
     }
     for (size_t j = 0; j < s->m; j++)
-        sum += logits[j] = exp(logits[j] - top);
+        sum += logits[j] = j < seen ? exp(logits[j] - top) : 0;
     for (size_t j = 0; j < s->m; j++)
         p[j] = (float)(logits[j] / sum);
     for (size_t i = h * s->d; i < (h + 1) * s->d; i++) {
@@ -277,7 +291,7 @@ static pb_status forward(const pb_call *call, pb_error *error)
                 float *tile = thread_tile(call, &s, 0);
                 times_transpose(rows, s.m, s.d, s.scale, q + from * s.c + h * s.d, k + h * s.d, s.c,
                                 0.0f, tile, s.m);
-                softmax(rows, s.m, tile, kept.rows ? kept.rows + 2 * (h * s.n + from) : NULL);
+                softmax(&s, from, rows, tile, kept.rows ? kept.rows + 2 * (h * s.n + from) : NULL);
                 times(rows, s.m, s.d, tile, v + h * s.d, s.c, 0.0f,
                       call->y + (j * s.n + from) * s.c + h * s.d);
             }
@@ -298,8 +312,10 @@ static const float *get_p(const sizes *s, const state *kept, size_t h, size_t fr
                     kept->k + h * s->d, s->c, 0.0f, p, s->m);
     for (size_t r = 0; r < rows; r++) {
         const float *pair = kept->rows + 2 * (h * s->n + from + r);
-        exp_row(s->m, pair[0], p + r * s->m);
-        scale_row(s->m, pair[1], p + r * s->m);
+        size_t seen = row_length(s, from + r);
+        exp_row(seen, pair[0], p + r * s->m);
+        scale_row(seen, pair[1], p + r * s->m);
+        memset(p + r * s->m + seen, 0, (s->m - seen) * sizeof *p);
     }
     return p;
 }
@@ -404,13 +420,13 @@ const pb_op pb_attention = {
     .vjp = vjp,
 };
 
-pb_status pb_attention_new(void **params, size_t heads, pb_error *error)
+pb_status pb_attention_new(void **params, size_t heads, bool causal, pb_error *error)
 {
     attention *p = pb_calloc(1, sizeof *p);
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "attention");
-    p->heads = heads;
+    *p = (attention){heads, causal};
     *params = p;
     return PB_OK;
 }

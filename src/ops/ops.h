@@ -33,9 +33,17 @@ pb_status pb_group_norm_new(void **params, size_t channels, size_t groups, doubl
                             pb_activation activation, const pb_stored *gamma, const pb_stored *beta,
                             pb_error *error);
 
+/* y = gamma x^ + beta, x^ the input normalised over the channels of each position. */
+extern const pb_op pb_layer_norm;
+pb_status pb_layer_norm_new(void **params, size_t channels, double eps, const pb_stored *gamma,
+                            const pb_stored *beta, pb_error *error);
+
 /* y = act(x) */
 extern const pb_op pb_activate;
 pb_status pb_activate_new(void **params, pb_activation activation, pb_error *error);
+
+/* y = a gelu(b), where the input's channels are a followed by b. No parameters. */
+extern const pb_op pb_gate;
 
 /* y = (x_0 + x_1) scale */
 extern const pb_op pb_add;
@@ -55,9 +63,10 @@ extern const pb_op pb_concat;
 extern const pb_op pb_slice;
 pb_status pb_slice_new(void **params, size_t channels, pb_error *error);
 
-/* O = softmax(Q K^T / sqrt(d)) V in each head; inputs Q, K, V, channels = heads * d. */
+/* O = softmax(Q K^T / sqrt(d)) V in each head; inputs Q, K, V, channels = heads * d. causal: row i
+ * of Q sees rows 0 … i of K and V only. */
 extern const pb_op pb_attention;
-pb_status pb_attention_new(void **params, size_t heads, pb_error *error);
+pb_status pb_attention_new(void **params, size_t heads, bool causal, pb_error *error);
 
 /* Means of 2 x 2 positions; odd last rows and columns are dropped. */
 extern const pb_op pb_avg_pool;
@@ -71,7 +80,12 @@ extern const pb_op pb_time_embedding;
 pb_status pb_time_embedding_new(void **params, size_t channels, bool flip_sin_to_cos,
                                 double freq_shift, pb_error *error);
 
-/* (1, 1, 1) -> (1, 1, channels): row number x of a table (rows, channels). Has no derivative. */
+/* y = x + the first rows of a table (rows, channels), one row for each position. */
+extern const pb_op pb_add_table;
+pb_status pb_add_table_new(void **params, size_t rows, size_t channels, const pb_stored *table,
+                           pb_error *error);
+
+/* (h, w, 1) -> (h, w, channels): row number x of a table (rows, channels). Has no derivative. */
 extern const pb_op pb_lookup;
 pb_status pb_lookup_new(void **params, size_t rows, size_t channels, const pb_stored *table,
                         pb_error *error);
