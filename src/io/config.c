@@ -31,7 +31,6 @@ struct pb_config {
 pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
 {
     pb_config *config = pb_calloc(1, sizeof *config);
-    pb_mapping mapping = {NULL, 0};
     pb_status status;
     const char *key;
     json_t *value;
@@ -41,15 +40,7 @@ pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
         status = pb_fail_memory(error, sizeof *config + strlen(path), path);
         goto fail;
     }
-    status = pb_file_map(&mapping, path, error);
-    if (status)
-        goto fail;
-    if (mapping.size > MOST_BYTES) {
-        status = pb_fail(error, PB_FORMAT, "%s: expected at most %zu bytes of JSON, found %zu",
-                         path, MOST_BYTES, mapping.size);
-        goto fail;
-    }
-    status = pb_json_parse(&config->root, path, NULL, mapping.data, mapping.size, error);
+    status = pb_json_read(&config->root, path, MOST_BYTES, error);
     if (status)
         goto fail;
     config->fields = pb_calloc(json_object_size(config->root), sizeof *config->fields);
@@ -61,11 +52,9 @@ pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
     {
         config->fields[config->count++] = (field){key, value, false};
     }
-    pb_file_unmap(&mapping);
     *out = config;
     return PB_OK;
 fail:
-    pb_file_unmap(&mapping);
     pb_config_free(config);
     return status;
 }

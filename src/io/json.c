@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/file.h"
 
 pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
                         size_t size, pb_error *error)
@@ -29,6 +30,21 @@ pb_status pb_json_parse(json_t **out, const char *path, const char *what, const 
     }
     *out = root;
     return PB_OK;
+}
+
+pb_status pb_json_read(json_t **out, const char *path, size_t most, pb_error *error)
+{
+    pb_mapping mapping;
+    pb_status status;
+
+    PB_TRY(pb_file_map(&mapping, path, error));
+    if (mapping.size > most)
+        status = pb_fail(error, PB_FORMAT, "%s: expected at most %zu bytes of JSON, found %zu",
+                         path, most, mapping.size);
+    else
+        status = pb_json_parse(out, path, NULL, mapping.data, mapping.size, error);
+    pb_file_unmap(&mapping);
+    return status;
 }
 
 pb_short pb_quote(const char *string)

@@ -13,6 +13,9 @@
 pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
                         size_t size, pb_error *error);
 
+/* Reads a file of at most `most` bytes so. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+pb_status pb_json_read(json_t **out, const char *path, size_t most, pb_error *error);
+
 /* Text short enough for a message. Use as pb_quote(name).text within one expression. */
 typedef struct pb_short {
     char text[96];

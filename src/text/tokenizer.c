@@ -1,0 +1,513 @@
+#include "text/tokenizer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "text/words.h"
+
+#define MAX_TOKENS 10000000
+#define MAX_FILE ((size_t)64 << 20)
+#define SPECIALS 4
+
+/* A token that is looked for in the text itself. */
+typedef struct special {
+    char *text;
+    uint32_t id;
+    bool normalised; /* looked for in the normalised text, else in the text as given */
+} special;
+
+enum { BEGIN, END, UNKNOWN, PAD };
+
+struct pb_tokenizer {
+    json_t *ids;         /* token -> id */
+    json_t *ranks;       /* "a b" -> the rank of merging a with b */
+    const char **pieces; /* by id, owned by ids */
+    size_t size;
+    size_t length;
+    special specials[SPECIALS];
+    char bytes[256][3]; /* the character that stands for a byte, as UTF-8 */
+};
+
+void pb_tokenizer_free(pb_tokenizer *t)
+{
+    if (!t)
+        return;
+    json_decref(t->ids);
+    json_decref(t->ranks);
+    pb_free(t->pieces);
+    for (size_t i = 0; i < SPECIALS; i++)
+        pb_free(t->specials[i].text);
+    pb_free(t);
+}
+
+/* -- opening --------------------------------------------------------------------------------- */
+
+/* GPT-2's table: printable bytes stand for themselves, the others for 256, 257, … */
+static void fill_bytes(pb_tokenizer *t)
+{
+    unsigned next = 256;
+
+    for (unsigned b = 0; b < 256; b++) {
+        bool printable = (b >= 33 && b <= 126) || (b >= 161 && b != 173);
+        unsigned c = printable ? b : next++;
+        if (c < 128)
+            t->bytes[b][0] = (char)c;
+        else {
+            t->bytes[b][0] = (char)(0xC0 | c >> 6);
+            t->bytes[b][1] = (char)(0x80 | (c & 63));
+        }
+    }
+}
+
+static pb_status read_vocabulary(pb_tokenizer *t, const char *path, pb_error *error)
+{
+    const char *token;
+    json_t *id;
+
+    PB_TRY(pb_json_read(&t->ids, path, MAX_FILE, error));
+    json_object_foreach(t->ids, token, id)
+    {
+        json_int_t value = json_integer_value(id);
+        if (!json_is_integer(id) || value < 0 || value >= MAX_TOKENS)
+            return pb_fail(error, PB_FORMAT, "%s: \"%s\": expected a number from 0 to %d, found %s",
+                           path, token, MAX_TOKENS - 1, pb_json_found(id).text);
+        if ((size_t)value >= t->size)
+            t->size = (size_t)value + 1;
+    }
+    t->pieces = pb_calloc(t->size, sizeof *t->pieces);
+    if (!t->pieces)
+        return pb_fail_memory(error, t->size * sizeof *t->pieces, path);
+    json_object_foreach(t->ids, token, id)
+    {
+        json_int_t value = json_integer_value(id);
+        if (t->pieces[value])
+            return pb_fail(error, PB_FORMAT, "%s: \"%s\" and \"%s\" have the same number %ld", path,
+                           t->pieces[value], token, (long)value);
+        t->pieces[value] = token;
+    }
+    return PB_OK;
+}
+
+/* One line of merges.txt, "a b". */
+static pb_status read_merge(pb_tokenizer *t, const char *path, size_t number, char *line,
+                            pb_error *error)
+{
+    char *space = strchr(line, ' ');
+    char *merged;
+    bool known;
+
+    if (!space || space == line || !space[1] || strchr(space + 1, ' '))
+        return pb_fail(error, PB_FORMAT, "%s: line %zu: expected two tokens, found \"%s\"", path,
+                       number, line);
+    merged = pb_sprintf("%.*s%s", (int)(space - line), line, space + 1);
+    if (!merged)
+        return pb_fail_memory(error, strlen(line), path);
+    known = json_object_get(t->ids, merged) != NULL;
+    pb_free(merged);
+    if (!known)
+        return pb_fail(error, PB_FORMAT, "%s: line %zu: \"%s\": not in vocab.json when merged",
+                       path, number, line);
+    if (json_object_set_new(t->ranks, line, json_integer((json_int_t)number)))
+        return pb_fail(error, PB_FORMAT, "%s: line %zu: not UTF-8", path, number);
+    return PB_OK;
+}
+
+/* A whole file as a string. */
+static pb_status read_text(char **text, const char *path, pb_error *error)
+{
+    pb_mapping mapping;
+    pb_status status = PB_OK;
+
+    PB_TRY(pb_file_map(&mapping, path, error));
+    *text = pb_malloc(mapping.size + 1, 1);
+    if (!*text)
+        status = pb_fail_memory(error, mapping.size + 1, path);
+    else {
+        memcpy(*text, mapping.data, mapping.size);
+        (*text)[mapping.size] = '\0';
+        if (strlen(*text) != mapping.size)
+            status = pb_fail(error, PB_FORMAT, "%s: not a text: it has NUL bytes", path);
+    }
+    if (status != PB_OK)
+        pb_free(*text);
+    pb_file_unmap(&mapping);
+    return status;
+}
+
+static pb_status read_merges(pb_tokenizer *t, const char *path, pb_error *error)
+{
+    char *text, *line, *end;
+    size_t number = 1;
+    pb_status status;
+
+    t->ranks = json_object();
+    if (!t->ranks)
+        return pb_fail_memory(error, 1, path);
+    PB_TRY(read_text(&text, path, error));
+    status = PB_OK;
+    for (line = text; status == PB_OK && *line; line = end, number++) {
+        size_t length = strcspn(line, "\n");
+        end = line + length + (line[length] == '\n');
+        line[length] = '\0';
+        if (length && line[length - 1] == '\r')
+            line[length - 1] = '\0';
+        if (*line && strncmp(line, "#version", 8))
+            status = read_merge(t, path, number, line, error);
+    }
+    pb_free(text);
+    return status;
+}
+
+/* Which tokens are special: a string, or an object whose "content" it is. */
+static pb_status read_specials(pb_tokenizer *t, const char *path, bool config, pb_error *error)
+{
+    static const char *const keys[SPECIALS] = {"bos_token", "eos_token", "unk_token", "pad_token"};
+    json_t *object, *length;
+    pb_status status = PB_OK;
+
+    if (access(path, F_OK))
+        return PB_OK;
+    PB_TRY(pb_json_read(&object, path, MAX_FILE, error));
+    for (size_t i = 0; status == PB_OK && i < SPECIALS; i++) {
+        const json_t *value = json_object_get(object, keys[i]);
+        const char *text =
+            json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
+        if (!value || json_is_null(value))
+            continue;
+        if (!text || !*text) {
+            status = pb_fail(error, PB_FORMAT, "%s: %s: expected a token, found %s", path, keys[i],
+                             pb_json_found(value).text);
+            break;
+        }
+        pb_free(t->specials[i].text);
+        t->specials[i] =
+            (special){.text = pb_strdup(text),
+                      .normalised = json_is_true(json_object_get(value, "normalized"))};
+        if (!t->specials[i].text)
+            status = pb_fail_memory(error, strlen(text), path);
+    }
+    length = json_object_get(object, "model_max_length");
+    if (config && json_is_integer(length) && json_integer_value(length) >= 2)
+        t->length = (size_t)json_integer_value(length);
+    json_decref(object);
+    return status;
+}
+
+/* The defaults, the numbers, and that of equal tokens the last one says how it is looked for. */
+static pb_status settle_specials(pb_tokenizer *t, const char *folder, pb_error *error)
+{
+    for (size_t i = 0; i < SPECIALS; i++) {
+        special *s = &t->specials[i];
+        const json_t *id;
+        if (!s->text)
+            s->text = pb_strdup(i == BEGIN ? "<|startoftext|>" : "<|endoftext|>");
+        if (!s->text)
+            return pb_fail_memory(error, 16, "a token");
+        id = json_object_get(t->ids, s->text);
+        if (!id)
+            return pb_fail(error, PB_FORMAT, "%s/vocab.json: the special token \"%s\" is missing",
+                           folder, s->text);
+        s->id = (uint32_t)json_integer_value(id);
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(t->specials[k].text, s->text))
+                t->specials[k].normalised = s->normalised;
+    }
+    return PB_OK;
+}
+
+static pb_status open_files(pb_tokenizer *t, const char *folder, pb_error *error)
+{
+    static const char *const names[] = {"vocab.json", "merges.txt", "tokenizer_config.json",
+                                        "special_tokens_map.json"};
+
+    t->length = SIZE_MAX;
+    fill_bytes(t);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = pb_sprintf("%s/%s", folder, names[i]);
+        pb_status status;
+        if (!path)
+            return pb_fail_memory(error, strlen(folder), "a path");
+        status = i == 0   ? read_vocabulary(t, path, error)
+                 : i == 1 ? read_merges(t, path, error)
+                          : read_specials(t, path, i == 2, error);
+        pb_free(path);
+        PB_TRY(status);
+    }
+    return settle_specials(t, folder, error);
+}
+
+pb_status pb_tokenizer_open(pb_tokenizer **out, const char *folder, pb_error *error)
+{
+    pb_tokenizer *t = pb_calloc(1, sizeof *t);
+    pb_status status;
+
+    if (!t)
+        return pb_fail_memory(error, sizeof *t, "a tokenizer");
+    status = open_files(t, folder, error);
+    if (status == PB_OK)
+        *out = t;
+    else
+        pb_tokenizer_free(t);
+    return status;
+}
+
+size_t pb_tokenizer_size(const pb_tokenizer *t)
+{
+    return t->size;
+}
+
+size_t pb_tokenizer_length(const pb_tokenizer *t)
+{
+    return t->length;
+}
+
+const char *pb_tokenizer_piece(const pb_tokenizer *t, uint32_t id)
+{
+    return id < t->size ? t->pieces[id] : NULL;
+}
+
+/* -- encoding -------------------------------------------------------------------------------- */
+
+/* A prompt being encoded. */
+typedef struct encoding {
+    const pb_tokenizer *t;
+    uint32_t *ids;
+    size_t count, most;
+    char *rest; /* room for all of the text and a space for each word, or NULL */
+    size_t rest_length;
+    pb_error *error;
+} encoding;
+
+/* A piece that was left out, behind a space unless it follows the one before it directly. */
+static void leave_out(encoding *e, const char *text, size_t length)
+{
+    if (!e->rest)
+        return;
+    if (e->rest_length)
+        e->rest[e->rest_length++] = ' ';
+    memcpy(e->rest + e->rest_length, text, length);
+    e->rest_length += length;
+}
+
+static void put(encoding *e, uint32_t id)
+{
+    if (e->count < e->most)
+        e->ids[e->count] = id;
+    e->count++;
+}
+
+/* One symbol of a word that is being put together: text[begin … end). */
+typedef struct symbol {
+    size_t begin, end;
+    json_int_t rank; /* of merging it with the next; -1: none */
+} symbol;
+
+static json_int_t rank_of(const pb_tokenizer *t, const char *text, char *pair, symbol a, symbol b)
+{
+    size_t first = a.end - a.begin, second = b.end - b.begin;
+    const json_t *rank;
+
+    memcpy(pair, text + a.begin, first);
+    pair[first] = ' ';
+    memcpy(pair + first + 1, text + b.begin, second);
+    pair[first + 1 + second] = '\0';
+    rank = json_object_get(t->ranks, pair);
+    return rank ? json_integer_value(rank) : -1;
+}
+
+/* Merges the pair of the lowest rank, the leftmost of equals, until there is none. */
+static size_t merge(const pb_tokenizer *t, const char *text, char *pair, symbol *s, size_t count)
+{
+    for (size_t i = 0; i + 1 < count; i++)
+        s[i].rank = rank_of(t, text, pair, s[i], s[i + 1]);
+    for (;;) {
+        size_t best = count;
+        for (size_t i = 0; i + 1 < count; i++)
+            if (s[i].rank >= 0 && (best == count || s[i].rank < s[best].rank))
+                best = i;
+        if (best == count)
+            return count;
+        s[best].end = s[best + 1].end;
+        memmove(s + best + 1, s + best + 2, (count - best - 2) * sizeof *s);
+        count--;
+        if (best + 1 < count)
+            s[best].rank = rank_of(t, text, pair, s[best], s[best + 1]);
+        if (best > 0)
+            s[best - 1].rank = rank_of(t, text, pair, s[best - 1], s[best]);
+    }
+}
+
+/* The tokens of one word: its bytes as characters, "</w>" at the last. */
+static pb_status encode_word(encoding *e, const char *word, size_t length)
+{
+    const pb_tokenizer *t = e->t;
+    symbol *symbols = pb_malloc(length, sizeof *symbols);
+    char *text = pb_malloc(2 * length + 5, 1), *pair = pb_malloc(2 * length + 6, 1);
+    size_t size = 0, count = length;
+    pb_status status = PB_OK;
+
+    if (!symbols || !text || !pair) {
+        status = pb_fail_memory(e->error, 4 * length, "a word");
+        goto end;
+    }
+    for (size_t i = 0; i < length; i++) {
+        const char *c = t->bytes[(unsigned char)word[i]];
+        symbols[i].begin = size;
+        text[size++] = c[0];
+        if (c[1])
+            text[size++] = c[1];
+        symbols[i].end = size;
+    }
+    memcpy(text + size, "</w>", 4);
+    symbols[length - 1].end += 4;
+    count = merge(t, text, pair, symbols, count);
+    if (e->count + count > e->most)
+        leave_out(e, word, length);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = symbols[i].end - symbols[i].begin;
+        const json_t *id;
+        memcpy(pair, text + symbols[i].begin, n);
+        pair[n] = '\0';
+        id = json_object_get(t->ids, pair);
+        put(e, id ? (uint32_t)json_integer_value(id) : t->specials[UNKNOWN].id);
+    }
+end:
+    pb_free(symbols);
+    pb_free(text);
+    pb_free(pair);
+    return status;
+}
+
+/* A word; a special token's text in it that was not looked for (in upper case, say) is three. */
+static pb_status encode_words(encoding *e, const char *text, size_t length)
+{
+    static const char *const marks[] = {"<|startoftext|>", "<|endoftext|>"};
+
+    while (length > 0) {
+        size_t begin, n = pb_text_word(text, length, &begin);
+        const char *word = text + begin;
+        if (n == 0)
+            return PB_OK;
+        for (size_t i = 0; i < 2; i++) {
+            size_t mark = strlen(marks[i]);
+            if (mark <= length - begin && !memcmp(word, marks[i], mark)) {
+                PB_TRY(encode_word(e, word, 2));
+                PB_TRY(encode_word(e, word + 2, mark - 4));
+                PB_TRY(encode_word(e, word + mark - 2, 2));
+                n = 0;
+                begin += mark;
+                break;
+            }
+        }
+        if (n)
+            PB_TRY(encode_word(e, word, n));
+        text += begin + n;
+        length -= begin + n;
+    }
+    return PB_OK;
+}
+
+/* The first special token of a kind in a text: its place, or length if there is none. Of those that
+ * begin at one place, the longest. */
+static size_t find_special(const pb_tokenizer *t, const char *text, size_t length, bool normalised,
+                           const special **found)
+{
+    for (size_t i = 0; i < length; i++) {
+        size_t longest = 0;
+        for (size_t k = 0; k < SPECIALS; k++) {
+            const special *s = &t->specials[k];
+            size_t n = strlen(s->text);
+            if (s->normalised == normalised && n > longest && n <= length - i &&
+                !memcmp(text + i, s->text, n)) {
+                *found = s;
+                longest = n;
+            }
+        }
+        if (longest)
+            return i;
+    }
+    return length;
+}
+
+static pb_status encode_normalised(encoding *e, const char *text)
+{
+    size_t length = strlen(text);
+
+    for (;;) {
+        const special *s = NULL;
+        size_t at = find_special(e->t, text, length, true, &s), n;
+        PB_TRY(encode_words(e, text, at));
+        if (at == length)
+            return PB_OK;
+        n = at + strlen(s->text);
+        if (e->count >= e->most)
+            leave_out(e, s->text, strlen(s->text));
+        put(e, s->id);
+        text += n;
+        length -= n;
+    }
+}
+
+static pb_status encode_text(encoding *e, const char *text, size_t length)
+{
+    for (;;) {
+        const special *s = NULL;
+        size_t at = find_special(e->t, text, length, false, &s), n;
+        char *normal;
+        pb_status status;
+        PB_TRY(pb_text_normalise(&normal, text, at, e->error));
+        status = encode_normalised(e, normal);
+        pb_free(normal);
+        PB_TRY(status);
+        if (at == length)
+            return PB_OK;
+        n = at + strlen(s->text);
+        if (e->count >= e->most)
+            leave_out(e, s->text, strlen(s->text));
+        put(e, s->id);
+        text += n;
+        length -= n;
+    }
+}
+
+pb_status pb_tokenizer_encode(const pb_tokenizer *t, const char *text, size_t length, uint32_t *ids,
+                              size_t *used, char **rest, pb_error *error)
+{
+    size_t bytes = strlen(text);
+    encoding e = {.t = t, .ids = ids + 1, .most = length - 2, .error = error};
+    pb_status status;
+
+    if (rest)
+        *rest = NULL;
+    if (bytes > PB_PROMPT_BYTES)
+        return pb_fail(error, PB_INVALID, "a prompt of %zu bytes: expected at most %d", bytes,
+                       PB_PROMPT_BYTES);
+    if (!pb_text_is_valid(text, bytes))
+        return pb_fail(error, PB_INVALID, "a prompt that is not valid UTF-8");
+    if (rest) {
+        e.rest = pb_malloc(4 * bytes + 8, 1);
+        if (!e.rest)
+            return pb_fail_memory(error, 4 * bytes + 8, "a prompt");
+    }
+    status = encode_text(&e, text, bytes);
+    if (status == PB_OK) {
+        size_t kept = e.count < e.most ? e.count : e.most;
+        ids[0] = t->specials[BEGIN].id;
+        ids[kept + 1] = t->specials[END].id;
+        *used = kept + 2;
+        for (size_t i = *used; i < length; i++)
+            ids[i] = t->specials[PAD].id;
+    }
+    if (e.rest && e.rest_length && status == PB_OK) {
+        e.rest[e.rest_length] = '\0';
+        *rest = e.rest;
+    } else
+        pb_free(e.rest);
+    return status;
+}

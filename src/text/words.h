@@ -1,0 +1,24 @@
+/* A text as CLIP's tokenizer sees it before it looks for pairs: normalised, and cut into words. */
+#ifndef PB_TEXT_WORDS_H
+#define PB_TEXT_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Is it valid UTF-8? */
+bool pb_text_is_valid(const char *text, size_t length);
+
+/* Unicode NFC, runs of white space as one space, lower case, of valid UTF-8. The caller frees *out
+ * with pb_free. Errors: PB_MEMORY. */
+pb_status pb_text_normalise(char **out, const char *text, size_t length, pb_error *error);
+
+/* The first word of a normalised text: its beginning and length; 0: none is left. Words match
+ *
+ *     's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
+ *
+ * (the first alternative that does). */
+size_t pb_text_word(const char *text, size_t length, size_t *begin);
+
+#endif
