@@ -112,6 +112,23 @@ PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoise
                          float *x, size_t from, size_t to, const pb_ddim_options *options,
                          pb_error *error);
 
+/* How DDIMScheduler of diffusers spaces its timesteps. */
+typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LINSPACE } pb_spacing;
+
+typedef struct pb_spaced_options {
+    pb_spacing spacing;
+    size_t steps;         /* S: evaluations */
+    size_t steps_offset;  /* of leading spacing: pb_model_info.steps_offset */
+    int set_alpha_to_one; /* the last step ends at alpha-bar = 1, else at that of timestep 0 */
+    pb_progress progress; /* or NULL */
+    void *progress_context;
+} pb_spaced_options;
+
+/* Samples n images x (in place) from noise as DDIMScheduler of diffusers does (eta = 0): S steps
+ * from t to t - T/S. Errors: as pb_ddim. */
+PB_API pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
+                                float *x, const pb_spaced_options *options, pb_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -58,6 +58,8 @@ typedef struct pb_model_info {
     int class_conditional; /* must be given a class label */
     size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
     size_t context_width;  /* numbers of each token's embedding; 0: not conditioned on text */
+    size_t steps_offset;   /* of the scheduler's config, for pb_ddim_spaced */
+    int set_alpha_to_one;  /* likewise */
     const char *ignored;   /* scheduler settings switched off here ("clip_sample, thresholding"),
                               or NULL */
     pb_recommended recommended;

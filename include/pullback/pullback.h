@@ -6,7 +6,8 @@
  *       edit  ◀──────────────────────────────────  basis (U, Σ, V) + certificate
  *
  * Start with model.h (open a model), diffusion.h (move along its noise levels), map.h
- * (evaluate, linearise), svd.h and basis.h (the local latent basis), edit.h (use it).
+ * (evaluate, linearise), svd.h and basis.h (the local latent basis), edit.h (use it). Latent
+ * models, and those that read text: latent.h, text.h.
  */
 #ifndef PULLBACK_H
 #define PULLBACK_H
@@ -15,12 +16,14 @@
 #include <pullback/diffusion.h>
 #include <pullback/edit.h>
 #include <pullback/error.h>
+#include <pullback/latent.h>
 #include <pullback/map.h>
 #include <pullback/model.h>
 #include <pullback/operator.h>
 #include <pullback/space.h>
 #include <pullback/svd.h>
 #include <pullback/tensor.h>
+#include <pullback/text.h>
 #include <pullback/transport.h>
 
 #ifdef __cplusplus

@@ -34,26 +34,63 @@ static pb_status check_finite(const float *x, size_t n, size_t size, size_t at, 
     return PB_OK;
 }
 
-/* One step of all images from grid point i to j; eps and next have room for them, z for one. */
-static pb_status step(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n, float *x,
-                      size_t i, size_t j, size_t S, pb_rng *rng, float *eps, float *next, float *z,
+/* Images on their way, with room for what a step needs. */
+typedef struct travel {
+    const pb_denoiser *denoiser;
+    size_t n;
+    float *x, *eps, *next; /* of all images */
+    float *z;              /* of one */
+} travel;
+
+static void travel_end(travel *v)
+{
+    pb_free(v->eps);
+    pb_free(v->next);
+    pb_free(v->z);
+}
+
+static pb_status travel_begin(travel *v, const pb_denoiser *denoiser, size_t n, float *x,
+                              pb_error *error)
+{
+    size_t count = n * denoiser->size;
+
+    *v = (travel){.denoiser = denoiser,
+                  .n = n,
+                  .x = x,
+                  .eps = pb_malloc(count, sizeof(float)),
+                  .next = pb_malloc(count, sizeof(float)),
+                  .z = pb_malloc(denoiser->size, sizeof(float))};
+    if (v->eps && v->next && v->z)
+        return PB_OK;
+    travel_end(v);
+    return pb_fail_memory(error, count * sizeof(float), "images");
+}
+
+/* One step of all images at the network's time `time`, from alpha-bar `at` to `as`; j: where it
+ * ends, for messages; rng: of a stochastic step, or NULL. */
+static pb_status step(const travel *v, double time, double at, double as, size_t j, pb_rng *rng,
                       pb_error *error)
 {
-    size_t T = pb_schedule_length(schedule), size = denoiser->size;
-    double at = pb_alpha_bar(schedule, pb_grid_index(T, S, i));
-    double as = pb_alpha_bar(schedule, pb_grid_index(T, S, j));
+    size_t size = v->denoiser->size, count = v->n * size;
     coefficients c = step_coefficients(at, as, rng != NULL);
 
-    PB_TRY(denoiser->predict(denoiser->context, n, x, pb_grid_time(T, S, i), eps, error));
+    PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, time, v->eps, error));
     if (rng)
-        pb_randn(rng, z, size);
-    for (size_t k = 0; k < n * size; k++)
-        next[k] = (float)(c.x * (double)x[k] + c.eps * (double)eps[k] +
-                          (rng ? c.noise * (double)z[k % size] : 0));
-    PB_TRY(check_finite(next, n, size, j, error));
-    for (size_t k = 0; k < n * size; k++)
-        x[k] = next[k];
+        pb_randn(rng, v->z, size);
+    for (size_t k = 0; k < count; k++)
+        v->next[k] = (float)(c.x * (double)v->x[k] + c.eps * (double)v->eps[k] +
+                             (rng ? c.noise * (double)v->z[k % size] : 0));
+    PB_TRY(check_finite(v->next, v->n, size, j, error));
+    for (size_t k = 0; k < count; k++)
+        v->x[k] = v->next[k];
     return PB_OK;
+}
+
+static pb_status report(pb_progress progress, void *context, size_t done, size_t total,
+                        pb_error *error)
+{
+    return progress && progress(context, done, total) ? pb_fail(error, PB_CANCELLED, "cancelled")
+                                                      : PB_OK;
 }
 
 static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
@@ -72,33 +109,71 @@ static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
 pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n, float *x,
                   size_t from, size_t to, const pb_ddim_options *options, pb_error *error)
 {
-    size_t total = from > to ? from - to : to - from, count = n * denoiser->size;
-    float *eps = NULL, *next = NULL, *z = NULL;
+    size_t total = from > to ? from - to : to - from;
+    size_t T = pb_schedule_length(schedule), S = options->steps;
     pb_rng *rng = NULL;
     pb_status status;
+    travel v;
 
     PB_TRY(check(schedule, from, to, options, error));
-    eps = pb_malloc(count, sizeof *eps);
-    next = pb_malloc(count, sizeof *next);
-    z = pb_malloc(denoiser->size, sizeof *z);
-    if (!eps || !next || !z)
-        status = pb_fail_memory(error, count * sizeof *eps, "images");
-    else
-        status = pb_rng_new(&rng, options->noise_seed, error);
+    PB_TRY(travel_begin(&v, denoiser, n, x, error));
+    status = pb_rng_new(&rng, options->noise_seed, error);
     for (size_t done = 0, i = from; status == PB_OK && i != to; done++) {
         size_t j = from > to ? i - 1 : i + 1;
         int stochastic = from > to && options->boost != SIZE_MAX && i <= options->boost && j != 0;
 
-        status = step(schedule, denoiser, n, x, i, j, options->steps, stochastic ? rng : NULL, eps,
-                      next, z, error);
-        if (status == PB_OK && options->progress &&
-            options->progress(options->progress_context, done + 1, total))
-            status = pb_fail(error, PB_CANCELLED, "cancelled");
+        status =
+            step(&v, pb_grid_time(T, S, i), pb_alpha_bar(schedule, pb_grid_index(T, S, i)),
+                 pb_alpha_bar(schedule, pb_grid_index(T, S, j)), j, stochastic ? rng : NULL, error);
+        if (status == PB_OK)
+            status = report(options->progress, options->progress_context, done + 1, total, error);
         i = j;
     }
     pb_rng_free(rng);
-    pb_free(eps);
-    pb_free(next);
-    pb_free(z);
+    travel_end(&v);
+    return status;
+}
+
+/* Timestep number i of S, descending, as set_timesteps of DDIMScheduler has it. */
+static long spaced_time(long T, const pb_spaced_options *o, size_t i)
+{
+    double S = (double)o->steps, k = S - 1 - (double)i;
+
+    switch (o->spacing) {
+    case PB_SPACING_LEADING:
+        return (long)k * (T / (long)o->steps) + (long)o->steps_offset;
+    case PB_SPACING_TRAILING:
+        return lrint((double)T - (double)i * (double)T / S) - 1;
+    case PB_SPACING_LINSPACE:
+        break;
+    }
+    return S > 1 ? lrint(k * (double)(T - 1) / (S - 1)) : 0;
+}
+
+pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
+                         float *x, const pb_spaced_options *options, pb_error *error)
+{
+    long T = (long)pb_schedule_length(schedule), S = (long)options->steps;
+    pb_status status = PB_OK;
+    travel v;
+
+    if (S < 1 || S > T)
+        return pb_fail(error, PB_INVALID, "%ld steps: expected 1 to %ld", S, T);
+    if (spaced_time(T, options, 0) >= T)
+        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %ld",
+                       options->steps_offset, T - 1);
+    PB_TRY(travel_begin(&v, denoiser, n, x, error));
+    for (long i = 0; status == PB_OK && i < S; i++) {
+        long t = spaced_time(T, options, (size_t)i), next = t - T / S;
+        double last = options->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
+
+        status = step(&v, (double)t, pb_alpha_bar(schedule, (size_t)t),
+                      next < 0 ? last : pb_alpha_bar(schedule, (size_t)next),
+                      next < 0 ? 0 : (size_t)next, NULL, error);
+        if (status == PB_OK)
+            status = report(options->progress, options->progress_context, (size_t)i + 1, (size_t)S,
+                            error);
+    }
+    travel_end(&v);
     return status;
 }

@@ -16,6 +16,9 @@ void pb_model_files_clear(pb_model_files *files)
     pb_free(files->weights);
     pb_free(files->scheduler);
     pb_free(files->recommended);
+    pb_free(files->vae);
+    pb_free(files->tokenizer);
+    pb_free(files->text_encoder);
     *files = (pb_model_files){0};
 }
 
@@ -146,11 +149,14 @@ static char *file_ending(const char *folder, const char *ending)
     return found;
 }
 
-static pb_status find_weights(char **weights, const char *folder, pb_error *error)
+pb_status pb_weights_locate(char **weights, const char *folder, pb_error *error)
 {
-    static const char *const names[] = {
-        "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
-        "diffusion_pytorch_model.fp16.safetensors", "model.safetensors"};
+    static const char *const names[] = {"diffusion_pytorch_model.safetensors",
+                                        "diffusion_pytorch_model.safetensors.index.json",
+                                        "diffusion_pytorch_model.fp16.safetensors",
+                                        "model.safetensors",
+                                        "model.safetensors.index.json",
+                                        "model.fp16.safetensors"};
     static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
                                          ".msgpack", ".h5",   ".onnx"};
 
@@ -192,10 +198,11 @@ static pb_status check_pipeline(const char *path, pb_error *error)
     else if (count != 2)
         status =
             pb_fail(error, PB_UNSUPPORTED, "%s: %s has no U-Net and is not supported", path, class);
-    else if (strcmp(unet[1], "UNet2DModel"))
+    else if (strcmp(unet[1], "UNet2DModel") && strcmp(unet[1], "UNet2DConditionModel"))
         status = pb_fail(error, PB_UNSUPPORTED,
-                         "%s: %s with a %s is not supported: expected a UNet2DModel", path, class,
-                         unet[1]);
+                         "%s: %s with a %s is not supported: expected a UNet2DModel or a "
+                         "UNet2DConditionModel",
+                         path, class, unet[1]);
     pb_config_free(config);
     return status;
 }
@@ -211,9 +218,12 @@ static pb_status find_pipeline(pb_model_files *files, const char *index, pb_erro
         return pb_fail_memory(error, strlen(files->folder) + 6, "a path");
     files->config = pb_sprintf("%s/config.json", unet);
     files->scheduler = pb_sprintf("%s/scheduler/scheduler_config.json", files->folder);
-    status = find_weights(&files->weights, unet, error);
+    status = pb_weights_locate(&files->weights, unet, error);
     pb_free(unet);
-    return status;
+    PB_TRY(status);
+    PB_TRY(file_in(&files->vae, files->folder, "vae", error));
+    PB_TRY(file_in(&files->tokenizer, files->folder, "tokenizer", error));
+    return file_in(&files->text_encoder, files->folder, "text_encoder", error);
 }
 
 static pb_status find_flat(pb_model_files *files, pb_error *error)
@@ -240,7 +250,7 @@ static pb_status find_flat(pb_model_files *files, pb_error *error)
                        "%s: no scheduler_config.json beside config.json: the noise schedule is "
                        "part of a model",
                        files->folder);
-    return find_weights(&files->weights, files->folder, error);
+    return pb_weights_locate(&files->weights, files->folder, error);
 }
 
 pb_status pb_model_locate(pb_model_files *files, const char *name, pb_error *error)

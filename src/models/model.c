@@ -126,6 +126,8 @@ static void describe(pb_model *model)
     info->classes = facts->classes;
     info->context_width = facts->context_width;
     info->ignored = model->scheduler.ignored;
+    info->steps_offset = model->scheduler.steps_offset;
+    info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
 }
 
 static pb_status open_parts(pb_model *model, const char *name, pb_error *error)

@@ -27,8 +27,6 @@ static const char *const sampling[] = {"variance_type",
                                        "sample_max_value",
                                        "timestep_spacing",
                                        "timestep_type",
-                                       "steps_offset",
-                                       "set_alpha_to_one",
                                        "skip_prk_steps",
                                        "solver_order",
                                        "solver_type",
@@ -120,6 +118,9 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     if (count && count != T)
         pb_config_fail(c, PB_FORMAT, "trained_betas", "expected %zu of them, found %zu", T, count);
     facts->ignored = read_ignored(c, class);
+    facts->steps_offset = (size_t)pb_config_integer(c, "steps_offset", 0, 0, 1000);
+    facts->set_alpha_to_one =
+        pb_config_boolean(c, "set_alpha_to_one", strcmp(class, "PNDMScheduler") != 0);
     refuse_if_on(c, "rescale_betas_zero_snr");
     refuse_if_on(c, "use_flow_sigmas");
     for (size_t i = 0; sampling[i]; i++)

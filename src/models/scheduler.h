@@ -4,11 +4,15 @@
 
 #include <pullback/diffusion.h>
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* What the config says besides the betas. */
 typedef struct pb_scheduler_facts {
     char name[64];       /* the class, "DDIMScheduler" */
+    size_t steps_offset; /* for the spacings of diffusers */
+    bool set_alpha_to_one;
     const char *ignored; /* settings that are on in the config and off here, or NULL */
 } pb_scheduler_facts;
 

@@ -1,0 +1,42 @@
+/* Latents: images to the space that a latent diffusion model works in, and back (Rombach et al.
+ * 2022). Images are floats in [-1, 1], N, C, H, W; a latent of an image of H x W pixels is
+ * H/factor x W/factor. */
+#ifndef PULLBACK_LATENT_H
+#define PULLBACK_LATENT_H
+
+#include <pullback/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pb_autoencoder pb_autoencoder;
+
+typedef struct pb_autoencoder_info {
+    size_t channels; /* of an image */
+    size_t latent_channels;
+    size_t factor;         /* pixels for each position of a latent, in height and in width */
+    double scaling, shift; /* a latent is (mean - shift) scaling */
+} pb_autoencoder_info;
+
+/* Opens the autoencoder of a pipeline, FOLDER/vae. Errors: PB_INVALID (the model has none),
+ * PB_FORMAT (it does not go with the U-Net), those of reading. The model may be freed before it. */
+PB_API pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_error *error);
+PB_API void pb_autoencoder_free(pb_autoencoder *autoencoder);
+PB_API pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *autoencoder);
+
+/* n images (n, channels, height, width) to latents (n, latent_channels, height/factor,
+ * width/factor): the means of their distributions, scaled. memory: bytes to work in, 0: 2 GiB.
+ * Errors: PB_INVALID (sizes that are no multiples of the factor), PB_MEMORY, PB_NUMERIC. */
+PB_API pb_status pb_encode(const pb_autoencoder *autoencoder, size_t n, size_t height, size_t width,
+                           const float *images, float *latents, size_t memory, pb_error *error);
+
+/* n latents of height x width to images of factor times that. Errors: as pb_encode. */
+PB_API pb_status pb_decode(const pb_autoencoder *autoencoder, size_t n, size_t height, size_t width,
+                           const float *latents, float *images, size_t memory, pb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,47 @@
+/* Text: prompts as the tokens and the embeddings that a U-Net is conditioned on. */
+#ifndef PULLBACK_TEXT_H
+#define PULLBACK_TEXT_H
+
+#include <stdint.h>
+
+#include <pullback/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pb_text_encoder pb_text_encoder;
+
+/* Opens the tokenizer and the text encoder of a pipeline, FOLDER/tokenizer and
+ * FOLDER/text_encoder. Errors: PB_INVALID (the model has none), PB_FORMAT (they do not go together,
+ * or with the U-Net), those of reading. The model may be freed before it. */
+PB_API pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model,
+                                      pb_error *error);
+PB_API void pb_text_encoder_free(pb_text_encoder *text);
+
+/* Tokens of a prompt, padding included, and numbers of each token's embedding. */
+PB_API size_t pb_text_encoder_length(const pb_text_encoder *text);
+PB_API size_t pb_text_encoder_width(const pb_text_encoder *text);
+
+/* The tokens of a prompt: pb_text_encoder_length() ids, as Hugging Face's CLIPTokenizer gives them.
+ * *used (or NULL): those without padding. A prompt that is too long is cut: *rest (or NULL) gets
+ * what was left out (the caller's, pb_text_free), else NULL. Errors: PB_INVALID (not UTF-8, or over
+ * 32 KiB), PB_MEMORY. */
+PB_API pb_status pb_text_encoder_tokens(const pb_text_encoder *text, const char *prompt,
+                                        uint32_t *ids, size_t *used, char **rest, pb_error *error);
+
+/* A token as the vocabulary has it, "photo</w>"; NULL where there is none. Owned by the text. */
+PB_API const char *pb_text_encoder_piece(const pb_text_encoder *text, uint32_t id);
+
+/* The last hidden state of the text encoder behind its final norm, (length, width), for `count`
+ * lists of tokens: what pb_condition takes as its context. embeddings: count * length * width
+ * floats. memory: bytes to work in, 0: 2 GiB. Errors: PB_MEMORY, PB_NUMERIC. */
+PB_API pb_status pb_text_encoder_embed(const pb_text_encoder *text, size_t count,
+                                       const uint32_t *ids, float *embeddings, size_t memory,
+                                       pb_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

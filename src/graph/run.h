@@ -1,0 +1,15 @@
+/* One run of a part of a graph, for networks that are evaluated now and then (an autoencoder, a
+ * text encoder) and keep nothing in between. */
+#ifndef PB_GRAPH_RUN_H
+#define PB_GRAPH_RUN_H
+
+#include "graph/graph.h"
+
+/* Computes the value `to` for n items x of the input `from`, in batches that fit into `memory`
+ * bytes. shapes: of all the graph's inputs; `to` must depend on no input but `from`. x: n items; y:
+ * n items, H, W, C. Errors: PB_INVALID (shapes that do not fit), PB_MEMORY, PB_INTERNAL, an
+ * operation's. */
+pb_status pb_graph_run(const pb_graph *graph, pb_value from, pb_value to, const pb_shape *shapes,
+                       size_t n, size_t memory, const float *x, float *y, pb_error *error);
+
+#endif

@@ -1,0 +1,24 @@
+/* A network beside the U-Net: its weights, its graph, and what convolves. */
+#ifndef PB_MODELS_NETWORK_H
+#define PB_MODELS_NETWORK_H
+
+#include "graph/graph.h"
+#include "io/config.h"
+#include "io/weights.h"
+#include "ops/convolver.h"
+
+typedef struct pb_network {
+    pb_weights *weights;
+    pb_convolver *convolver;
+    pb_graph *graph; /* reads weights, uses convolver; built by the caller */
+} pb_network;
+
+/* Opens the config and the weights in a folder, "vae" of a pipeline, say; class: what _class_name
+ * or the first of `architectures` must be. *network must be zero-filled; pb_network_close frees it,
+ * also on failure. The caller closes *config. Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY.
+ */
+pb_status pb_network_open(pb_network *network, pb_config **config, const char *folder,
+                          const char *class, pb_error *error);
+void pb_network_close(pb_network *network);
+
+#endif

@@ -1,0 +1,130 @@
+#include <pullback/latent.h>
+#include <pullback/map.h>
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "graph/run.h"
+#include "models/autoencoder.h"
+#include "models/model.h"
+#include "models/network.h"
+
+#define DEFAULT_MEMORY ((size_t)2 << 30)
+
+struct pb_autoencoder {
+    pb_network network;
+    pb_autoencoder_facts facts;
+};
+
+void pb_autoencoder_free(pb_autoencoder *a)
+{
+    if (!a)
+        return;
+    pb_network_close(&a->network);
+    pb_free(a);
+}
+
+static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error *error)
+{
+    pb_config *config;
+
+    PB_TRY(pb_network_open(&a->network, &config, model->files.vae, "AutoencoderKL", error));
+    PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights,
+                                a->network.convolver, error));
+    if (a->facts.latent_channels != model->facts.in_channels)
+        return pb_fail(error, PB_FORMAT,
+                       "%s: latents of %zu channels, but the U-Net takes %zu: not of one model",
+                       model->files.vae, a->facts.latent_channels, model->facts.in_channels);
+    return PB_OK;
+}
+
+pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_error *error)
+{
+    pb_autoencoder *a;
+    pb_status status;
+
+    if (!model->files.vae)
+        return pb_fail(error, PB_INVALID,
+                       "%s has no vae/: pictures cannot be turned into latents, nor latents into "
+                       "pictures",
+                       model->files.folder);
+    a = pb_calloc(1, sizeof *a);
+    if (!a)
+        return pb_fail_memory(error, sizeof *a, "an autoencoder");
+    status = open_network(a, model, error);
+    if (status == PB_OK)
+        *out = a;
+    else
+        pb_autoencoder_free(a);
+    return status;
+}
+
+pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *a)
+{
+    return (pb_autoencoder_info){a->facts.channels, a->facts.latent_channels, a->facts.factor,
+                                 a->facts.scaling, a->facts.shift};
+}
+
+/* Runs one half for n items; y <- (y + before) factor + after on either side is the caller's. */
+static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t n, size_t height,
+                     size_t width, const float *x, float *y, size_t memory, pb_error *error)
+{
+    size_t f = a->facts.factor, pixels = n * height * width;
+    const pb_shape shapes[2] = {{height * f, width * f, a->facts.channels},
+                                {height, width, a->facts.latent_channels}};
+    pb_shape in = shapes[from], out = shapes[from == PB_VAE_IMAGE ? PB_VAE_LATENT : PB_VAE_IMAGE];
+    size_t in_size = n * pb_shape_size(in), out_size = n * pb_shape_size(out);
+    float *given, *found;
+    pb_status status;
+
+    if (pixels == 0)
+        return n ? pb_fail(error, PB_INVALID, "a latent of %zux%zu", height, width) : PB_OK;
+    given = pb_malloc(in_size, sizeof *given);
+    found = pb_malloc(out_size, sizeof *found);
+    status = given && found ? PB_OK : pb_fail_memory(error, (in_size + out_size) * 4, "latents");
+    if (status == PB_OK) {
+        pb_to_hwc(given, x, n, in.c, in.h, in.w);
+        status = pb_graph_run(a->network.graph, from, to, shapes, n,
+                              memory ? memory : DEFAULT_MEMORY, given, found, error);
+    }
+    if (status == PB_OK)
+        pb_to_chw(y, found, n, out.c, out.h, out.w);
+    for (size_t i = 0; status == PB_OK && i < out_size; i++)
+        if (!isfinite(y[i]))
+            status = pb_fail(error, PB_NUMERIC, "the autoencoder's value is not finite");
+    pb_free(given);
+    pb_free(found);
+    return status;
+}
+
+pb_status pb_encode(const pb_autoencoder *a, size_t n, size_t height, size_t width,
+                    const float *images, float *latents, size_t memory, pb_error *error)
+{
+    size_t f = a->facts.factor, h = height / f, w = width / f;
+
+    if (height % f || width % f || height > 65536 || width > 65536)
+        return pb_fail(error, PB_INVALID,
+                       "an image of %zux%zu (height x width): the autoencoder takes multiples of "
+                       "%zu up to 65536",
+                       height, width, f);
+    PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, n, h, w, images, latents, memory, error));
+    for (size_t i = 0; i < n * a->facts.latent_channels * h * w; i++)
+        latents[i] = (float)(((double)latents[i] - a->facts.shift) * a->facts.scaling);
+    return PB_OK;
+}
+
+pb_status pb_decode(const pb_autoencoder *a, size_t n, size_t height, size_t width,
+                    const float *latents, float *images, size_t memory, pb_error *error)
+{
+    size_t size = n * a->facts.latent_channels * height * width;
+    float *means = pb_malloc(size, sizeof *means);
+    pb_status status;
+
+    if (!means)
+        return pb_fail_memory(error, size * sizeof *means, "latents");
+    for (size_t i = 0; i < size; i++)
+        means[i] = (float)((double)latents[i] / a->facts.scaling + a->facts.shift);
+    status = run(a, PB_VAE_LATENT, a->facts.image, n, height, width, means, images, memory, error);
+    pb_free(means);
+    return status;
+}

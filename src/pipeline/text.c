@@ -1,0 +1,116 @@
+#include <pullback/text.h>
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "graph/run.h"
+#include "models/clip_text.h"
+#include "models/model.h"
+#include "models/network.h"
+#include "text/tokenizer.h"
+
+#define DEFAULT_MEMORY ((size_t)2 << 30)
+
+struct pb_text_encoder {
+    pb_tokenizer *tokenizer;
+    pb_network network;
+    pb_clip_text_facts facts;
+    size_t length;
+};
+
+void pb_text_encoder_free(pb_text_encoder *t)
+{
+    if (!t)
+        return;
+    pb_tokenizer_free(t->tokenizer);
+    pb_network_close(&t->network);
+    pb_free(t);
+}
+
+static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error *error)
+{
+    const pb_model_files *files = &model->files;
+    pb_config *config;
+
+    PB_TRY(pb_tokenizer_open(&t->tokenizer, files->tokenizer, error));
+    PB_TRY(pb_network_open(&t->network, &config, files->text_encoder, "CLIPTextModel", error));
+    PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights,
+                              t->network.convolver, error));
+    if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)
+        return pb_fail(error, PB_FORMAT, "%s: tokens up to %zu, but the text encoder has %zu",
+                       files->tokenizer, pb_tokenizer_size(t->tokenizer) - 1, t->facts.vocabulary);
+    if (t->facts.width != model->facts.context_width)
+        return pb_fail(error, PB_FORMAT,
+                       "%s: embeddings of %zu numbers, but the U-Net takes %zu: not of one model",
+                       files->text_encoder, t->facts.width, model->facts.context_width);
+    t->length = pb_tokenizer_length(t->tokenizer);
+    if (t->length > t->facts.length)
+        t->length = t->facts.length;
+    return PB_OK;
+}
+
+pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model, pb_error *error)
+{
+    pb_text_encoder *t;
+    pb_status status;
+
+    if (!model->facts.context_width)
+        return pb_fail(error, PB_INVALID, "%s is not conditioned on text", model->files.folder);
+    if (!model->files.tokenizer || !model->files.text_encoder)
+        return pb_fail(error, PB_INVALID, "%s has no %s: prompts cannot be read",
+                       model->files.folder,
+                       model->files.tokenizer ? "text_encoder/" : "tokenizer/");
+    t = pb_calloc(1, sizeof *t);
+    if (!t)
+        return pb_fail_memory(error, sizeof *t, "a text encoder");
+    status = open_parts(t, model, error);
+    if (status == PB_OK)
+        *out = t;
+    else
+        pb_text_encoder_free(t);
+    return status;
+}
+
+size_t pb_text_encoder_length(const pb_text_encoder *t)
+{
+    return t->length;
+}
+
+size_t pb_text_encoder_width(const pb_text_encoder *t)
+{
+    return t->facts.width;
+}
+
+const char *pb_text_encoder_piece(const pb_text_encoder *t, uint32_t id)
+{
+    return pb_tokenizer_piece(t->tokenizer, id);
+}
+
+pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, uint32_t *ids,
+                                 size_t *used, char **rest, pb_error *error)
+{
+    size_t without_padding;
+
+    return pb_tokenizer_encode(t->tokenizer, prompt, t->length, ids, used ? used : &without_padding,
+                               rest, error);
+}
+
+pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, const uint32_t *ids,
+                                float *embeddings, size_t memory, pb_error *error)
+{
+    const pb_shape shape = {t->length, 1, 1};
+    float *tokens = pb_malloc(count * t->length, sizeof *tokens);
+    pb_status status;
+
+    if (!tokens)
+        return pb_fail_memory(error, count * t->length * sizeof *tokens, "tokens");
+    for (size_t i = 0; i < count * t->length; i++)
+        tokens[i] = (float)ids[i];
+    status = pb_graph_run(t->network.graph, 0, t->facts.hidden, &shape, count,
+                          memory ? memory : DEFAULT_MEMORY, tokens, embeddings, error);
+    pb_free(tokens);
+    for (size_t i = 0; status == PB_OK && i < count * t->length * t->facts.width; i++)
+        if (!isfinite(embeddings[i]))
+            status = pb_fail(error, PB_NUMERIC, "the text encoder's value is not finite");
+    return status;
+}

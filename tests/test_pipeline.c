@@ -1,0 +1,317 @@
+/* Whole text-to-image pipelines against golden values of diffusers and transformers. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "golden.h"
+#include "graph/run.h"
+#include "models/autoencoder.h"
+#include "models/network.h"
+
+#define STEPS 10
+#define SCALE 7.5
+#define PROMPT "a photo of a smiling young woman"
+#define NEGATIVE "blurry, low quality"
+
+typedef struct pipeline {
+    pb_model *model;
+    pb_text_encoder *text;
+    pb_autoencoder *vae;
+    pb_weights *io;
+    pb_tensor x, positive, negative; /* embeddings (1, 77, width) as computed here */
+    size_t size;                     /* floats of a latent */
+    double t;
+} pipeline;
+
+static const char *const names[] = {"sd1-tiny", "sd2-tiny"};
+
+/* Embeds a prompt, and compares with the golden embedding. */
+static pb_tensor embed(const pipeline *p, const char *prompt, const char *name)
+{
+    size_t length = pb_text_encoder_length(p->text), width = pb_text_encoder_width(p->text);
+    const size_t shape[3] = {1, length, width};
+    uint32_t *ids = pb_malloc(length, sizeof *ids);
+    pb_tensor found = PB_TENSOR_EMPTY, expected = golden(p->io, "%s.embedding", name);
+
+    MUST(pb_tensor_new(&found, 3, shape, error));
+    MUST(pb_text_encoder_tokens(p->text, prompt, ids, NULL, NULL, error));
+    MUST(pb_text_encoder_embed(p->text, 1, ids, found.data, 0, error));
+    assert_near(name, found.data, expected.data, length * width, 1e-5);
+    pb_tensor_clear(&expected);
+    pb_free(ids);
+    return found;
+}
+
+static pipeline open_pipeline(const char *name)
+{
+    pipeline p = {0};
+    char path[512];
+
+    snprintf(path, sizeof path, GOLDEN "%s", name);
+    MUST(pb_model_open(&p.model, path, error));
+    MUST(pb_text_encoder_open(&p.text, p.model, error));
+    MUST(pb_autoencoder_open(&p.vae, p.model, error));
+    snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", name);
+    MUST(pb_weights_open(&p.io, path, error));
+    p.x = golden(p.io, "x");
+    p.size = pb_tensor_count(&p.x);
+    p.t = golden_timestep(p.io);
+    p.positive = embed(&p, PROMPT, "prompt");
+    p.negative = embed(&p, NEGATIVE, "negative");
+    return p;
+}
+
+static void close_pipeline(pipeline *p)
+{
+    pb_tensor_clear(&p->x);
+    pb_tensor_clear(&p->positive);
+    pb_tensor_clear(&p->negative);
+    pb_weights_free(p->io);
+    pb_autoencoder_free(p->vae);
+    pb_text_encoder_free(p->text);
+    pb_model_free(p->model);
+}
+
+static pb_condition under(const pipeline *p, const pb_tensor *embedding)
+{
+    return (pb_condition){.timestep = p->t,
+                          .class_label = -1,
+                          .context = embedding->data,
+                          .tokens = embedding->shape[1]};
+}
+
+static void check(const pipeline *p, const char *name, const float *found, double tolerance)
+{
+    pb_tensor expected = golden(p->io, "%s", name);
+
+    assert_near(name, found, expected.data, pb_tensor_count(&expected), tolerance);
+    pb_tensor_clear(&expected);
+}
+
+static void test_embeddings(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        pb_tensor empty = embed(&p, "", "empty");
+        pb_tensor_clear(&empty);
+        close_pipeline(&p);
+    }
+}
+
+static void test_network(void **state)
+{
+    static const char *const taps[] = {"out", "eps", "mid"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        pb_condition condition = under(&p, &p.positive), negative = under(&p, &p.negative);
+        size_t h = p.x.shape[2], w = p.x.shape[3], mid[3];
+        float *out[3] = {pb_malloc(p.size, 4), pb_malloc(p.size, 4), NULL};
+        pb_map_options map = PB_MAP_DEFAULTS;
+        pb_denoiser guided;
+        pb_evaluator *e;
+        pb_linearisation *l;
+        pb_tensor vector, found;
+
+        MUST(pb_model_tap_shape(p.model, "mid", h, w, mid, error));
+        out[2] = pb_malloc(mid[0] * mid[1] * mid[2], 4);
+        MUST(pb_evaluator_new(&e, p.model, h, w, 0, error));
+        MUST(pb_evaluate(e, &condition, 1, p.x.data, 3, taps, out, error));
+        check(&p, "out.raw", out[0], 1e-5);
+        check(&p, "out.eps", out[1], 1e-5);
+        check(&p, "out.mid", out[2], 1e-5);
+        guided = pb_evaluator_guided(e, &condition, &negative, SCALE);
+        MUST(guided.predict(guided.context, 1, p.x.data, p.t, out[1], error));
+        check(&p, "out.eps.guided", out[1], 1e-5);
+
+        map.condition = condition;
+        MUST(pb_linearise(&l, p.model, &map, p.x.data, h, w, error));
+        vector = golden(p.io, "v");
+        found = apply_chw(l, false, vector.data);
+        check(&p, "jvp.mid", found.data, 1e-5);
+        pb_tensor_clear(&vector);
+        pb_tensor_clear(&found);
+        vector = golden(p.io, "u.mid");
+        found = apply_chw(l, true, vector.data);
+        check(&p, "vjp.mid", found.data, 1e-5);
+        pb_tensor_clear(&vector);
+        pb_tensor_clear(&found);
+        pb_linearisation_free(l);
+        pb_evaluator_free(e);
+        for (size_t k = 0; k < 3; k++)
+            pb_free(out[k]);
+        close_pipeline(&p);
+    }
+}
+
+/* Singular values, and the space of the leading vectors. */
+static void test_svd(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        pb_tensor s = golden(p.io, "svd.s"), v = golden(p.io, "svd.v");
+        pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+        pb_basis basis = PB_BASIS_EMPTY;
+        pb_space a = PB_SPACE_EMPTY, b = PB_SPACE_EMPTY;
+        double angles[8];
+
+        request.map.condition = under(&p, &p.positive);
+        request.svd.rank = 16;
+        request.svd.tolerance = 1e-5;
+        MUST(pb_basis_compute(&basis, NULL, NULL, p.model, &request, &p.x, error));
+        assert_near("svd.s", basis.s.data, s.data, 16, 1e-5);
+        MUST(pb_space_new(&a, p.size, 8, basis.v.data, error));
+        MUST(pb_space_new(&b, p.size, 8, v.data, error));
+        MUST(pb_space_angles(&a, &b, angles, error));
+        print_message("largest angle of 8 directions %.1e\n", angles[7]);
+        assert_true(angles[7] < 1e-3);
+        pb_space_clear(&a);
+        pb_space_clear(&b);
+        pb_basis_clear(&basis);
+        pb_tensor_clear(&s);
+        pb_tensor_clear(&v);
+        close_pipeline(&p);
+    }
+}
+
+static void test_autoencoder(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        pb_tensor image = golden(p.io, "image"), latent = golden(p.io, "invert.reconstruction");
+        size_t f = pb_autoencoder_get_info(p.vae).factor, h = p.x.shape[2], w = p.x.shape[3];
+        float *found = pb_malloc(pb_tensor_count(&image), 4);
+
+        assert_int_equal(f * h, image.shape[2]);
+        MUST(pb_encode(p.vae, 1, f * h, f * w, image.data, found, 0, error));
+        check(&p, "latent", found, 1e-5);
+        MUST(pb_decode(p.vae, 1, h, w, latent.data, found, 0, error));
+        check(&p, "invert.decoded", found, 1e-5);
+        assert_int_equal(pb_encode(p.vae, 1, f * h + 1, f * w, image.data, found, 0, NULL),
+                         PB_INVALID);
+        pb_free(found);
+        pb_tensor_clear(&image);
+        pb_tensor_clear(&latent);
+        close_pipeline(&p);
+    }
+}
+
+/* Up and down under the prompt; down with guidance. */
+static void test_trajectories(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        pb_condition positive = under(&p, &p.positive), negative = under(&p, &p.negative);
+        const pb_schedule *schedule = pb_model_schedule(p.model);
+        pb_ddim_options options = PB_DDIM_DEFAULTS;
+        pb_tensor x = golden(p.io, "latent");
+        pb_denoiser denoiser;
+        pb_evaluator *e;
+
+        options.steps = STEPS;
+        MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], 0, error));
+        denoiser = pb_evaluator_denoiser(e, &positive);
+        MUST(pb_ddim(schedule, &denoiser, 1, x.data, 0, STEPS - 1, &options, error));
+        check(&p, "invert.xT", x.data, 1e-4);
+        MUST(pb_ddim(schedule, &denoiser, 1, x.data, STEPS - 1, 0, &options, error));
+        check(&p, "invert.reconstruction", x.data, 1e-4);
+        denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
+        MUST(pb_ddim(schedule, &denoiser, 1, p.x.data, STEPS - 1, 0, &options, error));
+        check(&p, "sample.guided", p.x.data, 1e-4);
+        pb_tensor_clear(&x);
+        pb_evaluator_free(e);
+        close_pipeline(&p);
+    }
+}
+
+/* StableDiffusionPipeline with DDIMScheduler: leading spacing, ten evaluations. */
+static void test_diffusers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        pb_condition positive = under(&p, &p.positive), negative = under(&p, &p.negative);
+        const pb_model_info *info = pb_model_get_info(p.model);
+        const pb_spaced_options options = {.spacing = PB_SPACING_LEADING,
+                                           .steps = STEPS,
+                                           .steps_offset = info->steps_offset,
+                                           .set_alpha_to_one = info->set_alpha_to_one};
+        size_t h = p.x.shape[2], w = p.x.shape[3], f = pb_autoencoder_get_info(p.vae).factor;
+        size_t pixels = 3 * f * h * f * w;
+        float *image = pb_malloc(pixels, sizeof *image);
+        pb_denoiser denoiser;
+        pb_evaluator *e;
+        pb_rng *rng;
+
+        MUST(pb_rng_new(&rng, 5, error));
+        pb_randn(rng, p.x.data, p.size);
+        pb_rng_free(rng);
+        MUST(pb_evaluator_new(&e, p.model, h, w, 0, error));
+        denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
+        MUST(pb_ddim_spaced(pb_model_schedule(p.model), &denoiser, 1, p.x.data, &options, error));
+        check(&p, "pipeline.latent", p.x.data, 1e-4);
+        MUST(pb_decode(p.vae, 1, h, w, p.x.data, image, 0, error));
+        for (size_t k = 0; k < pixels; k++)
+            image[k] = fminf(fmaxf(0.5f + 0.5f * image[k], 0), 1);
+        check(&p, "pipeline.image", image, 1e-4);
+        pb_free(image);
+        pb_evaluator_free(e);
+        close_pipeline(&p);
+    }
+}
+
+/* An autoencoder by itself, with a mid block of its own, both ways. */
+static void test_autoencoder_alone(void **state)
+{
+    const pb_shape shapes[2] = {{32, 32, 3}, {8, 8, 4}};
+    float hwc[32 * 32 * 3], found[32 * 32 * 3], chw[32 * 32 * 3];
+    pb_autoencoder_facts facts;
+    pb_network network = {0};
+    pb_config *config;
+    pb_weights *io;
+    pb_tensor x, mean, decoded;
+
+    (void)state;
+    MUST(pb_weights_open(&io, GOLDEN "autoencoder-kl/io.safetensors", error));
+    MUST(pb_network_open(&network, &config, GOLDEN "autoencoder-kl", "AutoencoderKL", error));
+    MUST(pb_autoencoder_build(&network.graph, &facts, config, network.weights, network.convolver,
+                              error));
+    x = golden(io, "x");
+    mean = golden(io, "mean");
+    decoded = golden(io, "decoded");
+    pb_to_hwc(hwc, x.data, 1, 3, 32, 32);
+    MUST(pb_graph_run(network.graph, PB_VAE_IMAGE, facts.mean, shapes, 1, 1 << 30, hwc, found,
+                      error));
+    pb_to_chw(chw, found, 1, 4, 8, 8);
+    assert_near("mean", chw, mean.data, pb_tensor_count(&mean), 1e-5);
+    pb_to_hwc(hwc, mean.data, 1, 4, 8, 8);
+    MUST(pb_graph_run(network.graph, PB_VAE_LATENT, facts.image, shapes, 1, 1 << 30, hwc, found,
+                      error));
+    pb_to_chw(chw, found, 1, 3, 32, 32);
+    assert_near("decoded", chw, decoded.data, pb_tensor_count(&decoded), 1e-5);
+    pb_tensor_clear(&x);
+    pb_tensor_clear(&mean);
+    pb_tensor_clear(&decoded);
+    pb_weights_free(io);
+    pb_network_close(&network);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_embeddings),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_svd),
+        cmocka_unit_test(test_autoencoder),
+        cmocka_unit_test(test_trajectories),
+        cmocka_unit_test(test_diffusers),
+        cmocka_unit_test(test_autoencoder_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
