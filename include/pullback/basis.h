@@ -84,6 +84,9 @@ PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_
 PB_API pb_status pb_basis_set_model(pb_basis *basis, const char *name, const char *hash,
                                     pb_error *error);
 
+/* Says under which prompt the map was. Errors: PB_MEMORY. */
+PB_API pb_status pb_basis_set_prompt(pb_basis *basis, const char *prompt, pb_error *error);
+
 PB_API void pb_basis_clear(pb_basis *basis);
 
 typedef enum pb_mean_kind {

@@ -57,6 +57,7 @@ typedef struct pb_model_info {
     size_t size_multiple;  /* H and W must be multiples of this */
     int class_conditional; /* must be given a class label */
     size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
+    int latent;            /* works on latents: has an autoencoder, or should have one */
     size_t context_width;  /* numbers of each token's embedding; 0: not conditioned on text */
     size_t steps_offset;   /* of the scheduler's config, for pb_ddim_spaced */
     int set_alpha_to_one;  /* likewise */

@@ -32,7 +32,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
 
     PB_TRY(pb_check_output(o->out, error));
-    status = pb_session_open(&session, &o->cli, o->point.class_label, error);
+    status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = pb_point_find(&point, &session, &o->point, error);
     if (status == PB_OK)
@@ -102,7 +102,8 @@ int pb_command_basis(int argc, char **argv)
 
     pb_point_entries(&o.point,
                      PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
-                         PB_POINT_CLASS | PB_POINT_MASK,
+                         PB_POINT_CLASS | PB_POINT_MASK | PB_POINT_TEXT | PB_POINT_EDIT_TEXT |
+                         PB_POINT_SIZE,
                      where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

@@ -63,7 +63,7 @@ pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
     return (pb_basis_request){
         .map = {.from = o->from ? o->from : "x",
                 .to = o->to ? o->to : "mid",
-                .condition = {.timestep = point->timestep, .class_label = s->class_label},
+                .condition = pb_session_condition(s, PB_EDIT_PROMPT, point->timestep),
                 .memory = s->cli->memory},
         .svd = {.rank = (size_t)o->rank,
                 .tolerance = o->tolerance,
@@ -101,6 +101,8 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
     if (status == PB_OK)
         status = pb_basis_compute(&found->basis, &found->svd, found->verified, s->model, &request,
                                   &point->x, error);
+    if (status == PB_OK && s->prompts.encoder)
+        status = pb_basis_set_prompt(&found->basis, s->prompts.text[PB_EDIT_PROMPT], error);
     pb_tensor_clear(&start);
     if (status == PB_OK && found->svd->converged < (size_t)o->rank)
         pb_warn(s->cli, "%zu of %d triplets converged to %g within %zu applications",

@@ -95,7 +95,8 @@ static pb_status linearise(bench *b, pb_error *error)
     const options *o = b->o;
     const pb_map_options map = {.from = o->from,
                                 .to = o->tap,
-                                .condition = {.timestep = o->timestep, .class_label = -1},
+                                .condition =
+                                    pb_session_condition(&b->session, PB_EDIT_PROMPT, o->timestep),
                                 .memory = o->cli.memory};
 
     for (int i = 0; i < 2; i++) {
@@ -378,7 +379,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status = o->tune ? pb_check_output(o->tune, error) : PB_OK;
 
     if (status == PB_OK)
-        status = pb_session_open(&b.session, &o->cli, -1, error);
+        status = pb_session_open(&b.session, &o->cli, -1, NULL, error);
     if (status == PB_OK)
         status = find_point(&b, error);
     if (status == PB_OK)

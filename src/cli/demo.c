@@ -113,7 +113,7 @@ static pb_status compute_basis(const options *o, const pb_session *s, const pb_p
     return status;
 }
 
-static pb_status edit(const options *o, const pb_session *s, const pb_point *point,
+static pb_status edit(const options *o, pb_session *s, const pb_point *point,
                       const pb_basis_found *found, pb_error *error)
 {
     const pb_recommended *r = &s->info->recommended;
@@ -163,7 +163,7 @@ static pb_status run(options *o, pb_error *error)
     PB_TRY(find_bundled(&portrait, PORTRAIT, error));
     status = pb_make_folder(o->out, error);
     if (status == PB_OK)
-        status = pb_session_open(&s, &o->cli, -1, error);
+        status = pb_session_open(&s, &o->cli, -1, NULL, error);
     if (status == PB_OK)
         status = find_point(o, &s, &point, portrait, error);
     if (status == PB_OK)

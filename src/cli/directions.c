@@ -56,6 +56,7 @@ pb_status pb_point_of_basis(pb_point *point, pb_session *s, const pb_basis *basi
     const size_t shape[4] = {1, basis->x.shape[0], basis->x.shape[1], basis->x.shape[2]};
 
     s->class_label = basis->class_label;
+    PB_TRY(pb_prompts_set(&s->prompts, s->cli, PB_EDIT_PROMPT, basis->prompt, error));
     if (!s->evaluator)
         PB_TRY(pb_session_size(s, basis->x.shape[1], basis->x.shape[2], error));
     pb_tensor_clear(&point->x);
@@ -281,11 +282,11 @@ static pb_status preimages(pb_directions *d, pb_point *point, pb_session *s,
     if (status == PB_OK)
         status = compute(d, point, s, where, o, 1, error);
     if (status == PB_OK) {
-        const pb_map_options map = {
-            .from = "x",
-            .to = tap,
-            .condition = {.timestep = point->timestep, .class_label = s->class_label},
-            .memory = s->cli->memory};
+        const pb_map_options map = {.from = "x",
+                                    .to = tap,
+                                    .condition =
+                                        pb_session_condition(s, PB_EDIT_PROMPT, point->timestep),
+                                    .memory = s->cli->memory};
         status = pb_linearise(&l, s->model, &map, point->x.data, s->height, s->width, error);
     }
     if (status == PB_OK)

@@ -141,7 +141,7 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
 
     if (o->paste)
         return pb_strip_paste(strip, image, &point->photo, path, settings, error);
-    return pb_write_images(&one, path, settings, error);
+    return pb_write_pictures(&one, path, settings, error);
 }
 
 /* Every stage as a file of its own, and the strip. */
@@ -259,7 +259,7 @@ static pb_status edit(const options *o, work *w, pb_error *error)
     const pb_basis *basis = &w->directions.found.basis;
     const pb_session *s = &w->session;
 
-    PB_TRY(pb_session_open(&w->session, &o->cli, o->point.class_label, error));
+    PB_TRY(pb_session_open(&w->session, &o->cli, o->point.class_label, &o->point.text, error));
     PB_TRY(pb_directions_find(&w->directions, &w->point, &w->session, &o->point, &o->from, error));
     if (o->paste && !w->point.has_photo)
         return pb_fail(error, PB_INVALID, "%s: --paste needs a picture, not a .npy",
@@ -357,7 +357,8 @@ int pb_command_edit(int argc, char **argv)
 
     pb_point_entries(&o.point,
                      PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
-                         PB_POINT_CLASS | PB_POINT_MASK,
+                         PB_POINT_CLASS | PB_POINT_MASK | PB_POINT_TEXT | PB_POINT_EDIT_TEXT |
+                         PB_POINT_SIZE,
                      where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

@@ -10,6 +10,8 @@ typedef struct options {
     const char *tap;
     double timestep;
     int class_label;
+    pb_text_options text;
+    char *context; /* a .npy (tokens, width) in place of a prompt */
 } options;
 
 static pb_status check(const options *o, int argc, pb_error *error)
@@ -22,16 +24,45 @@ static pb_status check(const options *o, int argc, pb_error *error)
         return pb_fail(error, PB_INVALID, "where? --x x.npy --timestep T");
     if (o->jvp && o->vjp)
         return pb_fail(error, PB_INVALID, "--jvp and --vjp exclude each other");
+    if (o->text.prompt && o->context)
+        return pb_fail(error, PB_INVALID, "--prompt and --context exclude each other");
     if (o->from && !o->jvp && !o->vjp)
         return pb_fail(error, PB_INVALID, "--from goes with --jvp or --vjp");
     return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o out.npy");
 }
 
-/* The tap's value at x: n points. */
-static pb_status evaluate(pb_session *s, const options *o, const pb_tensor *x, pb_tensor *out,
-                          pb_error *error)
+/* What the network is conditioned on: the prompt, or what --context holds. */
+static pb_condition condition_of(const pb_session *s, const options *o, const pb_tensor *context)
 {
-    const pb_condition condition = {.timestep = o->timestep, .class_label = o->class_label};
+    pb_condition condition = pb_session_condition(s, PB_PROMPT, o->timestep);
+
+    if (context->data) {
+        condition.context = context->data;
+        condition.tokens = context->shape[context->rank - 2];
+    }
+    return condition;
+}
+
+static pb_status read_context(pb_tensor *context, const pb_session *s, const options *o,
+                              pb_error *error)
+{
+    size_t width = s->info->context_width;
+
+    if (!o->context)
+        return PB_OK;
+    PB_TRY(pb_npy_read(context, o->context, error));
+    if (width && (context->rank == 2 || (context->rank == 3 && context->shape[0] == 1)) &&
+        context->shape[context->rank - 1] == width)
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s: expected (tokens, %zu), what this network is given",
+                   o->context, width);
+}
+
+/* The tap's value at x: n points. */
+static pb_status evaluate(pb_session *s, const options *o, const pb_tensor *context,
+                          const pb_tensor *x, pb_tensor *out, pb_error *error)
+{
+    const pb_condition condition = condition_of(s, o, context);
     size_t shape[4] = {x->shape[0]};
     const char *tap = o->tap;
 
@@ -85,13 +116,13 @@ static pb_status multiply(const pb_linearisation *l, int transpose, const pb_ten
     return status;
 }
 
-static pb_status differentiate(pb_session *s, const options *o, const pb_tensor *x, pb_tensor *out,
-                               pb_error *error)
+static pb_status differentiate(pb_session *s, const options *o, const pb_tensor *context,
+                               const pb_tensor *x, pb_tensor *out, pb_error *error)
 {
     const pb_map_options map = {
         .from = o->from ? o->from : "x",
         .to = o->tap,
-        .condition = {.timestep = o->timestep, .class_label = o->class_label},
+        .condition = condition_of(s, o, context),
         .memory = o->cli.memory,
     };
     pb_tensor block = PB_TENSOR_EMPTY;
@@ -114,16 +145,18 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_tensor 
 
 static pb_status run(const options *o, pb_error *error)
 {
-    pb_tensor x = PB_TENSOR_EMPTY, out = PB_TENSOR_EMPTY;
+    pb_tensor x = PB_TENSOR_EMPTY, out = PB_TENSOR_EMPTY, context = PB_TENSOR_EMPTY;
     pb_session s;
     pb_status status;
 
     PB_TRY(pb_check_output(o->out, error));
-    status = pb_session_open(&s, &o->cli, o->class_label, error);
+    status = pb_session_open(&s, &o->cli, o->class_label, &o->text, error);
+    if (status == PB_OK)
+        status = read_context(&context, &s, o, error);
     if (status == PB_OK)
         status = pb_read_images(&x, &s, o->x, SIZE_MAX, error);
     if (status == PB_OK)
-        status = (o->jvp || o->vjp ? differentiate : evaluate)(&s, o, &x, &out, error);
+        status = (o->jvp || o->vjp ? differentiate : evaluate)(&s, o, &context, &x, &out, error);
     if (status == PB_OK)
         status = pb_npy_write(&out, o->out, error);
     if (status == PB_OK) {
@@ -140,6 +173,7 @@ static pb_status run(const options *o, pb_error *error)
     }
     pb_tensor_clear(&x);
     pb_tensor_clear(&out);
+    pb_tensor_clear(&context);
     pb_session_close(&s);
     return status;
 }
@@ -151,7 +185,8 @@ int pb_command_eval(int argc, char **argv)
         "Evaluates the network up to a tap, or applies the Jacobian of a map between two taps.\n"
         "Tensors are .npy, N,C,H,W; --jvp and --vjp take one or several, and give as many.",
         "Example:\n  pullback eval --model faces32 --x x.npy --timestep 421 --tap mid -o h.npy"};
-    options o = {.cli = {.name = "eval"}, .timestep = NAN, .class_label = -1};
+    options o = {
+        .cli = {.name = "eval"}, .timestep = NAN, .class_label = -1, .text = PB_TEXT_DEFAULTS};
     char *tap = NULL;
     const GOptionEntry entries[] = {
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The noisy images", "x.npy"},
@@ -164,6 +199,11 @@ int pb_command_eval(int argc, char **argv)
         {"vjp", 0, 0, G_OPTION_ARG_FILENAME, &o.vjp, "Pull these cotangents back: J^T u", "u.npy"},
         {"class", 0, 0, G_OPTION_ARG_INT, &o.class_label,
          "Class label, for a network that has them", "C"},
+        {"prompt", 0, 0, G_OPTION_ARG_STRING, &o.text.prompt,
+         "What the network is conditioned on, where it reads text (default: the empty prompt)",
+         "TEXT"},
+        {"context", 0, 0, G_OPTION_ARG_FILENAME, &o.context,
+         "The same as an embedding (tokens, width), as pullback prompt -o writes it", "c.npy"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };

@@ -114,6 +114,11 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
     if (info->learned_variance)
         pb_say(cli, "output        twice as many channels (learned variance): the first half is "
                     "used");
+    if (info->latent)
+        pb_say(cli, "              latents: pictures are larger, and go through the autoencoder");
+    if (info->context_width)
+        pb_say(cli, "text          embeddings of %zu numbers for each token (--prompt)",
+               info->context_width);
     if (info->class_conditional && info->classes)
         pb_say(cli, "classes       0 to %zu (--class)", info->classes - 1);
     else if (info->class_conditional)

@@ -29,11 +29,11 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
 
     PB_TRY(pb_check_output(o->out, error));
-    status = pb_session_open(&session, &o->cli, o->point.class_label, error);
+    status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = pb_point_find(&point, &session, &o->point, error);
     if (status == PB_OK)
-        status = pb_write_images(&point.x, o->out, NULL, error);
+        status = pb_write_images(&point.x, &session, o->out, NULL, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %s at t = %g (timestep %g, grid point %zu of %d)", o->out,
                o->point.image, point.t, point.timestep, point.grid, o->point.steps);
@@ -64,7 +64,9 @@ int pb_command_invert(int argc, char **argv)
     GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point, PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS, where);
+    pb_point_entries(
+        &o.point, PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS | PB_POINT_TEXT | PB_POINT_SIZE,
+        where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);

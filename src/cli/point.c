@@ -13,7 +13,7 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
         {PB_POINT_T,
          {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
           "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: the model's, or "
-          "0.6)",
+          "0.6; of latents 0.7)",
           "T"}},
         {PB_POINT_STEPS,
          {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, "Points of the time grid (default: 100)",
@@ -35,6 +35,29 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
           "Class label, for a network that has them", "C"}},
+        {PB_POINT_TEXT,
+         {"prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.prompt,
+          "What inversion and sampling are conditioned on, for a model that reads text (default: "
+          "the empty prompt)",
+          "TEXT"}},
+        {PB_POINT_EDIT_TEXT,
+         {"edit-prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.edit_prompt,
+          "What the basis and the guidance along it are conditioned on (default: the prompt)",
+          "TEXT"}},
+        {PB_POINT_TEXT,
+         {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.negative,
+          "What the guidance scale leads away from (default: the empty prompt)", "TEXT"}},
+        {PB_POINT_TEXT,
+         {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o->text.scale,
+          "Classifier-free guidance of inversion and sampling (default: 7.5 in sample, else 1: "
+          "none)",
+          "W"}},
+        {PB_POINT_SIZE,
+         {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
+          "Height in pixels (default: what the model was trained at)", "H"}},
+        {PB_POINT_SIZE,
+         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels (default: the same)",
+          "W"}},
         {PB_POINT_MASK,
          {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
           "The region to change, white in a picture of the image's or the network's size; for taps "
@@ -79,6 +102,10 @@ pb_status pb_point_check(pb_point_options *o, pb_error *error)
     if (sources > 1)
         return pb_fail(error, PB_INVALID, "an image, --x and --seed exclude each other");
     PB_TRY(pb_check_range("--steps", o->steps, 2, 100000, error));
+    PB_TRY(pb_check_range("--height", o->pixel_height, 0, 65536, error));
+    PB_TRY(pb_check_range("--width", o->pixel_width, 0, 65536, error));
+    if (!isnan(o->text.scale))
+        PB_TRY(pb_check_range("--guidance-scale", o->text.scale, -1000, 1000, error));
     if (!isnan(o->t))
         PB_TRY(pb_check_range("--t", o->t, 0, 1, error));
     if (!isnan(o->t) && !isnan(o->timestep))
@@ -100,18 +127,22 @@ void pb_point_clear(pb_point *point)
 pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *o,
                               pb_error *error)
 {
-    const pb_model_info *info = session->info;
+    size_t factor, channels, height, width;
 
     if (pb_has_ending(o->image, ".npy")) {
         PB_TRY(pb_read_images(&point->image, session, o->image, 1, error));
         return pb_session_size(session, point->image.shape[2], point->image.shape[3], error);
     }
+    PB_TRY(pb_session_pixels(session, &factor, &channels, error));
+    PB_TRY(pb_session_choose_size(session, (size_t)o->pixel_height, (size_t)o->pixel_width, &height,
+                                  &width, error));
     PB_TRY(pb_photo_read(&point->photo, o->image, o->fit_value, o->crop ? &o->crop_value : NULL,
-                         info->sample_width, info->sample_height, error));
+                         width * factor, height * factor, error));
     point->has_photo = 1;
-    PB_TRY(pb_photo_tensor(&point->photo, info->in_channels, info->sample_width,
-                           info->sample_height, &point->image, error));
-    return pb_session_size(session, info->sample_height, info->sample_width, error);
+    PB_TRY(pb_photo_tensor(&point->photo, channels, width * factor, height * factor, &point->image,
+                           error));
+    PB_TRY(pb_session_encode(session, &point->image, error));
+    return pb_session_size(session, height, width, error);
 }
 
 pb_status pb_draw_noise(pb_tensor *tensor, const pb_session *session, size_t n, uint64_t seed,
@@ -138,7 +169,8 @@ static void find_time(pb_point *point, const pb_session *session, const pb_point
     point->grid = SIZE_MAX;
     point->timestep = o->timestep;
     if (isnan(o->timestep)) {
-        point->t = !isnan(o->t) ? o->t : !isnan(recommended) ? recommended : 0.6;
+        double otherwise = pb_session_is_latent(session) ? 0.7 : 0.6;
+        point->t = !isnan(o->t) ? o->t : !isnan(recommended) ? recommended : otherwise;
         point->grid = pb_grid_nearest(T, S, point->t);
         point->timestep = pb_grid_time(T, S, point->grid);
         return;
@@ -150,11 +182,12 @@ static void find_time(pb_point *point, const pb_session *session, const pb_point
 static pb_status start(pb_point *point, pb_session *session, const pb_point_options *o, size_t *at,
                        pb_error *error)
 {
-    size_t last = (size_t)o->steps - 1, top = o->direct ? point->grid : last;
+    size_t last = (size_t)o->steps - 1, top = o->direct ? point->grid : last, height, width;
 
     if (!o->image) {
-        PB_TRY(pb_session_size(session, session->info->sample_height, session->info->sample_width,
-                               error));
+        PB_TRY(pb_session_choose_size(session, (size_t)o->pixel_height, (size_t)o->pixel_width,
+                                      &height, &width, error));
+        PB_TRY(pb_session_size(session, height, width, error));
         *at = last;
         return pb_draw_noise(&point->x, session, 1, (uint64_t)o->seed, error);
     }
@@ -169,24 +202,29 @@ static pb_status start(pb_point *point, pb_session *session, const pb_point_opti
 
 /* The mask: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut as the
  * photo is if it has the photo's size. */
-static pb_status read_mask(pb_point *point, const pb_session *s, const pb_point_options *o,
+static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_options *o,
                            pb_error *error)
 {
     const size_t shape[2] = {s->height, s->width};
+    size_t factor, channels;
     pb_photo picture = PB_PHOTO_EMPTY;
     pb_status status;
 
     if (pb_has_ending(o->mask, ".npy"))
         status = pb_npy_read(&point->mask, o->mask, error);
     else {
+        PB_TRY(pb_session_pixels(s, &factor, &channels, error));
         PB_TRY(pb_photo_read(&picture, o->mask, PB_FIT_STRETCH, NULL, s->width, s->height, error));
         if (point->has_photo && picture.pixels.width == point->photo.pixels.width &&
             picture.pixels.height == point->photo.pixels.height)
             picture.area = point->photo.area;
-        else if (picture.pixels.width != s->width || picture.pixels.height != s->height) {
-            status = pb_fail(
-                error, PB_INVALID, "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu",
-                o->mask, picture.pixels.width, picture.pixels.height, s->width, s->height);
+        else if ((picture.pixels.width != s->width || picture.pixels.height != s->height) &&
+                 (picture.pixels.width != s->width * factor ||
+                  picture.pixels.height != s->height * factor)) {
+            status = pb_fail(error, PB_INVALID,
+                             "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu",
+                             o->mask, picture.pixels.width, picture.pixels.height,
+                             s->width * factor, s->height * factor);
             pb_photo_clear(&picture);
             return status;
         }

@@ -16,13 +16,20 @@ typedef struct pb_point_options {
     char *fit;
     char *crop;      /* as given; not NULL: crop_value holds */
     int class_label; /* -1: none */
-    char *mask;      /* a picture, white where the edit is wanted, or a .npy */
+    pb_text_options text;
+    int pixel_height, pixel_width; /* of what a seed draws or a photo becomes; 0: the model's own */
+    char *mask;                    /* a picture, white where the edit is wanted, or a .npy */
     pb_fit fit_value;
     pb_area crop_value;
 } pb_point_options;
 
 #define PB_POINT_DEFAULTS                                                                          \
-    ((pb_point_options){.seed = -1, .steps = 100, .t = NAN, .timestep = NAN, .class_label = -1})
+    ((pb_point_options){.seed = -1,                                                                \
+                        .steps = 100,                                                              \
+                        .t = NAN,                                                                  \
+                        .timestep = NAN,                                                           \
+                        .class_label = -1,                                                         \
+                        .text = PB_TEXT_DEFAULTS})
 
 /* Which of those options a command takes. */
 enum {
@@ -32,10 +39,13 @@ enum {
     PB_POINT_SEED = 8,
     PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct */
     PB_POINT_CLASS = 32,
-    PB_POINT_MASK = 64
+    PB_POINT_MASK = 64,
+    PB_POINT_TEXT = 128,      /* --prompt, --negative-prompt, --guidance-scale */
+    PB_POINT_EDIT_TEXT = 256, /* --edit-prompt */
+    PB_POINT_SIZE = 512       /* --height, --width */
 };
 
-#define PB_POINT_ENTRIES 11
+#define PB_POINT_ENTRIES 17
 
 /* Fills the table of the options that `kinds` names, for pb_cli_parse. */
 void pb_point_entries(pb_point_options *options, unsigned kinds,

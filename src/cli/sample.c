@@ -3,14 +3,34 @@
 
 #include "cli/point.h"
 
+#define SCALE 7.5 /* of guidance, unless it is given */
+
 typedef struct options {
     pb_cli cli;
     pb_point_options point;
     int count;
     double boost;
+    char *spacing;     /* NULL: "paper" */
+    int spacing_value; /* -1: paper, else a pb_spacing */
     gint64 noise_seed;
     char *out;
 } options;
+
+static pb_status read_spacing(options *o, pb_error *error)
+{
+    static const char *const names[] = {"leading", "trailing", "linspace"};
+
+    o->spacing_value = -1;
+    if (!o->spacing || !strcmp(o->spacing, "paper"))
+        return PB_OK;
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(o->spacing, names[i]))
+            o->spacing_value = i;
+    if (o->spacing_value < 0)
+        return pb_fail(error, PB_INVALID,
+                       "--spacing %s: expected paper, leading, trailing or linspace", o->spacing);
+    return o->boost > 0 ? pb_fail(error, PB_INVALID, "--boost goes with --spacing paper") : PB_OK;
+}
 
 static pb_status check(options *o, int argc, pb_error *error)
 {
@@ -21,6 +41,7 @@ static pb_status check(options *o, int argc, pb_error *error)
         o->point.seed = 0;
     PB_TRY(pb_check_range("-n", o->count, 1, 1000000, error));
     PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
+    PB_TRY(read_spacing(o, error));
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o grid.png or -o out.npy");
@@ -29,10 +50,12 @@ static pb_status check(options *o, int argc, pb_error *error)
 /* x_T: drawn, or read as any number of images. */
 static pb_status read_noise(pb_tensor *x, pb_session *session, const options *o, pb_error *error)
 {
-    const pb_model_info *info = session->info;
+    size_t height, width;
 
     if (!o->point.x) {
-        PB_TRY(pb_session_size(session, info->sample_height, info->sample_width, error));
+        PB_TRY(pb_session_choose_size(session, (size_t)o->point.pixel_height,
+                                      (size_t)o->point.pixel_width, &height, &width, error));
+        PB_TRY(pb_session_size(session, height, width, error));
         return pb_draw_noise(x, session, (size_t)o->count, (uint64_t)o->point.seed, error);
     }
     PB_TRY(pb_read_images(x, session, o->point.x, SIZE_MAX, error));
@@ -47,16 +70,21 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
 
     PB_TRY(pb_check_output(o->out, error));
-    status = pb_session_open(&session, &o->cli, o->point.class_label, error);
+    status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
+    if (status == PB_OK && isnan(o->point.text.scale))
+        session.prompts.scale = SCALE;
     if (status == PB_OK)
         status = read_noise(&x, &session, o, error);
     if (status == PB_OK && o->boost > 0)
         boost = pb_grid_nearest(pb_schedule_length(session.schedule), S, o->boost);
     if (status == PB_OK)
-        status = pb_session_move(&session, "sampling", x.shape[0], x.data, S - 1, 0, S, boost,
-                                 (uint64_t)o->noise_seed, error);
+        status = o->spacing_value >= 0
+                     ? pb_session_sample(&session, x.shape[0], x.data, (pb_spacing)o->spacing_value,
+                                         S, error)
+                     : pb_session_move(&session, "sampling", x.shape[0], x.data, S - 1, 0, S, boost,
+                                       (uint64_t)o->noise_seed, error);
     if (status == PB_OK)
-        status = pb_write_images(&x, o->out, NULL, error);
+        status = pb_write_images(&x, &session, o->out, NULL, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %zu images, %zu steps", o->out, x.shape[0], S);
         pb_cli_print(&o->cli, json_pack("{s:s, s:i, s:i}", "out", o->out, "images", (int)x.shape[0],
@@ -72,14 +100,20 @@ int pb_command_sample(int argc, char **argv)
     static const pb_help help = {
         "--model MODEL -o OUT",
         "Draws images: noise x_T, moved down the time grid by deterministic DDIM steps.\n"
-        "OUT is a picture in which they stand side by side, or a .npy with their values.",
-        "Example:\n  pullback sample --model faces32 --seed 0 -n 16 -o grid.png"};
+        "OUT is a picture in which they stand side by side, or a .npy with what the network sees:\n"
+        "their values, or of a latent model their latents, which decode turns into pictures.",
+        "Examples:\n  pullback sample --model faces32 --seed 0 -n 16 -o grid.png\n"
+        "  pullback sample --model faces64-text --prompt \"a smiling face\" -n 4 -o faces.png"};
     options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
         {"number", 'n', 0, G_OPTION_ARG_INT, &o.count, "How many images (default: 16)", "N"},
         {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
          "Stochastic steps from this fraction of T on (default: 0, none)", "T"},
+        {"spacing", 0, 0, G_OPTION_ARG_STRING, &o.spacing,
+         "The timesteps: paper (S points of an even grid), or leading, trailing or linspace as "
+         "diffusers' DDIMScheduler has them (S steps) (default: paper)",
+         "HOW"},
         {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed, "Seed of their noise (default: 0)",
          "N"},
         G_OPTION_ENTRY_NULL,
@@ -87,7 +121,10 @@ int pb_command_sample(int argc, char **argv)
     GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point, PB_POINT_SEED | PB_POINT_X | PB_POINT_STEPS | PB_POINT_CLASS, where);
+    pb_point_entries(&o.point,
+                     PB_POINT_SEED | PB_POINT_X | PB_POINT_STEPS | PB_POINT_CLASS | PB_POINT_TEXT |
+                         PB_POINT_SIZE,
+                     where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);

@@ -7,7 +7,8 @@
 #include "cli/progress.h"
 #include "picture/sheet.h"
 
-pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_label, pb_error *error)
+pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_label,
+                          const pb_text_options *text, pb_error *error)
 {
     *session = (pb_session){.cli = cli, .class_label = class_label};
     if (!cli->model)
@@ -18,23 +19,22 @@ pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_lab
         PB_TRY(pb_model_set_costs(session->model, cli->costs, error));
     session->info = pb_model_get_info(session->model);
     session->schedule = pb_model_schedule(session->model);
-    return PB_OK;
+    return pb_prompts_open(&session->prompts, cli, session->model, text, error);
 }
 
 pb_status pb_session_size(pb_session *session, size_t height, size_t width, pb_error *error)
 {
-    const pb_condition condition = {.class_label = session->class_label};
-
     PB_TRY(pb_evaluator_new(&session->evaluator, session->model, height, width,
                             session->cli->memory, error));
     session->height = height;
     session->width = width;
-    session->denoiser = pb_evaluator_denoiser(session->evaluator, &condition);
     return PB_OK;
 }
 
 void pb_session_close(pb_session *session)
 {
+    pb_prompts_close(&session->prompts);
+    pb_autoencoder_free(session->autoencoder);
     pb_evaluator_free(session->evaluator);
     pb_model_free(session->model);
     *session = (pb_session){0};
@@ -43,6 +43,35 @@ void pb_session_close(pb_session *session)
 size_t pb_session_image(const pb_session *session)
 {
     return session->info->in_channels * session->height * session->width;
+}
+
+/* -- what the network predicts -------------------------------------------------------------------
+ */
+
+pb_condition pb_session_condition(const pb_session *s, pb_prompt_use use, double timestep)
+{
+    return (pb_condition){.timestep = timestep,
+                          .class_label = s->class_label,
+                          .context = s->prompts.embedding[use],
+                          .tokens = s->prompts.tokens};
+}
+
+pb_denoiser pb_session_editor(const pb_session *s)
+{
+    const pb_condition condition = pb_session_condition(s, PB_EDIT_PROMPT, 0);
+
+    return pb_evaluator_denoiser(s->evaluator, &condition);
+}
+
+/* The predictor of trajectories. */
+static pb_denoiser mover(const pb_session *s)
+{
+    const pb_condition positive = pb_session_condition(s, PB_PROMPT, 0);
+    const pb_condition negative = pb_session_condition(s, PB_NEGATIVE, 0);
+
+    return s->prompts.encoder
+               ? pb_evaluator_guided(s->evaluator, &positive, &negative, s->prompts.scale)
+               : pb_evaluator_denoiser(s->evaluator, &positive);
 }
 
 pb_status pb_session_move(const pb_session *session, const char *label, size_t n, float *x,
@@ -55,14 +84,111 @@ pb_status pb_session_move(const pb_session *session, const char *label, size_t n
                                      .noise_seed = noise_seed,
                                      .progress = pb_progress_step,
                                      .progress_context = &bar};
+    const pb_denoiser denoiser = mover(session);
 
-    return pb_ddim(session->schedule, &session->denoiser, n, x, from, to, &options, error);
+    return pb_ddim(session->schedule, &denoiser, n, x, from, to, &options, error);
 }
 
-pb_status pb_read_images(pb_tensor *tensor, const pb_session *session, const char *path,
-                         size_t most, pb_error *error)
+pb_status pb_session_sample(const pb_session *session, size_t n, float *x, pb_spacing spacing,
+                            size_t steps, pb_error *error)
 {
-    size_t c = session->info->in_channels, *shape = tensor->shape;
+    pb_progress_bar bar = pb_progress_begin(session->cli, "sampling");
+    const pb_spaced_options options = {.spacing = spacing,
+                                       .steps = steps,
+                                       .steps_offset = session->info->steps_offset,
+                                       .set_alpha_to_one = session->info->set_alpha_to_one,
+                                       .progress = pb_progress_step,
+                                       .progress_context = &bar};
+    const pb_denoiser denoiser = mover(session);
+
+    return pb_ddim_spaced(session->schedule, &denoiser, n, x, &options, error);
+}
+
+/* -- pictures ------------------------------------------------------------------------------------
+ */
+
+int pb_session_is_latent(const pb_session *s)
+{
+    return s->info->latent;
+}
+
+pb_status pb_session_pixels(pb_session *s, size_t *factor, size_t *channels, pb_error *error)
+{
+    pb_autoencoder_info info;
+
+    *factor = 1;
+    *channels = s->info->in_channels;
+    if (!pb_session_is_latent(s))
+        return PB_OK;
+    if (!s->autoencoder)
+        PB_TRY(pb_autoencoder_open(&s->autoencoder, s->model, error));
+    info = pb_autoencoder_get_info(s->autoencoder);
+    *factor = info.factor;
+    *channels = info.channels;
+    return PB_OK;
+}
+
+pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixel_width,
+                                 size_t *height, size_t *width, pb_error *error)
+{
+    size_t factor, channels;
+
+    *height = s->info->sample_height;
+    *width = s->info->sample_width;
+    if (!pixel_height && !pixel_width)
+        return PB_OK;
+    PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    if (pixel_height % factor || pixel_width % factor)
+        return pb_fail(error, PB_INVALID, "--height %zu --width %zu: expected multiples of %zu",
+                       pixel_height, pixel_width, factor * s->info->size_multiple);
+    *height = pixel_height ? pixel_height / factor : *height;
+    *width = pixel_width ? pixel_width / factor : *width;
+    return PB_OK;
+}
+
+/* Runs one way, and puts the result in the place of the tensor. */
+static pb_status convert(pb_session *s, pb_tensor *tensor, int encode, pb_error *error)
+{
+    size_t factor, channels, n = tensor->shape[0], h = tensor->shape[2], w = tensor->shape[3];
+    size_t shape[4] = {n};
+    pb_tensor result = PB_TENSOR_EMPTY;
+    pb_status status;
+
+    if (!pb_session_is_latent(s))
+        return PB_OK;
+    PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    shape[1] = encode ? s->info->in_channels : channels;
+    shape[2] = encode ? h / factor : h * factor;
+    shape[3] = encode ? w / factor : w * factor;
+    PB_TRY(pb_tensor_new(&result, 4, shape, error));
+    status = (encode ? pb_encode : pb_decode)(s->autoencoder, n, h, w, tensor->data, result.data,
+                                              s->cli->memory, error);
+    if (status != PB_OK) {
+        pb_tensor_clear(&result);
+        return status;
+    }
+    pb_tensor_clear(tensor);
+    *tensor = result;
+    return PB_OK;
+}
+
+pb_status pb_session_encode(pb_session *session, pb_tensor *tensor, pb_error *error)
+{
+    return convert(session, tensor, 1, error);
+}
+
+pb_status pb_session_decode(pb_session *session, pb_tensor *tensor, pb_error *error)
+{
+    return convert(session, tensor, 0, error);
+}
+
+/* -- files ---------------------------------------------------------------------------------------
+ */
+
+pb_status pb_read_images(pb_tensor *tensor, pb_session *session, const char *path, size_t most,
+                         pb_error *error)
+{
+    size_t c = session->info->in_channels, *shape = tensor->shape, factor, pictures = c;
 
     PB_TRY(pb_npy_read(tensor, path, error));
     if (tensor->rank == 3) {
@@ -70,15 +196,35 @@ pb_status pb_read_images(pb_tensor *tensor, const pb_session *session, const cha
         shape[0] = 1;
         tensor->rank = 4;
     }
-    if (tensor->rank == 4 && shape[0] >= 1 && shape[0] <= most && shape[1] == c)
-        return PB_OK;
+    if (tensor->rank == 4 && shape[1] != c && pb_session_is_latent(session))
+        PB_TRY(pb_session_pixels(session, &factor, &pictures, error));
+    if (tensor->rank == 4 && shape[0] >= 1 && shape[0] <= most &&
+        (shape[1] == c || shape[1] == pictures))
+        return shape[1] == c ? PB_OK : pb_session_encode(session, tensor, error);
     pb_tensor_clear(tensor);
     return pb_fail(error, PB_INVALID, "%s: expected %s (%s, %zu, height, width)", path,
                    most == 1 ? "one image" : "images", most == 1 ? "1" : "n", c);
 }
 
-pb_status pb_write_images(const pb_tensor *images, const char *path, const char *settings,
-                          pb_error *error)
+pb_status pb_write_images(const pb_tensor *images, pb_session *session, const char *path,
+                          const char *settings, pb_error *error)
+{
+    pb_tensor pictures = PB_TENSOR_EMPTY;
+    pb_status status;
+
+    if (pb_has_ending(path, ".npy") || !pb_session_is_latent(session))
+        return pb_write_pictures(images, path, settings, error);
+    PB_TRY(pb_tensor_new(&pictures, 4, images->shape, error));
+    memcpy(pictures.data, images->data, pb_tensor_count(images) * sizeof *pictures.data);
+    status = pb_session_decode(session, &pictures, error);
+    if (status == PB_OK)
+        status = pb_write_pictures(&pictures, path, settings, error);
+    pb_tensor_clear(&pictures);
+    return status;
+}
+
+pb_status pb_write_pictures(const pb_tensor *images, const char *path, const char *settings,
+                            pb_error *error)
 {
     size_t n = images->shape[0], c = images->shape[1], h = images->shape[2], w = images->shape[3];
     size_t columns = (size_t)ceil(sqrt((double)n)), rows = (n + columns - 1) / columns;

@@ -83,6 +83,7 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     pb_progress_bar bar = pb_progress_begin(session->cli, "guiding");
     size_t size = pb_session_image(session), count = s->count * sides(s);
     float *directions = signed_directions(s, v, size);
+    const pb_denoiser editor = pb_session_editor(session);
     pb_status status = PB_OK;
 
     if (!directions)
@@ -90,13 +91,13 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     if (s->mode == PB_MODE_STRAIGHT)
         pb_straight(size, x, count, directions, s->length, s->stages, out);
     else
-        status = pb_guide(&session->denoiser, s->timestep, x, count, directions, &s->guidance,
-                          s->stages, out, pb_progress_step, &bar, error);
+        status = pb_guide(&editor, s->timestep, x, count, directions, &s->guidance, s->stages, out,
+                          pb_progress_step, &bar, error);
     pb_free(directions);
     return status;
 }
 
-pb_status pb_strip_make(pb_strip *s, const pb_session *session, const float *x, const pb_tensor *v,
+pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const pb_tensor *v,
                         pb_error *error)
 {
     size_t size = pb_session_image(session), edits = s->count * sides(s) * s->stages;
@@ -112,8 +113,9 @@ pb_status pb_strip_make(pb_strip *s, const pb_session *session, const float *x, 
         PB_TRY(s->mode == PB_MODE_RELINEARISE
                    ? relinearise(s, session, s->images.data + size, error)
                    : guide(s, session, x, v, s->images.data + size, error));
-    return pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0, s->steps,
-                           boost, s->noise_seed, error);
+    PB_TRY(pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0, s->steps,
+                           boost, s->noise_seed, error));
+    return pb_session_decode(session, &s->images, error);
 }
 
 pb_status pb_strip_paste(const pb_strip *s, const float *image, const pb_photo *photo,

@@ -31,9 +31,10 @@ typedef struct pb_strip {
     pb_tensor images;
 } pb_strip;
 
-/* Edits x along the directions of v (k,c,h,w) and moves all stages down to t = 0 in one batch. */
-pb_status pb_strip_make(pb_strip *strip, const pb_session *session, const float *x,
-                        const pb_tensor *v, pb_error *error);
+/* Edits x along the directions of v (k,c,h,w), moves all stages down to t = 0 in one batch, and
+ * decodes them where they are latents. */
+pb_status pb_strip_make(pb_strip *strip, pb_session *session, const float *x, const pb_tensor *v,
+                        pb_error *error);
 
 /* The image of direction number d at a stage from -stages to stages; 0 is the reconstruction. */
 const float *pb_strip_image(const pb_strip *strip, size_t d, long stage);

@@ -131,7 +131,7 @@ static pb_status transport(const options *o, work *w, pb_error *error)
 {
     pb_session *s = &w->session;
 
-    PB_TRY(pb_session_open(s, &o->cli, -1, error));
+    PB_TRY(pb_session_open(s, &o->cli, -1, &o->target.text, error));
     PB_TRY(pb_read_basis_of(&w->source, s, o->basis, error));
     if (w->source.samples || strcmp(w->source.from, "x"))
         return pb_fail(error, PB_INVALID,
@@ -201,7 +201,8 @@ int pb_command_transport(int argc, char **argv)
     GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.target, PB_POINT_STEPS | PB_POINT_IMAGE, where);
+    pb_point_entries(&o.target,
+                     PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_TEXT | PB_POINT_EDIT_TEXT, where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);

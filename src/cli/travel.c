@@ -63,14 +63,17 @@ pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_
                           const pb_point *point, int steps, pb_error *error)
 {
     const pb_recommended *r = &s->info->recommended;
-    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : 16;
+    int latent = pb_session_is_latent(s);
+    const char *edit = s->prompts.text[PB_EDIT_PROMPT];
+    size_t otherwise = latent && edit && *edit ? 64 : 16;
+    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : otherwise;
 
     *strip = (pb_strip){
         .guidance = {.step = choose(o->step, r->step, 1),
-                     .scale = choose(o->scale, r->scale, 0.1),
+                     .scale = choose(o->scale, r->scale, latent ? 1 : 0.1),
                      .iterations = N},
         .stages = (size_t)o->stages < N ? (size_t)o->stages : N,
-        .boost = choose(o->boost, r->boost, 0.2),
+        .boost = choose(o->boost, r->boost, latent ? 0 : 0.2),
         .noise_seed = (uint64_t)o->noise_seed,
         .steps = (size_t)steps,
         .grid = point->grid,

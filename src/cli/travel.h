@@ -29,11 +29,11 @@ typedef struct pb_travel_options {
      "Delta: how far along the direction the noise is compared (default: the model's, or 1)", \
      "D"}, \
     {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &(o).scale, \
-     "Gamma: how much of the difference is added (default: the model's, or 0.1)", "G"}, \
+     "Gamma: how much of the difference is added (default: the model's, or 0.1; 1 for latents)", "G"}, \
     {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &(o).iterations, \
-     "How often (default: the model's, or 16)", "N"}, \
+     "How often (default: the model's, or 16; for latents under an edit prompt 64)", "N"}, \
     {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &(o).boost, \
-     "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2)", \
+     "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2; none for latents)", \
      "T"}, \
     {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &(o).noise_seed, \
      "Seed of their noise (default: 0)", "N"}
@@ -46,8 +46,8 @@ pb_status pb_travel_check(pb_travel_options *options, pb_error *error);
 size_t pb_travel_last(const pb_travel_options *options);
 
 /* The strip of an edit at a point of a grid of `steps` points, still to be made. What is not given
- * is the model's recommendation, or else the paper's choice for pixel models. The strip points into
- * the options. Errors: PB_INVALID (a point off the grid). */
+ * is the model's recommendation, or else the paper's choice for pixel models or for latents. The
+ * strip points into the options. Errors: PB_INVALID (a point off the grid). */
 pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *options,
                           const pb_session *session, const pb_point *point, int steps,
                           pb_error *error);

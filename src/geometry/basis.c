@@ -88,6 +88,11 @@ static pb_status from_svd(pb_basis *b, const pb_svd *svd, const pb_map_options *
     return PB_OK;
 }
 
+pb_status pb_basis_set_prompt(pb_basis *basis, const char *prompt, pb_error *error)
+{
+    return pb_basis_set_text(&basis->prompt, prompt, error);
+}
+
 pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_options *map,
                             const pb_svd_options *options, const pb_linearisation *linearisation,
                             const pb_tensor *x, pb_error *error)

@@ -75,6 +75,7 @@ static pb_status read_recommended(pb_recommended *r, const char *path, pb_error 
     r->iterations = (size_t)pb_config_integer(config, "edit_iterations", 0, 1, 100000);
     r->boost = pb_config_number(config, "boost", NAN, 0, 1);
     r->heldout_loss = pb_config_number(config, "heldout_loss", NAN, 0, 1e6);
+    pb_config_ignore(config, "attributes"); /* read by the study of prompts */
     return pb_config_close(config, error);
 }
 
@@ -125,6 +126,7 @@ static void describe(pb_model *model)
     info->class_conditional = facts->class_conditional;
     info->classes = facts->classes;
     info->context_width = facts->context_width;
+    info->latent = model->files.vae || facts->context_width;
     info->ignored = model->scheduler.ignored;
     info->steps_offset = model->scheduler.steps_offset;
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;

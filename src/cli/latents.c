@@ -1,0 +1,120 @@
+/* encode and decode: between pictures and the latents of a model. */
+#include "cli/point.h"
+
+typedef struct options {
+    pb_cli cli;
+    pb_point_options point;
+    char *out;
+} options;
+
+static pb_status check(options *o, int argc, char **argv, const char *what, pb_error *error)
+{
+    if (argc != 2)
+        return pb_fail(error, PB_INVALID, "expected one %s, found %d", what, argc - 1);
+    o->point.image = argv[1];
+    PB_TRY(pb_point_check(&o->point, error));
+    if (!o->cli.model)
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o OUT");
+}
+
+static pb_status open_latent(pb_session *s, const options *o, pb_error *error)
+{
+    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_session_open(s, &o->cli, -1, NULL, error));
+    if (!pb_session_is_latent(s))
+        return pb_fail(error, PB_INVALID, "%s is no latent model: it works on pictures as they are",
+                       s->info->path);
+    return PB_OK;
+}
+
+static void tell(const options *o, const pb_tensor *t)
+{
+    pb_say(&o->cli, "%s: %zu x %zu x %zu x %zu", o->out, t->shape[0], t->shape[1], t->shape[2],
+           t->shape[3]);
+    pb_cli_print(&o->cli, json_pack("{s:s, s:[i,i,i,i]}", "out", o->out, "shape", (int)t->shape[0],
+                                    (int)t->shape[1], (int)t->shape[2], (int)t->shape[3]));
+}
+
+static pb_status encode(const options *o, pb_error *error)
+{
+    pb_session s = {0};
+    pb_point point = {0};
+    pb_status status = open_latent(&s, o, error);
+
+    if (status == PB_OK)
+        status = pb_point_read_image(&point, &s, &o->point, error);
+    if (status == PB_OK)
+        status = pb_npy_write(&point.image, o->out, error);
+    if (status == PB_OK)
+        tell(o, &point.image);
+    pb_point_clear(&point);
+    pb_session_close(&s);
+    return status;
+}
+
+static pb_status decode(const options *o, pb_error *error)
+{
+    pb_tensor latents = PB_TENSOR_EMPTY;
+    pb_session s = {0};
+    pb_status status = open_latent(&s, o, error);
+
+    if (status == PB_OK)
+        status = pb_read_images(&latents, &s, o->point.image, SIZE_MAX, error);
+    if (status == PB_OK)
+        status = pb_session_decode(&s, &latents, error);
+    if (status == PB_OK)
+        status = pb_write_pictures(&latents, o->out, NULL, error);
+    if (status == PB_OK)
+        tell(o, &latents);
+    pb_tensor_clear(&latents);
+    pb_session_close(&s);
+    return status;
+}
+
+int pb_command_encode(int argc, char **argv)
+{
+    static const pb_help help = {
+        "--model MODEL IMAGE -o latent.npy",
+        "The latent of a picture: the mean of the autoencoder's distribution, scaled, as the "
+        "U-Net\n"
+        "sees it. invert, basis and edit do this themselves.",
+        "Example:\n  pullback encode --model faces64-text portrait.jpg -o latent.npy"};
+    options o = {.cli = {.name = "encode"}, .point = PB_POINT_DEFAULTS};
+    const GOptionEntry entries[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
+        G_OPTION_ENTRY_NULL,
+    };
+    GOptionEntry where[PB_POINT_ENTRIES];
+    pb_error error;
+
+    pb_point_entries(&o.point, PB_POINT_IMAGE | PB_POINT_SIZE, where);
+    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
+        check(&o, argc, argv, "picture", &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    if (!pb_has_ending(o.out, ".npy")) {
+        pb_fail(&error, PB_INVALID, "-o %s: a latent is a .npy", o.out);
+        return pb_cli_usage(&o.cli, &error);
+    }
+    return pb_cli_end(&o.cli, encode(&o, &error), &error);
+}
+
+int pb_command_decode(int argc, char **argv)
+{
+    static const pb_help help = {
+        "--model MODEL latent.npy -o OUT",
+        "The pictures of latents (n,c,h,w), side by side in one file, or as a .npy of values in\n"
+        "about [-1, 1].",
+        "Example:\n  pullback decode --model faces64-text latent.npy -o picture.png"};
+    options o = {.cli = {.name = "decode"}, .point = PB_POINT_DEFAULTS};
+    const GOptionEntry entries[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    pb_error error;
+
+    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
+        check(&o, argc, argv, "latent", &error) != PB_OK)
+        return pb_cli_usage(&o.cli, &error);
+    return pb_cli_end(&o.cli, decode(&o, &error), &error);
+}

@@ -1,0 +1,40 @@
+/* The prompts of a session: what the network is conditioned on, where it reads text. */
+#ifndef PB_CLI_PROMPTS_H
+#define PB_CLI_PROMPTS_H
+
+#include <math.h>
+
+#include "cli/cli.h"
+
+/* What is conditioned on which prompt: trajectories on PB_PROMPT (with classifier-free guidance
+ * against PB_NEGATIVE), Jacobians and x-space guidance on PB_EDIT_PROMPT, as in the paper's code.
+ */
+typedef enum pb_prompt_use { PB_PROMPT, PB_EDIT_PROMPT, PB_NEGATIVE, PB_PROMPTS } pb_prompt_use;
+
+typedef struct pb_text_options {
+    char *prompt, *edit_prompt, *negative; /* NULL: not given */
+    double scale;                          /* of classifier-free guidance; NaN: not given */
+} pb_text_options;
+
+#define PB_TEXT_DEFAULTS ((pb_text_options){.scale = NAN})
+
+typedef struct pb_prompts {
+    pb_text_encoder *encoder; /* NULL: the network reads no text */
+    char *text[PB_PROMPTS];
+    float *embedding[PB_PROMPTS]; /* equal texts share one */
+    size_t tokens;
+    double scale;
+} pb_prompts;
+
+/* Reads the options; opens the text encoder and embeds each distinct prompt once, where the network
+ * reads text. *prompts must be zero-filled; pb_prompts_close frees it, also on failure.
+ * Errors: PB_INVALID (options for a network without text), those of reading. */
+pb_status pb_prompts_open(pb_prompts *prompts, const pb_cli *cli, const pb_model *model,
+                          const pb_text_options *options, pb_error *error);
+void pb_prompts_close(pb_prompts *prompts);
+
+/* Another text for one use, instead of the one the options gave. */
+pb_status pb_prompts_set(pb_prompts *prompts, const pb_cli *cli, pb_prompt_use use,
+                         const char *text, pb_error *error);
+
+#endif

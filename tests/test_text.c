@@ -1,0 +1,219 @@
+/* Text-conditioned latent models through the program. */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "golden.h"
+#include "program.h"
+#include "scratch.h"
+
+#define SD1 GOLDEN "sd1-tiny"
+#define SD2 GOLDEN "sd2-tiny"
+#define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png"
+
+static scratch s;
+
+/* Writes a golden tensor of a pipeline as FILE. */
+static void put(const char *pipeline, const char *tensor, const char *file)
+{
+    pb_weights *io;
+    pb_tensor value;
+    char path[512];
+
+    snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", pipeline);
+    MUST(pb_weights_open(&io, path, error));
+    value = golden(io, "%s", tensor);
+    MUST(pb_npy_write(&value, scratch_path(&s, file).text, error));
+    pb_tensor_clear(&value);
+    pb_weights_free(io);
+}
+
+/* A .npy of the scratch folder against a golden tensor. */
+static void compare(const char *pipeline, const char *tensor, const char *file, double tolerance)
+{
+    pb_weights *io;
+    pb_tensor expected, found = PB_TENSOR_EMPTY;
+    char path[512];
+
+    snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", pipeline);
+    MUST(pb_weights_open(&io, path, error));
+    expected = golden(io, "%s", tensor);
+    MUST(pb_npy_read(&found, scratch_path(&s, file).text, error));
+    assert_int_equal(pb_tensor_count(&found), pb_tensor_count(&expected));
+    assert_near(tensor, found.data, expected.data, pb_tensor_count(&expected), tolerance);
+    pb_tensor_clear(&expected);
+    pb_tensor_clear(&found);
+    pb_weights_free(io);
+}
+
+static void test_prompt(void **state)
+{
+    const outcome *p;
+    json_t *o;
+
+    (void)state;
+    o = object_of(program(s.folder, "prompt -q --json --model " SD1 " -o e.npy -- -Photo"));
+    assert_int_equal(json_array_size(json_object_get(o, "ids")), 77);
+    assert_int_equal(json_integer_value(json_object_get(o, "tokens")), 4);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(o, "pieces"), 2)),
+                        "photo</w>");
+    json_decref(o);
+    assert_true(scratch_has(&s, "e.npy"));
+    p = program(s.folder, "prompt --model " SD1 " %s", "");
+    expect(p, 2, "expected one text");
+    expect(program(s.folder, "prompt --model " PB_SOURCE_DIR "/models/faces32 x"), 1,
+           "not conditioned on text");
+    expect(program(s.folder,
+                   "invert -m " PB_SOURCE_DIR "/models/faces32 " PORTRAIT " --prompt x -o a.npy"),
+           1, "takes no prompt");
+}
+
+/* The context of eval by prompt and by embedding; golden values of a network. */
+static void test_eval(void **state)
+{
+    pb_weights *io;
+    double t;
+
+    (void)state;
+    put("sd2-tiny", "x", "x.npy");
+    put("sd2-tiny", "prompt.embedding", "c.npy");
+    put("sd2-tiny", "v", "v.npy");
+    MUST(pb_weights_open(&io, GOLDEN "sd2-tiny/io.safetensors", error));
+    t = golden_timestep(io);
+    pb_weights_free(io);
+    expect(program(s.folder, "eval -m " SD2 " --x x.npy --timestep %g --context c.npy -o a.npy", t),
+           0, NULL);
+    compare("sd2-tiny", "out.eps", "a.npy", 1e-5);
+    expect(program(s.folder,
+                   "eval -m " SD2 " --x x.npy --timestep %g --context c.npy --tap mid "
+                   "--jvp v.npy -o a.npy",
+                   t),
+           0, NULL);
+    compare("sd2-tiny", "jvp.mid", "a.npy", 1e-5);
+    expect(program(s.folder, "eval -m " SD1 " --x x.npy --timestep 421 --context c.npy -o b.npy"),
+           1, "expected (tokens, 32)");
+    expect(program(s.folder, "eval -m " SD2 " --x x.npy --timestep 421 --prompt blurry -o b.npy"),
+           0, NULL);
+    assert_true(scratch_has(&s, "a.npy") && scratch_has(&s, "b.npy"));
+}
+
+static void test_latents(void **state)
+{
+    (void)state;
+    put("sd1-tiny", "image", "image.npy");
+    put("sd1-tiny", "invert.reconstruction", "latent.npy");
+    expect(program(s.folder, "encode -m " SD1 " image.npy -o l.npy"), 0, NULL);
+    compare("sd1-tiny", "latent", "l.npy", 1e-5);
+    expect(program(s.folder, "decode -m " SD1 " latent.npy -o d.npy"), 0, NULL);
+    compare("sd1-tiny", "invert.decoded", "d.npy", 1e-5);
+    expect(program(s.folder, "decode -m " SD1 " latent.npy -o d.png"), 0, NULL);
+    expect(program(s.folder, "encode -m " SD1 " " PORTRAIT " --height 48 -o l.npy"), 0, NULL);
+    expect(program(s.folder, "encode -m " SD1 " " PORTRAIT " --height 49 -o l.npy"), 1,
+           "expected multiples of 8");
+    expect(program(s.folder, "decode -m " PB_SOURCE_DIR "/models/faces32 latent.npy -o d.png"), 1,
+           "no latent model");
+    assert_true(scratch_has(&s, "d.png"));
+}
+
+/* Samples are guided unless told otherwise. */
+static void test_sample(void **state)
+{
+    pb_tensor a = PB_TENSOR_EMPTY, b = PB_TENSOR_EMPTY;
+
+    (void)state;
+    put("sd2-tiny", "x", "x.npy");
+    expect(program(s.folder, "sample -m " SD2 " --seed 5 -n 1 --steps 10 --spacing leading "
+                             "--prompt face --negative-prompt blurry -o a.npy"),
+           0, NULL);
+    expect(program(s.folder, "sample -m " SD2 " --seed 5 -n 1 --steps 10 --spacing leading "
+                             "--prompt face --negative-prompt blurry --guidance-scale 1 -o b.npy"),
+           0, NULL);
+    MUST(pb_npy_read(&a, scratch_path(&s, "a.npy").text, error));
+    MUST(pb_npy_read(&b, scratch_path(&s, "b.npy").text, error));
+    assert_true(relative_error(a.data, b.data, pb_tensor_count(&a)) > 1e-3);
+    pb_tensor_clear(&a);
+    pb_tensor_clear(&b);
+    expect(program(s.folder, "sample -m " SD2 " --x x.npy --steps 10 --spacing middle -o c.npy"), 2,
+           "paper, leading");
+    expect(program(s.folder, "sample -m " SD2 " --x x.npy --steps 10 -o a.png"), 0, NULL);
+    assert_true(scratch_has(&s, "a.png"));
+}
+
+static void test_edit(void **state)
+{
+    pb_basis basis = PB_BASIS_EMPTY;
+
+    (void)state;
+    expect(program(s.folder, "basis -m " SD1 " " PORTRAIT " --steps 10 --rank 4 --prompt face "
+                             "--edit-prompt smile -o basis.safetensors --no-pictures"),
+           0, NULL);
+    MUST(pb_basis_read(&basis, scratch_path(&s, "basis.safetensors").text, error));
+    assert_string_equal(basis.prompt, "smile");
+    assert_int_equal(basis.x.shape[0], 4);
+    pb_basis_clear(&basis);
+    expect(program(s.folder, "edit --basis basis.safetensors --steps 10 --stages 2 "
+                             "--edit-iterations 4 -o strip.png"),
+           0, NULL);
+    expect(program(s.folder, "edit -m " SD1 " " PORTRAIT " --steps 10 --strength 1 --prompt face "
+                             "--edit-iterations 2 --paste -o photo.png"),
+           0, NULL);
+    assert_true(scratch_has(&s, "strip.png") && scratch_has(&s, "photo.png"));
+}
+
+/* A folder like sd1-tiny but for one part. */
+static void without(const char *part)
+{
+    static const char *const parts[] = {"model_index.json", "scheduler",   "unet", "vae",
+                                        "tokenizer",        "text_encoder"};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        scratch_name link = scratch_path(&s, parts[i]);
+        char target[512];
+        snprintf(target, sizeof target, SD1 "/%s", parts[i]);
+        unlink(link.text);
+        if (strcmp(parts[i], part))
+            assert_int_equal(symlink(target, link.text), 0);
+    }
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    without("vae");
+    expect(program(s.folder, "basis -m . " PORTRAIT " --steps 4 --rank 2 -o b.safetensors"), 1,
+           "no vae/: pictures cannot be turned into latents");
+    expect(program(s.folder, "basis -m . --seed 0 --steps 4 --rank 2 --no-pictures "
+                             "-o b.safetensors"),
+           0, NULL);
+    without("tokenizer");
+    expect(program(s.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
+           "no tokenizer/: prompts cannot be read");
+    without("text_encoder");
+    expect(program(s.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
+           "no text_encoder/: prompts cannot be read");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_open(&s);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_close(&s);
+    return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_prompt), TEST(test_eval), TEST(test_latents),
+        TEST(test_sample), TEST(test_edit), TEST(test_missing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
