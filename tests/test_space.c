@@ -355,6 +355,31 @@ static void test_weigh(void **state)
     pb_free(d.a);
 }
 
+/* 2 A - W A / 2 with W = diag(weights) */
+static void test_sum(void **state)
+{
+    double *u, *v, explicit[ROWS * COLS];
+    dense d = spectral(&u, &v), small = {.m = 2, .n = 2};
+    pb_operator op = operator_of(&d), other = operator_of(&small), *weighed, *sum;
+    float weights[ROWS];
+
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        weights[i] = (float)i / ROWS;
+        for (size_t j = 0; j < COLS; j++)
+            explicit[i * COLS + j] = (2 - (double)weights[i] / 2) * d.a[i * COLS + j];
+    }
+    assert_int_equal(pb_operator_weigh(&weighed, &op, weights, NULL), PB_OK);
+    assert_int_equal(pb_operator_sum(&sum, 2, &op, -0.5, weighed, NULL), PB_OK);
+    check_sigma(sum, explicit, 6);
+    pb_operator_free(sum);
+    assert_int_equal(pb_operator_sum(&sum, 1, &op, 1, &other, NULL), PB_INVALID);
+    pb_operator_free(weighed);
+    pb_free(u);
+    pb_free(v);
+    pb_free(d.a);
+}
+
 static void test_deflate(void **state)
 {
     double *u, *v, explicit[ROWS * COLS];
@@ -528,12 +553,13 @@ static void test_power(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_angles),     cmocka_unit_test(test_floats),
-        cmocka_unit_test(test_distances),  cmocka_unit_test(test_random),
-        cmocka_unit_test(test_karcher),    cmocka_unit_test(test_assign),
-        cmocka_unit_test(test_directions), cmocka_unit_test(test_weigh),
-        cmocka_unit_test(test_deflate),    cmocka_unit_test(test_least_squares),
-        cmocka_unit_test(test_transport),  cmocka_unit_test(test_power),
+        cmocka_unit_test(test_angles),        cmocka_unit_test(test_floats),
+        cmocka_unit_test(test_distances),     cmocka_unit_test(test_random),
+        cmocka_unit_test(test_karcher),       cmocka_unit_test(test_assign),
+        cmocka_unit_test(test_directions),    cmocka_unit_test(test_weigh),
+        cmocka_unit_test(test_sum),           cmocka_unit_test(test_deflate),
+        cmocka_unit_test(test_least_squares), cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_power),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,38 @@ static void test_edit(void **state)
     assert_true(scratch_has(&s, "strip.png") && scratch_has(&s, "photo.png"));
 }
 
+/* The first singular value of the map to eps. */
+static double first_sigma(const char *options)
+{
+    json_t *o =
+        object_of(program(s.folder,
+                          "basis -q --json -m " SD1 " --seed 0 --steps 5 --rank 3 --tol 1e-4 "
+                          "--tap eps --verify --no-pictures -o b.safetensors %s",
+                          options));
+    double sigma = json_number_value(json_array_get(json_object_get(o, "sigma"), 0));
+
+    for (size_t i = 0; i < 3; i++)
+        assert_true(json_number_value(json_array_get(json_object_get(o, "verified"), i)) < 2e-4);
+    json_decref(o);
+    return sigma;
+}
+
+/* (1-w) J_N + w J_P: with w = 1 it is J_P, with w = 0 J_N. At t = 1 no trajectory moves
+ * the point. */
+static void test_guided(void **state)
+{
+    double positive = first_sigma("--t 1 --prompt face"), negative = first_sigma("--t 1");
+    double one = first_sigma("--t 1 --prompt face --guided --guidance-scale 1");
+    double none = first_sigma("--t 1 --prompt face --guided --guidance-scale 0");
+    double far = first_sigma("--t 1 --prompt face --guided --guidance-scale 7.5");
+
+    (void)state;
+    assert_true(fabs(one / positive - 1) < 1e-5 && fabs(none / negative - 1) < 1e-5);
+    assert_true(fabs(far / positive - 1) > 1e-3);
+    expect(program(s.folder, "basis -m " SD1 " --seed 0 --steps 5 --guided -o b.safetensors"), 1,
+           "a guided map ends at eps or x0");
+}
+
 /* A folder like sd1-tiny but for one part. */
 static void without(const char *part)
 {
@@ -211,8 +243,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_prompt), TEST(test_eval), TEST(test_latents),
-        TEST(test_sample), TEST(test_edit), TEST(test_missing),
+        TEST(test_prompt), TEST(test_eval),   TEST(test_latents), TEST(test_sample),
+        TEST(test_edit),   TEST(test_guided), TEST(test_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,10 @@ typedef struct pb_basis_request {
      * the rest, (1 - m) . f: the SVD is that of m . J (I - N N^T), and the directions leave the
      * rest alone to first order (after Chen et al. 2024, LOCO-Edit, who project v afterwards). */
     size_t null_rank;
+    /* Or NULL: the condition N against which the map is guided (Ho & Salimans 2021), to "eps" or
+     * "x0": the SVD is that of (1 - scale) J_N + scale J, J under map.condition. */
+    const pb_condition *negative;
+    double scale;
 } pb_basis_request;
 
 #define PB_BASIS_REQUEST_DEFAULTS                                                                  \

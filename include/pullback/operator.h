@@ -44,6 +44,10 @@ PB_API pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, con
 PB_API pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count,
                                      const float *vectors, pb_error *error);
 
+/* scale A + other_scale B, of equal sizes. Errors: PB_INVALID, PB_MEMORY. */
+PB_API pb_status pb_operator_sum(pb_operator **out, double scale, const pb_operator *op,
+                                 double other_scale, const pb_operator *other, pb_error *error);
+
 PB_API void pb_operator_free(pb_operator *op);
 
 /* -- least squares ------------------------------------------------------------------------------

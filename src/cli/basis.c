@@ -94,6 +94,8 @@ int pb_command_basis(int argc, char **argv)
          "Check the residuals by applying the Jacobian", NULL},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.basis.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest", "R"},
+        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.basis.guided,
+         "With --tap eps or x0: the map with classifier-free guidance, (1-w) J_N + w J_P", NULL},
         {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures, "Write the basis only", NULL},
         G_OPTION_ENTRY_NULL,
     };

@@ -58,8 +58,10 @@ static pb_status read_start(pb_tensor *start, const char *path, const pb_session
 }
 
 pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
-                                     const pb_basis_options *o, pb_progress_bar *bar)
+                                     const pb_basis_options *o, pb_condition *negative,
+                                     pb_progress_bar *bar)
 {
+    *negative = pb_session_condition(s, PB_NEGATIVE, point->timestep);
     return (pb_basis_request){
         .map = {.from = o->from ? o->from : "x",
                 .to = o->to ? o->to : "mid",
@@ -77,6 +79,8 @@ pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
         .bf16 = o->precision && !strcmp(o->precision, "bf16"),
         .mask = point->mask.data ? &point->mask : NULL,
         .null_rank = (size_t)o->null_rank,
+        .negative = o->guided ? negative : NULL,
+        .scale = s->prompts.scale,
     };
 }
 
@@ -84,11 +88,14 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
                       const pb_basis_options *o, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(s->cli, "basis");
-    pb_basis_request request = pb_basis_request_of(s, point, o, &bar);
+    pb_condition negative;
+    pb_basis_request request = pb_basis_request_of(s, point, o, &negative, &bar);
     pb_tensor start = PB_TENSOR_EMPTY;
     pb_status status = PB_OK;
 
     found->basis = PB_BASIS_EMPTY;
+    if (o->guided && !s->prompts.encoder)
+        return pb_fail(error, PB_INVALID, "--guided: %s is not conditioned on text", s->info->path);
     if (o->start) {
         status = read_start(&start, o->start, s, request.map.from, error);
         request.start = &start;

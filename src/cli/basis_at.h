@@ -17,6 +17,7 @@ typedef struct pb_basis_options {
     char *start; /* a basis to start from, or NULL */
     gboolean verify;
     int null_rank;
+    gboolean guided; /* the map with classifier-free guidance */
 } pb_basis_options;
 
 #define PB_BASIS_DEFAULTS ((pb_basis_options){.rank = 50, .tolerance = 1e-3})
@@ -24,9 +25,11 @@ typedef struct pb_basis_options {
 /* Errors: PB_INVALID. */
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *options, pb_error *error);
 
-/* What the options ask for, but for the files they name. bar: shows the SVD's progress. */
+/* What the options ask for, but for the files they name. bar: shows the SVD's progress; negative:
+ * the condition of guided maps, which the request points to. */
 pb_basis_request pb_basis_request_of(const pb_session *session, const pb_point *point,
-                                     const pb_basis_options *options, pb_progress_bar *bar);
+                                     const pb_basis_options *options, pb_condition *negative,
+                                     pb_progress_bar *bar);
 
 /* A basis with what is only known right after its computation. */
 typedef struct pb_basis_found {

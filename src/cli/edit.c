@@ -234,7 +234,9 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
     pb_basis_options here = o->from.basis_here;
 
     here.rank = (int)w->directions.found.basis.s.shape[0];
-    const pb_basis_request request = pb_basis_request_of(&w->session, &w->point, &here, &quiet);
+    pb_condition negative;
+    const pb_basis_request request =
+        pb_basis_request_of(&w->session, &w->point, &here, &negative, &quiet);
     for (size_t i = 0; i < o->mode_count; i++) {
         pb_strip *strip = &w->strips[i];
         PB_TRY(settle(strip, o, &w->session, &w->point, error));
@@ -344,6 +346,8 @@ int pb_command_edit(int argc, char **argv)
          "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
+        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
+         "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
          "Triplets of the basis computed (default: as many as needed, 20 for relinearise)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.basis_here.tolerance,

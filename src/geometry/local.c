@@ -9,10 +9,10 @@
 /* Everything in use while a basis is computed. */
 typedef struct work {
     const pb_basis_request *request;
-    pb_linearisation *l;
+    pb_linearisation *l, *negative;
     size_t from[3], to[3];
     const pb_operator *op; /* the one decomposed */
-    pb_operator *masked, *rest, *deflated;
+    pb_operator *guided, *masked, *rest, *deflated;
     float *start;
     float *null; /* null_rank vectors in the operator's order */
     pb_svd *svd;
@@ -23,6 +23,8 @@ static void clear(work *w)
     pb_operator_free(w->deflated);
     pb_operator_free(w->rest);
     pb_operator_free(w->masked);
+    pb_operator_free(w->guided);
+    pb_linearisation_free(w->negative);
     pb_linearisation_free(w->l);
     pb_free(w->start);
     pb_free(w->null);
@@ -35,8 +37,27 @@ static pb_status check(const pb_basis_request *r, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "a null rank of %zu without a mask: there is no region to leave alone",
                        r->null_rank);
-    if (r->bf16 && r->mask)
-        return pb_fail(error, PB_INVALID, "bf16 does not go with a mask");
+    if (r->bf16 && (r->mask || r->negative))
+        return pb_fail(error, PB_INVALID, "bf16 goes with neither a mask nor a guided map");
+    if (r->negative && strcmp(r->map.to, "eps") && strcmp(r->map.to, "x0"))
+        return pb_fail(error, PB_INVALID,
+                       "a guided map ends at eps or x0, which guidance combines: not at \"%s\"",
+                       r->map.to);
+    return PB_OK;
+}
+
+/* op = (1 - scale) J_N + scale J */
+static pb_status guide(work *w, const pb_model *model, const float *x, size_t height, size_t width,
+                       pb_error *error)
+{
+    const pb_basis_request *r = w->request;
+    pb_map_options map = r->map;
+
+    map.condition = *r->negative;
+    PB_TRY(pb_linearise(&w->negative, model, &map, x, height, width, error));
+    PB_TRY(pb_operator_sum(&w->guided, r->scale, w->op, 1 - r->scale,
+                           pb_linearisation_operator(w->negative), error));
+    w->op = w->guided;
     return PB_OK;
 }
 
@@ -126,7 +147,8 @@ static pb_status read_start(work *w, pb_svd_options *svd, pb_error *error)
     return PB_OK;
 }
 
-static pb_status decompose(work *w, double *verified, pb_error *error)
+static pb_status decompose(work *w, const pb_model *model, const float *x, size_t height,
+                           size_t width, double *verified, pb_error *error)
 {
     const pb_basis_request *r = w->request;
     pb_svd_options svd = r->svd;
@@ -137,6 +159,8 @@ static pb_status decompose(work *w, double *verified, pb_error *error)
     svd.start_count = 0;
     if (r->start)
         PB_TRY(read_start(w, &svd, error));
+    if (r->negative)
+        PB_TRY(guide(w, model, x, height, width, error));
     if (r->mask)
         PB_TRY(apply_mask(w, r->mask, error));
     if (r->null_rank)
@@ -173,7 +197,7 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
     if (status == PB_OK)
         status = pb_linearise(&w.l, model, &request->map, x->data, image[1], image[2], error);
     if (status == PB_OK)
-        status = decompose(&w, verified, error);
+        status = decompose(&w, model, x->data, image[1], image[2], verified, error);
     if (status == PB_OK)
         status = pb_basis_from_svd(basis, w.svd, &request->map, &request->svd, w.l, x, error);
     if (status == PB_OK)

@@ -1,4 +1,4 @@
-/* Operators made of others: with weighted rows, and on a complement. */
+/* Operators made of others: with weighted rows, on a complement, and sums. */
 #include <pullback/operator.h>
 
 #include <string.h>
@@ -12,6 +12,8 @@ typedef struct made {
     float *weights; /* of rows, or NULL */
     float *vectors; /* `count` orthonormal ones, or NULL */
     size_t count;
+    const pb_operator *with; /* of a sum: the other, or NULL */
+    float scale, with_scale;
     float *room; /* a block of vectors */
     size_t width;
 } made;
@@ -70,6 +72,31 @@ static int transpose_block(made *m, size_t k, const float *x, size_t ldx, float 
     return stopped;
 }
 
+/* The blocks of a sum, either way: y <- scale y + with_scale (the other's). */
+static int sum_block(made *m, pb_operator_apply first, pb_operator_apply second, size_t rows,
+                     size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    int stopped = first(m->of->context, k, x, ldx, y, ldy);
+
+    if (!stopped)
+        stopped = second(m->with->context, k, x, ldx, m->room, rows);
+    for (size_t j = 0; !stopped && j < k; j++)
+        for (size_t i = 0; i < rows; i++)
+            y[j * ldy + i] = m->scale * y[j * ldy + i] + m->with_scale * m->room[j * rows + i];
+    return stopped;
+}
+
+static int apply_sum(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    return sum_block(m, m->of->apply, m->with->apply, m->of->rows, k, x, ldx, y, ldy);
+}
+
+static int transpose_sum(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+{
+    return sum_block(m, m->of->apply_transpose, m->with->apply_transpose, m->of->cols, k, x, ldx, y,
+                     ldy);
+}
+
 static int in_blocks(made *m, int (*pass)(made *, size_t, const float *, size_t, float *, size_t),
                      size_t k, const float *x, size_t ldx, float *y, size_t ldy)
 {
@@ -83,13 +110,17 @@ static int in_blocks(made *m, int (*pass)(made *, size_t, const float *, size_t,
 
 static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
 {
-    return in_blocks(context, apply_block, k, x, ldx, y, ldy);
+    made *m = context;
+
+    return in_blocks(m, m->with ? apply_sum : apply_block, k, x, ldx, y, ldy);
 }
 
 static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
                            size_t ldy)
 {
-    return in_blocks(context, transpose_block, k, x, ldx, y, ldy);
+    made *m = context;
+
+    return in_blocks(m, m->with ? transpose_sum : transpose_block, k, x, ldx, y, ldy);
 }
 
 static float *copy(const float *from, size_t count)
@@ -137,6 +168,24 @@ pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t c
                               const float *vectors, pb_error *error)
 {
     return make(out, op, NULL, count, vectors, error);
+}
+
+pb_status pb_operator_sum(pb_operator **out, double scale, const pb_operator *op,
+                          double other_scale, const pb_operator *other, pb_error *error)
+{
+    made *m;
+
+    if (op->rows != other->rows || op->cols != other->cols)
+        return pb_fail(error, PB_INVALID, "the sum of a %zu x %zu and a %zu x %zu operator",
+                       op->rows, op->cols, other->rows, other->cols);
+    PB_TRY(make(out, op, NULL, 0, NULL, error));
+    m = (made *)*out;
+    m->with = other;
+    m->scale = (float)scale;
+    m->with_scale = (float)other_scale;
+    if (other->block_max && m->width > other->block_max)
+        m->width = other->block_max;
+    return PB_OK;
 }
 
 void pb_operator_free(pb_operator *op)
