@@ -1,5 +1,6 @@
 /* Text-conditioned latent models through the program. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -192,6 +193,37 @@ static void test_guided(void **state)
            "a guided map ends at eps or x0");
 }
 
+/* A study of prompts: data, figure and report; the second time nothing is computed. */
+static void test_study(void **state)
+{
+    static const char prompts[] = "a happy face\n\na smiling face\n  a sad face \n";
+    json_t *o;
+    unsigned char *data;
+    size_t size;
+
+    (void)state;
+    scratch_write(&s, "prompts.txt", prompts, sizeof prompts - 1);
+    for (int again = 0; again < 2; again++) {
+        o = object_of(program(s.folder, "study prompts -q --json -m " SD1 " --prompts prompts.txt "
+                                        "--samples 1 --timesteps 2 --steps 5 --rank 4 -o study"));
+        assert_int_equal(json_integer_value(json_object_get(o, "items")), 4 * 2 + 1);
+        assert_int_equal(json_integer_value(json_object_get(o, "computed")), again ? 0 : 9);
+        json_decref(o);
+    }
+    data = scratch_read(&s, "study/data.csv", &size);
+    assert_non_null(strstr((char *)data, "sd1-tiny,prompted,0.5"));
+    assert_non_null(strstr((char *)data, "sd1-tiny,correlation,1"));
+    free(data);
+    assert_true(scratch_has(&s, "study/figure.svg") && scratch_has(&s, "study/report.html"));
+    expect(program(s.folder, "study prompts -m " SD1 " -o study"), 2, "which prompts?");
+    scratch_write(&s, "prompts.txt", "one\n", 4);
+    expect(program(s.folder, "study prompts -m " SD1 " --prompts prompts.txt -o study"), 1,
+           "one prompt has no distance");
+    expect(program(s.folder, "study timesteps -m " PB_SOURCE_DIR "/models/faces32 --prompt x "
+                             "--timesteps 2 --steps 5 -o other"),
+           1, "takes no prompt");
+}
+
 /* A folder like sd1-tiny but for one part. */
 static void without(const char *part)
 {
@@ -244,7 +276,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_prompt), TEST(test_eval),   TEST(test_latents), TEST(test_sample),
-        TEST(test_edit),   TEST(test_guided), TEST(test_missing),
+        TEST(test_edit),   TEST(test_guided), TEST(test_study),   TEST(test_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -17,7 +19,7 @@ static const struct {
      pb_command_transport},
     {"compare", "how far tangent spaces are apart", pb_command_compare},
     {"mean", "global directions: the mean of several bases", pb_command_mean},
-    {"study", "the paper's experiments: timesteps, samples, models", pb_command_study},
+    {"study", "the paper's experiments: timesteps, samples, models, prompts", pb_command_study},
     {"prompt", "the tokens of a prompt, and its embedding", pb_command_prompt},
     {"encode", "a picture as the latent of a model", pb_command_encode},
     {"decode", "latents as pictures", pb_command_decode},
@@ -41,10 +43,23 @@ static void print_help(FILE *stream)
                     "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
+/* How long a thread spins at a barrier before it sleeps is read by libgomp when it is loaded, so it
+ * takes a second start to choose it. Its own choice, some milliseconds, costs nothing alone and a
+ * hundredfold where another process wants the same processors; a tenth of that costs nothing in
+ * either case (docs/performance.md). What the environment says comes first. */
+static void spin_briefly(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") ||
+        setenv("GOMP_SPINCOUNT", "20000", 1))
+        return;
+    execv("/proc/self/exe", argv); /* returns only where it cannot be done */
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
+    spin_briefly(argv);
     setlocale(LC_CTYPE, "C.UTF-8"); /* or GLib would replace what is not ASCII in its helps */
     if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
         print_help(stdout);

@@ -35,7 +35,7 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
           "Class label, for a network that has them", "C"}},
-        {PB_POINT_TEXT,
+        {PB_POINT_PROMPT,
          {"prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.prompt,
           "What inversion and sampling are conditioned on, for a model that reads text (default: "
           "the empty prompt)",
@@ -44,10 +44,10 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
          {"edit-prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.edit_prompt,
           "What the basis and the guidance along it are conditioned on (default: the prompt)",
           "TEXT"}},
-        {PB_POINT_TEXT,
+        {PB_POINT_GUIDANCE,
          {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.negative,
           "What the guidance scale leads away from (default: the empty prompt)", "TEXT"}},
-        {PB_POINT_TEXT,
+        {PB_POINT_GUIDANCE,
          {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o->text.scale,
           "Classifier-free guidance of inversion and sampling (default: 7.5 in sample, else 1: "
           "none)",

@@ -40,7 +40,9 @@ enum {
     PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct */
     PB_POINT_CLASS = 32,
     PB_POINT_MASK = 64,
-    PB_POINT_TEXT = 128,      /* --prompt, --negative-prompt, --guidance-scale */
+    PB_POINT_PROMPT = 128,    /* --prompt */
+    PB_POINT_GUIDANCE = 1024, /* --negative-prompt, --guidance-scale */
+    PB_POINT_TEXT = PB_POINT_PROMPT | PB_POINT_GUIDANCE,
     PB_POINT_EDIT_TEXT = 256, /* --edit-prompt */
     PB_POINT_SIZE = 512       /* --height, --width */
 };

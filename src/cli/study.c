@@ -18,8 +18,9 @@ typedef struct options {
     char **models;
     int samples, timesteps, rank;
     gint64 seed;
-    char *fix, *space, *settings;
-    json_t *stored; /* of --settings */
+    char *fix, *space, *settings, *prompts;
+    GPtrArray *lines; /* of --prompts */
+    json_t *stored;   /* of --settings */
 } options;
 
 /* -- checks -------------------------------------------------------------------------------------
@@ -73,6 +74,36 @@ static pb_status check_counts(options *o, pb_error *error)
     return PB_OK;
 }
 
+/* The prompts of a text file: its lines, but for empty ones. */
+static pb_status read_prompts(options *o, pb_error *error)
+{
+    pb_mapping file;
+    char *text, *line;
+
+    o->lines = g_ptr_array_new_with_free_func(g_free);
+    PB_TRY(pb_file_map(&file, o->prompts, error));
+    text = g_strndup((const char *)file.data, file.size);
+    pb_file_unmap(&file);
+    if (!g_utf8_validate(text, -1, NULL)) {
+        g_free(text);
+        return pb_fail(error, PB_FORMAT, "%s: expected UTF-8 text, one prompt per line",
+                       o->prompts);
+    }
+    for (line = text; *line; line += *line != '\0') {
+        size_t length = strcspn(line, "\n");
+        char *prompt = g_strstrip(g_strndup(line, length));
+        if (*prompt)
+            g_ptr_array_add(o->lines, prompt);
+        else
+            g_free(prompt);
+        line += length;
+    }
+    g_free(text);
+    o->study.prompts = (char **)o->lines->pdata;
+    o->study.prompt_count = o->lines->len;
+    return PB_OK;
+}
+
 static pb_status check(options *o, int argc, char **argv, pb_error *error)
 {
     pb_study_options *s = &o->study;
@@ -96,6 +127,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->has_crop = o->point.crop != NULL;
     s->crop = o->point.crop_value;
     s->class_label = o->point.class_label;
+    s->prompt = o->point.text.prompt;
+    s->edit_prompt = o->point.text.edit_prompt;
     s->memory = o->cli.memory;
     s->costs = o->cli.costs;
     s->models = o->models;
@@ -103,13 +136,15 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (o->settings)
         PB_TRY(apply_settings(o, error));
     samples = s->image_count ? s->image_count : s->samples;
+    if (s->kind == PB_STUDY_PROMPTS && !o->prompts && !s->prompt_count)
+        return pb_fail(error, PB_INVALID, "which prompts? --prompts FILE, one per line");
     if (s->model_count == 0)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     if (s->model_count > 1 && s->kind != PB_STUDY_MODELS)
         return pb_fail(error, PB_INVALID, "one --model, or \"study models\" to compare several");
-    if (samples < 2 && s->kind != PB_STUDY_TIMESTEPS)
+    if (samples < 2 && (s->kind == PB_STUDY_SAMPLES || s->kind == PB_STUDY_MODELS))
         return pb_fail(error, PB_INVALID, "one sample has no distance: expected at least two");
-    if (s->timesteps < 2 && s->kind != PB_STUDY_SAMPLES)
+    if (s->timesteps < 2 && (s->kind == PB_STUDY_TIMESTEPS || s->kind == PB_STUDY_MODELS))
         return pb_fail(error, PB_INVALID, "--timesteps 1: expected at least two");
     if (s->timesteps >= s->steps)
         return pb_fail(error, PB_INVALID,
@@ -143,6 +178,11 @@ static pb_status run(options *o, pb_error *error)
     char *folder;
     pb_status status;
 
+    if (o->prompts)
+        PB_TRY(read_prompts(o, error));
+    if (o->study.kind == PB_STUDY_PROMPTS && o->study.prompt_count < 2)
+        return pb_fail(error, PB_INVALID, "%s: one prompt has no distance: expected at least two",
+                       o->prompts ? o->prompts : "settings");
     PB_TRY(pb_make_folder(o->study.folder, error));
     PB_TRY(pb_picture_start(o->cli.name, o->cli.threads, error));
     folder = realpath(o->study.folder, NULL);
@@ -176,8 +216,8 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
     options o = {.cli = {.name = name, .many_models = 1},
                  .point = PB_POINT_DEFAULTS,
                  .study = PB_STUDY_DEFAULTS,
-                 .samples = 10,
-                 .timesteps = 20,
+                 .samples = kind == PB_STUDY_PROMPTS ? 3 : 10,
+                 .timesteps = kind == PB_STUDY_PROMPTS ? 10 : 20,
                  .rank = 50};
     char *from = NULL, *to = NULL;
     const GOptionEntry entries[] = {
@@ -186,11 +226,15 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.study.folder, "The folder to leave all in",
          "FOLDER"},
         {"samples", 'n', 0, G_OPTION_ARG_INT, &o.samples,
-         "Samples to draw where no images are given (default: 10)", "N"},
+         kind == PB_STUDY_PROMPTS ? "Samples to draw where no images are given (default: 3)"
+                                  : "Samples to draw where no images are given (default: 10)",
+         "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed,
          "The first sample's seed; the others follow (default: 0)", "N"},
         {"timesteps", 0, 0, G_OPTION_ARG_INT, &o.timesteps,
-         "Timesteps P: t = 1/P, 2/P … 1 (default: 20)", "P"},
+         kind == PB_STUDY_PROMPTS ? "Timesteps P: t = 1/P, 2/P … 1 (default: 10)"
+                                  : "Timesteps P: t = 1/P, 2/P … 1 (default: 20)",
+         "P"},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank, "Dimensions of the spaces (default: 50)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.study.tolerance,
          "Largest residual of a triplet (default: 1e-3)", "R"},
@@ -204,8 +248,13 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
          "FILE"},
         {"settings", 0, 0, G_OPTION_ARG_FILENAME, &o.settings,
          "Take all settings from a study's settings.json", "FILE"},
-        {kind == PB_STUDY_TIMESTEPS ? "fix" : NULL, 0, 0, G_OPTION_ARG_STRING, &o.fix,
-         "Ablations: x, all bases at x_T; or t, the network at T for all", "WHAT"},
+        kind == PB_STUDY_PROMPTS
+            ? (GOptionEntry){"prompts", 0, 0, G_OPTION_ARG_FILENAME, &o.prompts,
+                             "A text file of prompts, one per line", "FILE"}
+            : (GOptionEntry){kind == PB_STUDY_TIMESTEPS ? "fix" : NULL, 0, 0, G_OPTION_ARG_STRING,
+                             &o.fix,
+                             "Ablations: x, all bases at x_T; or t, the network at T for all",
+                             "WHAT"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];
@@ -213,7 +262,10 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
     int code;
 
     o.study.kind = kind;
-    pb_point_entries(&o.point, PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS, where);
+    pb_point_entries(&o.point,
+                     PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS |
+                         (kind == PB_STUDY_PROMPTS ? 0 : PB_POINT_PROMPT | PB_POINT_EDIT_TEXT),
+                     where);
     if (pb_cli_parse(&o.cli, help, entries, where, &argc, &argv, &error) != PB_OK)
         code = pb_cli_usage(&o.cli, &error);
     else {
@@ -224,6 +276,8 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
     }
     if (o.stored)
         pb_study_options_clear(&o.study);
+    if (o.lines)
+        g_ptr_array_unref(o.lines);
     json_decref(o.stored);
     g_strfreev(o.models);
     return code;
@@ -340,16 +394,22 @@ static const pb_help helps[] = {
      "The effect of a dataset's complexity: for each model the distances of a sample's tangent\n"
      "spaces between timesteps, and between samples at each t, on one figure.",
      "Example:\n  pullback study models --model faces32 --model cifar32 -o models/"},
+    {"--model MODEL --prompts FILE [IMAGE …] -o FOLDER",
+     "How the prompt moves a sample's tangent space: distances under many prompts against how\n"
+     "alike the prompts are, and the prompt's influence over t. The trajectory runs under the\n"
+     "empty prompt; the prompt enters the Jacobian only.",
+     "Example:\n  pullback study prompts --model faces64-text --prompts prompts.txt -o prompts/"},
 };
 
 int pb_command_study(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    static const char *const titles[] = {"study timesteps", "study samples", "study models"};
+    static const char *const titles[] = {"study timesteps", "study samples", "study models",
+                                         "study prompts"};
 
     if (!strcmp(name, "status"))
         return run_status(argc - 1, argv + 1);
-    for (pb_study_kind kind = PB_STUDY_TIMESTEPS; kind <= PB_STUDY_MODELS; kind++)
+    for (pb_study_kind kind = PB_STUDY_TIMESTEPS; kind <= PB_STUDY_PROMPTS; kind++)
         if (!strcmp(name, pb_study_name(kind)))
             return run_study(kind, titles[kind], &helps[kind], argc - 1, argv + 1);
     FILE *stream = !strcmp(name, "--help") || !strcmp(name, "-h") ? stdout : stderr;
@@ -362,6 +422,7 @@ int pb_command_study(int argc, char **argv)
                     "  timesteps  how a sample's basis changes with t\n"
                     "  samples    how far samples are apart at each t\n"
                     "  models     both, for several models\n"
+                    "  prompts    how the prompt moves a tangent space, and when\n"
                     "  status     how far a study is\n\n"
                     "pullback study WHAT --help shows the options of one.\n");
     return stream == stdout ? 0 : PB_EXIT_USAGE;

@@ -125,16 +125,65 @@ static void timesteps_panels(FILE *f, const pb_study_plan *p)
     lag_panel(f, p);
 }
 
+/* Distance against likeness, one point for each pair of prompts, at SHOWN timesteps. */
+static void scatter_panel(FILE *f, const pb_study_plan *p)
+{
+    size_t P = p->timesteps, shown = P < SHOWN ? P : SHOWN;
+
+    fprintf(f, "  set title \"similar prompts, similar spaces\"\n"
+               "  set xlabel \"cosine of the prompts' hidden states\"\n"
+               "  set ylabel \"geodesic distance / largest\"\n  plot ");
+    for (size_t i = 0; i < shown; i++) {
+        double t = pb_plan_t(p, shown > 1 ? i * (P - 1) / (shown - 1) : P - 1);
+        fprintf(f,
+                "%s$pair_0 using (abs($1 - %.9g) < 1e-6 ? $2 : NaN):3 with points pointtype 7 "
+                "pointsize 0.6 linecolor rgb \"%s\" title \"t = %.3g\"",
+                i ? ", \\\n    " : "", t, colours[i % COLOURS], t);
+    }
+    fprintf(f, "\n");
+}
+
+/* One curve of a quantity over t with its confidence band. */
+static void curve_over_t(FILE *f, const char *name, const char *title, const char *colour)
+{
+    fprintf(
+        f,
+        "$%s_0 using 1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder linecolor "
+        "rgb \"%s\" notitle, \\\n    $%s_0 using 1:2 with linespoints pointtype 7 pointsize 0.5 "
+        "linewidth 2 linecolor rgb \"%s\" title \"%s\"",
+        name, colour, name, colour, title);
+}
+
+static void prompts_panels(FILE *f, const pb_study_plan *p)
+{
+    int overlap = p->models[0].prompts.attributes != NULL;
+
+    scatter_panel(f, p);
+    fprintf(f, "  set title \"rank correlation of likeness and distance\"\n  set xlabel \"t\"\n"
+               "  set ylabel \"Spearman's rho\"\n  set xrange [0:1]\n  set yrange [-1:1]\n  plot ");
+    curve_over_t(f, "correlation", "cosine of hidden states", colours[0]);
+    if (overlap) {
+        fprintf(f, ", \\\n    ");
+        curve_over_t(f, "correlation_overlap", "overlap of attributes", colours[1]);
+    }
+    fprintf(f, "\n  set title \"the prompt's influence over t\"\n"
+               "  set ylabel \"geodesic distance / largest\"\n  set yrange [0:*]\n  plot ");
+    curve_over_t(f, "prompted", "from the empty prompt", colours[0]);
+    fprintf(f, ", \\\n    ");
+    curve_over_t(f, "among_prompts", "among prompts", colours[1]);
+    fprintf(f, "\n  set autoscale\n");
+}
+
 /* Rows and columns of panels. */
 static void layout(const pb_study_plan *p, size_t *rows, size_t *columns)
 {
     size_t models = p->options->model_count;
 
-    *rows = p->options->kind == PB_STUDY_SAMPLES ? 1 : 2;
-    *columns = p->options->kind == PB_STUDY_TIMESTEPS ? 3
-               : p->options->kind == PB_STUDY_SAMPLES ? 1
-               : models > 2                           ? models
-                                                      : 2;
+    *rows = p->options->kind == PB_STUDY_SAMPLES || p->options->kind == PB_STUDY_PROMPTS ? 1 : 2;
+    *columns = p->options->kind == PB_STUDY_TIMESTEPS || p->options->kind == PB_STUDY_PROMPTS ? 3
+               : p->options->kind == PB_STUDY_SAMPLES                                         ? 1
+               : models > 2 ? models
+                            : 2;
 }
 
 static void panels(FILE *f, const pb_study_plan *p)
@@ -155,6 +204,9 @@ static void panels(FILE *f, const pb_study_plan *p)
             fprintf(f, "  set multiplot next\n");
         lag_panel(f, p);
         among_panel(f, p);
+        return;
+    case PB_STUDY_PROMPTS:
+        prompts_panels(f, p);
     }
 }
 
@@ -173,12 +225,19 @@ void pb_figure_script(FILE *f, const pb_study_plan *p)
             select_rows(f, p, m, "centroid", "3:6:7:8");
             select_rows(f, p, m, "effective_rank", "3:6:7:8");
         }
-        if (p->options->kind != PB_STUDY_SAMPLES) {
+        if (p->options->kind == PB_STUDY_TIMESTEPS || p->options->kind == PB_STUDY_MODELS) {
             select_rows(f, p, m, "distance", "3:4:6");
             select_rows(f, p, m, "lag", "5:6:7:8");
         }
-        if (p->options->kind != PB_STUDY_TIMESTEPS)
+        if (p->options->kind == PB_STUDY_SAMPLES || p->options->kind == PB_STUDY_MODELS)
             select_rows(f, p, m, "among", "3:6:7:8");
+        if (p->options->kind == PB_STUDY_PROMPTS) {
+            select_rows(f, p, m, "pair", "3:5:6");
+            select_rows(f, p, m, "correlation", "3:6:7:8");
+            select_rows(f, p, m, "correlation_overlap", "3:6:7:8");
+            select_rows(f, p, m, "prompted", "3:6:7:8");
+            select_rows(f, p, m, "among_prompts", "3:6:7:8");
+        }
     }
     fprintf(
         f,
@@ -213,6 +272,15 @@ const char *pb_figure_caption(pb_study_kind kind)
         return "Mean geodesic distance between the tangent spaces of different samples at each t, "
                "divided by the largest possible, with a 95 % jackknife interval over samples; "
                "dashed: random spaces of the same dimensions. t = 1 is noise.";
+    case PB_STUDY_PROMPTS:
+        return "Geodesic distance between the tangent spaces of one sample under two prompts (the "
+               "same x, whose trajectory ran under the empty prompt; the prompt enters the "
+               "Jacobian "
+               "only), divided by the largest possible, mean over samples, against the cosine of "
+               "the prompts' hidden states at the end token; Spearman's rank correlation of both "
+               "at "
+               "each t; mean distance from the space under the empty prompt, and among prompts. "
+               "t = 1 is noise. Bands: 95 % confidence over prompts.";
     default:
         return "For each model: geodesic distance between the tangent spaces of one sample at two "
                "timesteps, as a matrix and against the difference; and between samples at each t. "

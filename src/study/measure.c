@@ -100,12 +100,12 @@ pb_status pb_measure_spectra(const pb_study_plan *p, size_t model, pb_table *tab
 /* -- distances ------------------------------------------------------------------------------------
  */
 
-static pb_status open_space(const pb_study_plan *p, size_t model, size_t sample, size_t timestep,
+static pb_status open_space(const pb_study_plan *p, size_t model, size_t row, size_t timestep,
                             pb_space *space, pb_error *error)
 {
     pb_basis basis = PB_BASIS_EMPTY;
     const pb_tensor *vectors = p->options->in_x ? &basis.v : &basis.u;
-    pb_status status = pb_plan_read(p, model, sample, timestep, &basis, error);
+    pb_status status = pb_plan_read(p, model, row, timestep, &basis, error);
 
     if (status == PB_OK)
         status = pb_space_new(space, pb_tensor_count(vectors) / vectors->shape[0],
@@ -212,6 +212,105 @@ pb_status pb_measure_samples(const pb_study_plan *p, size_t model, pb_table *tab
                                   error);
     }
     pb_free(d);
+    return status;
+}
+
+/* -- prompts --------------------------------------------------------------------------------------
+ */
+
+/* The distances between conditions at one timestep, means over samples: C x C; d: room for them. */
+static pb_status prompt_distances(const pb_study_plan *p, size_t model, size_t timestep,
+                                  double *mean, double *d, pb_error *error)
+{
+    size_t C = p->conditions;
+    pb_space *spaces = pb_calloc(C, sizeof *spaces);
+    pb_status status = spaces ? PB_OK : pb_fail_memory(error, C * sizeof *spaces, "tangent spaces");
+
+    memset(mean, 0, C * C * sizeof *mean);
+    for (size_t s = 0; status == PB_OK && s < p->samples; s++) {
+        for (size_t c = 0; status == PB_OK && c < C; c++)
+            status = open_space(p, model, s * C + c, timestep, &spaces[c], error);
+        if (status == PB_OK)
+            status = all_distances(C, spaces, d, error);
+        for (size_t i = 0; status == PB_OK && i < C * C; i++)
+            mean[i] += d[i] / (double)p->samples;
+        for (size_t c = 0; spaces && c < C; c++)
+            pb_space_clear(&spaces[c]);
+    }
+    pb_free(spaces);
+    return status;
+}
+
+/* The part of a C x C matrix without the first condition; and how alike prompts are. */
+typedef struct likeness {
+    size_t n;
+    double *distance, *cosine, *overlap; /* n x n */
+    double *prompted;                    /* n */
+} likeness;
+
+static pb_status add_pairs(const likeness *l, pb_row row, pb_table *table, pb_error *error)
+{
+    for (size_t i = 0; i < l->n; i++)
+        for (size_t j = i + 1; j < l->n; j++) {
+            row.estimate = (pb_estimate){l->distance[i * l->n + j], NAN, NAN, 1};
+            row.quantity = "pair";
+            row.index = l->cosine[i * l->n + j];
+            PB_TRY(pb_table_add(table, row, error));
+            row.quantity = "pair_overlap";
+            row.index = l->overlap[i * l->n + j];
+            if (!isnan(row.index))
+                PB_TRY(pb_table_add(table, row, error));
+        }
+    return PB_OK;
+}
+
+static pb_status add_prompts(const likeness *l, pb_row row, pb_table *table, pb_error *error)
+{
+    row.quantity = "prompted";
+    row.estimate = pb_mean_of(l->n, l->prompted);
+    PB_TRY(pb_table_add(table, row, error));
+    row.quantity = "among_prompts";
+    row.estimate = pb_mean_of_pairs(l->n, l->distance);
+    PB_TRY(pb_table_add(table, row, error));
+    row.quantity = "correlation";
+    PB_TRY(pb_rank_correlation(&row.estimate, l->n, l->cosine, l->distance, error));
+    PB_TRY(pb_table_add(table, row, error));
+    row.quantity = "correlation_overlap";
+    PB_TRY(pb_rank_correlation(&row.estimate, l->n, l->overlap, l->distance, error));
+    if (!isnan(row.estimate.value))
+        PB_TRY(pb_table_add(table, row, error));
+    return add_pairs(l, row, table, error);
+}
+
+pb_status pb_measure_prompts(const pb_study_plan *p, size_t model, pb_table *table, pb_error *error)
+{
+    const pb_planned_model *m = &p->models[model];
+    size_t C = p->conditions, n = C - 1;
+    double *mean = values_new(2 * C * C + 3 * n * n + n, error);
+    likeness l = {.n = n};
+    pb_status status = mean ? PB_OK : PB_MEMORY;
+
+    if (mean) {
+        l.distance = mean + 2 * C * C;
+        l.cosine = l.distance + n * n;
+        l.overlap = l.cosine + n * n;
+        l.prompted = l.overlap + n * n;
+    }
+    for (size_t i = 0; mean && i < n * n; i++) {
+        l.cosine[i] = pb_prompt_similarity(&m->prompts, 1 + i / n, 1 + i % n);
+        l.overlap[i] = pb_prompt_overlap(&m->prompts, 1 + i / n, 1 + i % n);
+    }
+    for (size_t t = 0; status == PB_OK && t < p->timesteps; t++) {
+        pb_row row = {.model = m->label, .t = pb_plan_t(p, t), .t2 = nothing, .index = nothing};
+        status = prompt_distances(p, model, t, mean, mean + C * C, error);
+        for (size_t i = 0; i < n; i++) {
+            l.prompted[i] = mean[i + 1];
+            memcpy(l.distance + i * n, mean + (i + 1) * C + 1, n * sizeof *mean);
+        }
+        if (status == PB_OK)
+            status = add_prompts(&l, row, table, error);
+    }
+    pb_free(mean);
     return status;
 }
 

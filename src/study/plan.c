@@ -41,6 +41,9 @@ static json_t *origin_spec(const pb_study_plan *p, size_t model, size_t sample)
                      m->hash, "schedule", digest, "class", p->options->class_label, "source",
                      source_spec(p, sample), "steps", (json_int_t)p->options->steps, "height",
                      (json_int_t)m->height, "width", (json_int_t)m->width);
+    if (spec && m->info->context_width)
+        json_object_set_new(spec, "prompt",
+                            json_string(pb_study_prompt(p->options, p->conditions)));
     if (spec && p->options->costs) {
         const char *paths[] = {p->options->costs};
         if (pb_file_sha256(1, paths, digest, NULL) == PB_OK)
@@ -68,12 +71,15 @@ pb_study_point pb_plan_point(const pb_study_plan *p, size_t model, size_t timest
                             p->options->fix == PB_FIX_T ? last : here};
 }
 
-json_t *pb_basis_spec(const pb_study_plan *p, size_t model, size_t sample, size_t timestep)
+json_t *pb_basis_spec(const pb_study_plan *p, size_t model, size_t row, size_t timestep)
 {
     const pb_study_options *o = p->options;
     pb_study_point at = pb_plan_point(p, model, timestep);
-    json_t *spec = origin_spec(p, model, sample);
+    json_t *spec = origin_spec(p, model, row / p->conditions);
 
+    if (p->models[model].info->context_width)
+        json_object_set_new(spec, "edit_prompt",
+                            json_string(pb_study_prompt(o, row % p->conditions)));
     json_object_update_new(
         spec,
         json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:f, s:s, s:s, s:s, s:n, s:i}", "kind", "basis",
@@ -125,24 +131,27 @@ static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *n
     for (size_t i = 0; i < p->timesteps; i++)
         m->grid[i] =
             pb_grid_nearest(pb_schedule_length(m->schedule), p->options->steps, pb_plan_t(p, i));
+    PB_TRY(pb_study_prompts_open(&m->prompts, p->options, m->model, error));
     return find_hash(p, m, error);
 }
 
 static pb_status find_keys(pb_study_plan *p, pb_error *error)
 {
-    for (size_t m = 0; m < p->options->model_count; m++)
+    for (size_t m = 0; m < p->options->model_count; m++) {
         for (size_t s = 0; s < p->samples; s++) {
             json_t *spec = pb_trajectory_spec(p, m, s);
             if (!spec)
                 return pb_fail_memory(error, sizeof *spec, "a plan");
             p->trajectories[pb_plan_trajectory(p, m, s)] = pb_catalogue_key(spec);
             json_decref(spec);
+        }
+        for (size_t r = 0; r < p->rows; r++)
             for (size_t t = 0; t < p->timesteps; t++) {
-                spec = pb_basis_spec(p, m, s, t);
-                p->bases[pb_plan_basis(p, m, s, t)] = pb_catalogue_key(spec);
+                json_t *spec = pb_basis_spec(p, m, r, t);
+                p->bases[pb_plan_basis(p, m, r, t)] = pb_catalogue_key(spec);
                 json_decref(spec);
             }
-        }
+    }
     return PB_OK;
 }
 
@@ -155,10 +164,12 @@ pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_err
     p->options = o;
     p->samples = o->image_count ? o->image_count : o->samples;
     p->timesteps = o->timesteps;
-    all = o->model_count * p->samples;
+    p->conditions = pb_study_conditions(o);
+    p->rows = p->samples * p->conditions;
+    all = o->model_count * p->rows;
     p->models = pb_calloc(o->model_count, sizeof *p->models);
     p->images = pb_calloc(p->samples, sizeof *p->images);
-    p->trajectories = pb_calloc(all, sizeof *p->trajectories);
+    p->trajectories = pb_calloc(o->model_count * p->samples, sizeof *p->trajectories);
     p->bases = pb_calloc(all * p->timesteps, sizeof *p->bases);
     if (!path || !p->models || !p->images || !p->trajectories || !p->bases) {
         pb_free(path);
@@ -179,6 +190,8 @@ void pb_study_plan_close(pb_study_plan *p)
 {
     for (size_t m = 0; p->models && m < p->options->model_count; m++) {
         pb_evaluator_free(p->models[m].evaluator);
+        pb_autoencoder_free(p->models[m].autoencoder);
+        pb_study_prompts_close(&p->models[m].prompts);
         pb_model_free(p->models[m].model);
         pb_free(p->models[m].label);
         pb_free(p->models[m].grid);
@@ -190,10 +203,10 @@ void pb_study_plan_close(pb_study_plan *p)
     pb_free(p->bases);
 }
 
-pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t sample, size_t timestep,
+pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t timestep,
                        pb_basis *basis, pb_error *error)
 {
-    const pb_key *key = &p->bases[pb_plan_basis(p, model, sample, timestep)];
+    const pb_key *key = &p->bases[pb_plan_basis(p, model, row, timestep)];
     char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
     pb_status status;
 

@@ -3,6 +3,7 @@
 #define PB_STUDY_PLAN_H
 
 #include "catalogue/catalogue.h"
+#include "study/prompts.h"
 #include "study/study.h"
 
 #define PB_BASIS_ENDING ".safetensors"
@@ -17,7 +18,9 @@ typedef struct pb_planned_model {
     char hash[65];
     size_t *grid; /* grid points of the timesteps, ascending */
     size_t height, width;
-    pb_evaluator *evaluator; /* made on first use */
+    pb_study_prompts prompts;
+    pb_evaluator *evaluator;     /* made on first use */
+    pb_autoencoder *autoencoder; /* likewise, where images are to be encoded */
 } pb_planned_model;
 
 typedef struct pb_study_plan {
@@ -26,8 +29,10 @@ typedef struct pb_study_plan {
     pb_planned_model *models;
     char (*images)[65]; /* SHA-256 of the images */
     size_t samples, timesteps;
+    size_t conditions;    /* for each sample */
+    size_t rows;          /* samples * conditions: condition is row % conditions */
     pb_key *trajectories; /* [model][sample] */
-    pb_key *bases;        /* [model][sample][timestep] */
+    pb_key *bases;        /* [model][row][timestep] */
 } pb_study_plan;
 
 /* Opens the catalogue and the models, and finds all keys. Errors: theirs. *plan must be
@@ -37,17 +42,18 @@ void pb_study_plan_close(pb_study_plan *plan);
 
 /* The specification of an item, as the catalogue keys it. The caller's. */
 json_t *pb_trajectory_spec(const pb_study_plan *plan, size_t model, size_t sample);
-json_t *pb_basis_spec(const pb_study_plan *plan, size_t model, size_t sample, size_t timestep);
+json_t *pb_basis_spec(const pb_study_plan *plan, size_t model, size_t row, size_t timestep);
 
 static inline size_t pb_plan_trajectory(const pb_study_plan *p, size_t model, size_t sample)
 {
     return model * p->samples + sample;
 }
 
-static inline size_t pb_plan_basis(const pb_study_plan *p, size_t model, size_t sample,
+/* row: sample * conditions + condition; where a sample has one condition, the sample. */
+static inline size_t pb_plan_basis(const pb_study_plan *p, size_t model, size_t row,
                                    size_t timestep)
 {
-    return (model * p->samples + sample) * p->timesteps + timestep;
+    return (model * p->rows + row) * p->timesteps + timestep;
 }
 
 /* t of a timestep's number: (i + 1)/P. */
@@ -63,7 +69,7 @@ typedef struct pb_study_point {
 pb_study_point pb_plan_point(const pb_study_plan *plan, size_t model, size_t timestep);
 
 /* Reads a basis of the plan. */
-pb_status pb_plan_read(const pb_study_plan *plan, size_t model, size_t sample, size_t timestep,
+pb_status pb_plan_read(const pb_study_plan *plan, size_t model, size_t row, size_t timestep,
                        pb_basis *basis, pb_error *error);
 
 #endif

@@ -114,8 +114,9 @@ static void print_settings(FILE *f, const pb_study_plan *p)
 /* Rows that are few enough to read: those without a second index. */
 static int is_summary(const pb_row *r)
 {
-    static const char *const names[] = {"centroid", "effective_rank", "among",
-                                        "lag",      "random",         "loss"};
+    static const char *const names[] = {
+        "centroid", "effective_rank", "among",         "lag",         "random",
+        "loss",     "prompted",       "among_prompts", "correlation", "correlation_overlap"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(r->quantity, names[i]))

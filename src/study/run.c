@@ -98,7 +98,7 @@ static pb_status need_trajectory(runner *r, size_t m, size_t s, pb_error *error)
 /* -- bases ----------------------------------------------------------------------------------------
  */
 
-static pb_status make_basis(runner *r, size_t m, size_t s, size_t t, const char *path,
+static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const char *path,
                             pb_error *error)
 {
     const pb_study_plan *p = r->plan;
@@ -110,7 +110,7 @@ static pb_status make_basis(runner *r, size_t m, size_t s, size_t t, const char 
     pb_tensor x = {.rank = 3};
     pb_status status;
 
-    PB_TRY(need_trajectory(r, m, s, error));
+    PB_TRY(need_trajectory(r, m, row / p->conditions, error));
     memcpy(x.shape, r->points.shape + 1, 3 * sizeof *x.shape);
     x.data = r->points.data + (o->fix == PB_FIX_X ? p->timesteps : t) * pb_tensor_count(&x);
     request.map =
@@ -120,6 +120,7 @@ static pb_status make_basis(runner *r, size_t m, size_t s, size_t t, const char 
                                                                 o->steps, at.time),
                                        .class_label = o->class_label},
                          .memory = o->memory};
+    pb_study_prompts_apply(&model->prompts, row % p->conditions, &request.map.condition);
     request.svd.rank = o->rank;
     request.svd.tolerance = o->tolerance;
     request.svd.monitor = svd_step;
@@ -127,6 +128,10 @@ static pb_status make_basis(runner *r, size_t m, size_t s, size_t t, const char 
     status = pb_basis_compute(&basis, NULL, NULL, model->model, &request, &x, error);
     if (status == PB_OK) {
         basis.t = pb_plan_t(p, t);
+        if (model->info->context_width)
+            status = pb_basis_set_prompt(&basis, pb_study_prompt(o, row % p->conditions), error);
+    }
+    if (status == PB_OK) {
         status = pb_basis_write(&basis, path, error);
     }
     pb_basis_clear(&basis);
@@ -134,13 +139,13 @@ static pb_status make_basis(runner *r, size_t m, size_t s, size_t t, const char 
 }
 
 /* Claims an item and computes it, unless it is done or somebody else does. */
-static pb_status need_basis(runner *r, size_t m, size_t s, size_t t, pb_claim *claim,
+static pb_status need_basis(runner *r, size_t m, size_t row, size_t t, pb_claim *claim,
                             pb_error *error)
 {
     pb_study_plan *p = r->plan;
-    const pb_key *key = &p->bases[pb_plan_basis(p, m, s, t)];
+    const pb_key *key = &p->bases[pb_plan_basis(p, m, row, t)];
     char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
-    json_t *spec = pb_basis_spec(p, m, s, t);
+    json_t *spec = pb_basis_spec(p, m, row, t);
     double begin = pb_seconds();
     pb_status status;
 
@@ -149,7 +154,7 @@ static pb_status need_basis(runner *r, size_t m, size_t s, size_t t, pb_claim *c
     else
         status = pb_catalogue_claim(p->catalogue, key, spec, PB_BASIS_ENDING, claim, error);
     if (status == PB_OK && *claim == PB_CLAIM_MINE) {
-        status = make_basis(r, m, s, t, path, error);
+        status = make_basis(r, m, row, t, path, error);
         if (status == PB_OK) {
             status = pb_catalogue_finish(p->catalogue, key, pb_seconds() - begin, error);
             r->progress->computed++;
@@ -170,16 +175,16 @@ static pb_status pass(runner *r, size_t *busy, pb_error *error)
     *busy = 0;
     r->progress->done = 0;
     for (size_t m = 0; m < p->options->model_count; m++)
-        for (size_t s = 0; s < p->samples; s++) {
+        for (size_t row = 0; row < p->rows; row++) {
             for (size_t t = 0; t < p->timesteps; t++) {
                 pb_claim claim;
-                PB_TRY(need_basis(r, m, s, t, &claim, error));
+                PB_TRY(need_basis(r, m, row, t, &claim, error));
                 *busy += claim == PB_CLAIM_BUSY;
                 r->progress->done += claim != PB_CLAIM_BUSY;
                 if (report(r))
                     return pb_fail(error, PB_CANCELLED, "cancelled");
             }
-            r->progress->done++;
+            r->progress->done += row % p->conditions == 0; /* the trajectory */
         }
     return PB_OK;
 }
@@ -187,7 +192,7 @@ static pb_status pass(runner *r, size_t *busy, pb_error *error)
 pb_status pb_study_compute(pb_study_plan *plan, const pb_study_monitor *monitor,
                            pb_study_progress *progress, pb_error *error)
 {
-    size_t all = plan->options->model_count * plan->samples, busy = 1;
+    size_t models = plan->options->model_count, busy = 1;
     runner r = {.plan = plan,
                 .monitor = monitor,
                 .progress = progress,
@@ -195,9 +200,10 @@ pb_status pb_study_compute(pb_study_plan *plan, const pb_study_monitor *monitor,
                 .points = PB_TENSOR_EMPTY};
     pb_status status;
 
-    *progress = (pb_study_progress){.total = all * (plan->timesteps + 1)};
-    status = pb_catalogue_plan(plan->catalogue, plan->options->folder, all * plan->timesteps,
-                               plan->bases, error);
+    *progress =
+        (pb_study_progress){.total = models * (plan->rows * plan->timesteps + plan->samples)};
+    status = pb_catalogue_plan(plan->catalogue, plan->options->folder,
+                               models * plan->rows * plan->timesteps, plan->bases, error);
     while (status == PB_OK && busy) {
         status = pass(&r, &busy, error);
         if (status == PB_OK && busy)

@@ -6,7 +6,7 @@
 #include "io/json.h"
 #include "study/study.h"
 
-static const char *const kinds[] = {"timesteps", "samples", "models"};
+static const char *const kinds[] = {"timesteps", "samples", "models", "prompts"};
 static const char *const fits[] = {"crop", "pad", "stretch"};
 static const char *const fixes[] = {"nothing", "x", "t"};
 
@@ -40,8 +40,9 @@ json_t *pb_study_settings(const pb_study_options *o)
                        ? json_pack("[I, I, I, I]", (json_int_t)o->crop.x, (json_int_t)o->crop.y,
                                    (json_int_t)o->crop.width, (json_int_t)o->crop.height)
                        : json_null();
+    json_t *settings;
 
-    return json_pack(
+    settings = json_pack(
         "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:i,"
         " s:s*, s:s*, s:s}",
         "pullback", pb_version(), "study", kinds[o->kind], "models",
@@ -51,6 +52,13 @@ json_t *pb_study_settings(const pb_study_options *o)
         o->from, "tap", o->to, "fix", fixes[o->fix], "space", o->in_x ? "X" : "H", "direct",
         o->direct, "fit", fits[o->fit], "crop", crop, "class", o->class_label, "costs", o->costs,
         "catalogue", o->catalogue, "folder", o->folder);
+    if (o->prompt)
+        json_object_set_new(settings, "prompt", json_string(o->prompt));
+    if (o->edit_prompt)
+        json_object_set_new(settings, "edit_prompt", json_string(o->edit_prompt));
+    if (o->prompt_count)
+        json_object_set_new(settings, "prompts", list(o->prompt_count, o->prompts));
+    return settings;
 }
 
 /* The number of a name in a list, or -1. */
@@ -83,7 +91,8 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
                               pb_error *error)
 {
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
-    json_t *models, *images, *crop = NULL;
+    json_t *models, *images, *prompts = NULL, *crop = NULL;
+    const char *prompt = NULL, *edit_prompt = NULL;
     json_int_t samples, seed, timesteps, steps, rank, box[4];
     const char *version;
     int kind, fix_number, fit_number;
@@ -92,15 +101,15 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(settings, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:i, s?s, s?s, s:s}",
+                       "s:b, s:s, s:o, s:i, s?s, s?s, s:s, s?s, s?s, s?o}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
                        "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
-                       &o->class_label, "costs", &costs, "catalogue", &catalogue, "folder",
-                       &folder))
+                       &o->class_label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
+                       "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
-    kind = number_of(study, kinds, 3);
+    kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
     fit_number = number_of(fit, fits, 3);
     o->has_crop = json_is_array(crop);
@@ -123,6 +132,10 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->costs = (char *)costs;
     o->catalogue = (char *)catalogue;
     o->folder = (char *)folder;
+    o->prompt = (char *)prompt;
+    o->edit_prompt = (char *)edit_prompt;
+    if (prompts)
+        PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
     if (o->has_crop)
         o->crop = (pb_area){box[0], box[1], (size_t)box[2], (size_t)box[3]};
     PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));
@@ -133,7 +146,8 @@ void pb_study_options_clear(pb_study_options *o)
 {
     pb_free(o->models);
     pb_free(o->images);
-    o->models = o->images = NULL;
+    pb_free(o->prompts);
+    o->models = o->images = o->prompts = NULL;
 }
 
 char *pb_study_catalogue(const pb_study_options *o)

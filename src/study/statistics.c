@@ -1,6 +1,10 @@
 #include "study/statistics.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
 
 /* The 97.5 % quantile of Student's t, by its table and, beyond, the first terms of its expansion.
  */
@@ -61,4 +65,94 @@ pb_estimate pb_mean_of_pairs(size_t n, const double *d)
                 square += (without - centre) * (without - centre);
         }
     return interval(n, all / pairs, sqrt((double)(n - 1) / (double)n * square));
+}
+
+/* -- rank correlation -------------------------------------------------------------------------- */
+
+typedef struct ranked {
+    double value, rank;
+    size_t place;
+} ranked;
+
+static int by_value(const void *a, const void *b)
+{
+    double x = ((const ranked *)a)->value, y = ((const ranked *)b)->value;
+
+    return (x > y) - (x < y);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    size_t x = ((const ranked *)a)->place, y = ((const ranked *)b)->place;
+
+    return (x > y) - (x < y);
+}
+
+/* Ranks in the order of place; equal values share their mean rank. */
+static void rank_all(ranked *r, size_t count)
+{
+    qsort(r, count, sizeof *r, by_value);
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && r[end].value == r[i].value;)
+            end++;
+        for (size_t k = i; k < end; k++)
+            r[k].rank = (double)(i + end - 1) / 2;
+    }
+    qsort(r, count, sizeof *r, by_place);
+}
+
+/* Over the pairs that do not hold item `without`. a, b: room for all pairs. */
+static double correlate(size_t n, const double *x, const double *y, size_t without, ranked *a,
+                        ranked *b)
+{
+    double mean, ab = 0, aa = 0, bb = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++) {
+            double u = x[i * n + j], v = y[i * n + j];
+            if (i == without || j == without || isnan(u) || isnan(v))
+                continue;
+            a[count] = (ranked){.value = u, .place = count};
+            b[count] = (ranked){.value = v, .place = count};
+            count++;
+        }
+    if (count < 3)
+        return NAN;
+    rank_all(a, count);
+    rank_all(b, count);
+    mean = (double)(count - 1) / 2;
+    for (size_t i = 0; i < count; i++) {
+        double u = a[i].rank - mean, v = b[i].rank - mean;
+        ab += u * v;
+        aa += u * u;
+        bb += v * v;
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : NAN;
+}
+
+pb_status pb_rank_correlation(pb_estimate *estimate, size_t n, const double *x, const double *y,
+                              pb_error *error)
+{
+    size_t pairs = n < 2 ? 1 : n * (n - 1) / 2;
+    ranked *a = pb_malloc(pairs, sizeof *a), *b = pb_malloc(pairs, sizeof *b);
+    double *without = pb_malloc(n ? n : 1, sizeof *without), centre = 0, square = 0, all;
+    pb_status status = PB_OK;
+
+    if (!a || !b || !without)
+        status = pb_fail_memory(error, pairs * sizeof *a, "a correlation");
+    else {
+        all = correlate(n, x, y, SIZE_MAX, a, b);
+        for (size_t i = 0; i < n; i++)
+            centre += (without[i] = correlate(n, x, y, i, a, b)) / (double)n;
+        for (size_t i = 0; i < n; i++)
+            square += (without[i] - centre) * (without[i] - centre);
+        *estimate = interval(n, all, sqrt((double)(n - 1) / (double)n * square));
+        estimate->low = fmax(estimate->low, -1);
+        estimate->high = fmin(estimate->high, 1);
+    }
+    pb_free(a);
+    pb_free(b);
+    pb_free(without);
+    return status;
 }

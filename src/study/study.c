@@ -9,11 +9,13 @@ static pb_status measure(const pb_study_plan *plan, pb_table *table, pb_error *e
     pb_study_kind kind = plan->options->kind;
 
     for (size_t m = 0; m < plan->options->model_count; m++) {
+        if (kind == PB_STUDY_PROMPTS)
+            PB_TRY(pb_measure_prompts(plan, m, table, error));
         if (kind == PB_STUDY_TIMESTEPS)
             PB_TRY(pb_measure_spectra(plan, m, table, error));
-        if (kind != PB_STUDY_SAMPLES)
+        if (kind == PB_STUDY_TIMESTEPS || kind == PB_STUDY_MODELS)
             PB_TRY(pb_measure_timesteps(plan, m, table, error));
-        if (kind != PB_STUDY_TIMESTEPS)
+        if (kind == PB_STUDY_SAMPLES || kind == PB_STUDY_MODELS)
             PB_TRY(pb_measure_samples(plan, m, table, error));
         PB_TRY(pb_measure_baseline(plan, m, table, error));
     }

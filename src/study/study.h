@@ -13,7 +13,8 @@
 typedef enum pb_study_kind {
     PB_STUDY_TIMESTEPS, /* how one sample's basis changes with t */
     PB_STUDY_SAMPLES,   /* how far samples are apart at each t */
-    PB_STUDY_MODELS     /* both, for several models */
+    PB_STUDY_MODELS,    /* both, for several models */
+    PB_STUDY_PROMPTS    /* how the prompt moves a sample's tangent space */
 } pb_study_kind;
 
 typedef enum pb_study_fix {
@@ -40,6 +41,9 @@ typedef struct pb_study_options {
     int has_crop;
     pb_area crop;
     int class_label;
+    char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
+    char **prompts;             /* of a study of prompts: of its bases */
+    size_t prompt_count;
     size_t memory;
     char *costs;
     char *catalogue; /* NULL: FOLDER/catalogue.sqlite */
@@ -54,7 +58,7 @@ typedef struct pb_study_options {
                         .tolerance = 1e-3,                                                         \
                         .class_label = -1})
 
-/* "timesteps", "samples", "models"; "crop", "pad", "stretch"; "nothing", "x", "t" */
+/* "timesteps", "samples", "models", "prompts"; "crop", "pad", "stretch"; "nothing", "x", "t" */
 const char *pb_study_name(pb_study_kind kind);
 const char *pb_fit_name(pb_fit fit);
 const char *pb_fix_name(pb_study_fix fix);

@@ -5,13 +5,15 @@
 #include "base/memory.h"
 
 /* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
-static pb_status begin(const pb_study_plan *p, const pb_planned_model *m, size_t sample,
-                       pb_tensor *x, pb_error *error)
+static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sample, pb_tensor *x,
+                       pb_error *error)
 {
     const pb_study_options *o = p->options;
     const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
     const char *path = o->image_count ? o->images[sample] : NULL;
     size_t length = path ? strlen(path) : 0;
+    pb_autoencoder_info info = {.channels = shape[1], .factor = 1};
+    pb_tensor picture = PB_TENSOR_EMPTY;
     pb_photo photo = PB_PHOTO_EMPTY;
     pb_status status;
 
@@ -32,10 +34,23 @@ static pb_status begin(const pb_study_plan *p, const pb_planned_model *m, size_t
                            shape[1], shape[2], shape[3]);
         return PB_OK;
     }
-    PB_TRY(pb_photo_read(&photo, path, o->fit, o->has_crop ? &o->crop : NULL, m->width, m->height,
-                         error));
-    status = pb_photo_tensor(&photo, shape[1], m->width, m->height, x, error);
+    if (m->info->latent) {
+        if (!m->autoencoder)
+            PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
+        info = pb_autoencoder_get_info(m->autoencoder);
+    }
+    PB_TRY(pb_photo_read(&photo, path, o->fit, o->has_crop ? &o->crop : NULL,
+                         m->width * info.factor, m->height * info.factor, error));
+    status = pb_photo_tensor(&photo, info.channels, m->width * info.factor, m->height * info.factor,
+                             m->info->latent ? &picture : x, error);
     pb_photo_clear(&photo);
+    if (status == PB_OK && m->info->latent) {
+        status = pb_tensor_new(x, 4, shape, error);
+        if (status == PB_OK)
+            status = pb_encode(m->autoencoder, 1, m->height * info.factor, m->width * info.factor,
+                               picture.data, x->data, o->memory, error);
+    }
+    pb_tensor_clear(&picture);
     return status;
 }
 
@@ -62,7 +77,7 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
 {
     pb_planned_model *m = &p->models[model];
     const pb_study_options *o = p->options;
-    const pb_condition condition = {.class_label = o->class_label};
+    pb_condition condition = {.class_label = o->class_label};
     const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
     pb_tensor x = PB_TENSOR_EMPTY;
@@ -81,6 +96,7 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
     if (status == PB_OK)
         status = pb_tensor_new(points, 4, shape, error);
     if (status == PB_OK) {
+        pb_study_prompts_apply(&m->prompts, p->conditions, &condition);
         j.denoiser = pb_evaluator_denoiser(m->evaluator, &condition);
         j.x = x.data;
     }
