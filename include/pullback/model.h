@@ -81,7 +81,8 @@ PB_API const char *pb_model_tap(const pb_model *model, size_t i);
 PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height,
                                     size_t width, size_t shape[3], pb_error *error);
 
-/* SHA-256 of the config and weight files, as 64 hexadecimal digits and a final NUL.
+/* SHA-256 of the config and weight files, and of a pipeline's autoencoder, text encoder and
+ * tokenizer, as 64 hexadecimal digits and a final NUL.
  * Reads every file the first time: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
 

@@ -8,16 +8,17 @@
 #include "io/file.h"
 #include "models/model.h"
 
-/* The config and weight files, each once: *paths is pb_free's. */
+/* The config and weight files, those of a pipeline's other parts among them, each once: *paths is
+ * pb_free's. */
 static pb_status list_files(const pb_model *model, const char ***paths, size_t *count,
                             pb_error *error)
 {
     size_t tensors = pb_weights_count(model->weights);
 
-    *paths = pb_malloc(tensors + 1, sizeof **paths);
+    *paths = pb_malloc(tensors + 1 + PB_PART_FILES, sizeof **paths);
     *count = 0;
     if (!*paths)
-        return pb_fail_memory(error, (tensors + 1) * sizeof **paths, "file names");
+        return pb_fail_memory(error, (tensors + 1 + PB_PART_FILES) * sizeof **paths, "file names");
     (*paths)[(*count)++] = model->files.config;
     for (size_t i = 0; i < tensors; i++) {
         const char *file = pb_weights_at(model->weights, i)->file;
@@ -27,6 +28,8 @@ static pb_status list_files(const pb_model *model, const char ***paths, size_t *
         if (k == *count)
             (*paths)[(*count)++] = file;
     }
+    for (size_t i = 0; i < model->files.part_count; i++)
+        (*paths)[(*count)++] = model->files.parts[i];
     return PB_OK;
 }
 

@@ -19,6 +19,8 @@ void pb_model_files_clear(pb_model_files *files)
     pb_free(files->vae);
     pb_free(files->tokenizer);
     pb_free(files->text_encoder);
+    for (size_t i = 0; i < files->part_count; i++)
+        pb_free(files->parts[i]);
     *files = (pb_model_files){0};
 }
 
@@ -207,6 +209,43 @@ static pb_status check_pipeline(const char *path, pb_error *error)
     return status;
 }
 
+/* Adds FOLDER/NAME to the parts if it exists. */
+static pb_status add_part(pb_model_files *files, const char *folder, const char *name,
+                          pb_error *error)
+{
+    char *path = NULL;
+
+    if (!folder)
+        return PB_OK;
+    PB_TRY(file_in(&path, folder, name, error));
+    if (path)
+        files->parts[files->part_count++] = path;
+    return PB_OK;
+}
+
+/* Weights that are missing or of another format are an error only when they are needed. */
+static void add_weights(pb_model_files *files, const char *folder)
+{
+    char *path;
+
+    if (folder && pb_weights_locate(&path, folder, NULL) == PB_OK)
+        files->parts[files->part_count++] = path;
+}
+
+static pb_status list_parts(pb_model_files *files, pb_error *error)
+{
+    static const char *const tokens[] = {"vocab.json", "merges.txt", "tokenizer_config.json",
+                                         "special_tokens_map.json"};
+
+    PB_TRY(add_part(files, files->vae, "config.json", error));
+    add_weights(files, files->vae);
+    PB_TRY(add_part(files, files->text_encoder, "config.json", error));
+    add_weights(files, files->text_encoder);
+    for (size_t i = 0; i < 4; i++)
+        PB_TRY(add_part(files, files->tokenizer, tokens[i], error));
+    return PB_OK;
+}
+
 static pb_status find_pipeline(pb_model_files *files, const char *index, pb_error *error)
 {
     char *unet;
@@ -223,7 +262,8 @@ static pb_status find_pipeline(pb_model_files *files, const char *index, pb_erro
     PB_TRY(status);
     PB_TRY(file_in(&files->vae, files->folder, "vae", error));
     PB_TRY(file_in(&files->tokenizer, files->folder, "tokenizer", error));
-    return file_in(&files->text_encoder, files->folder, "text_encoder", error);
+    PB_TRY(file_in(&files->text_encoder, files->folder, "text_encoder", error));
+    return list_parts(files, error);
 }
 
 static pb_status find_flat(pb_model_files *files, pb_error *error)

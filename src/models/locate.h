@@ -2,7 +2,11 @@
 #ifndef PB_MODELS_LOCATE_H
 #define PB_MODELS_LOCATE_H
 
+#include <stddef.h>
+
 #include "base/error.h"
+
+#define PB_PART_FILES 8
 
 /* The files of a model; absent ones are NULL. Strings are the caller's (pb_model_files_clear). */
 typedef struct pb_model_files {
@@ -12,6 +16,8 @@ typedef struct pb_model_files {
     char *scheduler;                      /* scheduler_config.json */
     char *recommended;                    /* pullback.json, or NULL */
     char *vae, *tokenizer, *text_encoder; /* folders of a pipeline, or NULL */
+    char *parts[PB_PART_FILES];           /* the files in them that results depend on */
+    size_t part_count;
 } pb_model_files;
 
 /* Finds the folder of a model by name (see pb_model_open) and the files in it.

@@ -58,8 +58,8 @@ static void curves_of(FILE *f, const pb_study_plan *p, const char *name, int bas
         if (baseline)
             fprintf(f,
                     ", \\\n    $random_%zu using (x0):1:(x1 - x0):(0) with vectors nohead "
-                    "dashtype 2 linecolor rgb \"%s\" title \"random spaces\"",
-                    m, colour);
+                    "dashtype 2 linecolor rgb \"%s\" %s",
+                    m, colour, m ? "notitle" : "title \"random spaces\"");
     }
     fprintf(f, "\n");
 }
@@ -72,9 +72,9 @@ static void heat_map(FILE *f, const pb_study_plan *p, size_t model)
     fprintf(f, "  set title ");
     pb_plot_quote(f, p->models[model].label);
     if (!isnan(loss))
-        fprintf(f, ".\", held-out loss %.4g\"", loss);
+        fprintf(f, ".\" (loss %.4g)\"", loss);
     fprintf(f,
-            ".\": distance of T_x between timesteps\"\n"
+            ".\": T_x at two timesteps\"\n"
             "  set xlabel \"t\"\n  set ylabel \"t\"\n  set cbrange [0:1]\n  set size ratio 1\n"
             "  set xrange [%.9g:%.9g]\n  set yrange [%.9g:%.9g]\n"
             "  plot $distance_%zu using 1:2:3 with image notitle\n"
