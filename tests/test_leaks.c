@@ -2,6 +2,8 @@
  * lost (the sanitizer looks for leaks). Allocations within oneDNN, OpenBLAS and LAPACKE are
  * their own. */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "golden.h"
@@ -175,6 +177,57 @@ static pb_status solve(void *data, pb_error *error)
     return status;
 }
 
+/* A pipeline: sd1-tiny but for its tokenizer, whose real one makes fifty thousand allocations. */
+static void make_pipeline(const scratch *s)
+{
+    static const char *const parts[] = {"model_index.json", "scheduler", "unet", "vae",
+                                        "text_encoder"};
+    static const char vocab[] = "{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1, \"a\": 2, "
+                                "\"b\": 3, \"b</w>\": 4, \"ab</w>\": 5}";
+    static const char merges[] = "#version: 0.2\na b</w>\n";
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char target[512];
+        snprintf(target, sizeof target, GOLDEN "sd1-tiny/%s", parts[i]);
+        assert_int_equal(symlink(target, scratch_path(s, parts[i]).text), 0);
+    }
+    assert_int_equal(mkdir(scratch_path(s, "tokenizer").text, 0777), 0);
+    scratch_write(s, "tokenizer/vocab.json", vocab, sizeof vocab - 1);
+    scratch_write(s, "tokenizer/merges.txt", merges, sizeof merges - 1);
+}
+
+/* Prompts and pictures: all that a text-conditioned latent model opens and computes beside its
+ * U-Net. */
+static pb_status pipeline(void *data, pb_error *error)
+{
+    const context *c = data;
+    static float image[3 * 8 * 8], latent[4 * 4 * 4], hidden[77 * 32];
+    pb_text_encoder *text = NULL;
+    pb_autoencoder *vae = NULL;
+    pb_model *model;
+    uint32_t ids[77];
+    char *rest = NULL;
+    pb_status status;
+
+    PB_TRY(pb_model_open(&model, c->folder.folder, error));
+    status = pb_text_encoder_open(&text, model, error);
+    if (status == PB_OK)
+        status = pb_text_encoder_tokens(text, "ab ab", ids, NULL, &rest, error);
+    if (status == PB_OK)
+        status = pb_text_encoder_embed(text, 1, ids, hidden, 0, error);
+    if (status == PB_OK)
+        status = pb_autoencoder_open(&vae, model, error);
+    if (status == PB_OK)
+        status = pb_encode(vae, 1, 8, 8, image, latent, 0, error);
+    if (status == PB_OK)
+        status = pb_decode(vae, 1, 4, 4, latent, image, 0, error);
+    pb_text_free(rest);
+    pb_text_encoder_free(text);
+    pb_autoencoder_free(vae);
+    pb_model_free(model);
+    return status;
+}
+
 static pb_status write_basis(void *data, pb_error *error)
 {
     context *c = data;
@@ -232,6 +285,8 @@ static void test_each(void **state)
     assert_true(inject_each(INJECT_MEMORY, compute_masked, NULL, &shared, false) > 50);
     assert_true(inject_each(INJECT_MEMORY, travel, NULL, &shared, false) > 20);
     assert_true(inject_each(INJECT_MEMORY, solve, NULL, &shared, false) > 3);
+    make_pipeline(&shared.folder);
+    assert_true(inject_each(INJECT_MEMORY, pipeline, NULL, &shared, false) > 100);
     assert_true(inject_each(INJECT_MEMORY | INJECT_FILES, write_basis, NULL, &shared, true) > 3);
     assert_true(inject_each(INJECT_MEMORY, read_basis, NULL, &shared, false) > 10);
     assert_true(inject_each(INJECT_MEMORY, move_and_guide, NULL, &shared, false) > 5);

@@ -224,12 +224,17 @@ static pb_status add_part(pb_model_files *files, const char *folder, const char 
 }
 
 /* Weights that are missing or of another format are an error only when they are needed. */
-static void add_weights(pb_model_files *files, const char *folder)
+static pb_status add_weights(pb_model_files *files, const char *folder, pb_error *error)
 {
+    pb_status status;
     char *path;
 
-    if (folder && pb_weights_locate(&path, folder, NULL) == PB_OK)
+    if (!folder)
+        return PB_OK;
+    status = pb_weights_locate(&path, folder, error);
+    if (status == PB_OK)
         files->parts[files->part_count++] = path;
+    return status == PB_MEMORY ? status : PB_OK;
 }
 
 static pb_status list_parts(pb_model_files *files, pb_error *error)
@@ -238,9 +243,9 @@ static pb_status list_parts(pb_model_files *files, pb_error *error)
                                          "special_tokens_map.json"};
 
     PB_TRY(add_part(files, files->vae, "config.json", error));
-    add_weights(files, files->vae);
+    PB_TRY(add_weights(files, files->vae, error));
     PB_TRY(add_part(files, files->text_encoder, "config.json", error));
-    add_weights(files, files->text_encoder);
+    PB_TRY(add_weights(files, files->text_encoder, error));
     for (size_t i = 0; i < 4; i++)
         PB_TRY(add_part(files, files->tokenizer, tokens[i], error));
     return PB_OK;
