@@ -55,3 +55,26 @@ void pb_refuse_set(pb_config *c, const char *key)
     if (pb_config_is_set(c, key))
         pb_config_fail(c, PB_UNSUPPORTED, key, "is not supported");
 }
+
+bool pb_read_block_fields(pb_config *c, pb_block_fields *b)
+{
+    size_t down = b->count, up = b->count, channels = b->count;
+
+    if (pb_config_has(c, "down_block_types"))
+        down = pb_config_strings(c, "down_block_types", PB_MAX_BLOCKS, b->down);
+    if (pb_config_has(c, "up_block_types"))
+        up = pb_config_strings(c, "up_block_types", PB_MAX_BLOCKS, b->up);
+    if (pb_config_has(c, "block_out_channels"))
+        channels = pb_config_integers(c, "block_out_channels", PB_MAX_BLOCKS, b->channels, 1,
+                                      PB_MAX_CHANNELS);
+    b->count = channels;
+    if (pb_config_status(c, NULL) != PB_OK)
+        return false;
+    if (down == channels && up == channels && channels > 0)
+        return true;
+    pb_config_fail(c, PB_FORMAT, "block_out_channels",
+                   "expected as many widths as block types, found %zu widths, "
+                   "%zu down_block_types and %zu up_block_types",
+                   channels, down, up);
+    return false;
+}

@@ -21,6 +21,19 @@ pb_activation pb_read_activation(pb_config *c, const char *key, const char *fall
  * whether the label is embedded as a timestep. */
 bool pb_read_classes(pb_config *c, size_t *classes);
 
+#define PB_MAX_BLOCKS 16
+
+/* The levels of a U-Net: block types on the way down and up, and channels. */
+typedef struct pb_block_fields {
+    size_t count;
+    const char *down[PB_MAX_BLOCKS], *up[PB_MAX_BLOCKS];
+    long channels[PB_MAX_BLOCKS];
+} pb_block_fields;
+
+/* Reads down_block_types, up_block_types and block_out_channels into *blocks, which holds the
+ * defaults of absent fields; they must be of one length. False after an error. */
+bool pb_read_block_fields(pb_config *c, pb_block_fields *blocks);
+
 /* Refuses a number of output channels that is neither in_channels nor twice that. */
 void pb_check_out_channels(pb_config *c, size_t in_channels, size_t out_channels);
 

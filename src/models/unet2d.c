@@ -6,9 +6,8 @@
 #include "models/fields.h"
 #include "models/layers.h"
 
-#define MAX_BLOCKS 16
 #define MAX_LAYERS 64
-#define MAX_SKIPS (MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
+#define MAX_SKIPS (PB_MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
 
 /* How a block changes the resolution at its end. */
 typedef enum resample { BY_CONV, BY_RESNET } resample;
@@ -26,8 +25,8 @@ typedef struct unet2d {
     bool flip_sin_to_cos;
     double freq_shift;
     size_t blocks;
-    block down[MAX_BLOCKS], up[MAX_BLOCKS];
-    size_t channels[MAX_BLOCKS];
+    block down[PB_MAX_BLOCKS], up[PB_MAX_BLOCKS];
+    size_t channels[PB_MAX_BLOCKS];
     size_t layers;
     bool mid, mid_attention;
     double mid_scale;
@@ -71,41 +70,22 @@ static block read_block(pb_config *c, const char *key, const char *type, const c
 
 static void read_blocks(pb_config *c, unet2d *u)
 {
-    static const char *const default_down[] = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D",
-                                               "AttnDownBlock2D"};
-    static const char *const default_up[] = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D",
-                                             "UpBlock2D"};
-    static const long default_channels[] = {224, 448, 672, 896};
-    const char *down[MAX_BLOCKS], *up[MAX_BLOCKS];
-    long channels[MAX_BLOCKS];
+    pb_block_fields blocks = {
+        .count = 4,
+        .down = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"},
+        .up = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"},
+        .channels = {224, 448, 672, 896}};
     resample down_by = read_resample(c, "downsample_type");
     resample up_by = read_resample(c, "upsample_type");
-    size_t downs = pb_config_strings(c, "down_block_types", MAX_BLOCKS, down);
-    size_t ups = pb_config_strings(c, "up_block_types", MAX_BLOCKS, up);
-    size_t widths =
-        pb_config_integers(c, "block_out_channels", MAX_BLOCKS, channels, 1, PB_MAX_CHANNELS);
 
-    if (!pb_config_has(c, "down_block_types"))
-        memcpy(down, default_down, sizeof default_down), downs = 4;
-    if (!pb_config_has(c, "up_block_types"))
-        memcpy(up, default_up, sizeof default_up), ups = 4;
-    if (!pb_config_has(c, "block_out_channels"))
-        memcpy(channels, default_channels, sizeof default_channels), widths = 4;
-    if (pb_config_status(c, NULL) != PB_OK)
+    if (!pb_read_block_fields(c, &blocks))
         return;
-    u->blocks = widths;
-    if (downs != widths || ups != widths || widths == 0) {
-        pb_config_fail(c, PB_FORMAT, "block_out_channels",
-                       "expected as many widths as block types, found %zu widths, "
-                       "%zu down_block_types and %zu up_block_types",
-                       widths, downs, ups);
-        return;
-    }
+    u->blocks = blocks.count;
     for (size_t i = 0; i < u->blocks; i++) {
-        u->channels[i] = (size_t)channels[i];
-        u->down[i] = read_block(c, "down_block_types", down[i], "DownBlock2D", "AttnDownBlock2D",
-                                "ResnetDownsampleBlock2D", down_by);
-        u->up[i] = read_block(c, "up_block_types", up[i], "UpBlock2D", "AttnUpBlock2D",
+        u->channels[i] = (size_t)blocks.channels[i];
+        u->down[i] = read_block(c, "down_block_types", blocks.down[i], "DownBlock2D",
+                                "AttnDownBlock2D", "ResnetDownsampleBlock2D", down_by);
+        u->up[i] = read_block(c, "up_block_types", blocks.up[i], "UpBlock2D", "AttnUpBlock2D",
                               "ResnetUpsampleBlock2D", up_by);
     }
 }

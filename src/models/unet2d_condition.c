@@ -6,9 +6,8 @@
 #include "models/fields.h"
 #include "models/layers.h"
 
-#define MAX_BLOCKS 16
 #define MAX_LAYERS 64
-#define MAX_SKIPS (MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
+#define MAX_SKIPS (PB_MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
 #define TOKENS 77 /* against which the layers are checked; any number may be given */
 
 /* One level of the U-Net, on its way down; the way up has the same, but for `up`. */
@@ -24,12 +23,12 @@ typedef struct unet2d_condition {
     bool center_input_sample, flip_sin_to_cos;
     double freq_shift;
     size_t blocks;
-    level level[MAX_BLOCKS];
-    size_t up_transformers[MAX_BLOCKS]; /* by level */
+    level level[PB_MAX_BLOCKS];
+    size_t up_transformers[PB_MAX_BLOCKS]; /* by level */
     bool mid, mid_attention, mid_only_cross;
     double mid_scale;
     size_t downsample_padding;
-    pb_activation activation, inner_activation;
+    pb_activation activation;
     size_t groups;
     double eps;
     bool scale_shift, linear_projection;
@@ -45,7 +44,7 @@ typedef struct unet2d_condition {
 static void read_each(pb_config *c, const char *key, size_t blocks, long fallback, long least,
                       long most, long *values)
 {
-    size_t count = pb_config_integers(c, key, MAX_BLOCKS, values, least, most);
+    size_t count = pb_config_integers(c, key, PB_MAX_BLOCKS, values, least, most);
 
     if (count == 0 && pb_config_has(c, key))
         pb_config_fail(c, PB_FORMAT, key, "expected %zu numbers, found none", blocks);
@@ -66,39 +65,21 @@ static bool read_type(pb_config *c, const char *key, const char *type, const cha
 
 static void read_types(pb_config *c, unet2d_condition *u)
 {
-    static const char *const default_down[] = {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
-                                               "CrossAttnDownBlock2D", "DownBlock2D"};
-    static const char *const default_up[] = {"UpBlock2D", "CrossAttnUpBlock2D",
-                                             "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"};
-    static const long default_channels[] = {320, 640, 1280, 1280};
-    const char *down[MAX_BLOCKS], *up[MAX_BLOCKS];
-    long channels[MAX_BLOCKS];
-    size_t downs = pb_config_strings(c, "down_block_types", MAX_BLOCKS, down);
-    size_t ups = pb_config_strings(c, "up_block_types", MAX_BLOCKS, up);
-    size_t widths =
-        pb_config_integers(c, "block_out_channels", MAX_BLOCKS, channels, 1, PB_MAX_CHANNELS);
+    pb_block_fields blocks = {
+        .count = 4,
+        .down = {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
+                 "DownBlock2D"},
+        .up = {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"},
+        .channels = {320, 640, 1280, 1280}};
 
-    if (!pb_config_has(c, "down_block_types"))
-        memcpy(down, default_down, sizeof default_down), downs = 4;
-    if (!pb_config_has(c, "up_block_types"))
-        memcpy(up, default_up, sizeof default_up), ups = 4;
-    if (!pb_config_has(c, "block_out_channels"))
-        memcpy(channels, default_channels, sizeof default_channels), widths = 4;
-    if (pb_config_status(c, NULL) != PB_OK)
+    if (!pb_read_block_fields(c, &blocks))
         return;
-    u->blocks = widths;
-    if (downs != widths || ups != widths || widths == 0) {
-        pb_config_fail(c, PB_FORMAT, "block_out_channels",
-                       "expected as many widths as block types, found %zu widths, "
-                       "%zu down_block_types and %zu up_block_types",
-                       widths, downs, ups);
-        return;
-    }
+    u->blocks = blocks.count;
     for (size_t i = 0; i < u->blocks; i++) {
-        u->level[i].channels = (size_t)channels[i];
+        u->level[i].channels = (size_t)blocks.channels[i];
         u->level[i].down =
-            read_type(c, "down_block_types", down[i], "DownBlock2D", "CrossAttnDownBlock2D");
-        u->level[i].up = read_type(c, "up_block_types", up[u->blocks - 1 - i], "UpBlock2D",
+            read_type(c, "down_block_types", blocks.down[i], "DownBlock2D", "CrossAttnDownBlock2D");
+        u->level[i].up = read_type(c, "up_block_types", blocks.up[u->blocks - 1 - i], "UpBlock2D",
                                    "CrossAttnUpBlock2D");
     }
 }
@@ -106,9 +87,10 @@ static void read_types(pb_config *c, unet2d_condition *u)
 /* Heads: num_attention_heads, or what was called attention_head_dim and means the same. */
 static void read_levels(pb_config *c, unet2d_condition *u)
 {
-    long layers[MAX_BLOCKS], heads[MAX_BLOCKS], context[MAX_BLOCKS], transformers[MAX_BLOCKS];
-    long up[MAX_BLOCKS];
-    bool only_cross[MAX_BLOCKS];
+    long layers[PB_MAX_BLOCKS], heads[PB_MAX_BLOCKS], context[PB_MAX_BLOCKS],
+        transformers[PB_MAX_BLOCKS];
+    long up[PB_MAX_BLOCKS];
+    bool only_cross[PB_MAX_BLOCKS];
     size_t count;
 
     read_each(c, "layers_per_block", u->blocks, 2, 1, MAX_LAYERS, layers);
@@ -119,12 +101,12 @@ static void read_levels(pb_config *c, unet2d_condition *u)
     read_each(c, "transformer_layers_per_block", u->blocks, 1, 1, MAX_LAYERS, transformers);
     memcpy(up, transformers, sizeof up);
     if (pb_config_has(c, "reverse_transformer_layers_per_block")) {
-        long given[MAX_BLOCKS]; /* in the order of the way up */
+        long given[PB_MAX_BLOCKS]; /* in the order of the way up */
         read_each(c, "reverse_transformer_layers_per_block", u->blocks, 1, 1, MAX_LAYERS, given);
         for (size_t i = 0; i < u->blocks; i++)
             up[i] = given[u->blocks - 1 - i];
     }
-    count = pb_config_booleans(c, "only_cross_attention", MAX_BLOCKS, only_cross);
+    count = pb_config_booleans(c, "only_cross_attention", PB_MAX_BLOCKS, only_cross);
     if (count > 1 && count != u->blocks)
         pb_config_fail(c, PB_FORMAT, "only_cross_attention", "expected one value or %zu, found %zu",
                        u->blocks, count);
@@ -217,7 +199,6 @@ static void read_config(pb_config *c, unet2d_condition *u)
     u->mid_scale = pb_config_number(c, "mid_block_scale_factor", 1, 1e-6, 1e6);
     u->downsample_padding = pb_read_size(c, "downsample_padding", 1, 0, 1);
     u->activation = pb_read_activation(c, "act_fn", "silu");
-    u->inner_activation = u->activation;
     u->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
     if (pb_config_is_null(c, "norm_num_groups"))
         pb_config_fail(c, PB_UNSUPPORTED, "norm_num_groups", "null is not supported");
@@ -374,7 +355,7 @@ static void build(pb_builder *b, const unet2d_condition *u)
         .width = u->time_embed_dim,
         .flip_sin_to_cos = u->flip_sin_to_cos,
         .freq_shift = u->freq_shift,
-        .inner = u->inner_activation,
+        .inner = u->activation,
         .classes = u->classes,
         .class_by_timestep = u->class_by_timestep,
     };

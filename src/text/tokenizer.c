@@ -435,44 +435,36 @@ static size_t find_special(const pb_tokenizer *t, const char *text, size_t lengt
     return length;
 }
 
-static pb_status encode_normalised(encoding *e, const char *text)
-{
-    size_t length = strlen(text);
+static pb_status encode_part(encoding *e, const char *text, size_t length, bool normalised);
 
-    for (;;) {
-        const special *s = NULL;
-        size_t at = find_special(e->t, text, length, true, &s), n;
-        PB_TRY(encode_words(e, text, at));
-        if (at == length)
-            return PB_OK;
-        n = at + strlen(s->text);
-        if (e->count >= e->most)
-            leave_out(e, s->text, strlen(s->text));
-        put(e, s->id);
-        text += n;
-        length -= n;
-    }
+/* Text as given, between special tokens of the one kind: normalises it, and looks for the other. */
+static pb_status encode_plain(encoding *e, const char *text, size_t length)
+{
+    pb_status status;
+    char *normal;
+
+    PB_TRY(pb_text_normalise(&normal, text, length, e->error));
+    status = encode_part(e, normal, strlen(normal), true);
+    pb_free(normal);
+    return status;
 }
 
-static pb_status encode_text(encoding *e, const char *text, size_t length)
+/* Special tokens, those of the normalised text or of the text as given, and what is between them.
+ */
+static pb_status encode_part(encoding *e, const char *text, size_t length, bool normalised)
 {
     for (;;) {
         const special *s = NULL;
-        size_t at = find_special(e->t, text, length, false, &s), n;
-        char *normal;
-        pb_status status;
-        PB_TRY(pb_text_normalise(&normal, text, at, e->error));
-        status = encode_normalised(e, normal);
-        pb_free(normal);
-        PB_TRY(status);
+        size_t at = find_special(e->t, text, length, normalised, &s), n;
+        PB_TRY((normalised ? encode_words : encode_plain)(e, text, at));
         if (at == length)
             return PB_OK;
-        n = at + strlen(s->text);
+        n = strlen(s->text);
         if (e->count >= e->most)
-            leave_out(e, s->text, strlen(s->text));
+            leave_out(e, s->text, n);
         put(e, s->id);
-        text += n;
-        length -= n;
+        text += at + n;
+        length -= at + n;
     }
 }
 
@@ -495,7 +487,7 @@ pb_status pb_tokenizer_encode(const pb_tokenizer *t, const char *text, size_t le
         if (!e.rest)
             return pb_fail_memory(error, 4 * bytes + 8, "a prompt");
     }
-    status = encode_text(&e, text, bytes);
+    status = encode_part(&e, text, bytes, false);
     if (status == PB_OK) {
         size_t kept = e.count < e.most ? e.count : e.most;
         ids[0] = t->specials[BEGIN].id;
