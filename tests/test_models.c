@@ -111,11 +111,11 @@ static void expect_error(const char *name, pb_status status, const char *message
 
 static void test_variants(void **state)
 {
-    static const char *const names[] = {"classes", "variance", "resnet", "heads"};
+    static const char *const names[] = {"classes", "variance", "resnet", "heads", "cross", "plain"};
     static const char *const tap = "out";
 
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         pb_map_options map = PB_MAP_DEFAULTS;
         pb_linearisation *l;
         pb_evaluator *e;
@@ -130,13 +130,17 @@ static void test_variants(void **state)
         pb_tensor x = golden(io, "x"), v = golden(io, "v"), out = golden(io, "out"),
                   jvp = golden(io, "jvp");
         const pb_model_info *info = pb_model_get_info(model);
+        pb_tensor context = info->context_width ? golden(io, "context") : PB_TENSOR_EMPTY;
         const pb_condition condition = {.timestep = 421.5,
-                                        .class_label = info->class_conditional ? 3 : -1};
+                                        .class_label = info->class_conditional ? 3 : -1,
+                                        .context = context.data,
+                                        .tokens = context.data ? context.shape[1] : 0};
         size_t count = pb_tensor_count(&out);
         float *value = pb_malloc(count, sizeof *value);
 
         print_message("%s\n", names[i]);
-        assert_int_equal(info->learned_variance, !strcmp(names[i], "variance"));
+        assert_int_equal(info->learned_variance,
+                         !strcmp(names[i], "variance") || !strcmp(names[i], "plain"));
         assert_string_equal(info->ignored, "clip_sample");
         MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
         MUST(pb_evaluate(e, &condition, 1, x.data, 1, &tap, &value, error));
@@ -157,6 +161,7 @@ static void test_variants(void **state)
         assert_int_equal(pb_evaluate(e, &wrong, 1, x.data, 1, &tap, &value, NULL), PB_INVALID);
         pb_free(value);
         pb_tensor_clear(&image);
+        pb_tensor_clear(&context);
         pb_tensor_clear(&x);
         pb_tensor_clear(&v);
         pb_tensor_clear(&out);

@@ -79,7 +79,7 @@ int pb_command_encode(int argc, char **argv)
         "The latent of a picture: the mean of the autoencoder's distribution, scaled, as the "
         "U-Net\n"
         "sees it. invert, basis and edit do this themselves.",
-        "Example:\n  pullback encode --model faces64-text portrait.jpg -o latent.npy"};
+        "Example:\n  pullback encode --model stable-diffusion-v1-5 portrait.jpg -o latent.npy"};
     options o = {.cli = {.name = "encode"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
@@ -105,7 +105,7 @@ int pb_command_decode(int argc, char **argv)
         "--model MODEL latent.npy -o OUT",
         "The pictures of latents (n,c,h,w), side by side in one file, or as a .npy of values in\n"
         "about [-1, 1].",
-        "Example:\n  pullback decode --model faces64-text latent.npy -o picture.png"};
+        "Example:\n  pullback decode --model stable-diffusion-v1-5 latent.npy -o picture.png"};
     options o = {.cli = {.name = "decode"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},

@@ -84,7 +84,7 @@ int pb_command_prompt(int argc, char **argv)
         "The tokens that a model's text encoder reads a prompt as, and with -o its embedding, "
         "what\n"
         "the U-Net is conditioned on. A text that begins with a dash follows after --.",
-        "Example:\n  pullback prompt --model faces64-text \"a photo of a smiling face\""};
+        "Example:\n  pullback prompt --model stable-diffusion-v1-5 \"a photo of a smiling face\""};
     options o = {.cli = {.name = "prompt"}};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,

@@ -103,7 +103,8 @@ int pb_command_sample(int argc, char **argv)
         "OUT is a picture in which they stand side by side, or a .npy with what the network sees:\n"
         "their values, or of a latent model their latents, which decode turns into pictures.",
         "Examples:\n  pullback sample --model faces32 --seed 0 -n 16 -o grid.png\n"
-        "  pullback sample --model faces64-text --prompt \"a smiling face\" -n 4 -o faces.png"};
+        "  pullback sample --model stable-diffusion-v1-5 --prompt \"a smiling face\" -n 4 -o "
+        "faces.png"};
     options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},

@@ -398,7 +398,8 @@ static const pb_help helps[] = {
      "How the prompt moves a sample's tangent space: distances under many prompts against how\n"
      "alike the prompts are, and the prompt's influence over t. The trajectory runs under the\n"
      "empty prompt; the prompt enters the Jacobian only.",
-     "Example:\n  pullback study prompts --model faces64-text --prompts prompts.txt -o prompts/"},
+     "Example:\n  pullback study prompts --model stable-diffusion-v1-5 --prompts prompts.txt -o "
+     "prompts/"},
 };
 
 int pb_command_study(int argc, char **argv)

@@ -25,7 +25,7 @@ typedef struct unet2d_condition {
     size_t blocks;
     level level[PB_MAX_BLOCKS];
     size_t up_transformers[PB_MAX_BLOCKS]; /* by level */
-    bool mid, mid_attention, mid_only_cross;
+    bool mid, mid_attention;
     double mid_scale;
     size_t downsample_padding;
     pb_activation activation;
@@ -84,7 +84,8 @@ static void read_types(pb_config *c, unet2d_condition *u)
     }
 }
 
-/* Heads: num_attention_heads, or what was called attention_head_dim and means the same. */
+/* attention_head_dim is the number of heads, as diffusers reads it too (and refuses
+ * num_attention_heads). */
 static void read_levels(pb_config *c, unet2d_condition *u)
 {
     long layers[PB_MAX_BLOCKS], heads[PB_MAX_BLOCKS], context[PB_MAX_BLOCKS],
@@ -95,8 +96,6 @@ static void read_levels(pb_config *c, unet2d_condition *u)
 
     read_each(c, "layers_per_block", u->blocks, 2, 1, MAX_LAYERS, layers);
     read_each(c, "attention_head_dim", u->blocks, 8, 1, PB_MAX_CHANNELS, heads);
-    if (pb_config_has(c, "num_attention_heads"))
-        read_each(c, "num_attention_heads", u->blocks, 8, 1, PB_MAX_CHANNELS, heads);
     read_each(c, "cross_attention_dim", u->blocks, 1280, 1, PB_MAX_CHANNELS, context);
     read_each(c, "transformer_layers_per_block", u->blocks, 1, 1, MAX_LAYERS, transformers);
     memcpy(up, transformers, sizeof up);
@@ -124,8 +123,6 @@ static void read_levels(pb_config *c, unet2d_condition *u)
             pb_config_fail(c, PB_UNSUPPORTED, "cross_attention_dim",
                            "different widths of context are not supported");
     }
-    u->mid_only_cross = pb_config_boolean(c, "mid_block_only_cross_attention",
-                                          u->blocks && u->level[u->blocks - 1].only_cross);
 }
 
 /* Fields that change the architecture in ways that Stable Diffusion 1.x and 2.x do not use. */
@@ -138,6 +135,7 @@ static void refuse(pb_config *c)
         "time_embedding_act_fn",   "timestep_post_act",
         "time_cond_proj_dim",      "projection_class_embeddings_input_dim",
         "class_embeddings_concat", "cross_attention_norm",
+        "num_attention_heads",
     };
     static const char *const positional[] = {"positional", NULL};
     static const char *const plain[] = {"default", NULL};
@@ -148,9 +146,10 @@ static void refuse(pb_config *c)
     pb_read_choice(c, "attention_type", "default", plain);
     if (pb_config_number(c, "resnet_out_scale_factor", 1, -1e6, 1e6) != 1)
         pb_config_fail(c, PB_UNSUPPORTED, "resnet_out_scale_factor", "expected 1");
-    pb_config_ignore(c, "addition_embed_type_num_heads"); /* of addition_embed_type only */
-    pb_config_ignore(c, "dropout");                       /* acts in training only */
-    pb_config_ignore(c, "upcast_attention");              /* everything is float32 here */
+    pb_config_ignore(c, "addition_embed_type_num_heads");  /* of addition_embed_type only */
+    pb_config_ignore(c, "mid_block_only_cross_attention"); /* of a mid block that is refused */
+    pb_config_ignore(c, "dropout");                        /* acts in training only */
+    pb_config_ignore(c, "upcast_attention");               /* everything is float32 here */
 }
 
 static void read_sample_size(pb_config *c, unet2d_condition *u)
@@ -336,7 +335,7 @@ static pb_value mid_block(const context *k, pb_value x)
         return x;
     x = pb_layer_resnet(&k->layers, x, l->channels, 0, u->mid_scale, "mid_block.resnets.0");
     if (u->mid_attention) {
-        x = transformers(k, x, l, l->transformers, u->mid_only_cross, "mid_block.attentions.0");
+        x = transformers(k, x, l, l->transformers, false, "mid_block.attentions.0");
         x = pb_layer_resnet(&k->layers, x, l->channels, 0, u->mid_scale, "mid_block.resnets.1");
     }
     pb_build_tap(k->b, x, "mid");
