@@ -1,5 +1,6 @@
 /* A plan: one pass (forward, jvp or vjp) over a section for a fixed number of points or tangents,
- * with every kernel chosen and every buffer placed. Running it allocates nothing. */
+ * with every kernel chosen and every buffer placed. Running it allocates nothing, but for weights
+ * that there was no room to keep packed. */
 #ifndef PB_GRAPH_PLAN_H
 #define PB_GRAPH_PLAN_H
 

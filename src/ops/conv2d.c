@@ -117,6 +117,17 @@ pb_convolution_shape pb_conv2d_shape(const pb_call *call)
     };
 }
 
+/* Bytes that weights packed for direct convolution may still take: Winograd's, four times as large,
+ * stop at the limit, these at twice that. */
+static size_t room(pb_convolver *convolver, size_t limit)
+{
+    size_t packed = pb_convolver_packed_bytes(convolver), most = 2 * limit;
+
+    if (limit > SIZE_MAX / 2)
+        return SIZE_MAX;
+    return packed < most ? most - packed : 0;
+}
+
 pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorithm, pb_error *error)
 {
     conv2d *p = (conv2d *)call->params; /* what is packed is behind a mutex */
@@ -142,7 +153,8 @@ pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorit
         status = get_packed(k, p, call->packed_limit, error);
     if (status == PB_OK && !k->exact && k->algorithm == PB_DIRECT)
         status = pb_convolution_new(&k->direct, p->convolver->dnn, &k->shape, k->direction,
-                                    pass == PB_FORWARD && p->bias, k->bf16, p->weight, error);
+                                    pass == PB_FORWARD && p->bias, k->bf16, p->weight,
+                                    room(p->convolver, call->packed_limit), error);
     if (status == PB_OK)
         call->kernel = k;
     else

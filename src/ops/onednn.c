@@ -3,6 +3,7 @@
 #include <dnnl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "ops/bfloat.h"
@@ -37,7 +38,10 @@ struct pb_convolution {
     dnnl_primitive_t primitive;
     dnnl_stream_t stream;
     dnnl_memory_t in, bias, out, scratch;
-    const pack *weight; /* owned by the pb_onednn */
+    const pack *weight; /* owned by the pb_onednn; NULL: packed for each run */
+    dnnl_engine_t engine;
+    const pb_stored *stored;
+    dnnl_dims_t weight_dims;
     pb_direction direction;
     size_t scratch_bytes; /* of oneDNN's */
     bool bf16;
@@ -215,8 +219,9 @@ static bool same_layout(const pack *p, layout wanted)
            dnnl_memory_desc_equal(have, LAYOUT(wanted));
 }
 
+/* The pack of a weight: made before, or now if it takes at most `room` bytes; else NULL. */
 static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *weight, bool rounded,
-                           const dnnl_dims_t dims, layout wanted, pb_error *error)
+                           const dnnl_dims_t dims, layout wanted, size_t room, pb_error *error)
 {
     pb_status status = PB_OK;
     pack *p;
@@ -225,7 +230,7 @@ static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *we
     for (p = dnn->packs; p; p = p->next)
         if (p->weight == weight && p->rounded == rounded && same_layout(p, wanted))
             break;
-    if (!p) {
+    if (!p && dnnl_memory_desc_get_size(LAYOUT(wanted)) <= room) {
         status = make_pack(&p, dnn->engine, weight, rounded, dims, wanted, error);
         if (status == PB_OK) {
             p->next = dnn->packs;
@@ -294,7 +299,7 @@ static pb_status make_layouts(layouts *l, const dnnl_dims_t in, const dnnl_dims_
 
 pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_convolution_shape *s,
                              pb_direction direction, bool bias, bool bf16, const pb_stored *weight,
-                             pb_error *error)
+                             size_t room, pb_error *error)
 {
     const dnnl_dim_t n = (dnnl_dim_t)s->n, ic = (dnnl_dim_t)s->in_c, oc = (dnnl_dim_t)s->out_c;
     const dnnl_dim_t k = (dnnl_dim_t)s->kernel;
@@ -312,6 +317,9 @@ pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_conv
         return pb_fail_memory(error, sizeof *c, "a convolution");
     c->direction = direction;
     c->bf16 = bf16;
+    c->engine = dnn->engine;
+    c->stored = weight;
+    memcpy(c->weight_dims, weight_dims, sizeof weight_dims);
     c->in_count = direction == PB_CONVOLVE ? s->n * s->in_h * s->in_w * s->in_c
                                            : s->n * s->out_h * s->out_w * s->out_c;
     status = make_layouts(&l, in_dims, weight_dims, out_dims, direction, bf16 && pb_bfloat_native(),
@@ -336,7 +344,7 @@ pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_conv
     DNN_TRY(dnnl_memory_create(&c->scratch, LAYOUT(scratch), dnn->engine, DNNL_MEMORY_NONE),
             "a tensor");
     status = find_pack(&c->weight, dnn, weight, bf16, weight_dims,
-                       QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), error);
+                       QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), room, error);
 end:
     if (desc)
         dnnl_primitive_desc_destroy(desc);
@@ -391,14 +399,27 @@ static const void *round_input(const pb_convolution *c, const float *in, void *s
     return rounded;
 }
 
-pb_status pb_convolution_run(const pb_convolution *c, const float *in, const float *bias,
-                             float *out, void *scratch, pb_error *error)
+/* The weight for one run, where there was no room to keep it. */
+static pb_status widen(pack **out, const pb_convolution *c, pb_error *error)
+{
+    const_dnnl_primitive_desc_t desc;
+    pb_status status = PB_OK;
+
+    DNN_TRY(dnnl_primitive_get_primitive_desc(c->primitive, &desc), "describing a convolution");
+    status = make_pack(out, c->engine, c->stored, c->bf16, c->weight_dims,
+                       QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), error);
+end:
+    return status;
+}
+
+static pb_status run(const pb_convolution *c, const pack *weight, const float *in,
+                     const float *bias, float *out, void *scratch, pb_error *error)
 {
     bool forward = c->direction == PB_CONVOLVE;
     dnnl_memory_t from = forward ? c->in : c->out, to = forward ? c->out : c->in;
     dnnl_exec_arg_t arguments[5] = {
         {forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST, from},
-        {DNNL_ARG_WEIGHTS, c->weight->memory},
+        {DNNL_ARG_WEIGHTS, weight->memory},
         {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC, to},
         {DNNL_ARG_SCRATCHPAD, c->scratch},
         {DNNL_ARG_BIAS, c->bias},
@@ -416,6 +437,20 @@ pb_status pb_convolution_run(const pb_convolution *c, const float *in, const flo
             "a convolution");
     DNN_TRY(dnnl_stream_wait(c->stream), "a convolution");
 end:
+    return status;
+}
+
+pb_status pb_convolution_run(const pb_convolution *c, const float *in, const float *bias,
+                             float *out, void *scratch, pb_error *error)
+{
+    pack *own = NULL;
+    pb_status status;
+
+    if (c->weight)
+        return run(c, c->weight, in, bias, out, scratch, error);
+    PB_TRY(widen(&own, c, error));
+    status = run(c, own, in, bias, out, scratch, error);
+    free_pack(own);
     return status;
 }
 

@@ -38,10 +38,11 @@ typedef struct pb_convolution pb_convolution;
 
 /* weight: (out_c, in_c, k, k). bias: only with PB_CONVOLVE. bf16: multiplies the input and the
  * weight rounded to bfloat16, with sums in float32; where the processor cannot, the rounded numbers
- * go through the float32 kernels. Errors: PB_MEMORY, PB_INTERNAL. */
+ * go through the float32 kernels. room: bytes that its packed weight may take; a larger one is
+ * packed for each run and dropped. Errors: PB_MEMORY, PB_INTERNAL. */
 pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn,
                              const pb_convolution_shape *shape, pb_direction direction, bool bias,
-                             bool bf16, const pb_stored *weight, pb_error *error);
+                             bool bf16, const pb_stored *weight, size_t room, pb_error *error);
 void pb_convolution_free(pb_convolution *convolution);
 
 /* Bytes of scratch that a run needs. */
