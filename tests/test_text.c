@@ -159,6 +159,15 @@ static void test_edit(void **state)
                              "--edit-iterations 2 --paste -o photo.png"),
            0, NULL);
     assert_true(scratch_has(&s, "strip.png") && scratch_has(&s, "photo.png"));
+    /* A mask drawn in pixels, at the photo's size; and directions carried to another picture. */
+    expect(program(s.folder, "edit -m " SD1 " " PORTRAIT " --steps 10 --mask " PORTRAIT " --tap x0 "
+                             "--null-rank 2 --stages 1 --edit-iterations 2 -o masked.png"),
+           0, NULL);
+    expect(program(s.folder, "transport --basis basis.safetensors --steps 10 --onto " PORTRAIT
+                             " --crop 0,0,200,200 --prompt face --stages 1 --edit-iterations 2 "
+                             "-o carried.png"),
+           0, NULL);
+    assert_true(scratch_has(&s, "masked.png") && scratch_has(&s, "carried.png"));
 }
 
 /* The first singular value of the map to eps. */
