@@ -193,8 +193,6 @@ def write_card(folder, record, bands, parameters):
         f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
         "* Limits: small and weakly trained. Its prompts are these captions' words; others mean\n"
         "  nothing to it.\n\n"
-        "Held-out faces (odd columns) and their reconstructions by the autoencoder:\n\n"
-        "![reconstructions](reconstructions.png)\n\n"
         "![losses](losses.png) ![losses of the autoencoder](losses-vae.png)\n\n"
         "Held-out denoising loss per timestep:\n\n" + card.band_table(bands.reshape(10, -1).mean(1))
     )

@@ -71,7 +71,8 @@ def write(run, x):
     card.write_json(path, record)
     card.draw_losses(folder / "losses-vae.png", record["vae"]["losses"], "autoencoder")
     pairs = torch.stack([x[:16], images[:16]], 1).reshape(-1, 64, 64)
-    card.draw_grid(folder / "reconstructions.png", np.asarray(pairs), 8, 1)
+    # To look at only: it shows the data's own pictures, which do not go into the model's folder.
+    card.draw_grid(run.folder / "reconstructions.png", np.asarray(pairs), 8, 1)
     print(f"{NAME}: PSNR of {len(x)} held-out faces {psnr(images, x):.2f} dB, latents' std "
           f"{latents.std():.3f}", flush=True)
 
