@@ -163,7 +163,8 @@ static void test_guidance(void **state)
         v.data[i] = i == largest ? v.data[i] : -v.data[i];
     if (v.data[largest] < 0)
         v.data[largest] = -v.data[largest];
-    MUST(pb_guide(&f.denoiser, t, x.data, 1, v.data, &guidance, 16, stages, NULL, NULL, error));
+    MUST(pb_guide(pb_model_schedule(f.model), &f.denoiser, t, x.data, 1, v.data, &guidance, 16,
+                  stages, NULL, NULL, error));
     assert_near("guidance", stages + 15 * size, guided.data, size, 2e-5);
     move(&f, 1, stages + 15 * size, 59, 0, STEPS);
     assert_near("edited", stages + 15 * size, edited.data, size, 5e-5);

@@ -255,6 +255,7 @@ static void test_schedulers(void **state)
         {"{\"prediction_type\": \"flow_prediction\"}", "\"flow_prediction\""},
         {"{\"_class_name\": \"ScoreSdeVeScheduler\"}", "\"ScoreSdeVeScheduler\""},
         {"{\"rescale_betas_zero_snr\": true}", "rescale_betas_zero_snr"},
+        {"{\"rescale_betas_zero_snr\": true, \"prediction_type\": \"v_prediction\"}", NULL},
         {"{\"num_train_timesteps\": 1}", "num_train_timesteps"},
         {"{\"num_train_timesteps\": 1e18}", "num_train_timesteps"},
         {"{\"beta_start\": 0}", "beta_start"},

@@ -99,6 +99,18 @@ static void test_embeddings(void **state)
     }
 }
 
+/* The network's output at x as the noise it stands for. */
+static void to_eps(const pipeline *p, float *out)
+{
+    const pb_schedule *schedule = pb_model_schedule(p->model);
+    double a, b;
+
+    pb_eps_coefficients(pb_schedule_prediction(schedule), pb_alpha_bar(schedule, (size_t)p->t), &a,
+                        &b);
+    for (size_t i = 0; i < p->size; i++)
+        out[i] = (float)(a * (double)p->x.data[i] + b * (double)out[i]);
+}
+
 static void test_network(void **state)
 {
     static const char *const taps[] = {"out", "eps", "mid"};
@@ -124,6 +136,7 @@ static void test_network(void **state)
         check(&p, "out.mid", out[2], 1e-5);
         guided = pb_evaluator_guided(e, &condition, &negative, SCALE);
         MUST(guided.predict(guided.context, 1, p.x.data, p.t, out[1], error));
+        to_eps(&p, out[1]);
         check(&p, "out.eps.guided", out[1], 1e-5);
 
         map.condition = condition;
@@ -265,6 +278,49 @@ static void test_diffusers(void **state)
     }
 }
 
+/* Where alpha-bar ends at 0: down by DDIMScheduler's trailing spacing, and up the paper's grid. */
+static void test_zero_snr(void **state)
+{
+    const pb_schedule_options rescaled = {.betas = PB_BETAS_SCALED_LINEAR,
+                                          .length = 1000,
+                                          .beta_start = 0.00085,
+                                          .beta_end = 0.012,
+                                          .prediction = PB_V_PREDICTION,
+                                          .zero_snr = 1};
+    pipeline p = open_pipeline("sd2-tiny");
+    pb_condition positive = under(&p, &p.positive), negative = under(&p, &p.negative);
+    const pb_model_info *info = pb_model_get_info(p.model);
+    const pb_spaced_options spaced = {
+        .spacing = PB_SPACING_TRAILING, .steps = STEPS, .set_alpha_to_one = info->set_alpha_to_one};
+    pb_ddim_options grid = PB_DDIM_DEFAULTS;
+    pb_tensor x = golden(p.io, "latent");
+    pb_schedule *schedule;
+    pb_denoiser denoiser;
+    pb_evaluator *e;
+    pb_rng *rng;
+
+    (void)state;
+    pb_weights_free(p.io);
+    MUST(pb_weights_open(&p.io, GOLDEN "zero-snr.safetensors", error));
+    MUST(pb_schedule_new(&schedule, &rescaled, error));
+    MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], 0, error));
+    MUST(pb_rng_new(&rng, 5, error));
+    pb_randn(rng, p.x.data, p.size);
+    pb_rng_free(rng);
+    denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
+    MUST(pb_ddim_spaced(schedule, &denoiser, 1, p.x.data, &spaced, error));
+    check(&p, "sample", p.x.data, 1e-4);
+    denoiser = pb_evaluator_denoiser(e, &positive);
+    grid.steps = STEPS;
+    MUST(pb_ddim(schedule, &denoiser, 1, x.data, 0, STEPS - 1, &grid, error));
+    check(&p, "up", x.data, 1e-4);
+    MUST(pb_ddim(schedule, &denoiser, 1, x.data, STEPS - 1, 0, &grid, error));
+    pb_evaluator_free(e);
+    pb_schedule_free(schedule);
+    pb_tensor_clear(&x);
+    close_pipeline(&p);
+}
+
 /* An autoencoder by itself, with a mid block of its own, both ways. */
 static void test_autoencoder_alone(void **state)
 {
@@ -304,13 +360,10 @@ static void test_autoencoder_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_embeddings),
-        cmocka_unit_test(test_network),
-        cmocka_unit_test(test_svd),
-        cmocka_unit_test(test_autoencoder),
-        cmocka_unit_test(test_trajectories),
-        cmocka_unit_test(test_diffusers),
-        cmocka_unit_test(test_autoencoder_alone),
+        cmocka_unit_test(test_embeddings),   cmocka_unit_test(test_network),
+        cmocka_unit_test(test_svd),          cmocka_unit_test(test_autoencoder),
+        cmocka_unit_test(test_trajectories), cmocka_unit_test(test_diffusers),
+        cmocka_unit_test(test_zero_snr),     cmocka_unit_test(test_autoencoder_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* Diffusion: noise schedules, the time grid, deterministic DDIM in both directions, stochastic
  * steps, and random numbers that agree with PyTorch's.
  *
- * Nothing here knows a network: a pb_denoiser is any function that predicts the noise.
+ * Nothing here knows a network: a pb_denoiser is any function whose output stands for the noise, as
+ * the schedule's prediction says.
  * Tensors are flat float arrays of n images of `size` floats each, in N, C, H, W order.
  */
 #ifndef PULLBACK_DIFFUSION_H
@@ -28,13 +29,26 @@ typedef enum pb_prediction { PB_EPSILON, PB_V_PREDICTION, PB_SAMPLE } pb_predict
 
 typedef struct pb_schedule pb_schedule; /* immutable: may be shared by threads */
 
-/* The schedule of given betas parameters (trained_betas: count floats, only for
- * PB_BETAS_TRAINED). alpha-bar is computed as diffusers does: betas and alphas in float32, the
- * product accumulated in double and rounded to float32 at each step.
- * Errors: PB_INVALID (T outside 2 … 100000, betas outside (0, 1)), PB_MEMORY. */
-PB_API pb_status pb_schedule_new(pb_schedule **out, pb_beta_schedule kind, size_t T,
-                                 double beta_start, double beta_end, const float *trained_betas,
-                                 pb_prediction prediction, pb_error *error);
+typedef struct pb_schedule_options {
+    pb_beta_schedule betas;
+    size_t length; /* T = num_train_timesteps: 2 … 100000 */
+    double beta_start, beta_end;
+    const float *trained_betas; /* T of them, for PB_BETAS_TRAINED only */
+    pb_prediction prediction;
+    int zero_snr; /* rescale_betas_zero_snr: shifted and scaled such that alpha-bar ends at 0 (Lin
+                     et al. 2024, algorithm 1). Not with PB_EPSILON: pure noise says nothing of x0
+                   */
+} pb_schedule_options;
+
+#define PB_SCHEDULE_DEFAULTS                                                                       \
+    ((pb_schedule_options){.length = 1000, .beta_start = 1e-4, .beta_end = 2e-2})
+
+/* alpha-bar is computed as diffusers does: betas and alphas in float32, the product accumulated in
+ * double and rounded to float32 at each step.
+ * Errors: PB_INVALID (a length or betas outside their ranges, betas outside (0, 1)), PB_UNSUPPORTED
+ * (zero_snr with PB_EPSILON), PB_MEMORY. */
+PB_API pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
+                                 pb_error *error);
 
 PB_API void pb_schedule_free(pb_schedule *schedule);
 
@@ -42,7 +56,7 @@ PB_API void pb_schedule_free(pb_schedule *schedule);
 PB_API size_t pb_schedule_length(const pb_schedule *schedule);
 PB_API pb_prediction pb_schedule_prediction(const pb_schedule *schedule);
 
-/* alpha-bar at timestep t = 0 … T-1 (clamped). */
+/* alpha-bar at timestep t = 0 … T-1 (clamped); 0 at T-1 with zero_snr. */
 PB_API double pb_alpha_bar(const pb_schedule *schedule, size_t t);
 
 /* eps = a x + b out and x0hat = a x + b out, for the network's raw output `out` at alpha-bar:
@@ -80,12 +94,14 @@ PB_API void pb_randn(pb_rng *rng, float *out, size_t count);
 
 /* -- DDIM ------------------------------------------------------------------------------------ */
 
-/* Predicts the noise eps of n images at the network's time t: x and eps hold n * size floats and
- * do not overlap. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops quietly. */
+/* Gives the raw output for n images at the network's time t: noise, v or image, as
+ * pb_schedule_prediction says (pb_eps_coefficients makes noise of it). x and out hold n * size
+ * floats and do not overlap. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops
+ * quietly. */
 typedef struct pb_denoiser {
     void *context;
     size_t size; /* floats per image */
-    pb_status (*predict)(void *context, size_t n, const float *x, double t, float *eps,
+    pb_status (*predict)(void *context, size_t n, const float *x, double t, float *out,
                          pb_error *error);
 } pb_denoiser;
 

@@ -24,11 +24,13 @@ typedef struct pb_guidance {
 /* Guides from x along `count` unit directions v (count * size floats; a sign is part of the
  * direction), and keeps `stages` iterates of each at equal intervals (stage j = 1 … stages is
  * the iterate round(j N / stages)). out: count * stages * size floats, direction major.
- * t: the network's time. All directions advance as one batch.
+ * t: the network's time. All directions advance as one batch. schedule: what the denoiser's output
+ * stands for.
  * Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the denoiser's. */
-PB_API pb_status pb_guide(const pb_denoiser *denoiser, double t, const float *x, size_t count,
-                          const float *v, const pb_guidance *guidance, size_t stages, float *out,
-                          pb_progress progress, void *progress_context, pb_error *error);
+PB_API pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t,
+                          const float *x, size_t count, const float *v, const pb_guidance *guidance,
+                          size_t stages, float *out, pb_progress progress, void *progress_context,
+                          pb_error *error);
 
 /* The straight step: stage j = 1 … stages of direction i is x + (j / stages) length v_i. v: count
  * unit vectors of size floats; out: count * stages * size floats, direction major. */

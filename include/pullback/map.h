@@ -44,15 +44,16 @@ PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condit
                              const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
 
-/* The network as the noise predictor of diffusion.h under the condition's class label and context;
- * its timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is
+/* The network as the denoiser of diffusion.h under the condition's class label and context; its
+ * timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is
  * read too: it was trained at whole timesteps, and diffusers evaluates it there. (pb_evaluate and
  * pb_linearise take any real timestep as it is.) The evaluator must outlive the denoiser, and
  * serves one denoiser at a time. */
 PB_API pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition);
 
-/* The same with classifier-free guidance (Ho & Salimans 2021): eps(N) + scale (eps(P) - eps(N)), N
- * and P the network under the two conditions. scale = 1 is P alone, at half the cost. */
+/* The same with classifier-free guidance (Ho & Salimans 2021): out(N) + scale (out(P) - out(N)), N
+ * and P the network under the two conditions; for eps it is the same combination. scale = 1 is P
+ * alone, at half the cost. */
 PB_API pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *positive,
                                        const pb_condition *negative, double scale);
 

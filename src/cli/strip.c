@@ -91,8 +91,8 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     if (s->mode == PB_MODE_STRAIGHT)
         pb_straight(size, x, count, directions, s->length, s->stages, out);
     else
-        status = pb_guide(&editor, s->timestep, x, count, directions, &s->guidance, s->stages, out,
-                          pb_progress_step, &bar, error);
+        status = pb_guide(session->schedule, &editor, s->timestep, x, count, directions,
+                          &s->guidance, s->stages, out, pb_progress_step, &bar, error);
     pb_free(directions);
     return status;
 }

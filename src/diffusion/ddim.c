@@ -4,22 +4,26 @@
 
 #include "base/memory.h"
 
-/* x_s = x x_t + eps e + noise z: a step, as three numbers. */
+/* x_s = x x_t + out o + noise z: a step, as three numbers; o is the network's output. */
 typedef struct coefficients {
-    double x, eps, noise;
+    double x, out, noise;
 } coefficients;
 
-/* Song et al. 2021, eq. 12: with x0hat = (x - sqrt(1-at) e)/sqrt(at),
- * x_s = sqrt(as) x0hat + sqrt(1 - as - v) e + sqrt(v) z, where v = 0 for eta = 0, and
- * v = (1 - at/as)(1 - as)/(1 - at) for eta = 1. */
-static coefficients step_coefficients(double at, double as, int stochastic)
+/* Song et al. 2021, eq. 12: x_s = sqrt(as) x0hat + sqrt(1 - as - v) e + sqrt(v) z, where v = 0 for
+ * eta = 0, and v = (1 - at/as)(1 - as)/(1 - at) for eta = 1. x0hat and e are each affine in x_t and
+ * the output, so that nothing is divided by at = 0. */
+static coefficients step_coefficients(pb_prediction prediction, double at, double as,
+                                      int stochastic)
 {
     double variance = stochastic ? (1 - at / as) * (1 - as) / (1 - at) : 0;
-    double x = sqrt(as / at);
+    double image = sqrt(as), direction = sqrt(fmax(1 - as - variance, 0));
+    double x0_x, x0_out, eps_x, eps_out;
 
+    pb_x0_coefficients(prediction, at, &x0_x, &x0_out);
+    pb_eps_coefficients(prediction, at, &eps_x, &eps_out);
     return (coefficients){
-        .x = x,
-        .eps = sqrt(fmax(1 - as - variance, 0)) - x * sqrt(1 - at),
+        .x = image * x0_x + direction * eps_x,
+        .out = image * x0_out + direction * eps_out,
         .noise = sqrt(fmax(variance, 0)),
     };
 }
@@ -36,31 +40,33 @@ static pb_status check_finite(const float *x, size_t n, size_t size, size_t at, 
 
 /* Images on their way, with room for what a step needs. */
 typedef struct travel {
+    const pb_schedule *schedule;
     const pb_denoiser *denoiser;
     size_t n;
-    float *x, *eps, *next; /* of all images */
+    float *x, *out, *next; /* of all images */
     float *z;              /* of one */
 } travel;
 
 static void travel_end(travel *v)
 {
-    pb_free(v->eps);
+    pb_free(v->out);
     pb_free(v->next);
     pb_free(v->z);
 }
 
-static pb_status travel_begin(travel *v, const pb_denoiser *denoiser, size_t n, float *x,
-                              pb_error *error)
+static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_denoiser *denoiser,
+                              size_t n, float *x, pb_error *error)
 {
     size_t count = n * denoiser->size;
 
-    *v = (travel){.denoiser = denoiser,
+    *v = (travel){.schedule = schedule,
+                  .denoiser = denoiser,
                   .n = n,
                   .x = x,
-                  .eps = pb_malloc(count, sizeof(float)),
+                  .out = pb_malloc(count, sizeof(float)),
                   .next = pb_malloc(count, sizeof(float)),
                   .z = pb_malloc(denoiser->size, sizeof(float))};
-    if (v->eps && v->next && v->z)
+    if (v->out && v->next && v->z)
         return PB_OK;
     travel_end(v);
     return pb_fail_memory(error, count * sizeof(float), "images");
@@ -72,13 +78,13 @@ static pb_status step(const travel *v, double time, double at, double as, size_t
                       pb_error *error)
 {
     size_t size = v->denoiser->size, count = v->n * size;
-    coefficients c = step_coefficients(at, as, rng != NULL);
+    coefficients c = step_coefficients(pb_schedule_prediction(v->schedule), at, as, rng != NULL);
 
-    PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, time, v->eps, error));
+    PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, time, v->out, error));
     if (rng)
         pb_randn(rng, v->z, size);
     for (size_t k = 0; k < count; k++)
-        v->next[k] = (float)(c.x * (double)v->x[k] + c.eps * (double)v->eps[k] +
+        v->next[k] = (float)(c.x * (double)v->x[k] + c.out * (double)v->out[k] +
                              (rng ? c.noise * (double)v->z[k % size] : 0));
     PB_TRY(check_finite(v->next, v->n, size, j, error));
     for (size_t k = 0; k < count; k++)
@@ -116,7 +122,7 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
     travel v;
 
     PB_TRY(check(schedule, from, to, options, error));
-    PB_TRY(travel_begin(&v, denoiser, n, x, error));
+    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, error));
     status = pb_rng_new(&rng, options->noise_seed, error);
     for (size_t done = 0, i = from; status == PB_OK && i != to; done++) {
         size_t j = from > to ? i - 1 : i + 1;
@@ -162,7 +168,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
     if (spaced_time(T, options, 0) >= T)
         return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %ld",
                        options->steps_offset, T - 1);
-    PB_TRY(travel_begin(&v, denoiser, n, x, error));
+    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, error));
     for (long i = 0; status == PB_OK && i < S; i++) {
         long t = spaced_time(T, options, (size_t)i), next = t - T / S;
         double last = options->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);

@@ -28,36 +28,80 @@ static double cosine(double t)
     return c * c;
 }
 
-static float beta(pb_beta_schedule kind, size_t T, double start, double end, const float *trained,
-                  size_t i)
+static float beta(const pb_schedule_options *o, size_t i)
 {
-    switch (kind) {
+    switch (o->betas) {
     case PB_BETAS_LINEAR:
-        return linspace((float)start, (float)end, T, i);
+        return linspace((float)o->beta_start, (float)o->beta_end, o->length, i);
     case PB_BETAS_SCALED_LINEAR: {
-        float root = linspace((float)sqrt(start), (float)sqrt(end), T, i);
+        float root = linspace((float)sqrt(o->beta_start), (float)sqrt(o->beta_end), o->length, i);
         return root * root;
     }
     case PB_BETAS_SQUAREDCOS_CAP_V2: {
-        double n = (double)T;
+        double n = (double)o->length;
         return (float)fmin(1 - cosine(((double)i + 1) / n) / cosine((double)i / n), 0.999);
     }
     case PB_BETAS_TRAINED:
-        return trained[i];
+        return o->trained_betas[i];
     }
     return NAN;
 }
 
-pb_status pb_schedule_new(pb_schedule **out, pb_beta_schedule kind, size_t T, double beta_start,
-                          double beta_end, const float *trained_betas, pb_prediction prediction,
-                          pb_error *error)
+/* alpha-bar of betas in place: a product in double, rounded at each step. */
+static pb_status multiply(float *betas, size_t T, pb_error *error)
 {
-    pb_schedule *s;
     double product = 1;
 
-    if (T < 2 || T > MAX_LENGTH)
-        return pb_fail(error, PB_INVALID, "a noise schedule of %zu steps: expected 2 to %d", T,
-                       MAX_LENGTH);
+    for (size_t i = 0; i < T; i++) {
+        float b = betas[i], alpha = 1.0f - b;
+        product *= (double)alpha;
+        betas[i] = (float)product;
+        if (!(b > 0.0f && b < 1.0f) || !(betas[i] > 0.0f) || betas[i] >= 1.0f)
+            return pb_fail(error, PB_INVALID,
+                           "a noise schedule with beta = %g at step %zu (alpha-bar %g): expected "
+                           "both within (0, 1)",
+                           (double)b, i, product);
+    }
+    return PB_OK;
+}
+
+/* Lin et al. 2024, algorithm 1, in float32 as rescale_zero_terminal_snr of diffusers:
+ * sqrt(alpha-bar) is shifted so that it ends at 0, and scaled so that it begins where it did. */
+static void rescale(float *alpha_bar, size_t T)
+{
+    float first = sqrtf(alpha_bar[0]), last = sqrtf(alpha_bar[T - 1]);
+    float scale = first / (first - last), before = 1;
+    double product = 1;
+
+    for (size_t i = 0; i < T; i++) {
+        float root = (sqrtf(alpha_bar[i]) - last) * scale, rescaled = root * root;
+        float beta = 1.0f - rescaled / before; /* diffusers goes by way of the betas */
+        product *= (double)(1.0f - beta);
+        before = rescaled;
+        alpha_bar[i] = (float)product;
+    }
+}
+
+static pb_status check_options(const pb_schedule_options *o, pb_error *error)
+{
+    if (o->length < 2 || o->length > MAX_LENGTH)
+        return pb_fail(error, PB_INVALID, "a noise schedule of %zu steps: expected 2 to %d",
+                       o->length, MAX_LENGTH);
+    if (o->zero_snr && o->prediction == PB_EPSILON)
+        return pb_fail(error, PB_UNSUPPORTED,
+                       "rescale_betas_zero_snr with prediction_type \"epsilon\": expected "
+                       "v_prediction or sample, since the noise of pure noise says nothing of the "
+                       "image");
+    return PB_OK;
+}
+
+pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options, pb_error *error)
+{
+    size_t T = options->length;
+    pb_schedule *s;
+    pb_status status;
+
+    PB_TRY(check_options(options, error));
     s = pb_calloc(1, sizeof *s);
     if (s)
         s->alpha_bar = pb_malloc(T, sizeof *s->alpha_bar);
@@ -65,20 +109,17 @@ pb_status pb_schedule_new(pb_schedule **out, pb_beta_schedule kind, size_t T, do
         pb_free(s);
         return pb_fail_memory(error, T * sizeof *s->alpha_bar, "a noise schedule");
     }
-    s->prediction = prediction;
+    s->prediction = options->prediction;
     s->T = T;
-    for (size_t i = 0; i < T; i++) {
-        float b = beta(kind, T, beta_start, beta_end, trained_betas, i), alpha = 1.0f - b;
-        product *= (double)alpha;
-        s->alpha_bar[i] = (float)product;
-        if (!(b > 0.0f && b < 1.0f) || !(s->alpha_bar[i] > 0.0f) || s->alpha_bar[i] >= 1.0f) {
-            pb_schedule_free(s);
-            return pb_fail(error, PB_INVALID,
-                           "a noise schedule with beta = %g at step %zu (alpha-bar %g): expected "
-                           "both within (0, 1)",
-                           (double)b, i, product);
-        }
+    for (size_t i = 0; i < T; i++)
+        s->alpha_bar[i] = beta(options, i);
+    status = multiply(s->alpha_bar, T, error);
+    if (status != PB_OK) {
+        pb_schedule_free(s);
+        return status;
     }
+    if (options->zero_snr)
+        rescale(s->alpha_bar, T);
     *out = s;
     return PB_OK;
 }

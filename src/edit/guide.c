@@ -27,18 +27,22 @@ static pb_status check(size_t size, size_t count, const float *v, const pb_guida
     return PB_OK;
 }
 
-/* One iteration of all directions: `points` holds first the count images x, then room for as many
- * x + delta v; eps has room for both. */
-static pb_status iterate(const pb_denoiser *denoiser, double t, size_t count, const float *v,
-                         const pb_guidance *g, float *points, float *eps, pb_error *error)
+/* One iteration of all directions at the network's time t, where eps = a x + b out. `points` holds
+ * first the count images x, then room for as many x + delta v; out has room for the outputs of
+ * both. */
+static pb_status iterate(const pb_denoiser *denoiser, double t, double a, double b, size_t count,
+                         const float *v, const pb_guidance *g, float *points, float *out,
+                         pb_error *error)
 {
     size_t all = count * denoiser->size;
 
     for (size_t k = 0; k < all; k++)
         points[all + k] = (float)((double)points[k] + g->step * (double)v[k]);
-    PB_TRY(denoiser->predict(denoiser->context, 2 * count, points, t, eps, error));
+    PB_TRY(denoiser->predict(denoiser->context, 2 * count, points, t, out, error));
     for (size_t k = 0; k < all; k++) {
-        points[k] += (float)(g->scale * ((double)eps[all + k] - (double)eps[k]));
+        double eps = a * ((double)points[all + k] - (double)points[k]) +
+                     b * ((double)out[all + k] - (double)out[k]);
+        points[k] += (float)(g->scale * eps);
         if (!isfinite(points[k]))
             return pb_fail(error, PB_NUMERIC, "guidance along direction %zu left finite numbers",
                            k / denoiser->size);
@@ -46,23 +50,28 @@ static pb_status iterate(const pb_denoiser *denoiser, double t, size_t count, co
     return PB_OK;
 }
 
-pb_status pb_guide(const pb_denoiser *denoiser, double t, const float *x, size_t count,
-                   const float *v, const pb_guidance *guidance, size_t stages, float *out,
-                   pb_progress progress, void *progress_context, pb_error *error)
+pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t,
+                   const float *x, size_t count, const float *v, const pb_guidance *guidance,
+                   size_t stages, float *out, pb_progress progress, void *progress_context,
+                   pb_error *error)
 {
     size_t size = denoiser->size, N = guidance->iterations, stage = 0;
-    float *points, *eps;
+    float *points, *predicted;
     pb_status status;
+    double a, b;
 
     PB_TRY(check(size, count, v, guidance, stages, error));
     points = pb_malloc(2 * count * size, sizeof *points);
-    eps = pb_malloc(2 * count * size, sizeof *eps);
-    status = points && eps ? PB_OK
-                           : pb_fail_memory(error, 2 * count * size * sizeof *points, "guidance");
+    predicted = pb_malloc(2 * count * size, sizeof *predicted);
+    status = points && predicted
+                 ? PB_OK
+                 : pb_fail_memory(error, 2 * count * size * sizeof *points, "guidance");
+    pb_eps_coefficients(pb_schedule_prediction(schedule), pb_alpha_bar(schedule, (size_t)t), &a,
+                        &b);
     for (size_t i = 0; status == PB_OK && i < count; i++)
         memcpy(points + i * size, x, size * sizeof *x);
     for (size_t done = 1; status == PB_OK && done <= N; done++) {
-        status = iterate(denoiser, t, count, v, guidance, points, eps, error);
+        status = iterate(denoiser, t, a, b, count, v, guidance, points, predicted, error);
         if (status != PB_OK)
             break;
         /* Stage j = 1 … stages is the iterate round(j N / stages). */
@@ -75,6 +84,6 @@ pb_status pb_guide(const pb_denoiser *denoiser, double t, const float *x, size_t
             status = pb_fail(error, PB_CANCELLED, "cancelled");
     }
     pb_free(points);
-    pb_free(eps);
+    pb_free(predicted);
     return status;
 }

@@ -196,19 +196,19 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
     return PB_OK;
 }
 
-/* -- the noise predictor --------------------------------------------------------------------- */
+/* -- the denoiser ---------------------------------------------------------------------------- */
 
 static pb_status predict_under(pb_evaluator *e, const pb_condition *condition, size_t n,
-                               const float *x, double t, float *eps, pb_error *error)
+                               const float *x, double t, float *out, pb_error *error)
 {
-    static const char *const tap = "eps";
+    static const char *const tap = "out";
     pb_condition now = *condition;
 
     now.timestep = floor(t);
-    return pb_evaluate(e, &now, n, x, 1, &tap, &eps, error);
+    return pb_evaluate(e, &now, n, x, 1, &tap, &out, error);
 }
 
-static pb_status predict(void *context, size_t n, const float *x, double t, float *eps,
+static pb_status predict(void *context, size_t n, const float *x, double t, float *out,
                          pb_error *error)
 {
     pb_evaluator *e = context;
@@ -216,7 +216,7 @@ static pb_status predict(void *context, size_t n, const float *x, double t, floa
     float scale = (float)e->scale, *without;
     pb_status status;
 
-    PB_TRY(predict_under(e, &e->positive, n, x, t, eps, error));
+    PB_TRY(predict_under(e, &e->positive, n, x, t, out, error));
     if (e->scale == 1)
         return PB_OK;
     without = pb_malloc(count, sizeof *without);
@@ -224,7 +224,7 @@ static pb_status predict(void *context, size_t n, const float *x, double t, floa
         return pb_fail_memory(error, count * sizeof *without, "guidance");
     status = predict_under(e, &e->negative, n, x, t, without, error);
     for (size_t i = 0; status == PB_OK && i < count; i++)
-        eps[i] = without[i] + scale * (eps[i] - without[i]);
+        out[i] = without[i] + scale * (out[i] - without[i]);
     pb_free(without);
     return status;
 }

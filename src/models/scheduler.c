@@ -95,13 +95,11 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
 {
     static const char *const schedules[] = {"linear", "scaled_linear", "squaredcos_cap_v2", NULL};
     static const char *const predictions[] = {"epsilon", "v_prediction", "sample", NULL};
-    pb_beta_schedule kind;
-    pb_prediction prediction;
+    pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
     pb_config *c;
     const char *class;
     float *betas = NULL;
-    double start, end;
-    size_t T, count;
+    size_t count;
     pb_status status;
 
     PB_TRY(pb_config_open(&c, path, error));
@@ -109,26 +107,31 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     if (!classes[find(classes, class)])
         pb_config_fail(c, PB_UNSUPPORTED, "_class_name", "\"%s\" is not supported", class);
     snprintf(facts->name, sizeof facts->name, "%s", class);
-    kind = (pb_beta_schedule)read_choice(c, "beta_schedule", schedules);
-    prediction = (pb_prediction)read_choice(c, "prediction_type", predictions);
-    start = pb_config_number(c, "beta_start", 0.0001, 1e-12, 1);
-    end = pb_config_number(c, "beta_end", 0.02, 1e-12, 1);
+    options.betas = (pb_beta_schedule)read_choice(c, "beta_schedule", schedules);
+    options.prediction = (pb_prediction)read_choice(c, "prediction_type", predictions);
+    options.beta_start = pb_config_number(c, "beta_start", options.beta_start, 1e-12, 1);
+    options.beta_end = pb_config_number(c, "beta_end", options.beta_end, 1e-12, 1);
     count = pb_config_numbers(c, "trained_betas", 100000, &betas);
-    T = (size_t)pb_config_integer(c, "num_train_timesteps", count ? (long)count : 1000, 2, 100000);
-    if (count && count != T)
-        pb_config_fail(c, PB_FORMAT, "trained_betas", "expected %zu of them, found %zu", T, count);
+    options.length =
+        (size_t)pb_config_integer(c, "num_train_timesteps", count ? (long)count : 1000, 2, 100000);
+    if (count && count != options.length)
+        pb_config_fail(c, PB_FORMAT, "trained_betas", "expected %zu of them, found %zu",
+                       options.length, count);
+    if (count) {
+        options.betas = PB_BETAS_TRAINED;
+        options.trained_betas = betas;
+    }
+    options.zero_snr = pb_config_boolean(c, "rescale_betas_zero_snr", false);
     facts->ignored = read_ignored(c, class);
     facts->steps_offset = (size_t)pb_config_integer(c, "steps_offset", 0, 0, 1000);
     facts->set_alpha_to_one =
         pb_config_boolean(c, "set_alpha_to_one", strcmp(class, "PNDMScheduler") != 0);
-    refuse_if_on(c, "rescale_betas_zero_snr");
     refuse_if_on(c, "use_flow_sigmas");
     for (size_t i = 0; sampling[i]; i++)
         pb_config_ignore(c, sampling[i]);
     status = pb_config_close(c, error);
     if (status == PB_OK) {
-        status = pb_schedule_new(schedule, count ? PB_BETAS_TRAINED : kind, T, start, end, betas,
-                                 prediction, error);
+        status = pb_schedule_new(schedule, &options, error);
         if (status != PB_OK)
             pb_fail_in(error, status, "%s", path);
     }
