@@ -9,10 +9,11 @@ rather than high ones, and its Jacobian's singular values fall; with the default
 they hardly do, which no trained network shows (--plain makes it so). Time for each application and
 memory do not depend on the values of weights; how many applications a basis needs does.
 
-    python bench/models.py --stable-diffusion FOLDER
+    python bench/models.py --stable-diffusion 1.5 FOLDER
 
 makes FOLDER/stable-diffusion-v1-5 (2.1 GB): the architecture of Stable Diffusion 1.5, all parts of it,
-with random weights in fp16 and the tokenizer of tests/golden/sd1-tiny.
+with random weights in fp16 and the tokenizer of tests/golden/sd1-tiny; `2.1` makes that of
+stable-diffusion-2-1, of 768 pixels and v-prediction, with the tokenizer of sd2-tiny.
 """
 
 import argparse
@@ -74,13 +75,6 @@ def smooth(unet, share):
             weight.mul_(1 - share).add_(share * mean)
 
 
-STABLE_DIFFUSION = dict(
-    sample_size=64,
-    cross_attention_dim=768,
-    attention_head_dim=8,
-    block_out_channels=(320, 640, 1280, 1280),
-    layers_per_block=2,
-)
 AUTOENCODER = dict(
     sample_size=512,
     block_out_channels=(128, 256, 512, 512),
@@ -88,30 +82,48 @@ AUTOENCODER = dict(
     down_block_types=("DownEncoderBlock2D",) * 4,
     up_block_types=("UpDecoderBlock2D",) * 4,
 )
-TEXT = dict(
-    hidden_size=768,
-    intermediate_size=3072,
-    num_hidden_layers=12,
-    num_attention_heads=12,
-    vocab_size=49408,
-    projection_dim=768,
-)
 
 
-def stable_diffusion(folder):
+# Of each release: U-Net, text encoder, scheduler, folder, and whose tokenizer.
+STABLE_DIFFUSION = {
+    "1.5": dict(
+        folder="stable-diffusion-v1-5",
+        golden="sd1-tiny",
+        unet=dict(sample_size=64, cross_attention_dim=768, attention_head_dim=8),
+        text=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
+                  num_attention_heads=12, projection_dim=768),
+        scheduler=dict(),
+    ),
+    "2.1": dict(
+        folder="stable-diffusion-2-1",
+        golden="sd2-tiny",
+        unet=dict(sample_size=96, cross_attention_dim=1024, attention_head_dim=(5, 10, 20, 20),
+                  use_linear_projection=True, upcast_attention=True),
+        text=dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=23,
+                  num_attention_heads=16, projection_dim=512, hidden_act="gelu"),
+        scheduler=dict(prediction_type="v_prediction"),
+    ),
+}
+
+
+def stable_diffusion(folder, release):
     """Parts are made and written one after the other: each needs its weights in memory."""
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
+    made = STABLE_DIFFUSION[release]
+    folder = folder / made["folder"]
     AutoencoderKL(**AUTOENCODER).half().save_pretrained(folder / "vae")
-    CLIPTextModel(CLIPTextConfig(**TEXT)).half().save_pretrained(folder / "text_encoder")
-    UNet2DConditionModel(**STABLE_DIFFUSION).half().save_pretrained(folder / "unet")
+    text = CLIPTextConfig(vocab_size=49408, **made["text"])
+    CLIPTextModel(text).half().save_pretrained(folder / "text_encoder")
+    unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), **made["unet"])
+    unet.half().save_pretrained(folder / "unet")
     DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-        set_alpha_to_one=False, steps_offset=1,
+        set_alpha_to_one=False, steps_offset=1, **made["scheduler"],
     ).save_pretrained(folder / "scheduler")
-    golden = pathlib.Path(__file__).resolve().parents[1] / "tests" / "golden" / "sd1-tiny"
+    golden = pathlib.Path(__file__).resolve().parents[1] / "tests" / "golden" / made["golden"]
     shutil.copytree(golden / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
     shutil.copy(golden / "model_index.json", folder)
 
@@ -120,11 +132,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--plain", action="store_true", help="PyTorch's initialisation alone")
-    parser.add_argument("--stable-diffusion", action="store_true", help="Stable Diffusion 1.5")
+    parser.add_argument("--stable-diffusion", choices=STABLE_DIFFUSION, help="one of its releases")
     arguments = parser.parse_args()
     folder = arguments.folder
     if arguments.stable_diffusion:
-        stable_diffusion(folder / "stable-diffusion-v1-5")
+        stable_diffusion(folder, arguments.stable_diffusion)
         return
     for name, config in MODELS.items():
         if (folder / name / "model_index.json").exists():
