@@ -140,6 +140,34 @@ static void test_sample(void **state)
     assert_true(scratch_has(&s, "a.png"));
 }
 
+static void assert_text(const json_t *object, const char *key, const char *expected)
+{
+    const char *found = json_string_value(json_object_get(object, key));
+
+    assert_string_equal(found ? found : "(none)", expected);
+}
+
+/* A result says under which prompts it was made. */
+static void test_settings(void **state)
+{
+    json_t *o;
+
+    (void)state;
+    o = object_of(program(s.folder, "sample -q --json -m " SD2 " --seed 3 -n 1 --steps 4 "
+                                    "--prompt face --negative-prompt blurry -o a.png"));
+    assert_text(o, "prompt", "face");
+    assert_text(o, "negative_prompt", "blurry");
+    assert_null(json_object_get(o, "edit_prompt"));
+    assert_true(json_number_value(json_object_get(o, "guidance_scale")) == 7.5);
+    assert_int_equal(json_integer_value(json_object_get(o, "seed")), 3);
+    json_decref(o);
+    o = object_of(program(s.folder, "edit -q --json -m " SD2 " --seed 3 --steps 6 --stages 1 "
+                                    "--edit-iterations 2 --edit-prompt smile -o a.png"));
+    assert_text(o, "prompt", "");
+    assert_text(o, "edit_prompt", "smile");
+    json_decref(o);
+}
+
 static void test_edit(void **state)
 {
     pb_basis basis = PB_BASIS_EMPTY;
@@ -284,8 +312,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_prompt), TEST(test_eval),   TEST(test_latents), TEST(test_sample),
-        TEST(test_edit),   TEST(test_guided), TEST(test_study),   TEST(test_missing),
+        TEST(test_prompt), TEST(test_eval),     TEST(test_latents),
+        TEST(test_sample), TEST(test_settings), TEST(test_edit),
+        TEST(test_guided), TEST(test_study),    TEST(test_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

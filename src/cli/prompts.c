@@ -97,3 +97,15 @@ pb_status pb_prompts_open(pb_prompts *p, const pb_cli *cli, const pb_model *mode
     PB_TRY(pb_prompts_set(p, cli, PB_EDIT_PROMPT, o->edit_prompt ? o->edit_prompt : prompt, error));
     return pb_prompts_set(p, cli, PB_NEGATIVE, o->negative ? o->negative : "", error);
 }
+
+void pb_prompts_describe(const pb_prompts *p, json_t *object)
+{
+    static const char *const keys[PB_PROMPTS] = {"prompt", "edit_prompt", "negative_prompt"};
+
+    if (!p->encoder)
+        return;
+    for (size_t i = 0; i < PB_PROMPTS; i++)
+        if (i != PB_EDIT_PROMPT || strcmp(p->text[i], p->text[PB_PROMPT]))
+            json_object_set_new(object, keys[i], json_string(p->text[i]));
+    json_object_set_new(object, "guidance_scale", json_real(p->scale));
+}

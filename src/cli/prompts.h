@@ -37,4 +37,8 @@ void pb_prompts_close(pb_prompts *prompts);
 pb_status pb_prompts_set(pb_prompts *prompts, const pb_cli *cli, pb_prompt_use use,
                          const char *text, pb_error *error);
 
+/* Adds "prompt", "edit_prompt" (where it is another), "negative_prompt" and "guidance_scale" to an
+ * object, where the network reads text. */
+void pb_prompts_describe(const pb_prompts *prompts, json_t *object);
+
 #endif

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/point.h"
@@ -62,6 +63,41 @@ static pb_status read_noise(pb_tensor *x, pb_session *session, const options *o,
     return pb_session_size(session, x->shape[2], x->shape[3], error);
 }
 
+/* How the images came to be. */
+static json_t *describe(const options *o, const pb_session *session, size_t count)
+{
+    json_t *object = json_pack("{s:s, s:s, s:i, s:i, s:s, s:f, s:I}", "pullback", pb_version(),
+                               "model", session->info->path, "images", (int)count, "steps",
+                               o->point.steps, "spacing", o->spacing ? o->spacing : "paper",
+                               "boost", o->boost, "noise_seed", (json_int_t)o->noise_seed);
+
+    if (o->point.x)
+        json_object_set_new(object, "x", json_string(o->point.x));
+    else
+        json_object_set_new(object, "seed", json_integer((json_int_t)o->point.seed));
+    if (session->class_label >= 0)
+        json_object_set_new(object, "class", json_integer(session->class_label));
+    pb_prompts_describe(&session->prompts, object);
+    return object;
+}
+
+static pb_status write_samples(const options *o, pb_session *session, const pb_tensor *x,
+                               pb_error *error)
+{
+    json_t *settings = describe(o, session, x->shape[0]);
+    char *text = json_dumps(settings, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    pb_status status = pb_write_images(x, session, o->out, text, error);
+
+    if (status == PB_OK) {
+        pb_say(&o->cli, "%s: %zu images, %d steps", o->out, x->shape[0], o->point.steps);
+        json_object_set_new(settings, "out", json_string(o->out));
+        pb_cli_print(&o->cli, json_incref(settings));
+    }
+    json_decref(settings);
+    free(text);
+    return status;
+}
+
 static pb_status run(const options *o, pb_error *error)
 {
     size_t S = (size_t)o->point.steps, boost = SIZE_MAX;
@@ -84,12 +120,7 @@ static pb_status run(const options *o, pb_error *error)
                      : pb_session_move(&session, "sampling", x.shape[0], x.data, S - 1, 0, S, boost,
                                        (uint64_t)o->noise_seed, error);
     if (status == PB_OK)
-        status = pb_write_images(&x, &session, o->out, NULL, error);
-    if (status == PB_OK) {
-        pb_say(&o->cli, "%s: %zu images, %zu steps", o->out, x.shape[0], S);
-        pb_cli_print(&o->cli, json_pack("{s:s, s:i, s:i}", "out", o->out, "images", (int)x.shape[0],
-                                        "steps", (int)S));
-    }
+        status = write_samples(o, &session, &x, error);
     pb_tensor_clear(&x);
     pb_session_close(&session);
     return status;

@@ -159,20 +159,24 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
         (int)s->stages, "boost", s->boost, "noise_seed", (json_int_t)s->noise_seed);
     if (s->mode != PB_MODE_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(s->length));
+    pb_prompts_describe(&session->prompts, object);
     text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(object);
     return text;
 }
 
-/* Where the strips come from, and how each mode among them goes. */
+/* Where the strips come from, under which prompt, and how each mode among them goes. */
 static char *caption(size_t count, const pb_strip *const *strips, const pb_session *session,
                      const pb_basis *basis)
 {
     char *name = g_path_get_basename(session->info->path);
     GString *text = g_string_new(NULL);
 
-    g_string_printf(text, "%s, %s → %s, timestep %.4g of %zu\n", name, basis->from, basis->to,
+    const char *prompt = session->prompts.text[PB_EDIT_PROMPT];
+
+    g_string_printf(text, "%s, %s → %s, timestep %.4g of %zu", name, basis->from, basis->to,
                     strips[0]->timestep, pb_schedule_length(session->schedule));
+    g_string_append_printf(text, prompt && *prompt ? ", under “%s”\n" : "\n", prompt);
     for (size_t i = 0; i < count; i++) {
         const pb_strip *s = strips[i];
         if (i && s->mode == strips[i - 1]->mode)
