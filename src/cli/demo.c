@@ -51,21 +51,38 @@ static pb_status write_pixels(const options *o, pb_pixels *pixels, const char *n
     return status;
 }
 
-/* One image of the network's, enlarged to be looked at. */
-static pb_status write_image(const options *o, const pb_session *s, const float *image,
-                             const char *name, const char *what, pb_error *error)
+/* One picture (c,h,w), enlarged to be looked at. */
+static pb_status write_picture(const options *o, const size_t shape[3], const float *picture,
+                               const char *name, const char *what, pb_error *error)
 {
     pb_pixels pixels = PB_PIXELS_EMPTY;
 
     PB_TRY(pb_sheet_draw(&(pb_sheet){.rows = 1,
                                      .columns = 1,
-                                     .tiles = &image,
-                                     .c = s->info->in_channels,
-                                     .h = s->height,
-                                     .w = s->width,
+                                     .tiles = &picture,
+                                     .c = shape[0],
+                                     .h = shape[1],
+                                     .w = shape[2],
                                      .marked = SIZE_MAX},
                          &pixels, error));
     return write_pixels(o, &pixels, name, what, error);
+}
+
+/* The same of one image as the network sees it: of a latent, what it decodes to. */
+static pb_status write_image(const options *o, pb_session *s, const pb_tensor *image,
+                             const char *name, const char *what, pb_error *error)
+{
+    pb_tensor copy = PB_TENSOR_EMPTY;
+    pb_status status = pb_tensor_new(&copy, 4, image->shape, error);
+
+    if (status == PB_OK) {
+        memcpy(copy.data, image->data, pb_tensor_count(image) * sizeof *copy.data);
+        status = pb_session_decode(s, &copy, error);
+    }
+    if (status == PB_OK)
+        status = write_picture(o, copy.shape + 1, copy.data, name, what, error);
+    pb_tensor_clear(&copy);
+    return status;
 }
 
 /* The photo with its crop, its inversion, and the point x_t. */
@@ -84,9 +101,8 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     PB_TRY(pb_photo_outline(&point->photo, 512, &pixels, error));
     PB_TRY(
         write_pixels(o, &pixels, "original.png", "the photo, and the part the model sees", error));
-    PB_TRY(
-        write_image(o, s, point->image.data, "input.png", "that part at the model's size", error));
-    PB_TRY(write_image(o, s, point->x.data, "inversion.png", "the noise it comes from", error));
+    PB_TRY(write_image(o, s, &point->image, "input.png", "that part at the model's size", error));
+    PB_TRY(write_image(o, s, &point->x, "inversion.png", "the noise it comes from", error));
     top = point->grid;
     point->t = isnan(s->info->recommended.t) ? 0.6 : s->info->recommended.t;
     point->grid = pb_grid_nearest(T, (size_t)where.steps, point->t);
@@ -134,8 +150,8 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
     pb_status status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
 
     if (status == PB_OK)
-        status = write_image(o, s, pb_strip_image(&strip, 0, 0), "reconstruction.png",
-                             "down again from the noise", error);
+        status = write_picture(o, strip.images.shape + 1, pb_strip_image(&strip, 0, 0),
+                               "reconstruction.png", "down again from the noise", error);
     if (status == PB_OK)
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
