@@ -1,6 +1,8 @@
 """Trains the autoencoder of faces64-text: 64 x 64 pixels to latents of 16 x 16 x 4.
 
     tools/train/run vae.py --data faces64.npz [--minutes M]
+
+Once there is a U-Net, the latents it was trained on stay as they are: only the decoder goes on.
 """
 
 import json
@@ -15,8 +17,8 @@ import patches
 from trainer import Run, arguments
 
 NAME = "faces64-text"
-IMAGES = 1_000_000
-ADVERSARY = 300_000  # images before the discriminator has a say
+IMAGES = 160_000
+ADVERSARY = 70_000  # images before the discriminator has a say
 CONFIG = dict(
     sample_size=64,
     in_channels=3,
@@ -33,8 +35,11 @@ CONFIG = dict(
 class VaeRun(Run):
     """The discriminator is kept with the rest of the state."""
 
-    def __init__(self, options):
+    def __init__(self, options, frozen):
         super().__init__("faces64-vae", AutoencoderKL(**CONFIG), options, 4e-4, ema=0.9995)
+        self.frozen = frozen
+        self.model.encoder.requires_grad_(not frozen)
+        self.model.quant_conv.requires_grad_(not frozen)
         self.critic = patches.Discriminator().to(self.device)
         self.critic_optimizer = torch.optim.AdamW(self.critic.parameters(), 2e-4, betas=(0.5, 0.9))
         self.others = {"critic": self.critic, "critic_optimizer": self.critic_optimizer}
@@ -62,7 +67,10 @@ def write(run, x):
     folder.mkdir(parents=True, exist_ok=True)
     vae = run.average.to("cpu", memory_format=torch.contiguous_format)
     images, latents = reconstruct(vae, x)
-    vae.register_to_config(scaling_factor=round(1 / latents.std().item(), 5))
+    scaling = round(1 / latents.std().item(), 5)
+    if run.frozen:
+        scaling = AutoencoderKL.load_config(folder / "vae")["scaling_factor"]
+    vae.register_to_config(scaling_factor=scaling)
     vae.half().save_pretrained(folder / "vae")
     vae.float()
     path = folder / "training.json"
@@ -83,7 +91,7 @@ def main():
     train, heldout = datasets.split(len(pictures))
     x = datasets.to_network(pictures[heldout[:400]])
     torch.manual_seed(0)
-    run = VaeRun(options)
+    run = VaeRun(options, frozen=(options.models / NAME / "unet").exists())
     run.resume(
         lambda folder: run.model.load_state_dict(
             AutoencoderKL.from_pretrained(folder / "vae").float().state_dict()
@@ -94,7 +102,8 @@ def main():
     batches = datasets.Batches(datasets.to_network(pictures[train]), seed=run.images)
 
     def forward(images):
-        posterior = run.model.encode(images.expand(-1, 3, -1, -1)).latent_dist
+        with torch.set_grad_enabled(not run.frozen):
+            posterior = run.model.encode(images.expand(-1, 3, -1, -1)).latent_dist
         return run.model.decode(posterior.sample()).sample, posterior.kl()
 
     network = run.compiled(forward)
