@@ -8,6 +8,8 @@
 #include "text/tokenizer.h"
 
 #include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define LENGTH 77
 
@@ -87,6 +89,124 @@ static void test_cut(void **state)
     pb_tokenizer_free(t);
 }
 
+/* -- tokens that were added, in each of the files that may say so -------------------------------
+ */
+
+static void write_json(const scratch *s, const char *name, json_t *value)
+{
+    char *text = json_dumps(value, 0);
+
+    assert_non_null(text);
+    scratch_write(s, name, text, strlen(text));
+    free(text);
+    json_decref(value);
+}
+
+/* added_tokens.json has the tokens that the vocabulary has not. */
+static json_t *as_added(const json_t *decoder)
+{
+    json_t *result = json_object(), *value;
+    const char *key;
+
+    json_object_foreach((json_t *)decoder, key, value)
+    {
+        if (atoi(key) >= 49408)
+            json_object_set_new(result, json_string_value(json_object_get(value, "content")),
+                                json_integer(atoi(key)));
+    }
+    return result;
+}
+
+/* tokenizer.json, with merges as pairs. */
+static json_t *as_fast(const json_t *decoder)
+{
+    json_t *added = json_array(), *merges = json_array(), *value;
+    json_t *vocabulary = json_load_file(GOLDEN "sd1-tiny/tokenizer/vocab.json", 0, NULL);
+    FILE *file = fopen(GOLDEN "sd1-tiny/tokenizer/merges.txt", "r");
+    char line[512], a[256], b[256];
+    const char *key;
+
+    assert_true(vocabulary && file);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, "#version", 8) && sscanf(line, "%255s %255s", a, b) == 2)
+            json_array_append_new(merges, json_pack("[s, s]", a, b));
+    fclose(file);
+    json_object_foreach((json_t *)decoder, key, value)
+    {
+        json_t *item = json_copy(value);
+        json_object_set_new(item, "id", json_integer(atoi(key)));
+        json_array_append_new(added, item);
+    }
+    return json_pack("{s:o, s:{s:s, s:o, s:o}}", "added_tokens", added, "model",
+                     "end_of_word_suffix", "</w>", "vocab", vocabulary, "merges", merges);
+}
+
+static void link_file(const scratch *s, const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, GOLDEN "sd1-tiny/tokenizer/%s", name);
+    assert_int_equal(symlink(path, scratch_path(s, name).text), 0);
+}
+
+static void check_folder(const scratch *s, const json_t *prompts)
+{
+    pb_tokenizer *t;
+
+    MUST(pb_tokenizer_open(&t, s->folder, error));
+    assert_int_equal(pb_tokenizer_size(t), 49411);
+    assert_string_equal(pb_tokenizer_piece(t, 49408), "<cat-toy>");
+    check_list(t, prompts);
+    pb_tokenizer_free(t);
+}
+
+static void test_added(void **state)
+{
+    json_t *golden_file = json_load_file(GOLDEN "tokens-added.json", 0, NULL);
+    json_t *decoder = json_object_get(golden_file, "added_tokens_decoder");
+    const json_t *prompts = json_object_get(golden_file, "prompts");
+
+    (void)state;
+    assert_non_null(decoder);
+    for (int kind = 0; kind < 3; kind++) {
+        scratch s;
+        scratch_open(&s);
+        if (kind < 2) {
+            link_file(&s, "vocab.json");
+            link_file(&s, "merges.txt");
+        }
+        if (kind == 0)
+            write_json(&s, "tokenizer_config.json",
+                       json_pack("{s:O, s:s}", "added_tokens_decoder", decoder, "model_max_length",
+                                 "any"));
+        else if (kind == 1) {
+            write_json(&s, "added_tokens.json", as_added(decoder));
+            /* What Hugging Face writes for "no limit". */
+            const char *text = "{\"model_max_length\": 1000000000000000019884624838656, "
+                               "\"additional_special_tokens\": [{\"content\": \"<Style>\", "
+                               "\"normalized\": false}, \"SKS-special\"]}";
+            scratch_write(&s, "tokenizer_config.json", text, strlen(text));
+        } else
+            write_json(&s, "tokenizer.json", as_fast(decoder));
+        if (kind == 1) { /* without "normalized" SKS-special is looked for as it is written */
+            pb_tokenizer *t;
+            uint32_t ids[8];
+            size_t used;
+            MUST(pb_tokenizer_open(&t, s.folder, error));
+            assert_true(pb_tokenizer_length(t) == SIZE_MAX);
+            MUST(pb_tokenizer_encode(t, "<CAT-TOY> <Style> SKS-special", 8, ids, &used, NULL,
+                                     error));
+            assert_int_equal(used, 5);
+            for (uint32_t i = 0; i < 3; i++)
+                assert_int_equal(ids[1 + i], 49408 + i);
+            pb_tokenizer_free(t);
+        } else
+            check_folder(&s, prompts);
+        scratch_close(&s);
+    }
+    json_decref(golden_file);
+}
+
 static void test_hostile(void **state)
 {
     static const struct {
@@ -106,6 +226,15 @@ static void test_hostile(void **state)
          "pad_token: expected a token, found 3"},
         {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version", "{\"pad_token\": \"x\"}",
          "\"x\" is missing"},
+        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
+         "{\"additional_special_tokens\": [\"x\"]}", "\"x\" is not in the vocabulary"},
+        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
+         "{\"added_tokens_decoder\": {\"two\": {\"content\": \"x\"}}}",
+         "expected a number, found \"two\""},
+        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
+         "{\"added_tokens_decoder\": {\"1\": {\"content\": \"x\"}}}", "the same number 1"},
+        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
+         "{\"added_tokens_decoder\": {\"2\": {\"content\": 7}}}", "expected a token"},
     };
     pb_error error;
     scratch s;
@@ -131,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_added),
         cmocka_unit_test(test_hostile),
     };
 

@@ -59,10 +59,12 @@ typedef struct pb_model_info {
     size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
     int latent;            /* works on latents: has an autoencoder, or should have one */
     size_t context_width;  /* numbers of each token's embedding; 0: not conditioned on text */
-    size_t steps_offset;   /* of the scheduler's config, for pb_ddim_spaced */
-    int set_alpha_to_one;  /* likewise */
-    const char *ignored;   /* scheduler settings switched off here ("clip_sample, thresholding"),
-                              or NULL */
+    size_t steps_offset;   /* for pb_ddim_spaced: the scheduler's, or 1 where the network is
+                              conditioned   on text, since StableDiffusionPipeline sets it so */
+    int set_alpha_to_one;  /* of the scheduler's config, likewise */
+    int has_autoencoder, has_tokenizer, has_text_encoder; /* folders of a pipeline */
+    const char *ignored; /* scheduler settings switched off here ("clip_sample, thresholding"),
+                            or NULL */
     pb_recommended recommended;
 } pb_model_info;
 

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -69,31 +70,70 @@ static json_t *needs_json(const needs *n)
                      "total_bytes", (json_int_t)n->all);
 }
 
+/* Which parts this network needs and its folder has not. */
+static size_t missing_parts(const char *missing[3], const pb_model_info *info)
+{
+    size_t count = 0;
+
+    if (info->latent && !info->has_autoencoder)
+        missing[count++] = "vae";
+    if (info->context_width && !info->has_tokenizer)
+        missing[count++] = "tokenizer";
+    if (info->context_width && !info->has_text_encoder)
+        missing[count++] = "text_encoder";
+    return count;
+}
+
+/* Of a latent model, what the positions are in pixels, where the autoencoder can be opened. */
+static void print_latents(const pb_cli *cli, const pb_model *model)
+{
+    const pb_model_info *info = pb_model_get_info(model);
+    pb_autoencoder *autoencoder;
+    size_t f;
+
+    if (!info->has_autoencoder || pb_autoencoder_open(&autoencoder, model, NULL) != PB_OK) {
+        pb_say(cli, "              latents: pictures go through an autoencoder");
+        return;
+    }
+    f = pb_autoencoder_get_info(autoencoder).factor;
+    pb_say(cli, "              latents of pictures of %zux%zu pixels, in multiples of %zu",
+           info->sample_height * f, info->sample_width * f, info->size_multiple * f);
+    pb_autoencoder_free(autoencoder);
+}
+
 static void print_json(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
     const pb_schedule *schedule = pb_model_schedule(model);
     const pb_recommended *r = &info->recommended;
+    const char *missing[3];
+    size_t absent = missing_parts(missing, info);
+    json_t *parts = json_array();
 
+    for (size_t i = 0; i < absent; i++)
+        json_array_append_new(parts, json_string(missing[i]));
     pb_cli_print(
-        cli, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
-                       "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?}",
-                       "model", info->path, "architecture", info->architecture, "scheduler",
-                       info->scheduler, "weights", info->weights, "dtype", info->dtype,
-                       "parameters", (json_int_t)info->parameters, "weight_bytes",
-                       (json_int_t)info->weight_bytes, "sample_size", (int)info->sample_height,
-                       (int)info->sample_width, "in_channels", (int)info->in_channels,
-                       "out_channels", (int)info->out_channels, "learned_variance",
-                       info->learned_variance, "size_multiple", (int)info->size_multiple,
-                       "class_conditional", info->class_conditional, "classes", (int)info->classes,
-                       "num_train_timesteps", (int)pb_schedule_length(schedule), "prediction_type",
-                       prediction_name(schedule), "alpha_bar_first", pb_alpha_bar(schedule, 0),
-                       "alpha_bar_last", pb_alpha_bar(schedule, pb_schedule_length(schedule) - 1),
-                       "switched_off", info->ignored, "taps", shapes_json(model, info),
-                       "recommended", "t", optional(r->t), "edit_step", optional(r->step),
-                       "edit_scale", optional(r->scale), "edit_iterations",
-                       r->iterations ? json_integer((json_int_t)r->iterations) : json_null(),
-                       "boost", optional(r->boost), "memory", needs_json(n), "hash", hash));
+        cli,
+        json_pack(
+            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
+            "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
+            "s:i, s:b, s:o}",
+            "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
+            "weights", info->weights, "dtype", info->dtype, "parameters",
+            (json_int_t)info->parameters, "weight_bytes", (json_int_t)info->weight_bytes,
+            "sample_size", (int)info->sample_height, (int)info->sample_width, "in_channels",
+            (int)info->in_channels, "out_channels", (int)info->out_channels, "learned_variance",
+            info->learned_variance, "size_multiple", (int)info->size_multiple, "class_conditional",
+            info->class_conditional, "classes", (int)info->classes, "num_train_timesteps",
+            (int)pb_schedule_length(schedule), "prediction_type", prediction_name(schedule),
+            "alpha_bar_first", pb_alpha_bar(schedule, 0), "alpha_bar_last",
+            pb_alpha_bar(schedule, pb_schedule_length(schedule) - 1), "switched_off", info->ignored,
+            "taps", shapes_json(model, info), "recommended", "t", optional(r->t), "edit_step",
+            optional(r->step), "edit_scale", optional(r->scale), "edit_iterations",
+            r->iterations ? json_integer((json_int_t)r->iterations) : json_null(), "boost",
+            optional(r->boost), "memory", needs_json(n), "hash", hash, "latent", info->latent,
+            "context_width", (int)info->context_width, "steps_offset", (int)info->steps_offset,
+            "set_alpha_to_one", info->set_alpha_to_one, "missing", parts));
 }
 
 static void print_text(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
@@ -101,8 +141,8 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
     const pb_model_info *info = pb_model_get_info(model);
     const pb_schedule *schedule = pb_model_schedule(model);
     const pb_recommended *r = &info->recommended;
-    size_t T = pb_schedule_length(schedule), s[3];
-    const char *tap;
+    size_t T = pb_schedule_length(schedule), s[3], absent;
+    const char *tap, *missing[3];
 
     pb_say(cli, "model         %s", info->path);
     pb_say(cli, "architecture  %s, %.2f M parameters", info->architecture,
@@ -115,10 +155,14 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
         pb_say(cli, "output        twice as many channels (learned variance): the first half is "
                     "used");
     if (info->latent)
-        pb_say(cli, "              latents: pictures are larger, and go through the autoencoder");
+        print_latents(cli, model);
     if (info->context_width)
         pb_say(cli, "text          embeddings of %zu numbers for each token (--prompt)",
                info->context_width);
+    absent = missing_parts(missing, info);
+    for (size_t i = 0; i < absent; i++)
+        pb_say(cli, "missing       %s/: %s", missing[i],
+               strcmp(missing[i], "vae") ? "prompts cannot be read" : "pictures cannot be used");
     if (info->class_conditional && info->classes)
         pb_say(cli, "classes       0 to %zu (--class)", info->classes - 1);
     else if (info->class_conditional)

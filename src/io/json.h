@@ -13,7 +13,9 @@
 pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
                         size_t size, pb_error *error);
 
-/* Reads a file of at most `most` bytes so. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+/* Reads a file of at most `most` bytes so, but for what Python's json module writes: NaN and
+ * Infinity are read as null, integers beyond 18 digits as real numbers. Errors: PB_IO, PB_FORMAT,
+ * PB_MEMORY. */
 pb_status pb_json_read(json_t **out, const char *path, size_t most, pb_error *error);
 
 /* Text short enough for a message. Use as pb_quote(name).text within one expression. */

@@ -151,37 +151,36 @@ static char *file_ending(const char *folder, const char *ending)
     return found;
 }
 
-pb_status pb_weights_locate(char **weights, const char *folder, pb_error *error)
+pb_status pb_weights_locate(char **weights, const char *folder, const char *stem, pb_error *error)
 {
-    static const char *const names[] = {"diffusion_pytorch_model.safetensors",
-                                        "diffusion_pytorch_model.safetensors.index.json",
-                                        "diffusion_pytorch_model.fp16.safetensors",
-                                        "model.safetensors",
-                                        "model.safetensors.index.json",
-                                        "model.fp16.safetensors"};
+    /* Of a variant, diffusers and transformers put its name before the last ending. */
+    static const char *const endings[] = {"safetensors", "safetensors.index.json",
+                                          "fp16.safetensors", "safetensors.index.fp16.json"};
     static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
                                          ".msgpack", ".h5",   ".onnx"};
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        PB_TRY(file_in(weights, folder, names[i], error));
-        if (*weights)
-            return PB_OK;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char *name = pb_sprintf("%s.%s", stem, endings[i]);
+        pb_status status = name ? file_in(weights, folder, name, error)
+                                : pb_fail_memory(error, strlen(stem) + 32, "a path");
+        pb_free(name);
+        if (status != PB_OK || *weights)
+            return status;
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *found = file_ending(folder, others[i]);
         if (found) {
-            pb_status status =
-                pb_fail(error, PB_UNSUPPORTED,
-                        "%s/%s: weights in this format are not read: expected "
-                        "diffusion_pytorch_model.safetensors (convert them with diffusers' "
-                        "save_pretrained(…, safe_serialization=True))",
-                        folder, found);
+            pb_status status = pb_fail(error, PB_UNSUPPORTED,
+                                       "%s/%s: weights in this format are not read: expected "
+                                       "%s.safetensors (convert them with "
+                                       "save_pretrained(…, safe_serialization=True))",
+                                       folder, found, stem);
             pb_free(found);
             return status;
         }
     }
-    return pb_fail(error, PB_IO, "%s: no weights: expected diffusion_pytorch_model.safetensors",
-                   folder);
+    return pb_fail(error, PB_IO, "%s: no weights: expected %s.safetensors, one file or sharded",
+                   folder, stem);
 }
 
 /* A pipeline: model_index.json says of what classes its parts are. */
@@ -224,14 +223,15 @@ static pb_status add_part(pb_model_files *files, const char *folder, const char 
 }
 
 /* Weights that are missing or of another format are an error only when they are needed. */
-static pb_status add_weights(pb_model_files *files, const char *folder, pb_error *error)
+static pb_status add_weights(pb_model_files *files, const char *folder, const char *stem,
+                             pb_error *error)
 {
     pb_status status;
     char *path;
 
     if (!folder)
         return PB_OK;
-    status = pb_weights_locate(&path, folder, error);
+    status = pb_weights_locate(&path, folder, stem, error);
     if (status == PB_OK)
         files->parts[files->part_count++] = path;
     return status == PB_MEMORY ? status : PB_OK;
@@ -239,15 +239,29 @@ static pb_status add_weights(pb_model_files *files, const char *folder, pb_error
 
 static pb_status list_parts(pb_model_files *files, pb_error *error)
 {
-    static const char *const tokens[] = {"vocab.json", "merges.txt", "tokenizer_config.json",
-                                         "special_tokens_map.json"};
+    static const char *const tokens[PB_TOKENIZER_FILES] = {
+        "vocab.json",        "merges.txt",     "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "tokenizer.json",
+    };
 
     PB_TRY(add_part(files, files->vae, "config.json", error));
-    PB_TRY(add_weights(files, files->vae, error));
+    PB_TRY(add_weights(files, files->vae, PB_DIFFUSERS_WEIGHTS, error));
     PB_TRY(add_part(files, files->text_encoder, "config.json", error));
-    PB_TRY(add_weights(files, files->text_encoder, error));
-    for (size_t i = 0; i < 4; i++)
+    PB_TRY(add_weights(files, files->text_encoder, PB_TRANSFORMERS_WEIGHTS, error));
+    for (size_t i = 0; i < PB_TOKENIZER_FILES; i++)
         PB_TRY(add_part(files, files->tokenizer, tokens[i], error));
+    return PB_OK;
+}
+
+/* A file that no command does without; why: what it is. */
+static pb_status need(const char *folder, const char *name, const char *why, pb_error *error)
+{
+    char *path;
+
+    PB_TRY(file_in(&path, folder, name, error));
+    if (!path)
+        return pb_fail(error, PB_IO, "%s has no %s: %s", folder, name, why);
+    pb_free(path);
     return PB_OK;
 }
 
@@ -257,12 +271,15 @@ static pb_status find_pipeline(pb_model_files *files, const char *index, pb_erro
     pb_status status;
 
     PB_TRY(check_pipeline(index, error));
+    PB_TRY(need(files->folder, "unet/config.json", "the network itself", error));
+    PB_TRY(need(files->folder, "scheduler/scheduler_config.json",
+                "the noise schedule is part of a model", error));
     unet = pb_sprintf("%s/unet", files->folder);
     if (!unet)
         return pb_fail_memory(error, strlen(files->folder) + 6, "a path");
     files->config = pb_sprintf("%s/config.json", unet);
     files->scheduler = pb_sprintf("%s/scheduler/scheduler_config.json", files->folder);
-    status = pb_weights_locate(&files->weights, unet, error);
+    status = pb_weights_locate(&files->weights, unet, PB_DIFFUSERS_WEIGHTS, error);
     pb_free(unet);
     PB_TRY(status);
     PB_TRY(file_in(&files->vae, files->folder, "vae", error));
@@ -295,7 +312,7 @@ static pb_status find_flat(pb_model_files *files, pb_error *error)
                        "%s: no scheduler_config.json beside config.json: the noise schedule is "
                        "part of a model",
                        files->folder);
-    return pb_weights_locate(&files->weights, files->folder, error);
+    return pb_weights_locate(&files->weights, files->folder, PB_DIFFUSERS_WEIGHTS, error);
 }
 
 pb_status pb_model_locate(pb_model_files *files, const char *name, pb_error *error)

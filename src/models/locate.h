@@ -6,7 +6,12 @@
 
 #include "base/error.h"
 
-#define PB_PART_FILES 8
+#define PB_TOKENIZER_FILES 6
+#define PB_PART_FILES (4 + PB_TOKENIZER_FILES)
+
+/* What weights are called: by diffusers, and by transformers. */
+#define PB_DIFFUSERS_WEIGHTS "diffusion_pytorch_model"
+#define PB_TRANSFORMERS_WEIGHTS "model"
 
 /* The files of a model; absent ones are NULL. Strings are the caller's (pb_model_files_clear). */
 typedef struct pb_model_files {
@@ -24,8 +29,9 @@ typedef struct pb_model_files {
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (what it is instead), PB_MEMORY. */
 pb_status pb_model_locate(pb_model_files *files, const char *name, pb_error *error);
 
-/* The weights in a folder: *path, pb_free's. Errors: PB_IO, PB_UNSUPPORTED, PB_MEMORY. */
-pb_status pb_weights_locate(char **path, const char *folder, pb_error *error);
+/* The weights in a folder, of whichever variant: *path, pb_free's.
+ * Errors: PB_IO, PB_UNSUPPORTED, PB_MEMORY. */
+pb_status pb_weights_locate(char **path, const char *folder, const char *stem, pb_error *error);
 
 void pb_model_files_clear(pb_model_files *files);
 

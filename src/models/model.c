@@ -128,7 +128,10 @@ static void describe(pb_model *model)
     info->context_width = facts->context_width;
     info->latent = model->files.vae || facts->context_width;
     info->ignored = model->scheduler.ignored;
-    info->steps_offset = model->scheduler.steps_offset;
+    info->has_autoencoder = model->files.vae != NULL;
+    info->has_tokenizer = model->files.tokenizer != NULL;
+    info->has_text_encoder = model->files.text_encoder != NULL;
+    info->steps_offset = facts->context_width ? 1 : model->scheduler.steps_offset;
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
 }
 

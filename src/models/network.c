@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "models/locate.h"
 
 void pb_network_close(pb_network *n)
 {
@@ -16,20 +15,22 @@ void pb_network_close(pb_network *n)
 /* diffusers names the class in _class_name, transformers in a list. */
 static void check_class(pb_config *c, const char *class)
 {
-    const char *found = pb_config_string(c, "_class_name", NULL);
+    const char *found = pb_config_string(c, "_class_name", NULL), *key = "_class_name";
 
     if (!found && pb_config_strings(c, "architectures", 1, &found) == 0)
         return; /* early releases say nothing */
+    if (!pb_config_has(c, key))
+        key = "architectures";
     if (found && strcmp(found, class))
-        pb_config_fail(c, PB_UNSUPPORTED, "_class_name", "\"%s\" is not supported: expected \"%s\"",
-                       found, class);
+        pb_config_fail(c, PB_UNSUPPORTED, key, "\"%s\" is not supported: expected \"%s\"", found,
+                       class);
 }
 
 pb_status pb_network_open(pb_network *n, pb_config **config, const char *folder, const char *class,
-                          pb_error *error)
+                          const char *stem, pb_error *error)
 {
     char *path = pb_sprintf("%s/config.json", folder), *weights = NULL;
-    pb_status status = path ? pb_weights_locate(&weights, folder, error)
+    pb_status status = path ? pb_weights_locate(&weights, folder, stem, error)
                             : pb_fail_memory(error, strlen(folder) + 13, "a path");
 
     if (status == PB_OK)

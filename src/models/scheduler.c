@@ -6,19 +6,37 @@
 #include "base/memory.h"
 #include "io/config.h"
 
-/* Classes of diffusers whose betas are those of DDPMScheduler; the others set them differently or
- * are no discrete diffusions. */
-static const char *const classes[] = {"DDPMScheduler",
-                                      "DDIMScheduler",
-                                      "PNDMScheduler",
-                                      "DPMSolverMultistepScheduler",
-                                      "DPMSolverSinglestepScheduler",
-                                      "DEISMultistepScheduler",
-                                      "UniPCMultistepScheduler",
-                                      "EulerDiscreteScheduler",
-                                      "EulerAncestralDiscreteScheduler",
-                                      "LMSDiscreteScheduler",
-                                      NULL};
+/* Classes of diffusers whose betas are set as DDPMScheduler's are, and what they take for betas
+ * that the configuration does not give; the others set them differently or are no discrete
+ * diffusions. */
+typedef struct class
+{
+    const char *name;
+    double start, end;
+    pb_beta_schedule betas;
+} class;
+
+#define SMALL 0.00085, 0.012
+#define LARGE 0.0001, 0.02
+
+static const class classes[] = {
+    {"DDPMScheduler", LARGE, PB_BETAS_LINEAR},
+    {"DDIMScheduler", LARGE, PB_BETAS_LINEAR},
+    {"PNDMScheduler", LARGE, PB_BETAS_LINEAR},
+    {"DPMSolverMultistepScheduler", LARGE, PB_BETAS_LINEAR},
+    {"DPMSolverSinglestepScheduler", LARGE, PB_BETAS_LINEAR},
+    {"DPMSolverSDEScheduler", SMALL, PB_BETAS_LINEAR},
+    {"DEISMultistepScheduler", LARGE, PB_BETAS_LINEAR},
+    {"UniPCMultistepScheduler", LARGE, PB_BETAS_LINEAR},
+    {"EulerDiscreteScheduler", LARGE, PB_BETAS_LINEAR},
+    {"EulerAncestralDiscreteScheduler", LARGE, PB_BETAS_LINEAR},
+    {"HeunDiscreteScheduler", SMALL, PB_BETAS_LINEAR},
+    {"KDPM2DiscreteScheduler", SMALL, PB_BETAS_LINEAR},
+    {"KDPM2AncestralDiscreteScheduler", SMALL, PB_BETAS_LINEAR},
+    {"LMSDiscreteScheduler", LARGE, PB_BETAS_LINEAR},
+    {"LCMScheduler", SMALL, PB_BETAS_SCALED_LINEAR},
+    {"TCDScheduler", SMALL, PB_BETAS_SCALED_LINEAR},
+};
 
 /* Fields that only matter to how those classes sample. */
 static const char *const sampling[] = {"variance_type",
@@ -48,26 +66,34 @@ static const char *const sampling[] = {"variance_type",
                                        "use_dynamic_shifting",
                                        "time_shift_type",
                                        "flow_shift",
+                                       "shift_terminal",
+                                       "original_inference_steps",
+                                       "timestep_scaling",
+                                       "noise_sampler_seed",
                                        NULL};
 
-/* The position of a string in a list that ends with NULL, or its length. */
-static size_t find(const char *const *list, const char *text)
+/* Which of the choices a field names; the fallback where it is absent. */
+static size_t read_choice(pb_config *c, const char *key, const char *const *choices,
+                          size_t fallback)
 {
-    size_t i = 0;
+    const char *value = pb_config_string(c, key, choices[fallback]);
 
-    while (list[i] && strcmp(list[i], text))
-        i++;
-    return i;
+    for (size_t i = 0; choices[i]; i++)
+        if (!strcmp(value, choices[i]))
+            return i;
+    pb_config_fail(c, PB_UNSUPPORTED, key, "\"%s\" is not supported", value);
+    return fallback;
 }
 
-static size_t read_choice(pb_config *c, const char *key, const char *const *choices)
+static const class *read_class(pb_config *c)
 {
-    const char *value = pb_config_string(c, key, choices[0]);
-    size_t i = find(choices, value);
+    const char *name = pb_config_string(c, "_class_name", classes[0].name);
 
-    if (!choices[i])
-        pb_config_fail(c, PB_UNSUPPORTED, key, "\"%s\" is not supported", value);
-    return choices[i] ? i : 0;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (!strcmp(name, classes[i].name))
+            return &classes[i];
+    pb_config_fail(c, PB_UNSUPPORTED, "_class_name", "\"%s\" is not supported", name);
+    return &classes[0];
 }
 
 /* Fields that would change the betas or the meaning of the output if they were on. */
@@ -77,10 +103,10 @@ static void refuse_if_on(pb_config *c, const char *key)
         pb_config_fail(c, PB_UNSUPPORTED, key, "true is not supported");
 }
 
-static const char *read_ignored(pb_config *c, const char *class)
+static const char *read_ignored(pb_config *c, const char *name)
 {
     /* Only these two classes clip unless told otherwise. */
-    bool by_default = !strcmp(class, "DDPMScheduler") || !strcmp(class, "DDIMScheduler");
+    bool by_default = !strcmp(name, "DDPMScheduler") || !strcmp(name, "DDIMScheduler");
     bool clip = pb_config_boolean(c, "clip_sample", by_default);
     bool threshold = pb_config_boolean(c, "thresholding", false);
 
@@ -97,20 +123,18 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     static const char *const predictions[] = {"epsilon", "v_prediction", "sample", NULL};
     pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
     pb_config *c;
-    const char *class;
+    const class *k;
     float *betas = NULL;
     size_t count;
     pb_status status;
 
     PB_TRY(pb_config_open(&c, path, error));
-    class = pb_config_string(c, "_class_name", "DDPMScheduler");
-    if (!classes[find(classes, class)])
-        pb_config_fail(c, PB_UNSUPPORTED, "_class_name", "\"%s\" is not supported", class);
-    snprintf(facts->name, sizeof facts->name, "%s", class);
-    options.betas = (pb_beta_schedule)read_choice(c, "beta_schedule", schedules);
-    options.prediction = (pb_prediction)read_choice(c, "prediction_type", predictions);
-    options.beta_start = pb_config_number(c, "beta_start", options.beta_start, 1e-12, 1);
-    options.beta_end = pb_config_number(c, "beta_end", options.beta_end, 1e-12, 1);
+    k = read_class(c);
+    snprintf(facts->name, sizeof facts->name, "%s", k->name);
+    options.betas = (pb_beta_schedule)read_choice(c, "beta_schedule", schedules, k->betas);
+    options.prediction = (pb_prediction)read_choice(c, "prediction_type", predictions, 0);
+    options.beta_start = pb_config_number(c, "beta_start", k->start, 1e-12, 1);
+    options.beta_end = pb_config_number(c, "beta_end", k->end, 1e-12, 1);
     count = pb_config_numbers(c, "trained_betas", 100000, &betas);
     options.length =
         (size_t)pb_config_integer(c, "num_train_timesteps", count ? (long)count : 1000, 2, 100000);
@@ -122,10 +146,10 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
         options.trained_betas = betas;
     }
     options.zero_snr = pb_config_boolean(c, "rescale_betas_zero_snr", false);
-    facts->ignored = read_ignored(c, class);
+    facts->ignored = read_ignored(c, k->name);
     facts->steps_offset = (size_t)pb_config_integer(c, "steps_offset", 0, 0, 1000);
     facts->set_alpha_to_one =
-        pb_config_boolean(c, "set_alpha_to_one", strcmp(class, "PNDMScheduler") != 0);
+        pb_config_boolean(c, "set_alpha_to_one", strcmp(k->name, "PNDMScheduler") != 0);
     refuse_if_on(c, "use_flow_sigmas");
     for (size_t i = 0; sampling[i]; i++)
         pb_config_ignore(c, sampling[i]);

@@ -1,36 +1,13 @@
 #include "text/tokenizer.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-#include <unistd.h>
-
 #include "base/memory.h"
-#include "io/file.h"
-#include "io/json.h"
+#include "text/vocabulary.h"
 #include "text/words.h"
 
-#define MAX_TOKENS 10000000
-#define MAX_FILE ((size_t)64 << 20)
-#define SPECIALS 4
-
-/* A token that is looked for in the text itself. */
-typedef struct special {
-    char *text;
-    uint32_t id;
-    bool normalised; /* looked for in the normalised text, else in the text as given */
-} special;
-
-enum { BEGIN, END, UNKNOWN, PAD };
-
 struct pb_tokenizer {
-    json_t *ids;         /* token -> id */
-    json_t *ranks;       /* "a b" -> the rank of merging a with b */
-    const char **pieces; /* by id, owned by ids */
-    size_t size;
-    size_t length;
-    special specials[SPECIALS];
+    pb_vocabulary v;
     char bytes[256][3]; /* the character that stands for a byte, as UTF-8 */
 };
 
@@ -38,15 +15,9 @@ void pb_tokenizer_free(pb_tokenizer *t)
 {
     if (!t)
         return;
-    json_decref(t->ids);
-    json_decref(t->ranks);
-    pb_free(t->pieces);
-    for (size_t i = 0; i < SPECIALS; i++)
-        pb_free(t->specials[i].text);
+    pb_vocabulary_clear(&t->v);
     pb_free(t);
 }
-
-/* -- opening --------------------------------------------------------------------------------- */
 
 /* GPT-2's table: printable bytes stand for themselves, the others for 256, 257, … */
 static void fill_bytes(pb_tokenizer *t)
@@ -65,183 +36,6 @@ static void fill_bytes(pb_tokenizer *t)
     }
 }
 
-static pb_status read_vocabulary(pb_tokenizer *t, const char *path, pb_error *error)
-{
-    const char *token;
-    json_t *id;
-
-    PB_TRY(pb_json_read(&t->ids, path, MAX_FILE, error));
-    json_object_foreach(t->ids, token, id)
-    {
-        json_int_t value = json_integer_value(id);
-        if (!json_is_integer(id) || value < 0 || value >= MAX_TOKENS)
-            return pb_fail(error, PB_FORMAT, "%s: \"%s\": expected a number from 0 to %d, found %s",
-                           path, token, MAX_TOKENS - 1, pb_json_found(id).text);
-        if ((size_t)value >= t->size)
-            t->size = (size_t)value + 1;
-    }
-    t->pieces = pb_calloc(t->size, sizeof *t->pieces);
-    if (!t->pieces)
-        return pb_fail_memory(error, t->size * sizeof *t->pieces, path);
-    json_object_foreach(t->ids, token, id)
-    {
-        json_int_t value = json_integer_value(id);
-        if (t->pieces[value])
-            return pb_fail(error, PB_FORMAT, "%s: \"%s\" and \"%s\" have the same number %ld", path,
-                           t->pieces[value], token, (long)value);
-        t->pieces[value] = token;
-    }
-    return PB_OK;
-}
-
-/* One line of merges.txt, "a b". */
-static pb_status read_merge(pb_tokenizer *t, const char *path, size_t number, char *line,
-                            pb_error *error)
-{
-    char *space = strchr(line, ' ');
-    char *merged;
-    bool known;
-
-    if (!space || space == line || !space[1] || strchr(space + 1, ' '))
-        return pb_fail(error, PB_FORMAT, "%s: line %zu: expected two tokens, found \"%s\"", path,
-                       number, line);
-    merged = pb_sprintf("%.*s%s", (int)(space - line), line, space + 1);
-    if (!merged)
-        return pb_fail_memory(error, strlen(line), path);
-    known = json_object_get(t->ids, merged) != NULL;
-    pb_free(merged);
-    if (!known)
-        return pb_fail(error, PB_FORMAT, "%s: line %zu: \"%s\": not in vocab.json when merged",
-                       path, number, line);
-    if (json_object_set_new(t->ranks, line, json_integer((json_int_t)number)))
-        return pb_fail(error, PB_FORMAT, "%s: line %zu: not UTF-8", path, number);
-    return PB_OK;
-}
-
-/* A whole file as a string. */
-static pb_status read_text(char **text, const char *path, pb_error *error)
-{
-    pb_mapping mapping;
-    pb_status status = PB_OK;
-
-    PB_TRY(pb_file_map(&mapping, path, error));
-    *text = pb_malloc(mapping.size + 1, 1);
-    if (!*text)
-        status = pb_fail_memory(error, mapping.size + 1, path);
-    else {
-        memcpy(*text, mapping.data, mapping.size);
-        (*text)[mapping.size] = '\0';
-        if (strlen(*text) != mapping.size)
-            status = pb_fail(error, PB_FORMAT, "%s: not a text: it has NUL bytes", path);
-    }
-    if (status != PB_OK)
-        pb_free(*text);
-    pb_file_unmap(&mapping);
-    return status;
-}
-
-static pb_status read_merges(pb_tokenizer *t, const char *path, pb_error *error)
-{
-    char *text, *line, *end;
-    size_t number = 1;
-    pb_status status;
-
-    t->ranks = json_object();
-    if (!t->ranks)
-        return pb_fail_memory(error, 1, path);
-    PB_TRY(read_text(&text, path, error));
-    status = PB_OK;
-    for (line = text; status == PB_OK && *line; line = end, number++) {
-        size_t length = strcspn(line, "\n");
-        end = line + length + (line[length] == '\n');
-        line[length] = '\0';
-        if (length && line[length - 1] == '\r')
-            line[length - 1] = '\0';
-        if (*line && strncmp(line, "#version", 8))
-            status = read_merge(t, path, number, line, error);
-    }
-    pb_free(text);
-    return status;
-}
-
-/* Which tokens are special: a string, or an object whose "content" it is. */
-static pb_status read_specials(pb_tokenizer *t, const char *path, bool config, pb_error *error)
-{
-    static const char *const keys[SPECIALS] = {"bos_token", "eos_token", "unk_token", "pad_token"};
-    json_t *object, *length;
-    pb_status status = PB_OK;
-
-    if (access(path, F_OK))
-        return PB_OK;
-    PB_TRY(pb_json_read(&object, path, MAX_FILE, error));
-    for (size_t i = 0; status == PB_OK && i < SPECIALS; i++) {
-        const json_t *value = json_object_get(object, keys[i]);
-        const char *text =
-            json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
-        if (!value || json_is_null(value))
-            continue;
-        if (!text || !*text) {
-            status = pb_fail(error, PB_FORMAT, "%s: %s: expected a token, found %s", path, keys[i],
-                             pb_json_found(value).text);
-            break;
-        }
-        pb_free(t->specials[i].text);
-        t->specials[i] =
-            (special){.text = pb_strdup(text),
-                      .normalised = json_is_true(json_object_get(value, "normalized"))};
-        if (!t->specials[i].text)
-            status = pb_fail_memory(error, strlen(text), path);
-    }
-    length = json_object_get(object, "model_max_length");
-    if (config && json_is_integer(length) && json_integer_value(length) >= 2)
-        t->length = (size_t)json_integer_value(length);
-    json_decref(object);
-    return status;
-}
-
-/* The defaults, the numbers, and that of equal tokens the last one says how it is looked for. */
-static pb_status settle_specials(pb_tokenizer *t, const char *folder, pb_error *error)
-{
-    for (size_t i = 0; i < SPECIALS; i++) {
-        special *s = &t->specials[i];
-        const json_t *id;
-        if (!s->text)
-            s->text = pb_strdup(i == BEGIN ? "<|startoftext|>" : "<|endoftext|>");
-        if (!s->text)
-            return pb_fail_memory(error, 16, "a token");
-        id = json_object_get(t->ids, s->text);
-        if (!id)
-            return pb_fail(error, PB_FORMAT, "%s/vocab.json: the special token \"%s\" is missing",
-                           folder, s->text);
-        s->id = (uint32_t)json_integer_value(id);
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(t->specials[k].text, s->text))
-                t->specials[k].normalised = s->normalised;
-    }
-    return PB_OK;
-}
-
-static pb_status open_files(pb_tokenizer *t, const char *folder, pb_error *error)
-{
-    static const char *const names[] = {"vocab.json", "merges.txt", "tokenizer_config.json",
-                                        "special_tokens_map.json"};
-
-    t->length = SIZE_MAX;
-    fill_bytes(t);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = pb_sprintf("%s/%s", folder, names[i]);
-        pb_status status;
-        if (!path)
-            return pb_fail_memory(error, strlen(folder), "a path");
-        status = i == 0   ? read_vocabulary(t, path, error)
-                 : i == 1 ? read_merges(t, path, error)
-                          : read_specials(t, path, i == 2, error);
-        pb_free(path);
-        PB_TRY(status);
-    }
-    return settle_specials(t, folder, error);
-}
-
 pb_status pb_tokenizer_open(pb_tokenizer **out, const char *folder, pb_error *error)
 {
     pb_tokenizer *t = pb_calloc(1, sizeof *t);
@@ -249,7 +43,8 @@ pb_status pb_tokenizer_open(pb_tokenizer **out, const char *folder, pb_error *er
 
     if (!t)
         return pb_fail_memory(error, sizeof *t, "a tokenizer");
-    status = open_files(t, folder, error);
+    fill_bytes(t);
+    status = pb_vocabulary_read(&t->v, folder, error);
     if (status == PB_OK)
         *out = t;
     else
@@ -259,17 +54,17 @@ pb_status pb_tokenizer_open(pb_tokenizer **out, const char *folder, pb_error *er
 
 size_t pb_tokenizer_size(const pb_tokenizer *t)
 {
-    return t->size;
+    return t->v.size;
 }
 
 size_t pb_tokenizer_length(const pb_tokenizer *t)
 {
-    return t->length;
+    return t->v.length;
 }
 
 const char *pb_tokenizer_piece(const pb_tokenizer *t, uint32_t id)
 {
-    return id < t->size ? t->pieces[id] : NULL;
+    return id < t->v.size ? t->v.pieces[id] : NULL;
 }
 
 /* -- encoding -------------------------------------------------------------------------------- */
@@ -317,7 +112,7 @@ static json_int_t rank_of(const pb_tokenizer *t, const char *text, char *pair, s
     pair[first] = ' ';
     memcpy(pair + first + 1, text + b.begin, second);
     pair[first + 1 + second] = '\0';
-    rank = json_object_get(t->ranks, pair);
+    rank = json_object_get(t->v.ranks, pair);
     return rank ? json_integer_value(rank) : -1;
 }
 
@@ -374,8 +169,8 @@ static pb_status encode_word(encoding *e, const char *word, size_t length)
         const json_t *id;
         memcpy(pair, text + symbols[i].begin, n);
         pair[n] = '\0';
-        id = json_object_get(t->ids, pair);
-        put(e, id ? (uint32_t)json_integer_value(id) : t->specials[UNKNOWN].id);
+        id = json_object_get(t->v.ids, pair);
+        put(e, id ? (uint32_t)json_integer_value(id) : t->v.specials[PB_UNKNOWN].id);
     }
 end:
     pb_free(symbols);
@@ -416,12 +211,12 @@ static pb_status encode_words(encoding *e, const char *text, size_t length)
 /* The first special token of a kind in a text: its place, or length if there is none. Of those that
  * begin at one place, the longest. */
 static size_t find_special(const pb_tokenizer *t, const char *text, size_t length, bool normalised,
-                           const special **found)
+                           const pb_special **found)
 {
     for (size_t i = 0; i < length; i++) {
         size_t longest = 0;
-        for (size_t k = 0; k < SPECIALS; k++) {
-            const special *s = &t->specials[k];
+        for (size_t k = 0; k < t->v.count; k++) {
+            const pb_special *s = &t->v.specials[k];
             size_t n = strlen(s->text);
             if (s->normalised == normalised && n > longest && n <= length - i &&
                 !memcmp(text + i, s->text, n)) {
@@ -454,7 +249,7 @@ static pb_status encode_plain(encoding *e, const char *text, size_t length)
 static pb_status encode_part(encoding *e, const char *text, size_t length, bool normalised)
 {
     for (;;) {
-        const special *s = NULL;
+        const pb_special *s = NULL;
         size_t at = find_special(e->t, text, length, normalised, &s), n;
         PB_TRY((normalised ? encode_words : encode_plain)(e, text, at));
         if (at == length)
@@ -490,11 +285,11 @@ pb_status pb_tokenizer_encode(const pb_tokenizer *t, const char *text, size_t le
     status = encode_part(&e, text, bytes, false);
     if (status == PB_OK) {
         size_t kept = e.count < e.most ? e.count : e.most;
-        ids[0] = t->specials[BEGIN].id;
-        ids[kept + 1] = t->specials[END].id;
+        ids[0] = t->v.specials[PB_BEGIN].id;
+        ids[kept + 1] = t->v.specials[PB_END].id;
         *used = kept + 2;
         for (size_t i = *used; i < length; i++)
-            ids[i] = t->specials[PAD].id;
+            ids[i] = t->v.specials[PB_PAD].id;
     }
     if (e.rest && e.rest_length && status == PB_OK) {
         e.rest[e.rest_length] = '\0';

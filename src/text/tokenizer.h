@@ -1,5 +1,5 @@
-/* CLIP's tokenizer: byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019),
- * from the vocab.json and merges.txt of a folder, as Hugging Face's CLIPTokenizer computes it. */
+/* CLIP's tokenizer: byte-pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019), as
+ * Hugging Face's CLIPTokenizer computes it. */
 #ifndef PB_TEXT_TOKENIZER_H
 #define PB_TEXT_TOKENIZER_H
 
@@ -14,9 +14,8 @@ typedef struct pb_tokenizer pb_tokenizer;
 /* Prompts of more bytes are refused. */
 #define PB_PROMPT_BYTES 32768
 
-/* Reads vocab.json, merges.txt, and which tokens are special from tokenizer_config.json and
- * special_tokens_map.json where they are there.
- * Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+/* Reads the files of a folder (vocabulary.h).
+ * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_tokenizer_open(pb_tokenizer **out, const char *folder, pb_error *error);
 void pb_tokenizer_free(pb_tokenizer *tokenizer);
 
@@ -26,7 +25,7 @@ size_t pb_tokenizer_size(const pb_tokenizer *tokenizer);
 /* Tokens of a prompt that the config allows, those at its ends among them; SIZE_MAX: any number. */
 size_t pb_tokenizer_length(const pb_tokenizer *tokenizer);
 
-/* The token as vocab.json has it, or NULL. Owned by the tokenizer. */
+/* The token as the vocabulary has it, or NULL. Owned by the tokenizer. */
 const char *pb_tokenizer_piece(const pb_tokenizer *tokenizer, uint32_t id);
 
 /* The ids of a text: that of the beginning, the text's, that of the end, and padding up to `length`

@@ -1,4 +1,5 @@
-"""Writes tests/golden/tokens.json: texts of all kinds and their ids by Hugging Face's CLIPTokenizer.
+"""Writes tests/golden/tokens.json: texts of all kinds and their ids by Hugging Face's CLIPTokenizer;
+and tokens-added.json: the same where tokens were added to the vocabulary (textual inversion).
 
     python tests/golden/make/tokens.py        (transformers 5.24)
 
@@ -9,6 +10,8 @@ later are letters only to libraries that know them), the rest are chosen to be d
 import json
 import pathlib
 import random
+import shutil
+import tempfile
 import unicodedata
 
 from transformers import CLIPTokenizer
@@ -36,6 +39,25 @@ RANGES = [(0x20, 0x7E)] * 3 + [
 ]
 
 
+# id: (token, normalized, special); a textual inversion's are normalised and not special.
+ADDED = {
+    "49406": ("<|startoftext|>", True, True),
+    "49407": ("<|endoftext|>", False, True),
+    "49408": ("<cat-toy>", True, False),
+    "49409": ("<Style>", False, False),
+    "49410": ("SKS-special", True, True),
+}
+WITH_ADDED = [
+    "a photo of <cat-toy> on a table",
+    "A PHOTO OF <CAT-TOY>",
+    "a photo of <Style> art, <style>",
+    "a<cat-toy>b  <cat-toy>",
+    "photo of sks-special here",
+    "SKS-special SKS-SPECIAL",
+    "<|endoftext|> <cat-toy> <|startoftext|>",
+]
+
+
 def draw(rng):
     text = ""
     for _ in range(rng.randint(1, 12)):
@@ -44,6 +66,23 @@ def draw(rng):
         text += "".join(c for c in drawn if unicodedata.category(c) != "Cn")
         text += rng.choice(["", "", " ", "'s", "'LL", "\t"])
     return text
+
+
+def with_added():
+    decoder = {
+        id: dict(content=token, lstrip=False, rstrip=False, single_word=False, normalized=normalized,
+                 special=special)
+        for id, (token, normalized, special) in ADDED.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(GOLDEN / "sd1-tiny" / "tokenizer", folder, dirs_exist_ok=True)
+        path = pathlib.Path(folder) / "tokenizer_config.json"
+        config = dict(json.loads(path.read_text()), added_tokens_decoder=decoder)
+        path.write_text(json.dumps(config))
+        tokenizer = CLIPTokenizer.from_pretrained(folder)
+    items = [{"prompt": text, "ids": tokenizer(text).input_ids} for text in WITH_ADDED]
+    result = {"added_tokens_decoder": decoder, "prompts": items}
+    (GOLDEN / "tokens-added.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 def main():
@@ -57,6 +96,7 @@ def main():
             for text in texts
         ]
     (GOLDEN / "tokens.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
+    with_added()
 
 
 if __name__ == "__main__":
