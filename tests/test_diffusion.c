@@ -83,6 +83,14 @@ static void test_zero_snr(void **state)
         assert_true(fabs(pb_alpha_bar(s, t) - (double)expected.data[t]) <= 1e-6);
     assert_true(pb_alpha_bar(s, 999) == 0);
     pb_schedule_free(s);
+    /* Flat at the end: nothing to scale. */
+    const float betas[4] = {0.001f, 0.5f, 1e-12f, 1e-12f};
+    const pb_schedule_options flat = {.betas = PB_BETAS_TRAINED,
+                                      .length = 4,
+                                      .trained_betas = betas,
+                                      .prediction = PB_SAMPLE,
+                                      .zero_snr = 1};
+    assert_int_equal(pb_schedule_new(&s, &flat, NULL), PB_INVALID);
     pb_tensor_clear(&expected);
     pb_weights_free(io);
 }

@@ -226,7 +226,7 @@ static void test_guided(void **state)
     (void)state;
     assert_true(fabs(one / positive - 1) < 1e-5 && fabs(none / negative - 1) < 1e-5);
     assert_true(fabs(far / positive - 1) > 1e-3);
-    expect(program(s.folder, "basis -m " SD1 " --seed 0 --steps 5 --guided -o b.safetensors"), 1,
+    expect(program(s.folder, "basis -m " SD1 " --seed 0 --steps 5 --guided -o b.safetensors"), 2,
            "a guided map ends at eps or x0");
 }
 
@@ -277,6 +277,99 @@ static void without(const char *part)
     }
 }
 
+/* Few prompts, equal ones, a mark of byte order; settings with other prompts; what is no text. */
+static void test_prompt_files(void **state)
+{
+    static const char two[] = "\xef\xbb\xbfred\r\na dog\r\n", nul[] = "a cat\na dog\n\0a bird\n";
+    const char *const study = "study prompts -q -m " SD1 " --samples 1 --timesteps 2 --steps 5 "
+                              "--rank 2 --prompts ";
+    char command[512];
+    unsigned char *data;
+    size_t size;
+
+    (void)state;
+    scratch_write(&s, "two.txt", two, sizeof two - 1);
+    scratch_write(&s, "equal.txt", "one\none\none\n", 12);
+    scratch_write(&s, "nul.txt", nul, sizeof nul - 1);
+    snprintf(command, sizeof command, "%stwo.txt -o two", study);
+    expect(program(s.folder, command), 0, NULL);
+    data = scratch_read(&s, "two/settings.json", &size);
+    assert_non_null(strstr((char *)data, "\"red\""));
+    free(data);
+    assert_true(scratch_has(&s, "two/report.html") && scratch_has(&s, "two/figure.png"));
+    snprintf(command, sizeof command, "%sequal.txt -o equal", study);
+    expect(program(s.folder, command), 0, NULL);
+    expect(program(s.folder, "study prompts -q --settings two/settings.json --prompts equal.txt "
+                             "-o other"),
+           0, NULL);
+    snprintf(command, sizeof command, "%snul.txt -o nul", study);
+    expect(program(s.folder, command), 1, "without NUL");
+}
+
+/* A basis file brings its prompts along: an edit from it is the edit that computes it. */
+static void test_basis_prompts(void **state)
+{
+    const char *const under = "-m " SD2 " --seed 0 --steps 8 --prompt cat --negative-prompt dog "
+                              "--guidance-scale 3 ";
+    const char *const how = "--stages 1 --edit-iterations 2 -o ";
+    char command[512];
+    pb_tensor a = PB_TENSOR_EMPTY, b = PB_TENSOR_EMPTY;
+
+    (void)state;
+    snprintf(command, sizeof command, "edit %s%sa.npy --rank 3", under, how);
+    expect(program(s.folder, command), 0, NULL);
+    snprintf(command, sizeof command, "basis %s--rank 3 --no-pictures -o basis.safetensors", under);
+    expect(program(s.folder, command), 0, NULL);
+    snprintf(command, sizeof command, "edit --basis basis.safetensors --steps 8 %sb.npy", how);
+    expect(program(s.folder, command), 0, NULL);
+    MUST(pb_npy_read(&a, scratch_path(&s, "a.npy").text, error));
+    MUST(pb_npy_read(&b, scratch_path(&s, "b.npy").text, error));
+    assert_near("edit", b.data, a.data, pb_tensor_count(&a), 1e-4);
+    pb_tensor_clear(&a);
+    pb_tensor_clear(&b);
+    expect(program(s.folder, "edit --basis basis.safetensors --edit-prompt dog -o c.npy"), 1,
+           "the basis is that of \"cat\"");
+    /* At another size than the model's own, and carried over at that size. */
+    expect(program(s.folder, "basis -m " SD1 " " PORTRAIT " --height 48 --width 32 --steps 6 "
+                             "--rank 2 --no-pictures -o wide.safetensors"),
+           0, NULL);
+    expect(program(s.folder, "transport --basis wide.safetensors --steps 6 --onto " PORTRAIT
+                             " --crop 0,0,200,200 --edit-prompt smile --stages 1 "
+                             "--edit-iterations 2 -o carried.png"),
+           0, NULL);
+}
+
+static void test_usage(void **state)
+{
+    static const struct {
+        const char *command, *message;
+    } cases[] = {
+        {"invert -m " SD1 " a.png --negative-prompt ugly -o a.npy", "where there is guidance"},
+        {"basis -m " SD1 " --seed 0 --tap x0 --guided -o a.safetensors", "--guidance-scale W"},
+        {"basis -m " SD1 " --seed 0 -o a.png", ".safetensors"},
+        {"sample -m " SD1 " --x a.npy --height 32 -o a.png", "--x has its own size"},
+        {"eval -m " SD1 " --x a.npy --timestep 4 --tap mid --guidance-scale 3 -o b.npy",
+         "not on mid"},
+        {"edit --basis a.safetensors --tap x0 --guided --guidance-scale 3 -o a.png", "--guided"},
+        {"encode -m " SD1 " -o a.npy -- -a.png -b.png", "found 2"},
+        {"encode -m " SD1 " -o \xff.npy --json a.png", "UTF-8"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(program(s.folder, cases[i].command), 2, cases[i].message);
+    expect(program(s.folder, "encode -m " SD1 " -o a.npy -- -a.png"), 1, "-a.png");
+    put("sd1-tiny", "image", "picture.npy");
+    expect(program(s.folder, "basis -m " SD1 " --x picture.npy -o a.safetensors"), 1,
+           "encode makes latents");
+    expect(program(s.folder, "encode -m " SD1 " picture.npy -o latent.npy"), 0, NULL);
+    compare("sd1-tiny", "latent", "latent.npy", 1e-5);
+    put("sd1-tiny", "x", "x.npy");
+    expect(program(s.folder, "eval -m " SD1 " --x x.npy --timestep 421 --tap eps --guidance-scale "
+                             "7.5 --prompt face --negative-prompt low -o eps.npy"),
+           0, NULL);
+}
+
 static void test_missing(void **state)
 {
     (void)state;
@@ -289,6 +382,9 @@ static void test_missing(void **state)
     without("tokenizer");
     expect(program(s.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
            "no tokenizer/: prompts cannot be read");
+    expect(program(s.folder, "encode -m . " PORTRAIT " -o latent.npy"), 0, NULL);
+    without("unet");
+    expect(program(s.folder, "info ."), 1, "no unet/config.json");
     without("text_encoder");
     expect(program(s.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
            "no text_encoder/: prompts cannot be read");
@@ -312,9 +408,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_prompt), TEST(test_eval),     TEST(test_latents),
-        TEST(test_sample), TEST(test_settings), TEST(test_edit),
-        TEST(test_guided), TEST(test_study),    TEST(test_missing),
+        TEST(test_prompt),   TEST(test_eval),         TEST(test_latents),       TEST(test_sample),
+        TEST(test_settings), TEST(test_edit),         TEST(test_guided),        TEST(test_study),
+        TEST(test_missing),  TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

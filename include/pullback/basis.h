@@ -30,9 +30,13 @@ typedef struct pb_basis {
     double t;              /* the fraction asked for; NaN when a timestep was */
     long class_label;      /* -1: none */
     double tolerance;
-    char *method;     /* "krylov", "subspace" */
-    char *prompt;     /* "" where there is no text */
-    size_t converged; /* leading triplets with residual <= tolerance */
+    char *method;            /* "krylov", "subspace" */
+    char *prompt;            /* what the map was conditioned on; "" where there is no text */
+    char *trajectory_prompt; /* what led to x; NULL: not known (files of 0.1 that have none) */
+    char *negative_prompt;   /* likewise */
+    double guidance_scale;   /* of the trajectory, and of a guided map; 1: none */
+    int guided;              /* is the map one with classifier-free guidance? */
+    size_t converged;        /* leading triplets with residual <= tolerance */
     size_t applications;
     pb_tensor mask;      /* (H,W): weights of the tap observed; empty: none */
     size_t null_rank;    /* leading directions of the unmasked region that v is orthogonal to */
@@ -88,8 +92,10 @@ PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_
 PB_API pb_status pb_basis_set_model(pb_basis *basis, const char *name, const char *hash,
                                     pb_error *error);
 
-/* Says under which prompt the map was. Errors: PB_MEMORY. */
-PB_API pb_status pb_basis_set_prompt(pb_basis *basis, const char *prompt, pb_error *error);
+/* Says under which prompts the map and the trajectory to x were. Errors: PB_MEMORY. */
+PB_API pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *trajectory,
+                                      const char *negative, double guidance_scale, int guided,
+                                      pb_error *error);
 
 PB_API void pb_basis_clear(pb_basis *basis);
 

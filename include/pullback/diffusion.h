@@ -45,7 +45,8 @@ typedef struct pb_schedule_options {
 
 /* alpha-bar is computed as diffusers does: betas and alphas in float32, the product accumulated in
  * double and rounded to float32 at each step.
- * Errors: PB_INVALID (a length or betas outside their ranges, betas outside (0, 1)), PB_UNSUPPORTED
+ * Errors: PB_INVALID (a length or betas outside their ranges, betas outside (0, 1), with zero_snr
+ * betas so small at the end that it is flat), PB_UNSUPPORTED
  * (zero_snr with PB_EPSILON), PB_MEMORY. */
 PB_API pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
                                  pb_error *error);

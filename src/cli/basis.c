@@ -17,11 +17,12 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     o->point.image = argc == 2 ? argv[1] : NULL;
     PB_TRY(pb_point_check(&o->point, error));
     PB_TRY(pb_basis_check(&o->cli, &o->basis, error));
+    PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
         return pb_fail(error, PB_INVALID, "where? an image, --x F.npy or --seed S");
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o basis.safetensors");
+    return pb_check_out(o->out, PB_OUT_BASIS, "basis.safetensors", error);
 }
 
 static pb_status run(const options *o, pb_error *error)
@@ -47,6 +48,7 @@ static pb_status run(const options *o, pb_error *error)
         status = pb_basis_pictures(&o->cli, &found, o->out, error);
     if (status == PB_OK) {
         json_t *object = pb_basis_json(&found, &point);
+        pb_prompts_describe(&session.prompts, object);
         json_object_set_new(object, "out", json_string(o->out));
         pb_cli_print(&o->cli, object);
     }

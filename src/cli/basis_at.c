@@ -28,6 +28,19 @@ pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error 
     return PB_OK;
 }
 
+pb_status pb_guided_check(const pb_basis_options *o, const pb_text_options *text, pb_error *error)
+{
+    const char *to = o->to ? o->to : "mid";
+
+    if (!o->guided)
+        return PB_OK;
+    if (strcmp(to, "eps") && strcmp(to, "x0"))
+        return pb_fail(error, PB_INVALID, "--guided --tap %s: a guided map ends at eps or x0", to);
+    if (isnan(text->scale))
+        return pb_fail(error, PB_INVALID, "--guided: by how much? --guidance-scale W");
+    return PB_OK;
+}
+
 void pb_basis_found_clear(pb_basis_found *found)
 {
     pb_basis_clear(&found->basis);
@@ -109,7 +122,9 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
         status = pb_basis_compute(&found->basis, &found->svd, found->verified, s->model, &request,
                                   &point->x, error);
     if (status == PB_OK && s->prompts.encoder)
-        status = pb_basis_set_prompt(&found->basis, s->prompts.text[PB_EDIT_PROMPT], error);
+        status = pb_basis_set_prompts(&found->basis, s->prompts.text[PB_EDIT_PROMPT],
+                                      s->prompts.text[PB_PROMPT], s->prompts.text[PB_NEGATIVE],
+                                      s->prompts.scale, o->guided, error);
     pb_tensor_clear(&start);
     if (status == PB_OK && found->svd->converged < (size_t)o->rank)
         pb_warn(s->cli, "%zu of %d triplets converged to %g within %zu applications",

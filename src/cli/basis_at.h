@@ -25,6 +25,10 @@ typedef struct pb_basis_options {
 /* Errors: PB_INVALID. */
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *options, pb_error *error);
 
+/* Checks what --guided needs. Errors: PB_INVALID. */
+pb_status pb_guided_check(const pb_basis_options *options, const pb_text_options *text,
+                          pb_error *error);
+
 /* What the options ask for, but for the files they name. bar: shows the SVD's progress; negative:
  * the condition of guided maps, which the request points to. */
 pb_basis_request pb_basis_request_of(const pb_session *session, const pb_point *point,

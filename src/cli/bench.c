@@ -379,7 +379,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status = o->tune ? pb_check_output(o->tune, error) : PB_OK;
 
     if (status == PB_OK)
-        status = pb_session_open(&b.session, &o->cli, -1, NULL, error);
+        status = pb_session_open(&b.session, &o->cli, -1, &PB_TEXT_DEFAULTS, error);
     if (status == PB_OK)
         status = find_point(&b, error);
     if (status == PB_OK)

@@ -55,12 +55,36 @@ static pb_status settle(pb_cli *cli, pb_error *error)
     return PB_OK;
 }
 
+/* JSON holds UTF-8 only, and results repeat names. */
+static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error *error)
+{
+    for (guint i = 0; i < cli->owned->len + (guint)argc; i++) {
+        const char *name = i < (guint)argc ? argv[i] : cli->owned->pdata[i - (guint)argc];
+        if (cli->json && name && !g_utf8_validate(name, -1, NULL))
+            return pb_fail(error, PB_INVALID, "--json: %s: expected a name in UTF-8", name);
+    }
+    return PB_OK;
+}
+
 /* Takes over the strings that parsing has put behind the entries. */
 static void keep_strings(pb_cli *cli, const GOptionEntry *entries)
 {
     for (; entries && entries->long_name; entries++)
         if (entries->arg == G_OPTION_ARG_STRING || entries->arg == G_OPTION_ARG_FILENAME)
             g_ptr_array_add(cli->owned, *(char **)entries->arg_data);
+}
+
+/* Takes out the "--" that ended the options, which GLib leaves. */
+static void drop_dashes(int *argc, char **argv)
+{
+    int i = 1;
+
+    while (i < *argc && strcmp(argv[i], "--"))
+        i++;
+    if (i == *argc)
+        return;
+    memmove(argv + i, argv + i + 1, (size_t)(*argc - i) * sizeof *argv);
+    (*argc)--;
 }
 
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
@@ -97,10 +121,13 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     g_option_context_add_main_entries(context, common + (cli->many_models != 0), NULL);
     cli->owned = g_ptr_array_new_with_free_func(g_free);
     if (g_option_context_parse(context, argc, argv, &wrong)) {
+        drop_dashes(argc, *argv);
         keep_strings(cli, entries);
         keep_strings(cli, more);
         keep_strings(cli, common);
         status = settle(cli, error);
+        if (status == PB_OK)
+            status = check_names(cli, *argc, *argv, error);
     } else {
         status = pb_fail(error, PB_INVALID, "%s", wrong->message);
         g_error_free(wrong);
@@ -188,6 +215,32 @@ pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error 
     return PB_OK;
 }
 
+pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error)
+{
+    static const struct {
+        unsigned kind;
+        const char *ending;
+    } known[] = {
+        {PB_OUT_NPY, ".npy"},     {PB_OUT_BASIS, ".safetensors"}, {PB_OUT_PICTURE, ".png"},
+        {PB_OUT_PICTURE, ".jpg"}, {PB_OUT_PICTURE, ".jpeg"},      {PB_OUT_PICTURE, ".webp"},
+        {PB_OUT_PICTURE, ".tif"}, {PB_OUT_PICTURE, ".tiff"},      {PB_OUT_PICTURE, ".gif"},
+    };
+
+    if (!out || !*out)
+        return pb_fail(error, PB_INVALID, "where to? -o %s", hint);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].kind & kinds && pb_has_ending(out, known[i].ending))
+            return PB_OK;
+    return pb_fail(error, PB_INVALID, "-o %s: expected %s%s%s", out,
+                   kinds & PB_OUT_NPY     ? "a name in .npy"
+                   : kinds & PB_OUT_BASIS ? "a name in .safetensors"
+                                          : "",
+                   kinds == (PB_OUT_NPY | PB_OUT_PICTURE) ? ", or " : "",
+                   kinds & PB_OUT_PICTURE
+                       ? "a picture's, which ends in its format: .png, .jpg, .webp, .tif"
+                       : "");
+}
+
 pb_status pb_check_output(const char *path, pb_error *error)
 {
     char *folder = g_path_get_dirname(path);
@@ -200,6 +253,8 @@ pb_status pb_check_output(const char *path, pb_error *error)
         status = pb_fail(error, PB_IO, "%s: %s: %s", path, folder, strerror(errno));
     else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         status = pb_fail(error, PB_IO, "%s: is a folder", path);
+    else if (access(path, W_OK) && errno != ENOENT)
+        status = pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
     g_free(folder);
     return status;
 }

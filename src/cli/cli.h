@@ -80,6 +80,13 @@ pb_status pb_check_range(const char *option, double value, double least, double 
 /* Checks --precision (NULL: not given), and warns where bf16 is not faster. Errors: PB_INVALID. */
 pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error *error);
 
+/* What a command writes, by the endings of its name. */
+enum { PB_OUT_NPY = 1, PB_OUT_PICTURE = 2, PB_OUT_BASIS = 4 };
+
+/* Checks -o: that it is given, and ends as one of the kinds does; hint: an example of one.
+ * Errors: PB_INVALID. */
+pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error);
+
 /* Checks that a file can be made there, before any work is done for it. Errors: PB_IO. */
 pb_status pb_check_output(const char *path, pb_error *error);
 

@@ -3,14 +3,15 @@
 
 #include "base/clock.h"
 #include "cli/basis_at.h"
-#include "cli/strip.h"
+#include "cli/travel.h"
 #include "picture/sheet.h"
 
 /* The bundled portrait, and where the face is in it: the model knows faces that fill the frame. */
 #define PORTRAIT "examples/portrait.png"
 #define FACE ((pb_area){93, 60, 104, 104})
 
-#define DIRECTIONS 4
+#define STEPS 100
+#define DIRECTIONS "0-3"
 #define PASTED 2 /* the direction pasted into the photo */
 
 typedef struct options {
@@ -91,12 +92,13 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
 {
     pb_point_options where = PB_POINT_DEFAULTS;
     pb_pixels pixels = PB_PIXELS_EMPTY;
-    size_t top, T = pb_schedule_length(s->schedule);
+    size_t top;
 
     where.image = portrait;
     where.crop = portrait; /* any text: a crop is given */
     where.crop_value = FACE;
     where.t = 1;
+    where.steps = STEPS;
     PB_TRY(pb_point_find(point, s, &where, error));
     PB_TRY(pb_photo_outline(&point->photo, 512, &pixels, error));
     PB_TRY(
@@ -104,11 +106,10 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     PB_TRY(write_image(o, s, &point->image, "input.png", "that part at the model's size", error));
     PB_TRY(write_image(o, s, &point->x, "inversion.png", "the noise it comes from", error));
     top = point->grid;
-    point->t = isnan(s->info->recommended.t) ? 0.6 : s->info->recommended.t;
-    point->grid = pb_grid_nearest(T, (size_t)where.steps, point->t);
-    point->timestep = pb_grid_time(T, (size_t)where.steps, point->grid);
-    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid,
-                           (size_t)where.steps, SIZE_MAX, 0, error);
+    where.t = NAN;
+    pb_point_time(point, s, &where);
+    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid, STEPS, SIZE_MAX, 0,
+                           error);
 }
 
 static pb_status compute_basis(const options *o, const pb_session *s, const pb_point *point,
@@ -132,30 +133,25 @@ static pb_status compute_basis(const options *o, const pb_session *s, const pb_p
 static pb_status edit(const options *o, pb_session *s, const pb_point *point,
                       const pb_basis_found *found, pb_error *error)
 {
-    const pb_recommended *r = &s->info->recommended;
-    size_t directions[DIRECTIONS] = {0, 1, 2, 3};
-    pb_strip strip = {
-        .guidance = {isnan(r->step) ? 1 : r->step, isnan(r->scale) ? 0.1 : r->scale,
-                     r->iterations ? r->iterations : 16},
-        .stages = 4,
-        .boost = isnan(r->boost) ? 0.2 : r->boost,
-        .steps = 100,
-        .grid = point->grid,
-        .timestep = point->timestep,
-        .count = DIRECTIONS,
-        .direction = directions,
-    };
+    pb_travel_options first = PB_TRAVEL_DEFAULTS;
     char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
+    pb_strip strip;
     const pb_strip *strips[] = {&strip};
-    pb_status status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
+    pb_status status;
 
+    first.direction = (char *)DIRECTIONS;
+    status = pb_travel_check(&first, error);
+    if (status == PB_OK)
+        status = pb_travel_strip(&strip, &first, s, point, STEPS, error);
+    if (status == PB_OK)
+        status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
     if (status == PB_OK)
         status = write_picture(o, strip.images.shape + 1, pb_strip_image(&strip, 0, 0),
                                "reconstruction.png", "down again from the noise", error);
     if (status == PB_OK)
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
-        pb_say(&o->cli, "%s: edits along the first %d directions", path, DIRECTIONS);
+        pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
         status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
                                 &point->photo, pasted, NULL, error);
     }
@@ -179,7 +175,7 @@ static pb_status run(options *o, pb_error *error)
     PB_TRY(find_bundled(&portrait, PORTRAIT, error));
     status = pb_make_folder(o->out, error);
     if (status == PB_OK)
-        status = pb_session_open(&s, &o->cli, -1, NULL, error);
+        status = pb_session_open(&s, &o->cli, -1, &PB_TEXT_DEFAULTS, error);
     if (status == PB_OK)
         status = find_point(o, &s, &point, portrait, error);
     if (status == PB_OK)

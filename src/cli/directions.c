@@ -51,12 +51,12 @@ pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error)
 }
 
 pb_status pb_point_of_basis(pb_point *point, pb_session *s, const pb_basis *basis, int steps,
-                            pb_error *error)
+                            const pb_text_options *given, pb_error *error)
 {
     const size_t shape[4] = {1, basis->x.shape[0], basis->x.shape[1], basis->x.shape[2]};
 
     s->class_label = basis->class_label;
-    PB_TRY(pb_prompts_set(&s->prompts, s->cli, PB_EDIT_PROMPT, basis->prompt, error));
+    PB_TRY(pb_prompts_of_basis(&s->prompts, s->cli, given, basis, error));
     if (!s->evaluator)
         PB_TRY(pb_session_size(s, basis->x.shape[1], basis->x.shape[2], error));
     pb_tensor_clear(&point->x);
@@ -84,7 +84,8 @@ static pb_status check_same_point(const char *file, const char *image, const pb_
         return PB_OK;
     return pb_fail(error, PB_INVALID,
                    "%s belongs to another point than %s leads to: compute its own basis, or carry "
-                   "the direction over with transport",
+                   "the direction over with transport (or give the --steps and prompts it was "
+                   "computed with)",
                    file, image);
 }
 
@@ -125,12 +126,13 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
                        "--basis %s has its own point: expected neither --t, --x nor --seed",
                        o->basis);
     s->class_label = basis->class_label;
+    PB_TRY(pb_prompts_of_basis(&s->prompts, s->cli, &where->text, basis, error));
     if (where->image) {
         there.t = basis->timestep / (double)pb_schedule_length(s->schedule);
         PB_TRY(pb_point_find(point, s, &there, error));
         PB_TRY(check_same_point(o->basis, where->image, basis, point, error));
     }
-    PB_TRY(pb_point_of_basis(point, s, basis, where->steps, error));
+    PB_TRY(pb_point_of_basis(point, s, basis, where->steps, &where->text, error));
     return copy_tensor(&d->v, &basis->v, error);
 }
 
@@ -178,6 +180,9 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
         there.t = mean.timestep / (double)pb_schedule_length(s->schedule);
     if (!here.basis_here.to)
         here.basis_here.to = mean.to;
+    here.basis_here.guided = mean.guided;
+    if (mean.guided && isnan(where->text.scale))
+        s->prompts.scale = mean.guidance_scale;
     share = pb_malloc(mean.s.shape[0], sizeof *share);
     status = share ? PB_OK : pb_fail_memory(error, mean.s.shape[0] * sizeof *share, "shares");
     if (status == PB_OK)

@@ -43,9 +43,10 @@ pb_status pb_read_basis_of(pb_basis *basis, const pb_session *session, const cha
  * string is the cli's. Errors: PB_IO, PB_FORMAT. */
 pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error);
 
-/* The point that a basis holds; the session gets its size and class label. */
+/* The point that a basis holds; the session gets its size, class label and prompts (but for those
+ * that `given` names). */
 pb_status pb_point_of_basis(pb_point *point, pb_session *session, const pb_basis *basis, int steps,
-                            pb_error *error);
+                            const pb_text_options *given, pb_error *error);
 
 /* Carries all directions u of `from` to the basis `onto`; share: as many numbers, what survives. */
 pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_transport_form form,

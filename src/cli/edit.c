@@ -64,6 +64,8 @@ static pb_status check_output(const options *o, pb_error *error)
 {
     if (!o->out || !*o->out)
         return pb_fail(error, PB_INVALID, "where to? -o strip.png, out.npy or FOLDER/");
+    if (!to_folder(o))
+        PB_TRY(pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "strip.png", error));
     if (!o->paste)
         return PB_OK;
     if (isnan(o->strength) && !to_folder(o))
@@ -79,7 +81,14 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (argc > 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argc == 2 ? argv[1] : NULL;
+    if (o->from.basis)
+        o->point.text.otherwise = NAN;
     PB_TRY(pb_point_check(&o->point, error));
+    if (o->from.basis_here.guided && (o->from.basis || o->from.u))
+        return pb_fail(error, PB_INVALID,
+                       "--guided is for a basis computed here: it goes with neither --basis nor "
+                       "--u");
+    PB_TRY(pb_guided_check(&o->from.basis_here, &o->point.text, error));
     PB_TRY(pb_travel_check(&o->travel, error));
     o->from.needed = pb_travel_last(&o->travel) + 1;
     PB_TRY(parse_modes(o, error));
@@ -234,6 +243,8 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
     pb_basis_options here = o->from.basis_here;
 
     here.rank = (int)w->directions.found.basis.s.shape[0];
+    here.to = w->directions.found.basis.to;
+    here.guided = w->directions.found.basis.guided;
     pb_condition negative;
     const pb_basis_request request =
         pb_basis_request_of(&w->session, &w->point, &here, &negative, &quiet);

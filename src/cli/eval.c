@@ -14,6 +14,12 @@ typedef struct options {
     char *context; /* a .npy (tokens, width) in place of a prompt */
 } options;
 
+/* Is what the network predicts led away from the negative prompt? */
+static int is_guided(const options *o)
+{
+    return !isnan(o->text.scale) && o->text.scale != 1;
+}
+
 static pb_status check(const options *o, int argc, pb_error *error)
 {
     if (argc > 1)
@@ -26,17 +32,24 @@ static pb_status check(const options *o, int argc, pb_error *error)
         return pb_fail(error, PB_INVALID, "--jvp and --vjp exclude each other");
     if (o->text.prompt && o->context)
         return pb_fail(error, PB_INVALID, "--prompt and --context exclude each other");
+    PB_TRY(pb_text_check(&o->text, error));
+    if (is_guided(o) && strcmp(o->tap, "out") && strcmp(o->tap, "eps") && strcmp(o->tap, "x0"))
+        return pb_fail(error, PB_INVALID, "--guidance-scale acts on out, eps and x0, not on %s",
+                       o->tap);
     if (o->from && !o->jvp && !o->vjp)
         return pb_fail(error, PB_INVALID, "--from goes with --jvp or --vjp");
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o out.npy");
+    return pb_check_out(o->out, PB_OUT_NPY, "out.npy", error);
 }
 
-/* What the network is conditioned on: the prompt, or what --context holds. */
-static pb_condition condition_of(const pb_session *s, const options *o, const pb_tensor *context)
+/* What the network is conditioned on: the prompt, or what --context holds; or the negative prompt.
+ */
+static pb_condition condition_of(const pb_session *s, const options *o, const pb_tensor *context,
+                                 int negative)
 {
-    pb_condition condition = pb_session_condition(s, PB_PROMPT, o->timestep);
+    pb_condition condition =
+        pb_session_condition(s, negative ? PB_NEGATIVE : PB_PROMPT, o->timestep);
 
-    if (context->data) {
+    if (context->data && !negative) {
         condition.context = context->data;
         condition.tokens = context->shape[context->rank - 2];
     }
@@ -59,17 +72,17 @@ static pb_status read_context(pb_tensor *context, const pb_session *s, const opt
 }
 
 /* The tap's value at x: n points. */
-static pb_status evaluate(pb_session *s, const options *o, const pb_tensor *context,
+static pb_status evaluate(pb_session *s, const options *o, const pb_condition *condition,
                           const pb_tensor *x, pb_tensor *out, pb_error *error)
 {
-    const pb_condition condition = condition_of(s, o, context);
     size_t shape[4] = {x->shape[0]};
     const char *tap = o->tap;
 
-    PB_TRY(pb_session_size(s, x->shape[2], x->shape[3], error));
+    if (!s->evaluator)
+        PB_TRY(pb_session_size(s, x->shape[2], x->shape[3], error));
     PB_TRY(pb_model_tap_shape(s->model, tap, x->shape[2], x->shape[3], shape + 1, error));
     PB_TRY(pb_tensor_new(out, 4, shape, error));
-    return pb_evaluate(s->evaluator, &condition, x->shape[0], x->data, 1, &tap, &out->data, error);
+    return pb_evaluate(s->evaluator, condition, x->shape[0], x->data, 1, &tap, &out->data, error);
 }
 
 /* One tensor (c,h,w) or a block of k (k,c,h,w) of the given shape. */
@@ -116,13 +129,13 @@ static pb_status multiply(const pb_linearisation *l, int transpose, const pb_ten
     return status;
 }
 
-static pb_status differentiate(pb_session *s, const options *o, const pb_tensor *context,
+static pb_status differentiate(pb_session *s, const options *o, const pb_condition *condition,
                                const pb_tensor *x, pb_tensor *out, pb_error *error)
 {
     const pb_map_options map = {
         .from = o->from ? o->from : "x",
         .to = o->tap,
-        .condition = condition_of(s, o, context),
+        .condition = *condition,
         .memory = o->cli.memory,
     };
     pb_tensor block = PB_TENSOR_EMPTY;
@@ -143,6 +156,26 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_tensor 
     return status;
 }
 
+/* Under the prompt, or (1-w) of the negative prompt's and w of the prompt's. */
+static pb_status compute(pb_session *s, const options *o, const pb_tensor *context,
+                         const pb_tensor *x, pb_tensor *out, pb_error *error)
+{
+    pb_status (*one)(pb_session *, const options *, const pb_condition *, const pb_tensor *,
+                     pb_tensor *, pb_error *) = o->jvp || o->vjp ? differentiate : evaluate;
+    pb_condition condition = condition_of(s, o, context, 0);
+    pb_tensor without = PB_TENSOR_EMPTY;
+    pb_status status = one(s, o, &condition, x, out, error);
+
+    if (status != PB_OK || !is_guided(o))
+        return status;
+    condition = condition_of(s, o, context, 1);
+    status = one(s, o, &condition, x, &without, error);
+    for (size_t i = 0; status == PB_OK && i < pb_tensor_count(out); i++)
+        out->data[i] = without.data[i] + (float)o->text.scale * (out->data[i] - without.data[i]);
+    pb_tensor_clear(&without);
+    return status;
+}
+
 static pb_status run(const options *o, pb_error *error)
 {
     pb_tensor x = PB_TENSOR_EMPTY, out = PB_TENSOR_EMPTY, context = PB_TENSOR_EMPTY;
@@ -150,13 +183,15 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
 
     PB_TRY(pb_check_output(o->out, error));
-    status = pb_session_open(&s, &o->cli, o->class_label, &o->text, error);
+    /* With the context given no prompt is read, unless one to be led away from. */
+    status = pb_session_open(&s, &o->cli, o->class_label,
+                             o->context && !is_guided(o) ? NULL : &o->text, error);
     if (status == PB_OK)
         status = read_context(&context, &s, o, error);
     if (status == PB_OK)
         status = pb_read_images(&x, &s, o->x, SIZE_MAX, error);
     if (status == PB_OK)
-        status = (o->jvp || o->vjp ? differentiate : evaluate)(&s, o, &context, &x, &out, error);
+        status = compute(&s, o, &context, &x, &out, error);
     if (status == PB_OK)
         status = pb_npy_write(&out, o->out, error);
     if (status == PB_OK) {
@@ -204,6 +239,11 @@ int pb_command_eval(int argc, char **argv)
          "TEXT"},
         {"context", 0, 0, G_OPTION_ARG_FILENAME, &o.context,
          "The same as an embedding (tokens, width), as pullback prompt -o writes it", "c.npy"},
+        {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o.text.negative,
+         "What the guidance scale leads away from (default: the empty prompt)", "TEXT"},
+        {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.text.scale,
+         "Classifier-free guidance of out, eps or x0, and of their Jacobians (default: 1, none)",
+         "W"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };

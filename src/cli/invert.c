@@ -19,7 +19,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         o->point.t = 1;
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o xT.npy");
+    return pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "xT.npy", error);
 }
 
 static pb_status run(const options *o, pb_error *error)

@@ -7,7 +7,8 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, const char *what, pb_error *error)
+static pb_status check(options *o, int argc, char **argv, const char *what, unsigned kinds,
+                       pb_error *error)
 {
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one %s, found %d", what, argc - 1);
@@ -15,7 +16,8 @@ static pb_status check(options *o, int argc, char **argv, const char *what, pb_e
     PB_TRY(pb_point_check(&o->point, error));
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o OUT");
+    return pb_check_out(o->out, kinds, kinds & PB_OUT_PICTURE ? "picture.png" : "latent.npy",
+                        error);
 }
 
 static pb_status open_latent(pb_session *s, const options *o, pb_error *error)
@@ -90,12 +92,8 @@ int pb_command_encode(int argc, char **argv)
 
     pb_point_entries(&o.point, PB_POINT_IMAGE | PB_POINT_SIZE, where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, "picture", &error) != PB_OK)
+        check(&o, argc, argv, "picture", PB_OUT_NPY, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
-    if (!pb_has_ending(o.out, ".npy")) {
-        pb_fail(&error, PB_INVALID, "-o %s: a latent is a .npy", o.out);
-        return pb_cli_usage(&o.cli, &error);
-    }
     return pb_cli_end(&o.cli, encode(&o, &error), &error);
 }
 
@@ -114,7 +112,7 @@ int pb_command_decode(int argc, char **argv)
     pb_error error;
 
     if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, "latent", &error) != PB_OK)
+        check(&o, argc, argv, "latent", PB_OUT_NPY | PB_OUT_PICTURE, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     return pb_cli_end(&o.cli, decode(&o, &error), &error);
 }

@@ -22,7 +22,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "--kind %s: expected karcher or matched", o->kind);
     if (o->space && strcmp(o->space, "H") && strcmp(o->space, "X"))
         return pb_fail(error, PB_INVALID, "--space %s: expected H or X", o->space);
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o mean.safetensors");
+    return pb_check_out(o->out, PB_OUT_BASIS, "mean.safetensors", error);
 }
 
 /* The files must be of one model. */

@@ -49,8 +49,8 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "What the guidance scale leads away from (default: the empty prompt)", "TEXT"}},
         {PB_POINT_GUIDANCE,
          {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o->text.scale,
-          "Classifier-free guidance of inversion and sampling (default: 7.5 in sample, else 1: "
-          "none)",
+          "Classifier-free guidance of inversion and sampling, and of a --guided map (default: 7.5 "
+          "in sample, else 1: none)",
           "W"}},
         {PB_POINT_SIZE,
          {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
@@ -104,8 +104,9 @@ pb_status pb_point_check(pb_point_options *o, pb_error *error)
     PB_TRY(pb_check_range("--steps", o->steps, 2, 100000, error));
     PB_TRY(pb_check_range("--height", o->pixel_height, 0, 65536, error));
     PB_TRY(pb_check_range("--width", o->pixel_width, 0, 65536, error));
-    if (!isnan(o->text.scale))
-        PB_TRY(pb_check_range("--guidance-scale", o->text.scale, -1000, 1000, error));
+    PB_TRY(pb_text_check(&o->text, error));
+    if (o->x && (o->pixel_height || o->pixel_width))
+        return pb_fail(error, PB_INVALID, "--x has its own size: neither --height nor --width");
     if (!isnan(o->t))
         PB_TRY(pb_check_range("--t", o->t, 0, 1, error));
     if (!isnan(o->t) && !isnan(o->timestep))
@@ -130,7 +131,7 @@ pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_poi
     size_t factor, channels, height, width;
 
     if (pb_has_ending(o->image, ".npy")) {
-        PB_TRY(pb_read_images(&point->image, session, o->image, 1, error));
+        PB_TRY(pb_read_pictures(&point->image, session, o->image, 1, error));
         return pb_session_size(session, point->image.shape[2], point->image.shape[3], error);
     }
     PB_TRY(pb_session_pixels(session, &factor, &channels, error));
@@ -159,8 +160,7 @@ pb_status pb_draw_noise(pb_tensor *tensor, const pb_session *session, size_t n, 
     return status;
 }
 
-/* The grid point and the timestep. */
-static void find_time(pb_point *point, const pb_session *session, const pb_point_options *o)
+void pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *o)
 {
     size_t T = pb_schedule_length(session->schedule), S = (size_t)o->steps;
     double recommended = session->info->recommended.t;
@@ -208,6 +208,7 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
     const size_t shape[2] = {s->height, s->width};
     size_t factor, channels;
     pb_photo picture = PB_PHOTO_EMPTY;
+    double chosen = 0;
     pb_status status;
 
     if (pb_has_ending(o->mask, ".npy"))
@@ -241,11 +242,15 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
         return status;
     if (point->mask.rank != 2 || memcmp(point->mask.shape, shape, sizeof shape))
         return pb_fail(error, PB_INVALID, "%s: expected (%zu, %zu)", o->mask, s->height, s->width);
-    for (size_t i = 0; i < s->height * s->width; i++)
+    for (size_t i = 0; i < s->height * s->width; i++) {
         if (!(point->mask.data[i] >= 0 && point->mask.data[i] <= 1))
             return pb_fail(error, PB_INVALID, "%s: entry %zu is %g: expected 0 to 1", o->mask, i,
                            (double)point->mask.data[i]);
-    return PB_OK;
+        chosen += (double)point->mask.data[i];
+    }
+    return chosen > 0
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "%s: black all over: no region to change", o->mask);
 }
 
 pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *o,
@@ -253,7 +258,7 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
 {
     size_t at;
 
-    find_time(point, session, o);
+    pb_point_time(point, session, o);
     if (o->x) {
         PB_TRY(pb_read_images(&point->x, session, o->x, 1, error));
         PB_TRY(pb_session_size(session, point->x.shape[2], point->x.shape[3], error));

@@ -72,7 +72,11 @@ typedef struct pb_point {
 pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *options,
                               pb_error *error);
 
-/* Finds x_t. t falls back to the model's recommendation, then to 0.6. */
+/* The grid point and the timestep that the options name; t falls back to the model's
+ * recommendation, then to 0.6, of latents 0.7. */
+void pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *options);
+
+/* Finds x_t. */
 pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *options,
                         pb_error *error);
 void pb_point_clear(pb_point *point);

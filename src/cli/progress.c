@@ -1,6 +1,8 @@
 #include "cli/progress.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,22 +13,47 @@
 #define WIDTH 24
 #define INTERVAL 0.1 /* seconds between drawings */
 
-/* A signal handler can reach nothing else. */
-static volatile sig_atomic_t interrupted;
+/* The one thing that the thread below tells all others. */
+static atomic_int interrupted;
 
-static void interrupt(int signal)
+static sigset_t interrupts(void)
 {
-    (void)signal;
-    interrupted = 1;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
 }
 
+/* The first signal asks the work to stop, the second ends the process. */
+static void *wait_for_interrupts(void *unused)
+{
+    const sigset_t set = interrupts();
+    int number = SIGTERM;
+
+    sigwait(&set, &number);
+    interrupted = 1;
+    sigwait(&set, &number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+    return unused;
+}
+
+/* Signals go to a thread that does nothing else: a handler that comes between the instructions of
+ * oneDNN's generated kernels can spoil what they keep below the stack pointer. */
 void pb_progress_catch_interrupt(void)
 {
-    struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
+    const sigset_t set = interrupts();
+    pthread_t thread;
 
-    action.sa_handler = interrupt;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    signal(SIGINT, SIG_DFL); /* a shell in the background may have them ignored */
+    signal(SIGTERM, SIG_DFL);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (pthread_create(&thread, NULL, wait_for_interrupts, NULL))
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    else
+        pthread_detach(thread);
 }
 
 pb_progress_bar pb_progress_begin(const pb_cli *cli, const char *label)

@@ -95,15 +95,13 @@ int pb_command_prompt(int argc, char **argv)
     pb_error error;
 
     status = pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error);
-    if (status == PB_OK && argc > 1 && !strcmp(argv[1], "--"))
-        argv++, argc--;
     if (status == PB_OK && !o.cli.model)
         status = pb_fail(&error, PB_INVALID, "which model? --model MODEL");
     if (status == PB_OK && argc != 2)
         status = pb_fail(&error, PB_INVALID, "expected one text in quotes, found %d arguments",
                          argc - 1);
-    if (status == PB_OK && o.out && !pb_has_ending(o.out, ".npy"))
-        status = pb_fail(&error, PB_INVALID, "-o %s: an embedding is a .npy", o.out);
+    if (status == PB_OK && o.out)
+        status = pb_check_out(o.out, PB_OUT_NPY, "embedding.npy", &error);
     if (status != PB_OK)
         return pb_cli_usage(&o.cli, &error);
     o.text = argv[1];

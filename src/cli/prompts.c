@@ -74,14 +74,41 @@ pb_status pb_prompts_set(pb_prompts *p, const pb_cli *cli, pb_prompt_use use, co
     return PB_OK;
 }
 
+pb_status pb_text_check(const pb_text_options *o, pb_error *error)
+{
+    if (!isnan(o->scale))
+        PB_TRY(pb_check_range("--guidance-scale", o->scale, -1000, 1000, error));
+    if (o->negative && isnan(o->scale) && o->otherwise == 1)
+        return pb_fail(error, PB_INVALID,
+                       "--negative-prompt acts where there is guidance: --guidance-scale W");
+    return PB_OK;
+}
+
+pb_status pb_prompts_of_basis(pb_prompts *p, const pb_cli *cli, const pb_text_options *given,
+                              const pb_basis *basis, pb_error *error)
+{
+    if (!p->encoder)
+        return PB_OK;
+    if (given->edit_prompt && strcmp(given->edit_prompt, basis->prompt))
+        return pb_fail(error, PB_INVALID, "--edit-prompt \"%s\": the basis is that of \"%s\"",
+                       given->edit_prompt, basis->prompt);
+    PB_TRY(pb_prompts_set(p, cli, PB_EDIT_PROMPT, basis->prompt, error));
+    if (!given->prompt && basis->trajectory_prompt)
+        PB_TRY(pb_prompts_set(p, cli, PB_PROMPT, basis->trajectory_prompt, error));
+    if (!given->negative && basis->negative_prompt)
+        PB_TRY(pb_prompts_set(p, cli, PB_NEGATIVE, basis->negative_prompt, error));
+    if (isnan(given->scale))
+        p->scale = basis->guidance_scale;
+    return PB_OK;
+}
+
 pb_status pb_prompts_open(pb_prompts *p, const pb_cli *cli, const pb_model *model,
                           const pb_text_options *o, pb_error *error)
 {
-    const pb_text_options none = PB_TEXT_DEFAULTS;
     const char *prompt;
 
     if (!o)
-        o = &none;
+        return PB_OK;
     if (pb_model_get_info(model)->context_width == 0) {
         if (o->prompt || o->edit_prompt || o->negative || !isnan(o->scale))
             return pb_fail(
@@ -91,7 +118,7 @@ pb_status pb_prompts_open(pb_prompts *p, const pb_cli *cli, const pb_model *mode
         return PB_OK;
     }
     prompt = o->prompt ? o->prompt : "";
-    p->scale = isnan(o->scale) ? 1 : o->scale;
+    p->scale = !isnan(o->scale) ? o->scale : !isnan(o->otherwise) ? o->otherwise : 1;
     PB_TRY(pb_text_encoder_open(&p->encoder, model, error));
     PB_TRY(pb_prompts_set(p, cli, PB_PROMPT, prompt, error));
     PB_TRY(pb_prompts_set(p, cli, PB_EDIT_PROMPT, o->edit_prompt ? o->edit_prompt : prompt, error));

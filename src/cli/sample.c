@@ -37,6 +37,7 @@ static pb_status check(options *o, int argc, pb_error *error)
 {
     if (argc > 1)
         return pb_fail(error, PB_INVALID, "unexpected argument: images are drawn, not read");
+    o->point.text.otherwise = SCALE;
     PB_TRY(pb_point_check(&o->point, error));
     if (!o->point.x && o->point.seed < 0)
         o->point.seed = 0;
@@ -45,7 +46,7 @@ static pb_status check(options *o, int argc, pb_error *error)
     PB_TRY(read_spacing(o, error));
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o grid.png or -o out.npy");
+    return pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "grid.png or -o out.npy", error);
 }
 
 /* x_T: drawn, or read as any number of images. */
@@ -107,8 +108,6 @@ static pb_status run(const options *o, pb_error *error)
 
     PB_TRY(pb_check_output(o->out, error));
     status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
-    if (status == PB_OK && isnan(o->point.text.scale))
-        session.prompts.scale = SCALE;
     if (status == PB_OK)
         status = read_noise(&x, &session, o, error);
     if (status == PB_OK && o->boost > 0)

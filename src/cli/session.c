@@ -128,6 +128,14 @@ pb_status pb_session_pixels(pb_session *s, size_t *factor, size_t *channels, pb_
     return PB_OK;
 }
 
+static pb_status check_multiple(const char *option, size_t pixels, size_t multiple, pb_error *error)
+{
+    return pixels % multiple
+               ? pb_fail(error, PB_INVALID, "%s %zu: expected multiples of %zu pixels", option,
+                         pixels, multiple)
+               : PB_OK;
+}
+
 pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixel_width,
                                  size_t *height, size_t *width, pb_error *error)
 {
@@ -138,9 +146,8 @@ pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixe
     if (!pixel_height && !pixel_width)
         return PB_OK;
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    if (pixel_height % factor || pixel_width % factor)
-        return pb_fail(error, PB_INVALID, "--height %zu --width %zu: expected multiples of %zu",
-                       pixel_height, pixel_width, factor * s->info->size_multiple);
+    PB_TRY(check_multiple("--height", pixel_height, factor * s->info->size_multiple, error));
+    PB_TRY(check_multiple("--width", pixel_width, factor * s->info->size_multiple, error));
     *height = pixel_height ? pixel_height / factor : *height;
     *width = pixel_width ? pixel_width / factor : *width;
     return PB_OK;
@@ -185,10 +192,10 @@ pb_status pb_session_decode(pb_session *session, pb_tensor *tensor, pb_error *er
 /* -- files ---------------------------------------------------------------------------------------
  */
 
-pb_status pb_read_images(pb_tensor *tensor, pb_session *session, const char *path, size_t most,
-                         pb_error *error)
+/* 1 to `most` tensors (n,c,h,w) of a .npy. */
+static pb_status read_several(pb_tensor *tensor, const char *path, size_t most, pb_error *error)
 {
-    size_t c = session->info->in_channels, *shape = tensor->shape, factor, pictures = c;
+    size_t *shape = tensor->shape;
 
     PB_TRY(pb_npy_read(tensor, path, error));
     if (tensor->rank == 3) {
@@ -196,14 +203,47 @@ pb_status pb_read_images(pb_tensor *tensor, pb_session *session, const char *pat
         shape[0] = 1;
         tensor->rank = 4;
     }
-    if (tensor->rank == 4 && shape[1] != c && pb_session_is_latent(session))
-        PB_TRY(pb_session_pixels(session, &factor, &pictures, error));
-    if (tensor->rank == 4 && shape[0] >= 1 && shape[0] <= most &&
-        (shape[1] == c || shape[1] == pictures))
-        return shape[1] == c ? PB_OK : pb_session_encode(session, tensor, error);
+    if (tensor->rank == 4 && shape[0] >= 1 && shape[0] <= most)
+        return PB_OK;
     pb_tensor_clear(tensor);
-    return pb_fail(error, PB_INVALID, "%s: expected %s (%s, %zu, height, width)", path,
-                   most == 1 ? "one image" : "images", most == 1 ? "1" : "n", c);
+    return pb_fail(error, PB_INVALID, "%s: expected %s (%s, channels, height, width)", path,
+                   most == 1 ? "one image" : "images", most == 1 ? "1" : "n");
+}
+
+static pb_status fail_channels(pb_tensor *tensor, const pb_session *s, const char *path,
+                               const char *hint, pb_error *error)
+{
+    size_t found = tensor->shape[1];
+
+    pb_tensor_clear(tensor);
+    return pb_fail(error, PB_INVALID, "%s: expected %s of %zu channels, found %zu%s", path,
+                   pb_session_is_latent(s) ? "latents" : "images", s->info->in_channels, found,
+                   hint);
+}
+
+pb_status pb_read_images(pb_tensor *tensor, const pb_session *s, const char *path, size_t most,
+                         pb_error *error)
+{
+    PB_TRY(read_several(tensor, path, most, error));
+    if (tensor->shape[1] == s->info->in_channels)
+        return PB_OK;
+    return fail_channels(tensor, s, path,
+                         pb_session_is_latent(s) ? " (encode makes latents of pictures)" : "",
+                         error);
+}
+
+pb_status pb_read_pictures(pb_tensor *tensor, pb_session *s, const char *path, size_t most,
+                           pb_error *error)
+{
+    size_t factor, channels;
+
+    PB_TRY(read_several(tensor, path, most, error));
+    if (tensor->shape[1] == s->info->in_channels)
+        return PB_OK;
+    PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    if (pb_session_is_latent(s) && tensor->shape[1] == channels)
+        return pb_session_encode(s, tensor, error);
+    return fail_channels(tensor, s, path, "", error);
 }
 
 pb_status pb_write_images(const pb_tensor *images, pb_session *session, const char *path,

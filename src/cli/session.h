@@ -19,7 +19,7 @@ typedef struct pb_session {
     pb_autoencoder *autoencoder; /* of a latent model, once it was needed */
 } pb_session;
 
-/* Opens --model and starts libvips; text: prompts, or NULL for empty ones.
+/* Opens --model and starts libvips; text: prompts, or NULL where none are needed.
  * Errors: PB_INVALID (no --model; prompts for a model without text), the model's. */
 pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_label,
                           const pb_text_options *text, pb_error *error);
@@ -70,10 +70,14 @@ pb_status pb_session_decode(pb_session *session, pb_tensor *tensor, pb_error *er
 /* -- files --------------------------------------------------------------------------------------
  */
 
-/* Reads a .npy of images of the network's channels, or of pictures to be encoded: (c,h,w) is taken
- * for (1,c,h,w). most: how many there may be. *tensor must be empty; it is (n,c,h,w). */
-pb_status pb_read_images(pb_tensor *tensor, pb_session *session, const char *path, size_t most,
-                         pb_error *error);
+/* Reads a .npy of images of the network's channels: (c,h,w) is taken for (1,c,h,w). most: how many
+ * there may be. *tensor must be empty; it is (n,c,h,w). */
+pb_status pb_read_images(pb_tensor *tensor, const pb_session *session, const char *path,
+                         size_t most, pb_error *error);
+
+/* The same, or of pictures, which a latent model's autoencoder then encodes. */
+pb_status pb_read_pictures(pb_tensor *tensor, pb_session *session, const char *path, size_t most,
+                           pb_error *error);
 
 /* Writes images (n,c,h,w): all values as .npy, or as a picture in which they stand side by side. */
 pb_status pb_write_images(const pb_tensor *images, pb_session *session, const char *path,

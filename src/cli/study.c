@@ -11,6 +11,8 @@
 #include "picture/pixels.h"
 #include "study/study.h"
 
+#define MAX_PROMPTS 4096 /* every pair of them is compared */
+
 typedef struct options {
     pb_cli cli;
     pb_point_options point; /* how images are read */
@@ -74,33 +76,47 @@ static pb_status check_counts(options *o, pb_error *error)
     return PB_OK;
 }
 
-/* The prompts of a text file: its lines, but for empty ones. */
+/* The prompts of a text file: its lines, but for empty ones. They are the study's, as those of its
+ * settings would be. */
 static pb_status read_prompts(options *o, pb_error *error)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* of byte order, as some editors begin UTF-8 */
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
     pb_mapping file;
+    pb_status status;
     char *text, *line;
 
-    o->lines = g_ptr_array_new_with_free_func(g_free);
+    o->lines = lines;
     PB_TRY(pb_file_map(&file, o->prompts, error));
     text = g_strndup((const char *)file.data, file.size);
+    status = g_utf8_validate((const char *)file.data, (gssize)file.size, NULL)
+                 ? PB_OK
+                 : pb_fail(error, PB_FORMAT,
+                           "%s: expected UTF-8 text without NUL characters, one prompt per line",
+                           o->prompts);
     pb_file_unmap(&file);
-    if (!g_utf8_validate(text, -1, NULL)) {
-        g_free(text);
-        return pb_fail(error, PB_FORMAT, "%s: expected UTF-8 text, one prompt per line",
-                       o->prompts);
-    }
-    for (line = text; *line; line += *line != '\0') {
+    line = g_str_has_prefix(text, mark) ? text + strlen(mark) : text;
+    for (; status == PB_OK && *line; line += *line != '\0') {
         size_t length = strcspn(line, "\n");
         char *prompt = g_strstrip(g_strndup(line, length));
         if (*prompt)
-            g_ptr_array_add(o->lines, prompt);
+            g_ptr_array_add(lines, prompt);
         else
             g_free(prompt);
         line += length;
     }
     g_free(text);
-    o->study.prompts = (char **)o->lines->pdata;
-    o->study.prompt_count = o->lines->len;
+    PB_TRY(status);
+    if (lines->len > MAX_PROMPTS)
+        return pb_fail(error, PB_INVALID, "%s: %u prompts: expected at most %d", o->prompts,
+                       lines->len, MAX_PROMPTS);
+    pb_free(o->study.prompts);
+    o->study.prompt_count = lines->len;
+    o->study.prompts = pb_malloc(lines->len + 1, sizeof *o->study.prompts);
+    if (!o->study.prompts)
+        return pb_fail_memory(error, lines->len * sizeof *o->study.prompts, "prompts");
+    if (lines->len)
+        memcpy(o->study.prompts, lines->pdata, lines->len * sizeof *o->study.prompts);
     return PB_OK;
 }
 
@@ -182,7 +198,7 @@ static pb_status run(options *o, pb_error *error)
         PB_TRY(read_prompts(o, error));
     if (o->study.kind == PB_STUDY_PROMPTS && o->study.prompt_count < 2)
         return pb_fail(error, PB_INVALID, "%s: one prompt has no distance: expected at least two",
-                       o->prompts ? o->prompts : "settings");
+                       o->prompts ? o->prompts : o->settings);
     PB_TRY(pb_make_folder(o->study.folder, error));
     PB_TRY(pb_picture_start(o->cli.name, o->cli.threads, error));
     folder = realpath(o->study.folder, NULL);
@@ -276,6 +292,8 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
     }
     if (o.stored)
         pb_study_options_clear(&o.study);
+    else
+        pb_free(o.study.prompts);
     if (o.lines)
         g_ptr_array_unref(o.lines);
     json_decref(o.stored);

@@ -31,10 +31,11 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
                        "onto what? one of --onto IMAGE, --onto-t T and --onto-basis B.safetensors");
     if (!isnan(o->onto_t))
         PB_TRY(pb_check_range("--onto-t", o->onto_t, 0, 1, error));
+    o->target.text.otherwise = NAN;
     PB_TRY(pb_point_check(&o->target, error));
     PB_TRY(pb_travel_check(&o->travel, error));
     PB_TRY(pb_transport_form_of(&o->form_value, o->form, error));
-    return o->out ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o strip.png");
+    return pb_check_out(o->out, PB_OUT_PICTURE, "strip.png", error);
 }
 
 typedef struct work {
@@ -51,9 +52,9 @@ typedef struct work {
 static pb_status find_target(const options *o, work *w, pb_error *error)
 {
     size_t T = pb_schedule_length(w->session.schedule), S = (size_t)o->target.steps;
+    size_t factor, channels;
     pb_point_options where = o->target;
 
-    PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, error));
     if (w->from.grid == SIZE_MAX)
         return pb_fail(error, PB_INVALID,
                        "%s: timestep %g is not on a grid of %d points: give the --steps it came "
@@ -63,6 +64,9 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
         pb_evaluator_free(w->session.evaluator);
         w->session.evaluator = NULL;
         where.t = w->source.timestep / (double)T;
+        PB_TRY(pb_session_pixels(&w->session, &factor, &channels, error));
+        where.pixel_height = (int)(factor * w->source.x.shape[1]);
+        where.pixel_width = (int)(factor * w->source.x.shape[2]);
         return pb_point_find(&w->onto, &w->session, &where, error);
     }
     PB_TRY(pb_tensor_new(&w->onto.x, 4, w->from.x.shape, error));
@@ -74,21 +78,42 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
                            w->onto.grid, S, SIZE_MAX, 0, error);
 }
 
+/* The prompts of the one side or the other: those of its basis, or the options'. What --edit-prompt
+ * says is of the target. */
+static pb_status take_prompts(const options *o, work *w, int target, pb_error *error)
+{
+    const pb_basis *basis = target && o->onto_basis ? &w->target.basis : &w->source;
+    pb_text_options given = o->target.text;
+
+    if (!target || !o->onto_basis)
+        given.edit_prompt = NULL;
+    PB_TRY(pb_prompts_of_basis(&w->session.prompts, w->session.cli, &given, basis, error));
+    if (target && !o->onto_basis && o->target.text.edit_prompt)
+        return pb_prompts_set(&w->session.prompts, w->session.cli, PB_EDIT_PROMPT,
+                              o->target.text.edit_prompt, error);
+    return PB_OK;
+}
+
 static pb_status find_basis(const options *o, work *w, pb_error *error)
 {
     pb_basis_options here = PB_BASIS_DEFAULTS;
+    pb_text_options given = o->target.text;
 
+    given.edit_prompt = NULL;
+    PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, &given, error));
     if (o->onto_basis) {
-        PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, error));
         PB_TRY(pb_read_basis_of(&w->target.basis, &w->session, o->onto_basis, error));
         if (w->target.basis.samples)
             return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit",
                            o->onto_basis);
-        return pb_point_of_basis(&w->onto, &w->session, &w->target.basis, o->target.steps, error);
+        return pb_point_of_basis(&w->onto, &w->session, &w->target.basis, o->target.steps,
+                                 &o->target.text, error);
     }
+    PB_TRY(take_prompts(o, w, 1, error));
     here.rank = (int)w->source.s.shape[0];
     here.tolerance = w->source.tolerance;
     here.to = w->source.to;
+    here.guided = w->source.guided;
     PB_TRY(find_target(o, w, error));
     return pb_basis_at(&w->target, &w->session, &w->onto, &here, error);
 }
@@ -100,6 +125,7 @@ static pb_status edit(const options *o, work *w, pb_error *error)
     const pb_strip *strips[2] = {&w->strips[0], &w->strips[1]};
 
     for (int i = 0; i < 2; i++) {
+        PB_TRY(take_prompts(o, w, i, error));
         PB_TRY(pb_travel_strip(&w->strips[i], &o->travel, &w->session, points[i], o->target.steps,
                                error));
         w->strips[i].label = i ? "transported" : "source";

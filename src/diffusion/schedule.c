@@ -67,7 +67,7 @@ static pb_status multiply(float *betas, size_t T, pb_error *error)
 
 /* Lin et al. 2024, algorithm 1, in float32 as rescale_zero_terminal_snr of diffusers:
  * sqrt(alpha-bar) is shifted so that it ends at 0, and scaled so that it begins where it did. */
-static void rescale(float *alpha_bar, size_t T)
+static pb_status rescale(float *alpha_bar, size_t T, pb_error *error)
 {
     float first = sqrtf(alpha_bar[0]), last = sqrtf(alpha_bar[T - 1]);
     float scale = first / (first - last), before = 1;
@@ -79,7 +79,14 @@ static void rescale(float *alpha_bar, size_t T)
         product *= (double)(1.0f - beta);
         before = rescaled;
         alpha_bar[i] = (float)product;
+        if (!(alpha_bar[i] > 0.0f) && i + 1 < T)
+            return pb_fail(
+                error, PB_INVALID,
+                "a noise schedule that falls too little to end at 0 (alpha-bar %g at step "
+                "%zu of %zu once it is rescaled)",
+                product, i, T);
     }
+    return PB_OK;
 }
 
 static pb_status check_options(const pb_schedule_options *o, pb_error *error)
@@ -114,12 +121,12 @@ pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
     for (size_t i = 0; i < T; i++)
         s->alpha_bar[i] = beta(options, i);
     status = multiply(s->alpha_bar, T, error);
+    if (status == PB_OK && options->zero_snr)
+        status = rescale(s->alpha_bar, T, error);
     if (status != PB_OK) {
         pb_schedule_free(s);
         return status;
     }
-    if (options->zero_snr)
-        rescale(s->alpha_bar, T);
     *out = s;
     return PB_OK;
 }

@@ -20,6 +20,8 @@ void pb_basis_clear(pb_basis *b)
     pb_free(b->to);
     pb_free(b->method);
     pb_free(b->prompt);
+    pb_free(b->trajectory_prompt);
+    pb_free(b->negative_prompt);
     pb_free(b->space);
     pb_tensor_clear(&b->mask);
     pb_tensor_clear(&b->agreement);
@@ -82,15 +84,23 @@ static pb_status from_svd(pb_basis *b, const pb_svd *svd, const pb_map_options *
     b->timestep = map->condition.timestep;
     b->t = NAN;
     b->class_label = map->condition.class_label;
+    b->guidance_scale = 1;
     b->tolerance = options->tolerance;
     b->converged = svd->converged;
     b->applications = svd->applications;
     return PB_OK;
 }
 
-pb_status pb_basis_set_prompt(pb_basis *basis, const char *prompt, pb_error *error)
+pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *trajectory,
+                               const char *negative, double guidance_scale, int guided,
+                               pb_error *error)
 {
-    return pb_basis_set_text(&basis->prompt, prompt, error);
+    PB_TRY(pb_basis_set_text(&basis->prompt, prompt, error));
+    PB_TRY(pb_basis_set_text(&basis->trajectory_prompt, trajectory, error));
+    PB_TRY(pb_basis_set_text(&basis->negative_prompt, negative, error));
+    basis->guidance_scale = guidance_scale;
+    basis->guided = guided;
+    return PB_OK;
 }
 
 pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_options *map,

@@ -41,34 +41,41 @@ pb_status pb_basis_write(const pb_basis *b, const char *path, pb_error *error)
                                    {"mask", &b->mask},
                                    {"agreement", &b->agreement}};
     pb_named_tensor tensors[sizeof all / sizeof *all];
-    size_t count = 0;
+    size_t count = 0, entries = 0;
     const number timestep = real(b->timestep), t = real(b->t), tolerance = real(b->tolerance);
     const number label = integer(b->class_label), converged = integer((long)b->converged);
     const number applications = integer((long)b->applications);
     const number null_rank = integer((long)b->null_rank), samples = integer((long)b->samples);
-    const pb_metadata metadata[] = {{"format", "pullback basis 1"},
-                                    {"version", PB_VERSION},
-                                    {"model", b->model},
-                                    {"model_hash", b->model_hash},
-                                    {"from", b->from},
-                                    {"tap", b->to},
-                                    {"timestep", timestep.text},
-                                    {"t", t.text},
-                                    {"class_label", label.text},
-                                    {"tol", tolerance.text},
-                                    {"method", b->method},
-                                    {"prompt", b->prompt},
-                                    {"converged", converged.text},
-                                    {"applications", applications.text},
-                                    {"null_rank", null_rank.text},
-                                    {"samples", samples.text},
-                                    {"space", b->space}};
+    const number scale = real(b->guidance_scale), guided = integer(b->guided);
+    pb_metadata metadata[] = {{"format", "pullback basis 1"},
+                              {"version", PB_VERSION},
+                              {"model", b->model},
+                              {"model_hash", b->model_hash},
+                              {"from", b->from},
+                              {"tap", b->to},
+                              {"timestep", timestep.text},
+                              {"t", t.text},
+                              {"class_label", label.text},
+                              {"tol", tolerance.text},
+                              {"method", b->method},
+                              {"prompt", b->prompt},
+                              {"trajectory_prompt", b->trajectory_prompt},
+                              {"negative_prompt", b->negative_prompt},
+                              {"guidance_scale", scale.text},
+                              {"guided", guided.text},
+                              {"converged", converged.text},
+                              {"applications", applications.text},
+                              {"null_rank", null_rank.text},
+                              {"samples", samples.text},
+                              {"space", b->space}};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].tensor->data)
             tensors[count++] = all[i];
-    return pb_safetensors_write(path, count, tensors, sizeof metadata / sizeof *metadata, metadata,
-                                error);
+    for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i++)
+        if (metadata[i].value)
+            metadata[entries++] = metadata[i];
+    return pb_safetensors_write(path, count, tensors, entries, metadata, error);
 }
 
 /* -- reading --------------------------------------------------------------------------------- */
@@ -136,6 +143,26 @@ static pb_status read_later_number(size_t *place, const pb_weights *file, const 
     return PB_OK;
 }
 
+/* What files of version 0.1 lack: then unknown, no guidance. */
+static pb_status read_text_conditions(pb_basis *b, const pb_weights *file, const char *path,
+                                      pb_error *error)
+{
+    const char *trajectory = pb_weights_metadata(file, "trajectory_prompt");
+    const char *negative = pb_weights_metadata(file, "negative_prompt");
+    size_t guided;
+
+    if (trajectory)
+        PB_TRY(pb_basis_set_text(&b->trajectory_prompt, trajectory, error));
+    if (negative)
+        PB_TRY(pb_basis_set_text(&b->negative_prompt, negative, error));
+    b->guidance_scale = 1;
+    if (pb_weights_metadata(file, "guidance_scale"))
+        PB_TRY(read_number(&b->guidance_scale, file, path, "guidance_scale", -1000, 1000, error));
+    PB_TRY(read_later_number(&guided, file, path, "guided", error));
+    b->guided = guided != 0;
+    return PB_OK;
+}
+
 /* A tensor that may be absent. */
 static pb_status read_optional(pb_tensor *tensor, const pb_weights *file, const char *path,
                                const char *name, size_t rank, size_t k, pb_error *error)
@@ -183,6 +210,7 @@ static pb_status read_basis(pb_basis *b, const pb_weights *file, const char *pat
     PB_TRY(read_text(&b->to, file, path, "tap", error));
     PB_TRY(read_text(&b->method, file, path, "method", error));
     PB_TRY(read_text(&b->prompt, file, path, "prompt", error));
+    PB_TRY(read_text_conditions(b, file, path, error));
     PB_TRY(read_number(&b->timestep, file, path, "timestep", 0, 1e9, error));
     PB_TRY(read_number(&b->t, file, path, "t", NAN, 0, error));
     PB_TRY(read_number(&b->tolerance, file, path, "tol", 0, 1, error));

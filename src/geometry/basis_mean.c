@@ -28,6 +28,9 @@ static pb_status check(size_t count, const pb_basis *const *bases, int in_x, pb_
                            "%zu x %zu x %zu",
                            i, t->shape[0], t->shape[1], t->shape[2], t->shape[3], first->shape[0],
                            first->shape[1], first->shape[2], first->shape[3]);
+        if (bases[i]->guided != bases[0]->guided)
+            return pb_fail(error, PB_INVALID, "basis %zu is of a map %s guidance, the first is not",
+                           i, bases[i]->guided ? "with" : "without");
         if (strcmp(bases[i]->from, bases[0]->from) || strcmp(bases[i]->to, bases[0]->to))
             return pb_fail(error, PB_INVALID,
                            "basis %zu is of the map %s to %s, the first %s to %s", i,
@@ -47,7 +50,9 @@ static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *base
     PB_TRY(pb_basis_set_text(&mean->model_hash, first->model_hash, error));
     PB_TRY(pb_basis_set_text(&mean->from, first->from, error));
     PB_TRY(pb_basis_set_text(&mean->to, first->to, error));
-    PB_TRY(pb_basis_set_text(&mean->prompt, first->prompt, error));
+    PB_TRY(pb_basis_set_prompts(mean, first->prompt, first->trajectory_prompt,
+                                first->negative_prompt, first->guidance_scale, first->guided,
+                                error));
     PB_TRY(pb_basis_set_text(&mean->method, method, error));
     PB_TRY(pb_basis_set_text(&mean->space, in_x ? "X" : "H", error));
     PB_TRY(pb_tensor_new(&mean->s, 1, &k, error));

@@ -1,6 +1,7 @@
 #include "picture/plot.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -51,6 +52,8 @@ pb_status pb_plot_run(const char *script, pb_error *error)
     char program[] = "gnuplot", *name = pb_strdup(pb_plot_name(script)), message[512];
     char *arguments[] = {program, name, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     int ends[2], failed, result = 0;
     pb_status status = PB_OK;
     pid_t child;
@@ -65,7 +68,12 @@ pb_status pb_plot_run(const char *script, pb_error *error)
     posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
     posix_spawn_file_actions_addclose(&actions, ends[0]);
     posix_spawn_file_actions_addclose(&actions, ends[1]);
-    failed = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
+    posix_spawnattr_init(&attributes); /* control-C stops the child, though not this thread */
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    failed = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     if (failed) {

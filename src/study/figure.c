@@ -1,6 +1,7 @@
 #include "study/figure.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "picture/plot.h"
 
@@ -10,12 +11,18 @@ static const char *const colours[] = {"#2166ac", "#b2182b", "#1b7837",
                                       "#e08214", "#762a83", "#525252"};
 #define COLOURS (sizeof colours / sizeof *colours)
 
-/* The rows of one quantity of one model as $NAME_MODEL. */
+/* x, value, low and high of curves; where there is no interval, the value. x: column 3 or 5. */
+#define CURVE(x) x ":6:(valid(7) ? $7 : $6):(valid(8) ? $8 : $6)"
+
+/* The rows of one quantity of one model as $NAME_MODEL. One of nothing begins a curve's: gnuplot
+ * makes no block of no rows. */
 static void select_rows(FILE *f, const pb_study_plan *p, size_t model, const char *quantity,
                         const char *columns)
 {
+    if (strchr(columns, '('))
+        fprintf(f, "$%s_%zu << END\nNaN,NaN,NaN,NaN\nEND\n", quantity, model);
     fprintf(f,
-            "set table $%s_%zu separator comma\nplot data using %s with table if "
+            "set table $%s_%zu append separator comma\nplot data using %s with table if "
             "(strcol(1) eq ",
             quantity, model, columns);
     pb_plot_quote(f, p->models[model].label);
@@ -132,7 +139,7 @@ static void scatter_panel(FILE *f, const pb_study_plan *p)
 
     fprintf(f, "  set title \"similar prompts, similar spaces\"\n"
                "  set xlabel \"cosine of the prompts' hidden states\"\n"
-               "  set ylabel \"geodesic distance / largest\"\n  plot ");
+               "  set ylabel \"geodesic distance / largest\"\n  set xtics rotate by -45\n  plot ");
     for (size_t i = 0; i < shown; i++) {
         double t = pb_plan_t(p, shown > 1 ? i * (P - 1) / (shown - 1) : P - 1);
         fprintf(f,
@@ -159,8 +166,10 @@ static void prompts_panels(FILE *f, const pb_study_plan *p)
     int overlap = p->models[0].prompts.attributes != NULL;
 
     scatter_panel(f, p);
-    fprintf(f, "  set title \"rank correlation of likeness and distance\"\n  set xlabel \"t\"\n"
-               "  set ylabel \"Spearman's rho\"\n  set xrange [0:1]\n  set yrange [-1:1]\n  plot ");
+    fprintf(f, "  set xtics norotate\n"
+               "  set title \"rank correlation of likeness and distance\"\n  set xlabel \"t\"\n"
+               "  set ylabel \"Spearman's rho\"\n  set xrange [0:1]\n  set yrange [-1:1]\n"
+               "  plot 0 with lines linecolor rgb \"#999999\" notitle, \\\n    ");
     curve_over_t(f, "correlation", "cosine of hidden states", colours[0]);
     if (overlap) {
         fprintf(f, ", \\\n    ");
@@ -222,21 +231,21 @@ void pb_figure_script(FILE *f, const pb_study_plan *p)
         if (p->options->kind == PB_STUDY_TIMESTEPS) {
             select_rows(f, p, m, "power", "3:5:6");
             select_rows(f, p, m, "sigma", "3:5:6");
-            select_rows(f, p, m, "centroid", "3:6:7:8");
-            select_rows(f, p, m, "effective_rank", "3:6:7:8");
+            select_rows(f, p, m, "centroid", CURVE("3"));
+            select_rows(f, p, m, "effective_rank", CURVE("3"));
         }
         if (p->options->kind == PB_STUDY_TIMESTEPS || p->options->kind == PB_STUDY_MODELS) {
             select_rows(f, p, m, "distance", "3:4:6");
-            select_rows(f, p, m, "lag", "5:6:7:8");
+            select_rows(f, p, m, "lag", CURVE("5"));
         }
         if (p->options->kind == PB_STUDY_SAMPLES || p->options->kind == PB_STUDY_MODELS)
-            select_rows(f, p, m, "among", "3:6:7:8");
+            select_rows(f, p, m, "among", CURVE("3"));
         if (p->options->kind == PB_STUDY_PROMPTS) {
             select_rows(f, p, m, "pair", "3:5:6");
-            select_rows(f, p, m, "correlation", "3:6:7:8");
-            select_rows(f, p, m, "correlation_overlap", "3:6:7:8");
-            select_rows(f, p, m, "prompted", "3:6:7:8");
-            select_rows(f, p, m, "among_prompts", "3:6:7:8");
+            select_rows(f, p, m, "correlation", CURVE("3"));
+            select_rows(f, p, m, "correlation_overlap", CURVE("3"));
+            select_rows(f, p, m, "prompted", CURVE("3"));
+            select_rows(f, p, m, "among_prompts", CURVE("3"));
         }
     }
     fprintf(

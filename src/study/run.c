@@ -129,7 +129,8 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     if (status == PB_OK) {
         basis.t = pb_plan_t(p, t);
         if (model->info->context_width)
-            status = pb_basis_set_prompt(&basis, pb_study_prompt(o, row % p->conditions), error);
+            status = pb_basis_set_prompts(&basis, pb_study_prompt(o, row % p->conditions),
+                                          pb_study_prompt(o, p->conditions), "", 1, 0, error);
     }
     if (status == PB_OK) {
         status = pb_basis_write(&basis, path, error);

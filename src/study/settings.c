@@ -93,7 +93,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
     json_t *models, *images, *prompts = NULL, *crop = NULL;
     const char *prompt = NULL, *edit_prompt = NULL;
-    json_int_t samples, seed, timesteps, steps, rank, box[4];
+    json_int_t samples, seed, timesteps, steps, rank, label, box[4];
     const char *version;
     int kind, fix_number, fit_number;
     json_error_t why;
@@ -101,12 +101,12 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(settings, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:i, s?s, s?s, s:s, s?s, s?s, s?o}",
+                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
                        "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
-                       &o->class_label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
+                       &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
                        "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
@@ -115,8 +115,11 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->has_crop = json_is_array(crop);
     if (kind < 0 || fix_number < 0 || fit_number < 0 || samples < 1 || samples > 100000 ||
         timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 || rank < 1 ||
-        rank > 100000 || !(o->tolerance > 0 && o->tolerance <= 1) ||
-        (o->has_crop && json_unpack(crop, "[I, I, I, I]", &box[0], &box[1], &box[2], &box[3])))
+        rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
+        (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
+        !(o->tolerance > 0 && o->tolerance <= 1) ||
+        (o->has_crop && json_unpack(crop, "[I, I, I, I]", &box[0], &box[1], &box[2], &box[3])) ||
+        (o->has_crop && (box[2] < 1 || box[3] < 1)))
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;
@@ -127,6 +130,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->timesteps = (size_t)timesteps;
     o->steps = (size_t)steps;
     o->rank = (size_t)rank;
+    o->class_label = (int)label;
     o->from = (char *)from;
     o->to = (char *)to;
     o->costs = (char *)costs;

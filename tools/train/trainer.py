@@ -82,7 +82,9 @@ class Run:
         part of training.json that is this run's, where a model is made of several."""
         folder = folder or self.options.models / self.name
         if (self.folder / "state.pt").exists():
-            state = torch.load(self.folder / "state.pt", map_location=self.device)
+            state = torch.load(
+                self.folder / "state.pt", map_location=self.device, weights_only=False
+            )
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
