@@ -145,6 +145,9 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->class_label = o->point.class_label;
     s->prompt = o->point.text.prompt;
     s->edit_prompt = o->point.text.edit_prompt;
+    s->negative_prompt = o->point.text.negative;
+    if (!isnan(o->point.text.scale))
+        s->guidance_scale = o->point.text.scale;
     s->memory = o->cli.memory;
     s->costs = o->cli.costs;
     s->models = o->models;
@@ -280,7 +283,7 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
     o.study.kind = kind;
     pb_point_entries(&o.point,
                      PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS |
-                         (kind == PB_STUDY_PROMPTS ? 0 : PB_POINT_PROMPT | PB_POINT_EDIT_TEXT),
+                         (kind == PB_STUDY_PROMPTS ? 0 : PB_POINT_TEXT | PB_POINT_EDIT_TEXT),
                      where);
     if (pb_cli_parse(&o.cli, help, entries, where, &argc, &argv, &error) != PB_OK)
         code = pb_cli_usage(&o.cli, &error);

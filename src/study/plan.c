@@ -44,6 +44,10 @@ static json_t *origin_spec(const pb_study_plan *p, size_t model, size_t sample)
     if (spec && m->info->context_width)
         json_object_set_new(spec, "prompt",
                             json_string(pb_study_prompt(p->options, p->conditions)));
+    if (spec && p->options->guidance_scale != 1)
+        json_object_update_new(spec, json_pack("{s:s, s:f}", "negative_prompt",
+                                               pb_study_prompt(p->options, p->conditions + 1),
+                                               "guidance_scale", p->options->guidance_scale));
     if (spec && p->options->costs) {
         const char *paths[] = {p->options->costs};
         if (pb_file_sha256(1, paths, digest, NULL) == PB_OK)

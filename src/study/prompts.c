@@ -22,6 +22,8 @@ const char *pb_study_prompt(const pb_study_options *o, size_t condition)
 
     if (condition == pb_study_conditions(o))
         return prompt;
+    if (condition > pb_study_conditions(o))
+        return o->negative_prompt ? o->negative_prompt : "";
     if (o->kind == PB_STUDY_PROMPTS)
         return condition ? o->prompts[condition - 1] : "";
     return o->edit_prompt ? o->edit_prompt : prompt;
@@ -112,34 +114,62 @@ static pb_status read_attributes(pb_study_prompts *p, const pb_study_options *o,
 
 /* -- embeddings -------------------------------------------------------------------------------- */
 
+/* The tokens of one prompt; *end: the place of its end token. */
+static pb_status read_tokens(const pb_text_encoder *text, const char *prompt, uint32_t *ids,
+                             size_t *end, pb_error *error)
+{
+    size_t used;
+    char *rest;
+    pb_status status = pb_text_encoder_tokens(text, prompt, ids, &used, &rest, error);
+
+    if (status == PB_OK && rest)
+        status =
+            pb_fail(error, PB_INVALID,
+                    "prompt %s: too long: a study takes prompts whole; beyond %zu tokens: \"%s\"",
+                    pb_quote(prompt).text, pb_text_encoder_length(text), rest);
+    if (status == PB_OK)
+        *end = used - 1;
+    pb_text_free(rest);
+    return status;
+}
+
+/* The number of the first prompt of the same text. */
+static size_t first_of(const pb_study_options *o, size_t number)
+{
+    size_t i = 0;
+
+    while (strcmp(pb_study_prompt(o, i), pb_study_prompt(o, number)))
+        i++;
+    return i;
+}
+
 static pb_status embed(pb_study_prompts *p, const pb_study_options *o, const pb_text_encoder *text,
                        pb_error *error)
 {
+    size_t total = p->count + 2, distinct = 0, size, *which = pb_malloc(total, sizeof *which);
     uint32_t *ids;
     pb_status status = PB_OK;
 
     p->tokens = pb_text_encoder_length(text);
     p->width = pb_text_encoder_width(text);
-    ids = pb_malloc((p->count + 1) * p->tokens, sizeof *ids);
-    p->ends = pb_malloc(p->count + 1, sizeof *p->ends);
-    p->embeddings = pb_malloc((p->count + 1) * p->tokens * p->width, sizeof *p->embeddings);
-    if (!ids || !p->ends || !p->embeddings)
-        status =
-            pb_fail_memory(error, (p->count + 1) * p->tokens * p->width * sizeof(float), "prompts");
-    for (size_t i = 0; status == PB_OK && i <= p->count; i++) {
-        const char *prompt = pb_study_prompt(o, i);
-        char *rest;
-        status =
-            pb_text_encoder_tokens(text, prompt, ids + i * p->tokens, &p->ends[i], &rest, error);
-        if (status == PB_OK && rest)
-            status = pb_fail(error, PB_INVALID, "prompt %s: too long by %s", pb_quote(prompt).text,
-                             pb_quote(rest).text);
-        if (status == PB_OK)
-            p->ends[i]--;
-        pb_text_free(rest);
+    size = p->tokens * p->width;
+    ids = pb_malloc(total * p->tokens, sizeof *ids);
+    p->ends = pb_malloc(total, sizeof *p->ends);
+    p->embeddings = pb_malloc(total * size, sizeof *p->embeddings);
+    if (!which || !ids || !p->ends || !p->embeddings)
+        status = pb_fail_memory(error, total * size * sizeof(float), "prompts");
+    for (size_t i = 0; status == PB_OK && i < total; i++) {
+        size_t first = first_of(o, i);
+        which[i] = first < i ? which[first] : distinct++;
+        status = read_tokens(text, pb_study_prompt(o, i), ids + which[i] * p->tokens, &p->ends[i],
+                             error);
     }
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, p->count + 1, ids, p->embeddings, o->memory, error);
+        status = pb_text_encoder_embed(text, distinct, ids, p->embeddings, o->memory, error);
+    for (size_t i = total; status == PB_OK && i-- > 0;) /* which[i] <= i: it is still there */
+        if (which[i] != i)
+            memcpy(p->embeddings + i * size, p->embeddings + which[i] * size, size * sizeof(float));
+    pb_free(which);
     pb_free(ids);
     return status;
 }
@@ -152,7 +182,7 @@ pb_status pb_study_prompts_open(pb_study_prompts *p, const pb_study_options *o,
 
     p->count = pb_study_conditions(o);
     if (pb_model_get_info(model)->context_width == 0)
-        return o->prompt || o->edit_prompt || o->prompt_count
+        return o->prompt || o->edit_prompt || o->prompt_count || o->guidance_scale != 1
                    ? pb_fail(error, PB_INVALID, "%s is not conditioned on text: it takes no prompt",
                              pb_model_get_info(model)->path)
                    : PB_OK;

@@ -129,8 +129,9 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     if (status == PB_OK) {
         basis.t = pb_plan_t(p, t);
         if (model->info->context_width)
-            status = pb_basis_set_prompts(&basis, pb_study_prompt(o, row % p->conditions),
-                                          pb_study_prompt(o, p->conditions), "", 1, 0, error);
+            status = pb_basis_set_prompts(
+                &basis, pb_study_prompt(o, row % p->conditions), pb_study_prompt(o, p->conditions),
+                pb_study_prompt(o, p->conditions + 1), o->guidance_scale, 0, error);
     }
     if (status == PB_OK) {
         status = pb_basis_write(&basis, path, error);

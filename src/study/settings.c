@@ -1,4 +1,5 @@
 /* The options of a study as settings.json. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,11 @@ json_t *pb_study_settings(const pb_study_options *o)
         json_object_set_new(settings, "prompt", json_string(o->prompt));
     if (o->edit_prompt)
         json_object_set_new(settings, "edit_prompt", json_string(o->edit_prompt));
+    if (o->guidance_scale != 1) {
+        json_object_set_new(settings, "negative_prompt",
+                            json_string(o->negative_prompt ? o->negative_prompt : ""));
+        json_object_set_new(settings, "guidance_scale", json_real(o->guidance_scale));
+    }
     if (o->prompt_count)
         json_object_set_new(settings, "prompts", list(o->prompt_count, o->prompts));
     return settings;
@@ -92,7 +98,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
 {
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
     json_t *models, *images, *prompts = NULL, *crop = NULL;
-    const char *prompt = NULL, *edit_prompt = NULL;
+    const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL;
     json_int_t samples, seed, timesteps, steps, rank, label, box[4];
     const char *version;
     int kind, fix_number, fit_number;
@@ -101,13 +107,14 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(settings, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o}",
+                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
                        "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
                        &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
-                       "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts))
+                       "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
+                       "negative_prompt", &negative, "guidance_scale", &o->guidance_scale))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
@@ -117,7 +124,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
         timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 || rank < 1 ||
         rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
         (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
-        !(o->tolerance > 0 && o->tolerance <= 1) ||
+        !(fabs(o->guidance_scale) <= 1000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
         (o->has_crop && json_unpack(crop, "[I, I, I, I]", &box[0], &box[1], &box[2], &box[3])) ||
         (o->has_crop && (box[2] < 1 || box[3] < 1)))
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
@@ -138,6 +145,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->folder = (char *)folder;
     o->prompt = (char *)prompt;
     o->edit_prompt = (char *)edit_prompt;
+    o->negative_prompt = (char *)negative;
     if (prompts)
         PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
     if (o->has_crop)

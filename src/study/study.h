@@ -42,6 +42,8 @@ typedef struct pb_study_options {
     pb_area crop;
     int class_label;
     char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
+    char *negative_prompt;      /* of trajectories; NULL: empty */
+    double guidance_scale;      /* of trajectories; 1: none */
     char **prompts;             /* of a study of prompts: of its bases */
     size_t prompt_count;
     size_t memory;
@@ -56,6 +58,7 @@ typedef struct pb_study_options {
                         .steps = 100,                                                              \
                         .rank = 50,                                                                \
                         .tolerance = 1e-3,                                                         \
+                        .guidance_scale = 1,                                                       \
                         .class_label = -1})
 
 /* "timesteps", "samples", "models", "prompts"; "crop", "pad", "stretch"; "nothing", "x", "t" */

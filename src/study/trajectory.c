@@ -77,7 +77,7 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
 {
     pb_planned_model *m = &p->models[model];
     const pb_study_options *o = p->options;
-    pb_condition condition = {.class_label = o->class_label};
+    pb_condition condition = {.class_label = o->class_label}, negative = condition;
     const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
     pb_tensor x = PB_TENSOR_EMPTY;
@@ -97,7 +97,8 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
         status = pb_tensor_new(points, 4, shape, error);
     if (status == PB_OK) {
         pb_study_prompts_apply(&m->prompts, p->conditions, &condition);
-        j.denoiser = pb_evaluator_denoiser(m->evaluator, &condition);
+        pb_study_prompts_apply(&m->prompts, p->conditions + 1, &negative);
+        j.denoiser = pb_evaluator_guided(m->evaluator, &condition, &negative, o->guidance_scale);
         j.x = x.data;
     }
     /* Up: with the direct route the points are met on the way. */

@@ -25,6 +25,7 @@ from trainer import Run, arguments
 NAME = autoencoder.NAME
 IMAGES = 3_000_000
 EMPTY = 0.1  # share of empty prompts, for classifier-free guidance
+EMA = 0.998
 RARE = 3  # how many times a face is taken whose expression is not one of the two common ones
 COMMON = ("happiness", "neutral")
 WIDTH = 128  # of the text encoder
@@ -204,7 +205,7 @@ def write_card(folder, record, bands, parameters):
         f"  Held-out reconstructions: PSNR {vae['psnr']:.1f} dB.\n"
         f"* U-Net and text encoder: `tools/train/run text_to_image.py`, {unet['images']:,} images seen,\n"
         f"  {unet['seconds'] / 60:.0f} minutes on two CPU cores. AdamW, learning rate 4e-4 with cosine decay,\n"
-        "  batch 32, EMA 0.9995.\n"
+        f"  batch 32, EMA {EMA}.\n"
         f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
         "* Limits: small and weakly trained. Its prompts are these captions' words; others mean\n"
         "  nothing to it.\n\n"
@@ -238,7 +239,7 @@ def main():
     tokens = tokens_of(tokenizer, [captions.compose(of[i], rng) for i in heldout])
     torch.manual_seed(0)
     model = Model(len(tokenizer), tokenizer.eos_token_id)
-    run = Run("faces64-unet", model, options, 4e-4, ema=0.9995, every=16384)
+    run = Run("faces64-unet", model, options, 4e-4, ema=EMA, every=16384)
     run.resume(lambda folder: load(run.model, folder), folder=folder, part="unet")
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     latents = kept_latents(vae, pictures[train], weights, run.folder / "latents.pt")
