@@ -320,6 +320,36 @@ static void test_folders(void **state)
     expect_error(s.folder, PB_UNSUPPORTED, "diffusion_pytorch_model.bin: weights in this format");
 }
 
+/* The names that diffusers gives the weights of a variant: one file, and several with an index. */
+static void test_weight_names(void **state)
+{
+    static const char shard[] = "diffusion_pytorch_model.fp16-00001-of-00001.safetensors";
+    json_t *map = json_object(), *index;
+    pb_weights *weights;
+    char *text;
+
+    (void)state;
+    copy_file(DDPM "/config.json", "config.json");
+    copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
+    copy_file(DDPM "/diffusion_pytorch_model.safetensors",
+              "diffusion_pytorch_model.fp16.safetensors");
+    expect_ok(s.folder);
+    unlink(scratch_path(&s, "diffusion_pytorch_model.fp16.safetensors").text);
+    expect_error(s.folder, PB_IO, "expected diffusion_pytorch_model.safetensors");
+    copy_file(DDPM "/diffusion_pytorch_model.safetensors", shard);
+    MUST(pb_weights_open(&weights, DDPM "/diffusion_pytorch_model.safetensors", error));
+    for (size_t i = 0; i < pb_weights_count(weights); i++)
+        json_object_set_new(map, pb_weights_at(weights, i)->name, json_string(shard));
+    pb_weights_free(weights);
+    index = json_pack("{s:{}, s:o}", "metadata", "weight_map", map);
+    text = json_dumps(index, 0);
+    assert_non_null(text);
+    scratch_write(&s, "diffusion_pytorch_model.safetensors.index.fp16.json", text, strlen(text));
+    free(text);
+    json_decref(index);
+    expect_ok(s.folder);
+}
+
 /* owner/name in the cache: snapshots are folders of links; the newest counts. */
 static void test_cache(void **state)
 {
@@ -451,7 +481,7 @@ static void test_recommended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_variants), TEST(test_configs), TEST(test_schedulers),  TEST(test_folders),
+        TEST(test_variants), TEST(test_configs), TEST(test_schedulers),  TEST(test_folders), TEST(test_weight_names),
         TEST(test_cache),    TEST(test_weights), TEST(test_recommended),
     };
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "golden.h"
@@ -370,6 +371,46 @@ static void test_usage(void **state)
            0, NULL);
 }
 
+/* Tensors of the text encoder without their prefix, as newer releases name them: the same embedding. */
+static void test_prefix(void **state)
+{
+    static pb_named_tensor named[256];
+    static pb_tensor tensors[256];
+    pb_tensor a = PB_TENSOR_EMPTY, b = PB_TENSOR_EMPTY;
+    pb_weights *w;
+    size_t count = 0;
+
+    (void)state;
+    without("text_encoder");
+    assert_int_equal(mkdir(scratch_path(&s, "text_encoder").text, 0777), 0);
+    assert_int_equal(
+        symlink(SD1 "/text_encoder/config.json", scratch_path(&s, "text_encoder/config.json").text),
+        0);
+    MUST(pb_weights_open(&w, SD1 "/text_encoder/model.safetensors", error));
+    for (size_t i = 0; i < pb_weights_count(w); i++) {
+        const pb_stored *stored = pb_weights_at(w, i);
+        if (strncmp(stored->name, "text_model.", 11) || stored->dtype == PB_INTEGER)
+            continue;
+        MUST(pb_tensor_new(&tensors[count], stored->rank, stored->shape, error));
+        pb_stored_read(stored, tensors[count].data);
+        named[count] = (pb_named_tensor){stored->name + 11, &tensors[count]};
+        count++;
+    }
+    assert_true(count > 10);
+    MUST(pb_safetensors_write(scratch_path(&s, "text_encoder/model.safetensors").text, count, named,
+                              0, NULL, error));
+    pb_weights_free(w);
+    for (size_t i = 0; i < count; i++)
+        pb_tensor_clear(&tensors[i]);
+    expect(program(s.folder, "prompt -q -m . -o a.npy smile"), 0, NULL);
+    expect(program(s.folder, "prompt -q -m " SD1 " -o b.npy smile"), 0, NULL);
+    MUST(pb_npy_read(&a, scratch_path(&s, "a.npy").text, error));
+    MUST(pb_npy_read(&b, scratch_path(&s, "b.npy").text, error));
+    assert_memory_equal(a.data, b.data, pb_tensor_count(&b) * sizeof *b.data);
+    pb_tensor_clear(&a);
+    pb_tensor_clear(&b);
+}
+
 static void test_missing(void **state)
 {
     (void)state;
@@ -410,7 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_prompt),   TEST(test_eval),         TEST(test_latents),       TEST(test_sample),
         TEST(test_settings), TEST(test_edit),         TEST(test_guided),        TEST(test_study),
-        TEST(test_missing),  TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage),
+        TEST(test_missing),  TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage), TEST(test_prefix),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

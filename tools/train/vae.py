@@ -102,8 +102,10 @@ def main():
     batches = datasets.Batches(datasets.to_network(pictures[train]), seed=run.images)
 
     def forward(images):
+        # Otherwise every convolution in bf16 reorders its input.
+        images = images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(not run.frozen):
-            posterior = run.model.encode(images.expand(-1, 3, -1, -1)).latent_dist
+            posterior = run.model.encode(images).latent_dist
         return run.model.decode(posterior.sample()).sample, posterior.kl()
 
     network = run.compiled(forward)
