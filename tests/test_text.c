@@ -303,6 +303,13 @@ static void test_prompt_files(void **state)
     expect(program(s.folder, "study prompts -q --settings two/settings.json --prompts equal.txt "
                              "-o other"),
            0, NULL);
+    expect(program(s.folder,
+                   "study samples -q -m " SD1 " --samples 2 --timesteps 2 --steps 5 --rank 2 "
+                   "--tap x0 --guided --guidance-scale 2 --prompt face -o guided"),
+           0, NULL);
+    expect(program(s.folder, "study samples -q --settings guided/settings.json -o again"), 0, NULL);
+    expect(program(s.folder, "study samples -m " SD1 " --guided --guidance-scale 2 -o a"), 2,
+           "ends at eps or x0");
     snprintf(command, sizeof command, "%snul.txt -o nul", study);
     expect(program(s.folder, command), 1, "without NUL");
 }
@@ -371,7 +378,8 @@ static void test_usage(void **state)
            0, NULL);
 }
 
-/* Tensors of the text encoder without their prefix, as newer releases name them: the same embedding. */
+/* Tensors of the text encoder without their prefix, as newer releases name them: the same
+ * embedding. */
 static void test_prefix(void **state)
 {
     static pb_named_tensor named[256];
@@ -451,7 +459,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_prompt),   TEST(test_eval),         TEST(test_latents),       TEST(test_sample),
         TEST(test_settings), TEST(test_edit),         TEST(test_guided),        TEST(test_study),
-        TEST(test_missing),  TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage), TEST(test_prefix),
+        TEST(test_missing),  TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage),
+        TEST(test_prefix),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

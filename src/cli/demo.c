@@ -12,7 +12,8 @@
 
 #define STEPS 100
 #define DIRECTIONS "0-3"
-#define PASTED 2 /* the direction pasted into the photo */
+/* The direction pasted into the photo, to its negative side: a wider smile. */
+#define PASTED 2
 
 typedef struct options {
     pb_cli cli;
@@ -152,7 +153,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
-        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
+        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, -(long)strip.stages),
                                 &point->photo, pasted, NULL, error);
     }
     if (status == PB_OK)
@@ -217,6 +218,6 @@ int pb_command_demo(int argc, char **argv)
     if (!o.out)
         o.out = "demo";
     if (!o.cli.model)
-        o.cli.model = "faces32";
+        o.cli.model = "faces64-text";
     return pb_cli_end(&o.cli, run(&o, &error), &error);
 }

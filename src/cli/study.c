@@ -19,6 +19,7 @@ typedef struct options {
     pb_study_options study;
     char **models;
     int samples, timesteps, rank;
+    gboolean guided;
     gint64 seed;
     char *fix, *space, *settings, *prompts;
     GPtrArray *lines; /* of --prompts */
@@ -148,6 +149,11 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->negative_prompt = o->point.text.negative;
     if (!isnan(o->point.text.scale))
         s->guidance_scale = o->point.text.scale;
+    s->guided = o->guided;
+    if (s->guided && ((strcmp(s->to, "eps") && strcmp(s->to, "x0")) || s->guidance_scale == 1))
+        return pb_fail(error, PB_INVALID,
+                       "--guided: a guided map ends at eps or x0 (--tap) and has a scale "
+                       "(--guidance-scale W)");
     s->memory = o->cli.memory;
     s->costs = o->cli.costs;
     s->models = o->models;
@@ -259,6 +265,8 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
          "Largest residual of a triplet (default: 1e-3)", "R"},
         {"from", 0, 0, G_OPTION_ARG_STRING, &from, "The tap that varies (default: x)", "TAP"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &to, "The tap observed (default: mid)", "TAP"},
+        {"guided", 0, kind == PB_STUDY_PROMPTS ? G_OPTION_FLAG_HIDDEN : 0, G_OPTION_ARG_NONE,
+         &o.guided, "With --tap eps or x0: the map with classifier-free guidance", NULL},
         {"space", 0, 0, G_OPTION_ARG_STRING, &o.space,
          "Distances in H (the span of u) or X (of v) (default: H)", "SPACE"},
         {"catalogue", 0, 0, G_OPTION_ARG_FILENAME, &o.study.catalogue,

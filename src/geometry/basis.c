@@ -30,8 +30,11 @@ void pb_basis_clear(pb_basis *b)
 
 pb_status pb_basis_set_text(char **place, const char *text, pb_error *error)
 {
-    char *copy = pb_strdup(text ? text : "");
+    char *copy;
 
+    if (!text)
+        text = "";
+    copy = pb_strdup(text);
     if (!copy)
         return pb_fail_memory(error, strlen(text) + 1, "a basis");
     pb_free(*place);

@@ -40,7 +40,7 @@ pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
         status = pb_fail_memory(error, sizeof *config + strlen(path), path);
         goto fail;
     }
-    status = pb_json_read(&config->root, path, MOST_BYTES, error);
+    status = pb_json_read(&config->root, path, MOST_BYTES, PB_JSON_INFINITY, error);
     if (status)
         goto fail;
     config->fields = pb_calloc(json_object_size(config->root), sizeof *config->fields);

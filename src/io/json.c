@@ -33,68 +33,62 @@ pb_status pb_json_parse(json_t **out, const char *path, const char *what, const 
     return PB_OK;
 }
 
-/* A number that Python writes and JSON has not: its length, or 0. */
-static size_t not_a_number(const char *text, size_t left)
+/* Is it an integer that 64 bits do not hold? `after`: what follows its digits. */
+static bool is_beyond(const char *digits, size_t count, bool negative, char after)
 {
-    static const char *const words[] = {"-Infinity", "Infinity", "NaN"};
+    const char *most = negative ? "9223372036854775808" : "9223372036854775807";
 
-    for (size_t i = 0; i < 3; i++)
-        if (strlen(words[i]) <= left && !memcmp(text, words[i], strlen(words[i])))
-            return strlen(words[i]);
-    return 0;
+    if (after == '.' || after == 'e' || after == 'E' || *digits == '0')
+        return false;
+    return count > 19 || (count == 19 && memcmp(digits, most, 19) > 0);
 }
 
-/* Copies JSON as Python's json.dumps writes it: what is no number becomes null, and an integer that
- * 64 bits do not hold a real number. `out` has room for 4/3 of the size. Returns the new size. */
-static size_t relax(char *out, const char *text, size_t size)
+/* Makes JSON of what Python's json module writes in its place: a number as large as there is of
+ * Infinity, a real number of a large integer. */
+static void relax(char *text, size_t size, unsigned kinds)
 {
+    static const char infinity[] = "Infinity", number[] = "1e308   ";
+    size_t length = sizeof infinity - 1;
     bool quoted = false;
-    size_t n = 0;
 
-    for (size_t i = 0; i < size;) {
-        size_t digits = 0, word = quoted ? 0 : not_a_number(text + i, size - i);
-        if (word) {
-            memcpy(out + n, "null", 4);
-            n += 4;
-            i += word;
-            continue;
-        }
-        while (!quoted && i + digits < size && text[i + digits] >= '0' && text[i + digits] <= '9')
-            digits++;
-        if (digits) {
-            char after = i + digits < size ? text[i + digits] : '\0';
-            memcpy(out + n, text + i, digits);
-            if (digits > 18 && after != '.' && after != 'e' && after != 'E')
-                memcpy(out + n + digits - 2, "e2", 2);
-            n += digits;
-            i += digits;
-            continue;
-        }
-        if (quoted && text[i] == '\\' && i + 1 < size)
-            out[n++] = text[i++];
+    for (size_t i = 0; i < size; i++) {
+        size_t digits = 0;
+        if (quoted && text[i] == '\\')
+            i++;
         else if (text[i] == '"')
             quoted = !quoted;
-        out[n++] = text[i++];
+        if (quoted || i >= size)
+            continue;
+        if (kinds & PB_JSON_INFINITY && length <= size - i && !memcmp(text + i, infinity, length))
+            memcpy(text + i, number, length);
+        while (i + digits < size && text[i + digits] >= '0' && text[i + digits] <= '9')
+            digits++;
+        if (digits == 0)
+            continue;
+        if (kinds & PB_JSON_LARGE && (i == 0 || text[i - 1] != '.') &&
+            is_beyond(text + i, digits, i > 0 && text[i - 1] == '-',
+                      i + digits < size ? text[i + digits] : '\0'))
+            memcpy(text + i + digits - 2, "e2", 2);
+        i += digits - 1;
     }
-    return n;
 }
 
 static pb_status parse_relaxed(json_t **out, const char *path, const pb_mapping *mapping,
-                               pb_error *error)
+                               unsigned kinds, pb_error *error)
 {
-    size_t room = mapping->size + mapping->size / 3 + 1;
-    char *text = pb_malloc(room, 1);
+    char *text = pb_malloc(mapping->size + 1, 1);
     pb_status status;
 
     if (!text)
-        return pb_fail_memory(error, room, path);
-    status = pb_json_parse(out, path, NULL, text,
-                           relax(text, (const char *)mapping->data, mapping->size), error);
+        return pb_fail_memory(error, mapping->size + 1, path);
+    memcpy(text, mapping->data, mapping->size);
+    relax(text, mapping->size, kinds);
+    status = pb_json_parse(out, path, NULL, text, mapping->size, error);
     pb_free(text);
     return status;
 }
 
-pb_status pb_json_read(json_t **out, const char *path, size_t most, pb_error *error)
+pb_status pb_json_read(json_t **out, const char *path, size_t most, unsigned kinds, pb_error *error)
 {
     pb_mapping mapping;
     pb_status status;
@@ -104,7 +98,7 @@ pb_status pb_json_read(json_t **out, const char *path, size_t most, pb_error *er
         status = pb_fail(error, PB_FORMAT, "%s: expected at most %zu bytes of JSON, found %zu",
                          path, most, mapping.size);
     else
-        status = parse_relaxed(out, path, &mapping, error);
+        status = parse_relaxed(out, path, &mapping, kinds, error);
     pb_file_unmap(&mapping);
     return status;
 }

@@ -13,10 +13,14 @@
 pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
                         size_t size, pb_error *error);
 
-/* Reads a file of at most `most` bytes so, but for what Python's json module writes: NaN and
- * Infinity are read as null, integers beyond 18 digits as real numbers. Errors: PB_IO, PB_FORMAT,
- * PB_MEMORY. */
-pb_status pb_json_read(json_t **out, const char *path, size_t most, pb_error *error);
+/* What Python's json module writes although JSON has no such numbers: Infinity, then read as 1e308;
+ * and integers beyond 64 bits, then read as real numbers. */
+enum { PB_JSON_INFINITY = 1, PB_JSON_LARGE = 2 };
+
+/* Reads a file of at most `most` bytes so, and takes the kinds of numbers above that are named.
+ * Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+pb_status pb_json_read(json_t **out, const char *path, size_t most, unsigned kinds,
+                       pb_error *error);
 
 /* Text short enough for a message. Use as pb_quote(name).text within one expression. */
 typedef struct pb_short {

@@ -84,6 +84,8 @@ json_t *pb_basis_spec(const pb_study_plan *p, size_t model, size_t row, size_t t
     if (p->models[model].info->context_width)
         json_object_set_new(spec, "edit_prompt",
                             json_string(pb_study_prompt(o, row % p->conditions)));
+    if (o->guided)
+        json_object_set_new(spec, "guided", json_true());
     json_object_update_new(
         spec,
         json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:f, s:s, s:s, s:s, s:n, s:i}", "kind", "basis",

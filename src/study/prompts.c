@@ -96,7 +96,7 @@ static pb_status read_attributes(pb_study_prompts *p, const pb_study_options *o,
     pb_status status = path ? PB_OK : pb_fail_memory(error, 1, "a path");
 
     if (status == PB_OK && access(path, F_OK) == 0)
-        status = pb_json_read(&file, path, MAX_FILE, error);
+        status = pb_json_read(&file, path, MAX_FILE, 0, error);
     attributes = json_object_get(file, "attributes");
     if (status == PB_OK && attributes)
         status = check_attributes(attributes, path, error);

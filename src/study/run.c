@@ -107,6 +107,7 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     pb_study_point at = pb_plan_point(p, m, t);
     pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
     pb_basis basis = PB_BASIS_EMPTY;
+    pb_condition negative;
     pb_tensor x = {.rank = 3};
     pb_status status;
 
@@ -121,6 +122,10 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
                                        .class_label = o->class_label},
                          .memory = o->memory};
     pb_study_prompts_apply(&model->prompts, row % p->conditions, &request.map.condition);
+    negative = request.map.condition;
+    pb_study_prompts_apply(&model->prompts, p->conditions + 1, &negative);
+    request.negative = o->guided ? &negative : NULL;
+    request.scale = o->guidance_scale;
     request.svd.rank = o->rank;
     request.svd.tolerance = o->tolerance;
     request.svd.monitor = svd_step;
@@ -131,7 +136,7 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
         if (model->info->context_width)
             status = pb_basis_set_prompts(
                 &basis, pb_study_prompt(o, row % p->conditions), pb_study_prompt(o, p->conditions),
-                pb_study_prompt(o, p->conditions + 1), o->guidance_scale, 0, error);
+                pb_study_prompt(o, p->conditions + 1), o->guidance_scale, o->guided, error);
     }
     if (status == PB_OK) {
         status = pb_basis_write(&basis, path, error);

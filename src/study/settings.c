@@ -61,6 +61,7 @@ json_t *pb_study_settings(const pb_study_options *o)
         json_object_set_new(settings, "negative_prompt",
                             json_string(o->negative_prompt ? o->negative_prompt : ""));
         json_object_set_new(settings, "guidance_scale", json_real(o->guidance_scale));
+        json_object_set_new(settings, "guided", json_boolean(o->guided));
     }
     if (o->prompt_count)
         json_object_set_new(settings, "prompts", list(o->prompt_count, o->prompts));
@@ -107,14 +108,15 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(settings, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F}",
+                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
                        "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
                        &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
                        "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
-                       "negative_prompt", &negative, "guidance_scale", &o->guidance_scale))
+                       "negative_prompt", &negative, "guidance_scale", &o->guidance_scale, "guided",
+                       &o->guided))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);

@@ -43,7 +43,8 @@ typedef struct pb_study_options {
     int class_label;
     char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
     char *negative_prompt;      /* of trajectories; NULL: empty */
-    double guidance_scale;      /* of trajectories; 1: none */
+    double guidance_scale;      /* of trajectories, and of guided maps; 1: none */
+    int guided;                 /* maps with classifier-free guidance, to eps or x0 */
     char **prompts;             /* of a study of prompts: of its bases */
     size_t prompt_count;
     size_t memory;

@@ -404,7 +404,7 @@ static pb_status with_json(pb_vocabulary *v, const char *folder, const char *nam
     if (!path)
         return pb_fail_memory(error, strlen(folder), "a path");
     if (access(path, F_OK) == 0) {
-        status = pb_json_read(&root, path, MAX_FILE, error);
+        status = pb_json_read(&root, path, MAX_FILE, PB_JSON_INFINITY | PB_JSON_LARGE, error);
         if (status == PB_OK)
             status = read(v, root, path, error);
         json_decref(root);

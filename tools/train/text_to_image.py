@@ -170,7 +170,7 @@ def write(run, x, tokens, vae, tokenizer):
     })
     card.write_json(folder / "training.json", record)
     path = folder / "pullback.json"
-    settings = {"t": 0.7, "edit_step": 1, "edit_scale": 1, "edit_iterations": 16, "boost": 0}
+    settings = {"t": 0.7, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
     if path.exists():
         settings = json.loads(path.read_text())
     settings.update(heldout_loss=round(float(bands.mean()), 4), attributes=captions.words())
