@@ -269,9 +269,9 @@ static pb_status move_and_guide(void *data, pb_error *error)
     options.boost = 4;
     PB_TRY(pb_schedule_new(&schedule, &PB_SCHEDULE_DEFAULTS, error));
     status = pb_ddim(schedule, &denoiser, 1, x, 4, 0, &options, error);
-    pb_schedule_free(schedule);
     if (status == PB_OK)
         status = pb_guide(schedule, &denoiser, 5, x, 1, v, &guidance, 2, out, NULL, NULL, error);
+    pb_schedule_free(schedule);
     return status;
 }
 
