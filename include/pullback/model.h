@@ -60,7 +60,7 @@ typedef struct pb_model_info {
     int latent;            /* works on latents: has an autoencoder, or should have one */
     size_t context_width;  /* numbers of each token's embedding; 0: not conditioned on text */
     size_t steps_offset;   /* for pb_ddim_spaced: the scheduler's, or 1 where the network is
-                              conditioned   on text, since StableDiffusionPipeline sets it so */
+                              conditioned on text, since StableDiffusionPipeline sets it so */
     int set_alpha_to_one;  /* of the scheduler's config, likewise */
     int has_autoencoder, has_tokenizer, has_text_encoder; /* folders of a pipeline */
     const char *ignored; /* scheduler settings switched off here ("clip_sample, thresholding"),

@@ -61,7 +61,7 @@ pb_status pb_prompts_set(pb_prompts *p, const pb_cli *cli, pb_prompt_use use, co
 {
     size_t equal;
 
-    if (!p->encoder)
+    if (!p->encoder || (p->embedding[use] && !strcmp(p->text[use], text)))
         return PB_OK;
     drop(p, use);
     p->text[use] = pb_strdup(text);

@@ -42,7 +42,8 @@ void pb_prompts_close(pb_prompts *prompts);
 pb_status pb_prompts_of_basis(pb_prompts *prompts, const pb_cli *cli, const pb_text_options *given,
                               const pb_basis *basis, pb_error *error);
 
-/* Another text for one use, instead of the one the options gave. */
+/* Another text for one use, instead of the one the options gave. The same text is not embedded
+ * again. */
 pb_status pb_prompts_set(pb_prompts *prompts, const pb_cli *cli, pb_prompt_use use,
                          const char *text, pb_error *error);
 
