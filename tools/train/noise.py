@@ -34,6 +34,13 @@ def squared_error(network, x, t, noise, *conditions):
     return (predicted.float() - noise).square().mean((1, 2, 3))
 
 
+def min_snr(t, gamma=5):
+    """Weights of the loss of eps at timesteps t: min(SNR, gamma) / SNR (Hang et al. 2023). Without
+    them most of the gradient comes from low noise, which says nothing of a picture's structure."""
+    a = ALPHA_BAR.to(t.device)[t]
+    return (gamma * (1 - a) / a).clamp(max=1)
+
+
 @torch.no_grad()
 def heldout_losses(network, x, *conditions, bands=20, batch=250):
     """Denoising loss in each of `bands` bands of t: the same noise and timesteps at every call."""

@@ -205,7 +205,7 @@ def write_card(folder, record, bands, parameters):
         f"  Held-out reconstructions: PSNR {vae['psnr']:.1f} dB.\n"
         f"* U-Net and text encoder: `tools/train/run text_to_image.py`, {unet['images']:,} images seen,\n"
         f"  {unet['seconds'] / 60:.0f} minutes on two CPU cores. AdamW, learning rate 4e-4 with cosine decay,\n"
-        f"  batch 32, EMA {EMA}.\n"
+        f"  batch 32, EMA {EMA}; loss weighted by min(SNR, 5) / SNR, but for the first 179,040 images.\n"
         f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
         "* Limits: small and weakly trained. Its prompts are these captions' words; others mean\n"
         "  nothing to it.\n\n"
@@ -260,8 +260,8 @@ def main():
         latents = latents.contiguous(memory_format=torch.channels_last)
         t = torch.randint(0, noise.T, (size,), device=run.device)
         with run.autocast():
-            loss = noise.squared_error(network, latents, t, torch.randn_like(latents), given).mean()
-        run.update(loss, size)
+            error = noise.squared_error(network, latents, t, torch.randn_like(latents), given)
+        run.update((noise.min_snr(t) * error).mean(), size, shown=error.detach().mean())
         if run.due():
             run.record(noise.heldout_losses(run.average, x, tokens).mean())
     run.record(noise.heldout_losses(run.average, x, tokens).mean())

@@ -58,7 +58,9 @@ class Run:
         self.bf16 = has_bf16(self.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), rate, weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), rate, weight_decay=0.01, fused=True
+        )
         self.others = {}  # what the training keeps besides: name -> object with state_dict
         self.rate, self.ema, self.warmup, self.every = rate, ema, warmup, every
         self.images = self.steps = self.since = 0
@@ -134,7 +136,8 @@ class Run:
         done = min(1, self.images / self.options.images)
         return min(1, (self.since + 1) / self.warmup) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
 
-    def update(self, loss, images):
+    def update(self, loss, images, shown=None):
+        """One step down the loss of so many images. shown: what the record has instead of it."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * self.share()
         self.optimizer.zero_grad(set_to_none=True)
@@ -144,10 +147,12 @@ class Run:
         self.steps, self.since, self.images = self.steps + 1, self.since + 1, self.images + images
         keep = min(self.ema, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
-            for mean, now in zip(self.average.parameters(), self.model.parameters()):
-                mean.lerp_(now, 1 - keep)
+            torch._foreach_lerp_(
+                list(self.average.parameters()), list(self.model.parameters()), 1 - keep
+            )
             for mean, now in zip(self.average.buffers(), self.model.buffers()):
                 mean.copy_(now)
+        loss = loss if shown is None else shown
         self.sum, self.count = self.sum + loss.item() * images, self.count + images
 
     # -- the record ----------------------------------------------------------------------------

@@ -17,8 +17,8 @@ import patches
 from trainer import Run, arguments
 
 NAME = "faces64-text"
-IMAGES = 160_000
-ADVERSARY = 70_000  # images before the discriminator has a say
+IMAGES = 130_000
+ADVERSARY = 72_000  # images before the discriminator has a say
 CONFIG = dict(
     sample_size=64,
     in_channels=3,
