@@ -176,11 +176,12 @@ static void prompts_panels(FILE *f, const pb_study_plan *p)
         curve_over_t(f, "correlation_overlap", "overlap of attributes", colours[1]);
     }
     fprintf(f, "\n  set title \"the prompt's influence over t\"\n"
-               "  set ylabel \"geodesic distance / largest\"\n  set yrange [0:*]\n  plot ");
+               "  set ylabel \"geodesic distance / largest\"\n  set yrange [0:*]\n"
+               "  set key bottom right\n  plot ");
     curve_over_t(f, "prompted", "from the empty prompt", colours[0]);
     fprintf(f, ", \\\n    ");
     curve_over_t(f, "among_prompts", "among prompts", colours[1]);
-    fprintf(f, "\n  set autoscale\n");
+    fprintf(f, "\n  set autoscale\n  set key top right\n");
 }
 
 /* Rows and columns of panels. */

@@ -7,10 +7,11 @@ combinations of the global directions are each edited along, to both sides and b
 the program `pullback`. The effect on an expression is the difference of its log-odds, as
 classifier.safetensors sees them, between the two sides, in standard deviations of the log-odds over the
 faces unedited; intervals are 95 %, by bootstrap over faces. FOLDER keeps bases, edits, table.md and
-effects.json; what is there already is not computed again.
+effects.json; what is there already, of the same options and weights, is not computed again.
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -32,19 +33,28 @@ from classifier import load, logits  # noqa: E402
 RESAMPLES = 2000
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(description):
+    """The options of all scores."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=pathlib.Path, required=True)
-    parser.add_argument("--model", default="faces64-text")
+    parser.add_argument("--model", default="faces64-text", help="a name in models/")
     parser.add_argument("-o", "--out", type=pathlib.Path, required=True)
-    parser.add_argument("--faces", type=int, default=40, help="held-out faces edited")
-    parser.add_argument("--samples", type=int, default=16, help="training faces of the mean")
-    parser.add_argument("--rank", type=int, default=20)
-    parser.add_argument("--directions", type=int, default=6)
-    parser.add_argument("--random", type=int, default=6, help="random directions of each kind")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--pullback", default=ROOT / "build" / "pullback")
-    return parser.parse_args()
+    return parser
+
+
+def open_folder(options):
+    """Makes options.out, or ends if what lies there was made otherwise."""
+    weights = ROOT / "models" / options.model / "unet" / "diffusion_pytorch_model.safetensors"
+    settings = {name: str(value) for name, value in vars(options).items() if name not in ("out", "pullback")}
+    settings["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    options.out = options.out.resolve()
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "settings.json"
+    if path.exists() and json.loads(path.read_text()) != settings:
+        sys.exit(f"{options.out}: has results of other options or weights ({path.name}); another -o, please")
+    path.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def pullback(options, *words):
@@ -63,8 +73,9 @@ def global_directions(options, pictures):
     for i, pixels in enumerate(pictures):
         paths.append(options.out / f"basis-{i:02}.safetensors")
         if not paths[-1].exists():
-            pullback(options, "basis", "--model", options.model, picture(options.out, f"train-{i:02}", pixels),
-                     "--steps", options.steps, "--rank", options.rank, "--no-pictures", "-o", paths[-1])
+            face = picture(options.out, f"train-{i:02}", pixels)
+            pullback(options, "basis", "--model", options.model, face, "--steps", options.steps,
+                     "--rank", options.rank, "--no-pictures", "-o", paths[-1])
     if not mean.exists():
         pullback(options, "mean", *paths, "-o", mean)
     return mean
@@ -103,9 +114,9 @@ def edited(options, directions, kind, count, pictures):
     for i, pixels in enumerate(pictures):
         path = options.out / f"{kind.replace(' ', '-')}-{i:03}.npy"
         if not path.exists():
-            pullback(options, "edit", "--model", options.model, picture(options.out, f"face-{i:03}", pixels),
-                     "--steps", options.steps, "--basis", directions, "-d", f"0-{count - 1}", "--stages", 1,
-                     "-o", path)
+            face = picture(options.out, f"face-{i:03}", pixels)
+            pullback(options, "edit", "--model", options.model, face, "--steps", options.steps, "--basis",
+                     directions, "--rank", options.rank, "-d", f"0-{count - 1}", "--stages", 1, "-o", path)
         found.append(np.load(path).mean(1))
     return torch.from_numpy(np.stack(found)).clamp(-1, 1)
 
@@ -116,56 +127,75 @@ def log_odds(network, images):
     return (found - torch.log1p(-found.exp().clamp(max=1 - 1e-6))).reshape(*images.shape[:-2], -1).numpy()
 
 
-def score(values, rng):
-    """Mean over faces and its 95 % interval; values (faces, …)."""
+def score(values, rng, statistic=lambda mean: mean):
+    """A statistic of the mean over faces, and its 95 % bootstrap interval; values (faces, …)."""
     rows = rng.integers(len(values), size=(RESAMPLES, len(values)))
-    means = values[rows].mean(1)
-    return values.mean(0), *np.quantile(means, [0.025, 0.975], axis=0)
+    found = np.stack([statistic(values[r].mean(0)) for r in rows])
+    return statistic(values.mean(0)), *np.quantile(found, [0.025, 0.975], axis=0)
 
 
-def effects(network, images, spread, rng):
-    """For each direction and expression the effect, low and high, and the change of pixels (of 255)."""
+def largest(mean):
+    """Of (directions, expressions), the largest effect of either sign on each expression."""
+    return np.abs(mean).max(0)
+
+
+def effects(network, images, spread):
+    """Of images (faces, 1 + 2 directions, 64, 64), for each face, direction and expression the effect
+    (faces, directions, expressions), and for each direction the change of pixels, of 255."""
     odds = log_odds(network, images)
-    mean, low, high = score((odds[:, 1::2] - odds[:, 2::2]) / spread, rng)
     change = 127.5 * (images[:, 1::2] - images[:, 2::2]).square().mean((-1, -2)).sqrt().mean(0).numpy()
-    return mean, low, high, change
+    return (odds[:, 1::2] - odds[:, 2::2]) / spread, change
 
 
-def table(names, results, random):
-    """Rows of directions, and for each kind of random ones the largest effect of either sign."""
-    lines = ["| direction | change | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
-    for i, (mean, low, high, change) in enumerate(zip(*results)):
-        cells = []
-        for m, a, b in zip(mean, low, high):
-            text = f"{m:+.2f} ({a:+.2f} … {b:+.2f})"
-            cells.append(f"**{text}**" if a > 0 or b < 0 else text)
-        lines.append(f"| {i} | {change:.1f} | " + " | ".join(cells) + " |")
-    for kind, (mean, _, _, change) in random.items():
-        largest = " | ".join(f"±{v:.2f}" for v in np.abs(mean).max(0))
-        lines.append(f"| {kind}, largest of {len(mean)} | {change.mean():.1f} | {largest} |")
+def cell(mean, low, high):
+    """An effect with its interval, bold where that excludes 0."""
+    text = f"{mean:+.2f} ({low:+.2f} … {high:+.2f})"
+    return f"**{text}**" if low > 0 or high < 0 else text
+
+
+def row(name, change, scores, form=cell):
+    return f"| {name} | {change:.1f} | " + " | ".join(form(*v) for v in zip(*scores)) + " |"
+
+
+def table(names, found, rng):
+    """Rows of the global directions, then for each kind of random ones the largest effects."""
+    lines = ["| direction | change | " + " | ".join(names) + " |", "|---" * (2 + len(names)) + "|"]
+    for kind, (effect, change) in found.items():
+        if kind == "global":
+            scores = zip(*score(effect, rng))
+            lines += [row(i, c, s) for i, (c, s) in enumerate(zip(change, scores))]
+        else:
+            form = "±{:.2f} ({:.2f} … {:.2f})".format
+            scores = score(effect, rng, largest)
+            lines.append(row(f"{kind}, largest of {len(change)}", change.mean(), scores, form))
     return "\n".join(lines) + "\n"
 
 
 def main():
-    options = arguments()
-    options.out = options.out.resolve()
-    options.out.mkdir(parents=True, exist_ok=True)
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=int, default=40, help="held-out faces edited")
+    parser.add_argument("--samples", type=int, default=16, help="training faces of the mean")
+    parser.add_argument("--rank", type=int, default=20)
+    parser.add_argument("--directions", type=int, default=6)
+    parser.add_argument("--random", type=int, default=6, help="random directions of each kind")
+    options = parser.parse_args()
+    open_folder(options)
     network, names = load()
     pictures, _, _ = datasets.faces(options.data, 64)
     train, heldout = datasets.split(len(pictures))
-    rng = np.random.default_rng(0)
-    mean = global_directions(options, pictures[rng.choice(train, options.samples, replace=False)])
-    faces = pictures[rng.choice(heldout, options.faces, replace=False)]
+    chosen = np.random.default_rng(0).choice(train, options.samples, replace=False)
+    mean = global_directions(options, pictures[chosen])
+    faces = pictures[np.random.default_rng(1).choice(heldout, options.faces, replace=False)]
     kinds = {"global": (mean, options.directions)}
     kinds.update((k, (path, options.random)) for k, path in random_directions(options, mean).items())
-    images = {kind: edited(options, path, kind, count, faces) for kind, (path, count) in kinds.items()}
-    everyone = torch.from_numpy(np.ascontiguousarray(pictures[heldout])).float() / 127.5 - 1
-    spread = log_odds(network, everyone).std(0)
-    found = {kind: effects(network, x, spread, rng) for kind, x in images.items()}
-    results = found.pop("global")
-    text = table(names, results, found)
+    spread = log_odds(network, datasets.to_network(pictures[heldout])[:, 0]).std(0)
+    found = {
+        kind: effects(network, edited(options, path, kind, count, faces), spread)
+        for kind, (path, count) in kinds.items()
+    }
+    text = table(names, found, np.random.default_rng(2))
     (options.out / "table.md").write_text(text)
-    record = {k: [v.tolist() for v in r] for k, r in {"global": results, **found}.items()}
+    record = {kind: {"effects": e.tolist(), "change": c.tolist()} for kind, (e, c) in found.items()}
     (options.out / "effects.json").write_text(json.dumps({"expressions": names, **record}))
     print(text)
 

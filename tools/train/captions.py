@@ -4,7 +4,7 @@ and the words they are made of: prompts of equal and of different meaning exist.
 import numpy as np
 
 # attribute -> words for it. The first is the plainest.
-EXPRESSIONS = {
+EXPRESSION_WORDS = {
     "anger": ["angry", "furious", "mad", "irritated"],
     "contempt": ["contemptuous", "scornful", "smug"],
     "disgust": ["disgusted", "repelled", "sickened"],
@@ -14,7 +14,7 @@ EXPRESSIONS = {
     "sadness": ["sad", "unhappy", "sorrowful", "gloomy"],
     "surprise": ["surprised", "astonished", "amazed", "startled"],
 }
-PICTURE = {
+LIGHT_WORDS = {
     "dark": ["dark", "dim", "shadowy"],
     "bright": ["bright", "light", "well lit"],
     "high contrast": ["high contrast", "hard light", "strong shadows"],
@@ -40,28 +40,33 @@ def attributes(pictures, labels, names):
     return found
 
 
+def with_article(word):
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def compose(of, rng):
-    """A caption for a list of attributes: sometimes all of them, sometimes only the expression or
-    only the light, in one of several orders."""
-    expression, *picture = of
-    word = rng.choice(EXPRESSIONS[expression])
-    picture = [rng.choice(PICTURE[a]) for a in picture if rng.random() < 0.7]
+    """A caption for a list of attributes, sometimes all of them, sometimes only the expression or
+    only the light, in one of several orders; and the list of those that it names."""
+    expression, *light = of
+    word = rng.choice(EXPRESSION_WORDS[expression])
+    named = [a for a in light if rng.random() < 0.7]
+    light = [rng.choice(LIGHT_WORDS[a]) for a in named]
     medium, subject = rng.choice(MEDIA), rng.choice(SUBJECTS)
-    if picture and rng.random() < 0.2:
-        return f"a {medium} of a face, {', '.join(picture)}"
+    if light and rng.random() < 0.2:
+        return f"a {medium} of a face, {', '.join(light)}", named
     form = rng.integers(4)
     if form == 0:
         text = f"{word} face"
     elif form == 1:
-        text = f"a {medium} of a {word} face"
+        text = f"a {medium} of {with_article(word)} face"
     elif form == 2:
         who = rng.choice(SUBJECTS[1:])
-        text = f"a {medium} of {'' if who == 'somebody' else 'a '}{who} who is {word}"
+        text = f"a {medium} of {who if who == 'somebody' else with_article(who)} who is {word}"
     else:
         text = f"{subject}, {word}" if subject != "face" else f"a face, {word}"
-    return ", ".join([text, *picture])
+    return ", ".join([text, *light]), [expression, *named]
 
 
 def words():
     """attribute -> words, as pullback.json has it for the study of prompts."""
-    return {**EXPRESSIONS, **PICTURE}
+    return {**EXPRESSION_WORDS, **LIGHT_WORDS}

@@ -16,12 +16,23 @@ def write_json(path, value):
     part.rename(path)
 
 
-def draw_losses(path, losses, title):
+def bullets(record):
+    """What training.json notes of a training besides, as lines of a list."""
+    return "".join(f"* {note}\n" for note in record["notes"])
+
+
+def steps(record):
+    """How long a training was."""
+    return (f"{record['images']:,} images seen in {record['steps']:,} steps, {record['seconds'] / 60:.0f} minutes\n"
+            "  on two CPU cores")
+
+
+def draw_losses(path, losses, title, training="training", heldout="held out (EMA)"):
     """(images, training, held out) rows as curves."""
-    images, training, heldout = np.array(losses).T
+    images, *curves = np.array(losses).T
     figure, axes = pyplot.subplots(figsize=(5, 3), dpi=100)
-    axes.plot(images / 1000, training, color="#9aa5b1", label="training")
-    axes.plot(images / 1000, heldout, color="#1f5fa8", label="held out (EMA)")
+    for curve, color, label in zip(curves, ("#9aa5b1", "#1f5fa8"), (training, heldout)):
+        axes.plot(images / 1000, curve, color=color, label=label)
     axes.set(xlabel="thousand images seen", ylabel="loss", yscale="log", title=title)
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False)

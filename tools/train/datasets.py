@@ -10,8 +10,8 @@ from PIL import Image
 
 HELD_OUT = 20  # every 20th picture is never trained on
 
-
 EXPRESSIONS = "anger contempt disgust fear happiness neutral sadness surprise".split()
+FASHION = "/usr/share/datasets/fashion-mnist"
 
 
 def faces(path, size):
@@ -37,7 +37,7 @@ def cifar(path):
     return np.stack(pictures), labels, names
 
 
-def fashion(folder="/usr/share/datasets/fashion-mnist"):
+def fashion(folder):
     """Fashion-MNIST as Debian's dataset-fashion-mnist has it, 28 x 28 amid black."""
     folder = pathlib.Path(folder)
     with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
@@ -52,6 +52,11 @@ def split(count):
     """Indices of the training and of the held-out pictures."""
     every = np.arange(count)
     return every[every % HELD_OUT != 0], every[every % HELD_OUT == 0]
+
+
+def some(rows, count):
+    """About `count` of rows, evenly spaced: data may be sorted by class."""
+    return rows[:: max(1, len(rows) // count)][:count]
 
 
 def to_network(pictures):

@@ -34,11 +34,17 @@ def squared_error(network, x, t, noise, *conditions):
     return (predicted.float() - noise).square().mean((1, 2, 3))
 
 
-def min_snr(t, gamma=5):
-    """Weights of the loss of eps at timesteps t: min(SNR, gamma) / SNR (Hang et al. 2023). Without
-    them most of the gradient comes from low noise, which says nothing of a picture's structure."""
+def timesteps(size, device):
+    """Random, one in each of `size` equal parts: the loss varies less from batch to batch."""
+    return ((torch.arange(size) + torch.rand(size)) * T / size).long().to(device)
+
+
+def weight(t, gamma=5):
+    """Weights that make the squared error of eps at timesteps t that of v = sqrt(a) eps - sqrt(1 - a) x,
+    times min(SNR, gamma) / SNR (Hang et al. 2023). Without them most of the gradient comes from low
+    noise, which says nothing of a picture's structure, and next to none from where prompts matter."""
     a = ALPHA_BAR.to(t.device)[t]
-    return (gamma * (1 - a) / a).clamp(max=1)
+    return (gamma * (1 - a) / a).clamp(max=1) / a
 
 
 @torch.no_grad()
@@ -62,11 +68,10 @@ def heldout_losses(network, x, *conditions, bands=20, batch=250):
 
 
 @torch.no_grad()
-def sample(network, x, steps=100, predict=None):
-    """DDIM from noise x to images; predict(x, t) replaces the network's own prediction."""
+def sample(predict, x, steps):
+    """DDIM from noise x to images; predict(x, t) is the predicted noise."""
     schedule = scheduler()
     schedule.set_timesteps(steps)
     for t in schedule.timesteps:
-        eps = predict(x, t) if predict else network(x, t).sample
-        x = schedule.step(eps, t, x).prev_sample
+        x = schedule.step(predict(x, t), t, x).prev_sample
     return x

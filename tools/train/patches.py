@@ -18,7 +18,7 @@ def gradients(a, b, scales=3):
 
 
 class Discriminator(nn.Sequential):
-    """Says for each patch of 22 x 22 pixels how real it looks."""
+    """Says for each patch of 30 x 30 pixels how real it looks."""
 
     def __init__(self, channels=1, width=32):
         layers, last = [], channels
@@ -28,6 +28,7 @@ class Discriminator(nn.Sequential):
             layers += [nn.LeakyReLU(0.2)]
             last = width << i
         super().__init__(*layers, nn.Conv2d(last, 1, 3, 1, 1))
+        self.register_buffer("steps", torch.tensor(0))  # it has learnt
 
 
 def hinge(real, fake):

@@ -6,7 +6,6 @@
 """
 
 import json
-import sys
 
 import torch
 from diffusers import DDIMPipeline, UNet2DModel
@@ -21,7 +20,7 @@ WIDE = 92_800  # the first of them in batches of 64, then 32
 
 KINDS = {
     "faces32": ("faces", lambda path: datasets.faces(path, 32)),
-    "fashion32": ("articles of clothing (Fashion-MNIST)", lambda path: datasets.fashion(path)),
+    "fashion32": ("articles of clothing (Fashion-MNIST)", datasets.fashion),
     "cifar32": ("things and animals (CIFAR-10)", datasets.cifar),
 }
 SOURCES = {
@@ -29,7 +28,8 @@ SOURCES = {
     "(Apache-2.0), averaged to 32×32",
     "fashion32": "the 60,000 training pictures of Fashion-MNIST (Zalando, MIT licence), "
     "28×28 amid black",
-    "cifar32": "the 50,000 training pictures of CIFAR-10 (Krizhevsky, 2009) in grey",
+    "cifar32": "the 50,000 training pictures of CIFAR-10 (Krizhevsky, 2009; its authors state no licence) in\n"
+    "  grey",
 }
 
 
@@ -38,7 +38,7 @@ def write(run, name, kind, bands, trained, total):
     folder = run.options.models / name
     unet = run.average.to("cpu", memory_format=torch.contiguous_format)
     DDIMPipeline(unet.half(), noise.scheduler()).save_pretrained(folder)
-    unet.float()
+    unet.float()  # to draw with
     record = dict(run.summary(), bands=[round(float(v), 5) for v in bands])
     card.write_json(folder / "training.json", record)
     recommended = folder / "pullback.json"
@@ -46,44 +46,47 @@ def write(run, name, kind, bands, trained, total):
     if recommended.exists():
         settings = json.loads(recommended.read_text())
     card.write_json(recommended, dict(settings, heldout_loss=round(float(bands.mean()), 4)))
-    card.draw_losses(folder / "losses.png", record["losses"], name)
+    curve = ""
+    if len(record["losses"]) > 1:
+        card.draw_losses(folder / "losses.png", record["losses"], name)
+        curve = "![losses](losses.png)\n\n"
+    others = " and ".join(n for n in KINDS if n != name)
     start = torch.randn(32, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    card.draw_grid(folder / "samples.png", noise.sample(unet, start, 50)[:, 0])
+    card.draw_grid(folder / "samples.png", noise.sample(lambda x, t: unet(x, t).sample, start, 50)[:, 0])
     fifths = ", ".join(f"{v:.4f}" for v in bands.reshape(5, -1).mean(1))
     (folder / "README.md").write_text(
         f"# {name}\n\n"
         f"A small unconditional pixel-space diffusion model of {kind}: 32×32, grey, ε-prediction.\n"
-        "Architecture and noise schedule are exactly those of faces32 (`UNet2DModel`, 2.7 M\n"
-        "parameters; `scaled_linear` 0.00085 … 0.012, 1000 steps), and so is the number of images\n"
-        "seen: the two differ in their data alone, for the study of dataset complexity. Weights in\n"
-        "fp16, an exponential moving average.\n\n"
+        "`UNet2DModel` of 2.7 M parameters (32, 64, 128 channels, one layer per block, attention at\n"
+        "8×8), `scaled_linear` schedule 0.00085 … 0.012, 1000 steps; the same as\n"
+        f"{others}, and as many images seen: these models\n"
+        "differ in their data alone, for the study of dataset complexity. Weights in fp16, an exponential\n"
+        "moving average.\n\n"
         "![samples](samples.png)\n\n"
         f"* Data: {SOURCES[name]}; every 20th held out ({trained:,} of {total:,} trained on),\n"
         "  random mirror images. The pictures themselves are not part of this project.\n"
-        f"* Recipe: `tools/train/run pixel.py {name}`: {record['images']:,} images seen, AdamW,\n"
-        f"  batch 64 for the first {WIDE:,}, then 32, learning rate 4e-4 with cosine decay,\n"
-        "  gradient norm clipped to 1, EMA 0.999; "
-        f"{record['seconds'] / 60:.0f} minutes on two CPU cores.\n"
+        f"* Recipe: `tools/train/run pixel.py {name}`: {card.steps(record)}.\n"
+        f"  AdamW, batch 64 for the first {WIDE:,}, then 32, learning rate 4e-4 with cosine decay,\n"
+        "  gradient norm clipped to 1, EMA up to 0.999.\n"
         f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
+        + card.bullets(record) +
         "* Limits: weakly trained, for the geometry of its latent space, not for its pictures.\n\n"
-        "Samples: seed 0, 50 DDIM steps, not chosen.\n\n"
-        "![losses](losses.png)\n\n"
+        "Samples: seed 0, 50 DDIM steps, not chosen.\n\n" + curve +
         "Held-out denoising loss per timestep:\n\n" + card.band_table(bands.reshape(10, -1).mean(1))
     )
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0], images=IMAGES)
+    parser = arguments(__doc__.splitlines()[0], IMAGES, default=datasets.FASHION,
+                       help="default, for fashion32: %(default)s")
     parser.add_argument("name", choices=KINDS)
     options = parser.parse_args()
     kind, load = KINDS[options.name]
-    if options.data is None:
-        if options.name != "fashion32":
-            sys.exit(f"{options.name}: which data? --data FILE")
-        options.data = "/usr/share/datasets/fashion-mnist"
+    if options.name != "fashion32" and str(options.data) == datasets.FASHION:
+        parser.error(f"{options.name}: which data? --data FILE")
     pictures, _, _ = load(options.data)
     train, heldout = datasets.split(len(pictures))
-    x = datasets.to_network(pictures[heldout[:1000]])
+    x = datasets.to_network(pictures[datasets.some(heldout, 1000)])
     torch.manual_seed(0)
     run = Run(options.name, UNet2DModel.from_config(ROOT / "models" / "faces32" / "unet"), options, 4e-4)
     run.resume(
@@ -102,8 +105,8 @@ def main():
         run.update(loss, size)
         if run.due():
             run.record(noise.heldout_losses(run.average, x).mean())
-    run.record(noise.heldout_losses(run.average, x).mean())
     bands = noise.heldout_losses(run.average, x)
+    run.record(bands.mean())
     write(run, options.name, kind, bands, len(train), len(pictures))
 
 

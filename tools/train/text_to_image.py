@@ -1,8 +1,8 @@
-"""Trains the text-conditioned latent model of faces64-text, with its text encoder.
+"""Trains the text-conditioned U-Net of faces64-text.
 
     tools/train/run text_to_image.py --data faces64.npz [--minutes M]
 
-Needs the autoencoder (vae.py) in models/faces64-text/vae.
+Needs the autoencoder (vae.py) and the text encoder (text_encoder.py) in models/faces64-text.
 """
 
 import json
@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
 import captions
 import card
 import datasets
 import noise
+import text_encoder
 import vae as autoencoder
 import vocabulary
 from trainer import Run, arguments
@@ -28,7 +29,6 @@ EMPTY = 0.1  # share of empty prompts, for classifier-free guidance
 EMA = 0.998
 RARE = 3  # how many times a face is taken whose expression is not one of the two common ones
 COMMON = ("happiness", "neutral")
-WIDTH = 128  # of the text encoder
 UNET = dict(
     sample_size=16,
     in_channels=4,
@@ -38,7 +38,7 @@ UNET = dict(
     # Attention at 8 x 8 and in the bottleneck: at 16 x 16 it takes half of a step's time.
     down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
     up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    cross_attention_dim=WIDTH,
+    cross_attention_dim=text_encoder.WIDTH,
     attention_head_dim=4,
     norm_num_groups=32,
 )
@@ -51,59 +51,39 @@ SHOWN = [
 
 
 class Model(nn.Module):
-    """U-Net and text encoder, trained together."""
+    """The U-Net, and the text encoder, which stays as it is."""
 
-    def __init__(self, vocabulary_size, end):
+    def __init__(self, text):
         super().__init__()
         self.unet = UNet2DConditionModel(**UNET)
-        self.text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=vocabulary_size,
-                hidden_size=WIDTH,
-                intermediate_size=4 * WIDTH,
-                num_hidden_layers=3,
-                num_attention_heads=4,
-                max_position_embeddings=vocabulary.LENGTH,
-                projection_dim=WIDTH,
-                bos_token_id=end - 1,
-                eos_token_id=end,
-                pad_token_id=end,
-            )
-        )
+        self.text = text.requires_grad_(False)
+
+    def states(self, tokens):
+        """The text encoder's states (N, length, width); each distinct caption is encoded once."""
+        distinct, which = torch.unique(tokens, dim=0, return_inverse=True)
+        return self.text(input_ids=distinct).last_hidden_state[which]
 
     def forward(self, x, t, tokens):
-        # Each distinct caption is encoded once.
-        distinct, which = torch.unique(tokens, dim=0, return_inverse=True)
-        states = self.text(input_ids=distinct).last_hidden_state
-        return self.unet(x, t, encoder_hidden_states=states[which])
-
-
-def tokens_of(tokenizer, texts):
-    return tokenizer(
-        list(texts), padding="max_length", truncation=True, max_length=vocabulary.LENGTH,
-        return_tensors="pt",
-    ).input_ids
+        return self.unet(x, t, encoder_hidden_states=self.states(tokens))
 
 
 @torch.no_grad()
-def latents_of(vae, pictures, batch=200):
-    """Scaled means of the latents of uint8 pictures, then of their mirror images."""
-    found = []
-    for flip in (False, True):
-        x = datasets.to_network(pictures)
-        x = x.flip(-1) if flip else x
-        found.append(torch.cat([
-            vae.encode(part.expand(-1, 3, -1, -1)).latent_dist.mean for part in x.split(batch)
-        ]))
-    return torch.cat(found) * vae.config.scaling_factor
+def latents_of(vae, x, batch=200):
+    """Scaled means of the latents of pictures (N,1,64,64) in -1 … 1."""
+    parts = [vae.encode(part.expand(-1, 3, -1, -1)).latent_dist.mean for part in x.split(batch)]
+    return torch.cat(parts) * vae.config.scaling_factor
 
 
-def kept_latents(vae, pictures, weights, path):
-    """The same, kept in a file as long as the autoencoder's weights are older than it."""
+def kept_latents(vae, x, weights, path):
+    """Those of pictures, then of their mirror images, kept in a file as long as the autoencoder's
+    weights are older than it."""
     if path.exists() and path.stat().st_mtime > weights.stat().st_mtime:
-        return torch.load(path)
-    latents = latents_of(vae, pictures)
-    torch.save(latents, path)
+        latents = torch.load(path)
+        if len(latents) == 2 * len(x):
+            return latents
+    latents = torch.cat([latents_of(vae, x), latents_of(vae, x.flip(-1))])
+    torch.save(latents, path.with_suffix(".part"))
+    path.with_suffix(".part").rename(path)
     return latents
 
 
@@ -119,10 +99,10 @@ class Captioned:
     def take(self, size):
         rows = self.batches.take(size)
         texts = [
-            "" if self.rng.random() < EMPTY else captions.compose(self.of[r % len(self.of)], self.rng)
+            "" if self.rng.random() < EMPTY else captions.compose(self.of[r % len(self.of)], self.rng)[0]
             for r in rows.tolist()
         ]
-        return self.latents[rows], tokens_of(self.tokenizer, texts)
+        return self.latents[rows], vocabulary.tokens_of(self.tokenizer, texts)
 
 
 @torch.no_grad()
@@ -130,30 +110,27 @@ def draw(model, vae, tokenizer, prompts, scale, steps=50, seed=0):
     """One picture for each prompt, with classifier-free guidance, from the same noise."""
     x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(seed))
     x = x.expand(len(prompts), -1, -1, -1)
-    tokens = tokens_of(tokenizer, ["", *prompts])
+    tokens = vocabulary.tokens_of(tokenizer, ["", *prompts])
     none, states = tokens[:1].expand(len(prompts), -1), tokens[1:]
 
     def predict(x, t):
         without, given = (model(x, t, k).sample for k in (none, states))
         return without + scale * (given - without)
 
-    latents = noise.sample(None, x, steps, predict)
+    latents = noise.sample(predict, x, steps)
     return vae.decode(latents / vae.config.scaling_factor).sample.mean(1).clamp(-1, 1)
 
 
-def write(run, x, tokens, vae, tokenizer):
-    """All of the folder but vae/ and tokenizer/."""
+def write(run, bands, vae, tokenizer):
+    """All of the folder but vae/, tokenizer/ and text_encoder/."""
     folder = run.options.models / NAME
     model = run.average.to("cpu", memory_format=torch.contiguous_format)
-    bands = noise.heldout_losses(model, x, tokens)
     record = json.loads((folder / "training.json").read_text())
     record["unet"] = dict(run.summary(), bands=[round(float(v), 5) for v in bands])
     grid = torch.cat([draw(model, vae, tokenizer, SHOWN, 3, seed=s) for s in range(8)])
-    card.draw_grid(folder / "samples.png", grid.reshape(8, 4, 64, 64).transpose(0, 1).reshape(-1, 64, 64), 8, 1)
-    model.half()
-    model.unet.save_pretrained(folder / "unet")
-    model.text.save_pretrained(folder / "text_encoder")
-    model.float()
+    grid = grid.reshape(8, 4, 64, 64).transpose(0, 1).reshape(-1, 64, 64)
+    card.draw_grid(folder / "samples.png", grid, 8, 1)
+    model.unet.half().save_pretrained(folder / "unet")
     noise.scheduler().save_pretrained(folder / "scheduler")
     card.write_json(folder / "model_index.json", {
         "_class_name": "StableDiffusionPipeline",
@@ -200,49 +177,52 @@ def write_card(folder, record, bands, parameters):
         "* Captions: composed anew each time from the expression's label with synonyms and from\n"
         "  the picture's brightness and contrast (`tools/train/captions.py`); 10 % are empty. Over nine\n"
         f"  tenths of the faces are happy or neutral; the others are taken {RARE} times as often.\n"
-        f"* Autoencoder: `tools/train/run vae.py`, {vae['images']:,} images seen, {vae['seconds'] / 60:.0f} minutes on two CPU\n"
-        f"  cores. L1 + gradients at three scales; a small patch discriminator {critic}.\n"
+        f"* Autoencoder: `tools/train/run vae.py`, {card.steps(vae)}.\n"
+        "  AdamW, learning rate 4e-4 with cosine decay, batch 16, EMA up to 0.9995. L1 + gradients at three\n"
+        f"  scales + 1e-7 KL; a small patch discriminator {critic}.\n"
         f"  Held-out reconstructions: PSNR {vae['psnr']:.1f} dB.\n"
-        f"* U-Net and text encoder: `tools/train/run text_to_image.py`, {unet['images']:,} images seen,\n"
-        f"  {unet['seconds'] / 60:.0f} minutes on two CPU cores. AdamW, learning rate 4e-4 with cosine decay,\n"
-        f"  batch 32, EMA {EMA}; loss weighted by min(SNR, 5) / SNR, but for the first 179,040 images.\n"
+        f"* Tokenizer and text encoder: `tools/train/run text_encoder.py`, {record['text']['captions']:,} captions,\n"
+        "  before the U-Net: to tell from its states the attributes that a caption names. All of them are\n"
+        f"  told of {record['text']['told']:.1%} of held-out pictures' captions.\n"
+        f"* U-Net: `tools/train/run text_to_image.py`, {card.steps(unet)}.\n"
+        f"  AdamW, learning rate 4e-4 with cosine decay, batch 32, EMA up to {EMA}; loss of v, weighted by\n"
+        "  min(SNR, 5) / SNR.\n"
+        + card.bullets(vae) + card.bullets(unet) +
         f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
-        "* Limits: small and weakly trained. Its prompts are these captions' words; others mean\n"
-        "  nothing to it.\n\n"
+        "* Limits: small, and of few faces. Its prompts are these captions' words; others mean\n"
+        "  nothing to it. `docs/results.md` has how far samples heed them.\n\n"
         "![losses](losses.png) ![losses of the autoencoder](losses-vae.png)\n\n"
         "Held-out denoising loss per timestep:\n\n" + card.band_table(bands.reshape(10, -1).mean(1))
     )
 
 
-def load(model, folder):
-    model.unet.load_state_dict(UNet2DConditionModel.from_pretrained(folder / "unet").float().state_dict())
-    model.text.load_state_dict(CLIPTextModel.from_pretrained(folder / "text_encoder").float().state_dict())
-
-
 def main():
-    options = arguments(__doc__.splitlines()[0], images=IMAGES).parse_args()
+    options = arguments(__doc__.splitlines()[0], IMAGES).parse_args()
     folder = options.models / NAME
-    if not (folder / "vae").exists():
-        sys.exit(f"{folder}/vae is missing: train it first (vae.py)")
+    for part in ("vae", "text_encoder"):
+        if not (folder / part).exists():
+            sys.exit(f"{folder}/{part} is missing: train it first ({part}.py)")
     vae = AutoencoderKL.from_pretrained(folder / "vae").float().eval()
     pictures, labels, names = datasets.faces(options.data, 64)
     of = captions.attributes(pictures, labels, names)
-    rng = np.random.default_rng(0)
-    if (folder / "tokenizer").exists():
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    else:
-        texts = [captions.compose(a, rng) for a in of for _ in range(3)]
-        tokenizer = vocabulary.write(folder / "tokenizer", texts, 400)
     train, heldout = datasets.split(len(pictures))
+    tokenizer = vocabulary.load(folder / "tokenizer")
     heldout = heldout[:500]
-    x = latents_of(vae, pictures[heldout])[: len(heldout)]
-    tokens = tokens_of(tokenizer, [captions.compose(of[i], rng) for i in heldout])
+    x = latents_of(vae, datasets.to_network(pictures[heldout]))
+    rng = np.random.default_rng(0)
+    tokens = vocabulary.tokens_of(tokenizer, [captions.compose(of[i], rng)[0] for i in heldout])
     torch.manual_seed(0)
-    model = Model(len(tokenizer), tokenizer.eos_token_id)
+    model = Model(CLIPTextModel.from_pretrained(folder / "text_encoder").float())
     run = Run("faces64-unet", model, options, 4e-4, ema=EMA, every=16384)
-    run.resume(lambda folder: load(run.model, folder), folder=folder, part="unet")
+    run.resume(
+        lambda folder: run.model.unet.load_state_dict(
+            UNet2DConditionModel.from_pretrained(folder / "unet").float().state_dict()
+        ),
+        folder=folder,
+        part="unet",
+    )
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
-    latents = kept_latents(vae, pictures[train], weights, run.folder / "latents.pt")
+    latents = kept_latents(vae, datasets.to_network(pictures[train]), weights, run.folder / "latents.pt")
     of = [of[i] for i in train]
     rows = np.arange(len(latents))
     rows = np.repeat(rows, [1 if of[r % len(of)][0] in COMMON else RARE for r in rows])
@@ -250,22 +230,22 @@ def main():
     unet = run.compiled(lambda *a: run.model.unet(*a).sample)
 
     def network(x, t, tokens):
-        distinct, which = torch.unique(tokens, dim=0, return_inverse=True)
-        return unet(x, t, run.model.text(input_ids=distinct).last_hidden_state[which])
+        return unet(x, t, run.model.states(tokens))
 
     size = 32
     while run.goes_on():
-        latents, given = (v.to(run.device) for v in batches.take(size))
+        images, given = (v.to(run.device) for v in batches.take(size))
         # Otherwise every convolution in bf16 reorders its input: 19 images/s instead of 50.
-        latents = latents.contiguous(memory_format=torch.channels_last)
-        t = torch.randint(0, noise.T, (size,), device=run.device)
+        images = images.contiguous(memory_format=torch.channels_last)
+        t = noise.timesteps(size, run.device)
         with run.autocast():
-            error = noise.squared_error(network, latents, t, torch.randn_like(latents), given)
-        run.update((noise.min_snr(t) * error).mean(), size, shown=error.detach().mean())
+            error = noise.squared_error(network, images, t, torch.randn_like(images), given)
+        run.update((noise.weight(t) * error).mean(), size, shown=error.detach().mean())
         if run.due():
             run.record(noise.heldout_losses(run.average, x, tokens).mean())
-    run.record(noise.heldout_losses(run.average, x, tokens).mean())
-    write(run, x, tokens, vae, tokenizer)
+    bands = noise.heldout_losses(run.average, x, tokens)
+    run.record(bands.mean())
+    write(run, bands, vae, tokenizer)
 
 
 if __name__ == "__main__":

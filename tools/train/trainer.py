@@ -1,8 +1,8 @@
 """What every training here shares: it resumes, ends in time, averages weights, keeps a record.
 
-A run lives in build/train/NAME: state.pt (all that continues it) and losses.csv. Where there is no
-state.pt, a training goes on from the weights committed in models/NAME, with a fresh optimizer and a
-warm-up: training.json there says how many images they have seen.
+A run lives in build/train/NAME: state.pt (weights, average, optimizer) and losses.csv. Where there is
+no state.pt, a training goes on from the weights committed in models/NAME, with a fresh optimizer:
+training.json there says how many images they have seen. The learning rate warms up at each start.
 """
 
 import argparse
@@ -17,25 +17,28 @@ import time
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+COUNTS = ("images", "steps", "seconds")
 
 
-def arguments(description, **defaults):
-    """The options all trainings take."""
+def arguments(description, images, **data):
+    """The options all trainings take. data: what --data is, where it is not required."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after this time")
-    parser.add_argument("--images", type=int, default=defaults.get("images"), help="in all")
-    parser.add_argument("--data", type=pathlib.Path, default=defaults.get("data"))
+    parser.add_argument("--images", type=int, default=images,
+                        help="in all, also the end of the learning rate's cosine (default: %(default)s)")
+    parser.add_argument("--data", type=pathlib.Path, **(data or {"required": True}))
     parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
     parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "build" / "train")
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice")
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction,
+                        default=torch.cuda.is_available(), help="default: on an accelerator")
     return parser
 
 
 def has_bf16(device):
     """Whether bf16 is computed, not imitated."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     cpu = pathlib.Path("/proc/cpuinfo")
     return cpu.exists() and "avx512_bf16" in cpu.read_text()
 
@@ -61,12 +64,12 @@ class Run:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), rate, weight_decay=0.01, fused=True
         )
+        self.notes = []  # what a card has to say of this training besides
         self.others = {}  # what the training keeps besides: name -> object with state_dict
         self.rate, self.ema, self.warmup, self.every = rate, ema, warmup, every
         self.images = self.steps = self.since = 0
         self.seconds, self.noted = 0.0, 0
         self.sum, self.count = 0.0, 0
-        self.best = math.inf
         self.folder = options.runs / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stop = False
@@ -83,6 +86,8 @@ class Run:
         """Loads state.pt, or calls committed(folder), which loads the committed weights. part: the
         part of training.json that is this run's, where a model is made of several."""
         folder = folder or self.options.models / self.name
+        record = self._record(folder, part)
+        self.notes = record.get("notes", [])
         if (self.folder / "state.pt").exists():
             state = torch.load(
                 self.folder / "state.pt", map_location=self.device, weights_only=False
@@ -92,24 +97,25 @@ class Run:
             self.optimizer.load_state_dict(state["optimizer"])
             for name, other in self.others.items():
                 other.load_state_dict(state["others"][name])
-            for name in ("images", "steps", "seconds", "best"):
+            for name in COUNTS:
                 setattr(self, name, state[name])
-        elif record := self._record(folder, part):
+        elif record:
             committed(folder)
             self.average.load_state_dict(self.model.state_dict())
-            self.images, self.seconds = record["images"], record["seconds"]
-            self.best = record["heldout_loss"]
+            for name in COUNTS:
+                setattr(self, name, record[name])
             with open(self.folder / "losses.csv", "w", newline="") as file:
                 csv.writer(file).writerows([("images", "training", "heldout"), *record["losses"]])
         self.noted = self.images
+        torch.manual_seed(self.images)  # not the same noise again
 
     def _record(self, folder, part):
         path = folder / "training.json"
         record = json.loads(path.read_text()) if path.exists() else {}
-        return record.get(part) if part else record
+        return record.get(part, {}) if part else record
 
     def save(self):
-        state = {name: getattr(self, name) for name in ("images", "steps", "seconds", "best")}
+        state = {name: getattr(self, name) for name in COUNTS}
         state["model"], state["average"] = self.model.state_dict(), self.average.state_dict()
         state["optimizer"] = self.optimizer.state_dict()
         state["others"] = {name: other.state_dict() for name, other in self.others.items()}
@@ -153,7 +159,7 @@ class Run:
             for mean, now in zip(self.average.buffers(), self.model.buffers()):
                 mean.copy_(now)
         loss = loss if shown is None else shown
-        self.sum, self.count = self.sum + loss.item() * images, self.count + images
+        self.sum, self.count = self.sum + loss.detach() * images, self.count + images
 
     # -- the record ----------------------------------------------------------------------------
 
@@ -161,11 +167,10 @@ class Run:
         return self.images - self.noted >= self.every
 
     def record(self, heldout):
-        """Writes a line of losses and the state; says whether these weights are the best so far.
-        Nothing where no image was seen since the last time."""
+        """Writes a line of losses and the state; nothing where no image was seen since the last time."""
         if self.images == self.noted:
-            return False
-        training = self.sum / max(1, self.count)
+            return
+        training = self.sum.item() / self.count
         path = self.folder / "losses.csv"
         new = not path.exists()
         with open(path, "a", newline="") as file:
@@ -173,17 +178,14 @@ class Run:
             if new:
                 writer.writerow(("images", "training", "heldout"))
             writer.writerow((self.images, f"{training:.6f}", f"{heldout:.6f}"))
-        better = heldout < self.best
-        self.best = min(self.best, heldout)
         rate = (self.images - self.noted) / (time.monotonic() - self.then)
         self.then, self.noted, self.sum, self.count = time.monotonic(), self.images, 0.0, 0
         print(
             f"{self.name}: {self.images} of {self.options.images} images, training {training:.5f}, "
-            f"held out {heldout:.5f}{' (best)' if better else ''}, {rate:.0f} images/s",
+            f"held out {heldout:.5f}, {rate:.0f} images/s",
             flush=True,
         )
         self.save()
-        return better
 
     def summary(self):
         """What training.json says of this run."""
@@ -191,7 +193,10 @@ class Run:
             rows = [(int(a), float(b), float(c)) for a, b, c in list(csv.reader(file))[1:]]
         return {
             "images": self.images,
+            "steps": self.steps,
             "seconds": round(self.seconds),
-            "heldout_loss": self.best,
+            "cosine_end": self.options.images,
+            "notes": self.notes,
+            "heldout_loss": rows[-1][2],
             "losses": rows,
         }

@@ -18,7 +18,8 @@ from trainer import Run, arguments
 
 NAME = "faces64-text"
 IMAGES = 130_000
-ADVERSARY = 72_000  # images before the discriminator has a say
+ADVERSARY = 72_000  # images before the discriminator has a say,
+ALONE = 1_000  # and steps that it has learnt by then
 CONFIG = dict(
     sample_size=64,
     in_channels=3,
@@ -33,7 +34,7 @@ CONFIG = dict(
 
 
 class VaeRun(Run):
-    """The discriminator is kept with the rest of the state."""
+    """The discriminator is kept with the rest of the state. frozen: only the decoder learns."""
 
     def __init__(self, options, frozen):
         super().__init__("faces64-vae", AutoencoderKL(**CONFIG), options, 4e-4, ema=0.9995)
@@ -72,12 +73,12 @@ def write(run, x):
         scaling = AutoencoderKL.load_config(folder / "vae")["scaling_factor"]
     vae.register_to_config(scaling_factor=scaling)
     vae.half().save_pretrained(folder / "vae")
-    vae.float()
     path = folder / "training.json"
     record = json.loads(path.read_text()) if path.exists() else {}
     record["vae"] = dict(run.summary(), psnr=round(psnr(images, x), 2))
     card.write_json(path, record)
-    card.draw_losses(folder / "losses-vae.png", record["vae"]["losses"], "autoencoder")
+    card.draw_losses(folder / "losses-vae.png", record["vae"]["losses"], "autoencoder",
+                     "training, all terms", "held out (EMA), L1")
     pairs = torch.stack([x[:16], images[:16]], 1).reshape(-1, 64, 64)
     # To look at only: it shows the data's own pictures, which do not go into the model's folder.
     card.draw_grid(run.folder / "reconstructions.png", np.asarray(pairs), 8, 1)
@@ -86,19 +87,23 @@ def write(run, x):
 
 
 def main():
-    options = arguments(__doc__.splitlines()[0], images=IMAGES).parse_args()
+    options = arguments(__doc__.splitlines()[0], IMAGES).parse_args()
     pictures, _, _ = datasets.faces(options.data, 64)
     train, heldout = datasets.split(len(pictures))
     x = datasets.to_network(pictures[heldout[:400]])
     torch.manual_seed(0)
-    run = VaeRun(options, frozen=(options.models / NAME / "unet").exists())
+    folder = options.models / NAME
+    run = VaeRun(options, frozen=(folder / "unet").exists() and (folder / "vae").exists())
     run.resume(
         lambda folder: run.model.load_state_dict(
             AutoencoderKL.from_pretrained(folder / "vae").float().state_dict()
         ),
-        folder=options.models / NAME,
+        folder=folder,
         part="vae",
     )
+    if run.frozen:  # as the average has it: that is what the U-Net was trained on
+        for part in ("encoder", "quant_conv"):
+            getattr(run.model, part).load_state_dict(getattr(run.average, part).state_dict())
     batches = datasets.Batches(datasets.to_network(pictures[train]), seed=run.images)
 
     def forward(images):
@@ -108,12 +113,14 @@ def main():
             posterior = run.model.encode(images).latent_dist
         return run.model.decode(posterior.sample()).sample, posterior.kl()
 
+    # The adversary's balance goes back through the compiled graph more than once.
+    torch._functorch.config.donated_buffer = False
     network = run.compiled(forward)
     last = run.model.decoder.conv_out.weight
     size = 16
     while run.goes_on():
         images = batches.take(size).to(run.device)
-        adversary = run.images >= ADVERSARY
+        adversary = run.images >= ADVERSARY and run.critic.steps >= ALONE
         with run.autocast():
             colours, kl = network(images)
             made = colours.float().mean(1, keepdim=True)
@@ -124,12 +131,13 @@ def main():
                 fooled = -run.critic(made).float().mean()
                 loss = loss + 0.3 * patches.balance(close, fooled, last) * fooled
         run.update(loss, size)
-        if adversary or run.images >= ADVERSARY - 20_000:
+        if run.images >= ADVERSARY - ALONE * size:
             with run.autocast():
                 doubt = patches.hinge(run.critic(images).float(), run.critic(made.detach()).float())
             run.critic_optimizer.zero_grad(set_to_none=True)
             doubt.backward()
             run.critic_optimizer.step()
+            run.critic.steps += 1
         if run.due():
             run.record((reconstruct(run.average, x.to(run.device))[0].cpu() - x).abs().mean().item())
     run.record((reconstruct(run.average, x.to(run.device))[0].cpu() - x).abs().mean().item())

@@ -44,4 +44,14 @@ def write(folder, captions, merges):
     settings["do_lower_case"] = True
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
     (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=1) + "\n")
+
+
+def load(folder):
     return CLIPTokenizer.from_pretrained(folder)
+
+
+def tokens_of(tokenizer, texts):
+    """(texts, LENGTH) of tokens, padded with the end's."""
+    return tokenizer(
+        list(texts), padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
+    ).input_ids
