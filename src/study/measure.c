@@ -114,22 +114,44 @@ static pb_status open_space(const pb_study_plan *p, size_t model, size_t row, si
     return status;
 }
 
-/* The normalised geodesic distances of n spaces: n x n. */
-static pb_status all_distances(size_t n, const pb_space *spaces, double *d, pb_error *error)
+/* Those of space i to the ones behind it, into row and column i of d. */
+static pb_status distances_from(size_t i, size_t n, const pb_space *spaces, double *d,
+                                pb_error *error)
 {
     size_t k = spaces->k;
     double *angles = pb_malloc(k, sizeof *angles), largest = pb_distances_largest(k).geodesic;
     pb_status status = angles ? PB_OK : pb_fail_memory(error, k * sizeof *angles, "angles");
 
-    for (size_t i = 0; status == PB_OK && i < n; i++) {
-        d[i * n + i] = 0;
-        for (size_t j = i + 1; status == PB_OK && j < n; j++) {
-            status = pb_space_angles(&spaces[i], &spaces[j], angles, error);
-            if (status == PB_OK)
-                d[i * n + j] = d[j * n + i] = pb_distances_of(k, angles).geodesic / largest;
-        }
+    d[i * n + i] = 0;
+    for (size_t j = i + 1; status == PB_OK && j < n; j++) {
+        status = pb_space_angles(&spaces[i], &spaces[j], angles, error);
+        if (status == PB_OK)
+            d[i * n + j] = d[j * n + i] = pb_distances_of(k, angles).geodesic / largest;
     }
     pb_free(angles);
+    return status;
+}
+
+/* The normalised geodesic distances of n spaces: n x n. The threads take pairs each for itself: the
+ * matrices of one pair are so small that threads within it mostly wait for each other. */
+static pb_status all_distances(size_t n, const pb_space *spaces, double *d, pb_error *error)
+{
+    pb_status status = PB_OK;
+
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i++) {
+        pb_error wrong;
+        pb_status found = distances_from(i, n, spaces, d, &wrong);
+
+        if (found != PB_OK) {
+#pragma omp critical
+            {
+                status = found;
+                if (error)
+                    *error = wrong;
+            }
+        }
+    }
     return status;
 }
 
