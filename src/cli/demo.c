@@ -12,7 +12,7 @@
 
 #define STEPS 100
 #define DIRECTIONS "0-3"
-/* The direction pasted into the photo, to its negative side: a wider smile. */
+/* The direction pasted into the photo, to its negative side: hair off the forehead. */
 #define PASTED 2
 
 typedef struct options {
