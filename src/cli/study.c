@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "catalogue/catalogue.h"
+#include "cli/basis_at.h"
 #include "cli/point.h"
 #include "cli/progress.h"
 #include "io/file.h"
@@ -150,10 +151,10 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (!isnan(o->point.text.scale))
         s->guidance_scale = o->point.text.scale;
     s->guided = o->guided;
-    if (s->guided && ((strcmp(s->to, "eps") && strcmp(s->to, "x0")) || s->guidance_scale == 1))
-        return pb_fail(error, PB_INVALID,
-                       "--guided: a guided map ends at eps or x0 (--tap) and has a scale "
-                       "(--guidance-scale W)");
+    PB_TRY(pb_guided_check(&(pb_basis_options){.guided = o->guided, .to = s->to}, &o->point.text,
+                           error));
+    if (s->guided && s->guidance_scale == 1)
+        return pb_fail(error, PB_INVALID, "--guided: --guidance-scale 1 guides nothing");
     s->memory = o->cli.memory;
     s->costs = o->cli.costs;
     s->models = o->models;

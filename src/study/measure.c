@@ -132,7 +132,7 @@ static pb_status distances_from(size_t i, size_t n, const pb_space *spaces, doub
     return status;
 }
 
-/* The normalised geodesic distances of n spaces: n x n. The threads take pairs each for itself: the
+/* The normalised geodesic distances of n spaces: n x n. Each thread takes a space's pairs: the
  * matrices of one pair are so small that threads within it mostly wait for each other. */
 static pb_status all_distances(size_t n, const pb_space *spaces, double *d, pb_error *error)
 {

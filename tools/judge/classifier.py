@@ -20,6 +20,7 @@ from torch.nn import functional
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train"))
 
+import card  # noqa: E402
 import datasets  # noqa: E402
 from trainer import Run, arguments  # noqa: E402
 
@@ -78,10 +79,10 @@ def write(run, x, y, names, counts):
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, FILE, {"classes": json.dumps(names), "widths": json.dumps(WIDTHS),
                             "architecture": "tools/judge/classifier.py, Classifier"})
-    table = "\n".join(
-        f"| {name} | {n} | {int((y == c).sum())} | {f'{recall[c]:.2f}' if c in recall else ''} |"
+    rows = [
+        (name, str(n), str(int((y == c).sum())), f"{recall[c]:.2f}" if c in recall else "")
         for c, (name, n) in enumerate(zip(names, counts))
-    )
+    ]
     (HERE / "README.md").write_text(
         "# Judge of edits\n\n"
         "`classifier.safetensors` (fp16) names the expression of a grey face of 64×64 pixels in −1 … 1:\n"
@@ -92,7 +93,7 @@ def write(run, x, y, names, counts):
         "mirrored, shifted, of varied brightness and contrast, classes weighted by count^−½.\n\n"
         f"Held-out accuracy {accuracy:.3f}; mean recall of the classes that occur there {mean:.3f}. Two classes have\n"
         "nine tenths of the faces; of the others few are held out, and what is said of them is rough.\n\n"
-        "| expression | training faces | held out | recall |\n|---|---|---|---|\n" + table + "\n\n"
+        + card.table(("expression", "training faces", "held out", "recall"), rows) + "\n"
         "`judge.py` scores what latent directions do to expressions, `prompts.py` how far samples heed their\n"
         "prompts; their tables are in `docs/results.md`.\n"
     )

@@ -27,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "train"))
 
+import card  # noqa: E402
 import datasets  # noqa: E402
 from classifier import load, logits  # noqa: E402
 
@@ -154,21 +155,21 @@ def cell(mean, low, high):
 
 
 def row(name, change, scores, form=cell):
-    return f"| {name} | {change:.1f} | " + " | ".join(form(*v) for v in zip(*scores)) + " |"
+    return [name, f"{change:.1f}", *(form(*v) for v in zip(*scores))]
 
 
 def table(names, found, rng):
     """Rows of the global directions, then for each kind of random ones the largest effects."""
-    lines = ["| direction | change | " + " | ".join(names) + " |", "|---" * (2 + len(names)) + "|"]
+    rows = []
     for kind, (effect, change) in found.items():
         if kind == "global":
             scores = zip(*score(effect, rng))
-            lines += [row(i, c, s) for i, (c, s) in enumerate(zip(change, scores))]
+            rows += [row(str(i), c, s) for i, (c, s) in enumerate(zip(change, scores))]
         else:
             form = "±{:.2f} ({:.2f} … {:.2f})".format
             scores = score(effect, rng, largest)
-            lines.append(row(f"{kind}, largest of {len(change)}", change.mean(), scores, form))
-    return "\n".join(lines) + "\n"
+            rows.append(row(f"{kind}, largest of {len(change)}", change.mean(), scores, form))
+    return card.table(["direction", "change", *names], rows)
 
 
 def main():

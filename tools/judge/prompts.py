@@ -16,6 +16,7 @@ import torch
 from judge import arguments, cell, log_odds, open_folder, pullback, score
 
 import captions  # of tools/train, which judge has put on the path
+import card
 import datasets
 from classifier import load
 
@@ -37,7 +38,7 @@ def drawn(options, name, prompt):
         pullback(options, "sample", "--model", options.model, "--seed", 0, "-n", options.samples, "--steps",
                  options.steps, "--guidance-scale", options.guidance_scale, "--prompt", prompt, "-o", latents)
         pullback(options, "decode", "--model", options.model, latents, "-o", images)
-        pullback(options, "decode", "--model", options.model, latents, "-o", images.with_suffix(".png"))
+        card.draw_grid(images.with_suffix(".png"), np.load(images))
     return torch.from_numpy(np.load(images).mean(1)).clamp(-1, 1)
 
 
@@ -61,12 +62,11 @@ def main():
     spread = measures(classifier, datasets.to_network(pictures[heldout])[:, 0]).std(0)
     plain = measures(classifier, drawn(options, "empty", ""))
     rng = np.random.default_rng(0)
-    heads = ("prompt", *ASKED, "brightness", "contrast")
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    rows = []
     for name, prompt in prompts().items():
         effect = (measures(classifier, drawn(options, name, prompt)) - plain) / spread
-        lines.append(f"| {prompt} | " + " | ".join(cell(*v) for v in zip(*score(effect, rng))) + " |")
-    text = "\n".join(lines) + "\n"
+        rows.append([prompt, *(cell(*v) for v in zip(*score(effect, rng)))])
+    text = card.table(("prompt", *ASKED, "brightness", "contrast"), rows)
     (options.out / "table.md").write_text(text)
     print(text)
 

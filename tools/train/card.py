@@ -16,6 +16,16 @@ def write_json(path, value):
     part.rename(path)
 
 
+def read_json(path, otherwise):
+    return json.loads(path.read_text()) if path.exists() else otherwise
+
+
+def table(heads, rows):
+    """A table in Markdown, of cells that are texts."""
+    lines = ["| " + " | ".join(cells) + " |\n" for cells in (heads, *rows)]
+    return lines[0] + "|---" * len(heads) + "|\n" + "".join(lines[1:])
+
+
 def bullets(record):
     """What training.json notes of a training besides, as lines of a list."""
     return "".join(f"* {note}\n" for note in record["notes"])
@@ -57,9 +67,14 @@ def draw_grid(path, images, columns=8, scale=2):
     picture.resize((sheet.shape[1] * scale, sheet.shape[0] * scale), Image.LANCZOS).save(path)
 
 
-def band_table(losses):
-    """The loss in each band of timesteps, as a table of two rows."""
-    bands = len(losses)
-    head = " | ".join(f"{1000 * b // bands}–{1000 * (b + 1) // bands - 1}" for b in range(bands))
-    row = " | ".join(f"{v:.4f}" for v in losses)
-    return f"| t | {head} |\n|---|{'---|' * bands}\n| loss | {row} |\n"
+def denoising(bands):
+    """The held-out loss, from that in each of twenty bands of timesteps, as an item of a list."""
+    fifths = ", ".join(f"{v:.4f}" for v in bands.reshape(5, -1).mean(1))
+    return f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
+
+
+def band_table(bands):
+    """The same in ten bands, as a table of two rows under its heading."""
+    heads = [f"{100 * b}–{100 * b + 99}" for b in range(10)]
+    losses = [f"{v:.4f}" for v in bands.reshape(10, -1).mean(1)]
+    return "Held-out denoising loss per timestep:\n\n" + table(["t", *heads], [["loss", *losses]])

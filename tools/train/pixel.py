@@ -5,8 +5,6 @@
     tools/train/run pixel.py faces32 --data faces64.npz --images N
 """
 
-import json
-
 import torch
 from diffusers import DDIMPipeline, UNet2DModel
 
@@ -42,9 +40,8 @@ def write(run, name, kind, bands, trained, total):
     record = dict(run.summary(), bands=[round(float(v), 5) for v in bands])
     card.write_json(folder / "training.json", record)
     recommended = folder / "pullback.json"
-    settings = {"t": 0.6, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
-    if recommended.exists():
-        settings = json.loads(recommended.read_text())
+    first = {"t": 0.6, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
+    settings = card.read_json(recommended, first)
     card.write_json(recommended, dict(settings, heldout_loss=round(float(bands.mean()), 4)))
     curve = ""
     if len(record["losses"]) > 1:
@@ -53,7 +50,6 @@ def write(run, name, kind, bands, trained, total):
     others = " and ".join(n for n in KINDS if n != name)
     start = torch.randn(32, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     card.draw_grid(folder / "samples.png", noise.sample(lambda x, t: unet(x, t).sample, start, 50)[:, 0])
-    fifths = ", ".join(f"{v:.4f}" for v in bands.reshape(5, -1).mean(1))
     (folder / "README.md").write_text(
         f"# {name}\n\n"
         f"A small unconditional pixel-space diffusion model of {kind}: 32×32, grey, ε-prediction.\n"
@@ -68,11 +64,10 @@ def write(run, name, kind, bands, trained, total):
         f"* Recipe: `tools/train/run pixel.py {name}`: {card.steps(record)}.\n"
         f"  AdamW, batch 64 for the first {WIDE:,}, then 32, learning rate 4e-4 with cosine decay,\n"
         "  gradient norm clipped to 1, EMA up to 0.999.\n"
-        f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
-        + card.bullets(record) +
+        + card.denoising(bands) + card.bullets(record) +
         "* Limits: weakly trained, for the geometry of its latent space, not for its pictures.\n\n"
         "Samples: seed 0, 50 DDIM steps, not chosen.\n\n" + curve +
-        "Held-out denoising loss per timestep:\n\n" + card.band_table(bands.reshape(10, -1).mean(1))
+        card.band_table(bands)
     )
 
 

@@ -7,7 +7,8 @@ that the caption names. Trained with the U-Net from the beginning instead, the s
 become alike: what they say of the noise is little, and what the U-Net cannot use yet only disturbs it.
 """
 
-import json
+import argparse
+import pathlib
 
 import numpy as np
 import torch
@@ -19,12 +20,12 @@ import captions
 import card
 import datasets
 import vocabulary
-from trainer import arguments
+from trainer import ROOT
 from vae import NAME
 
 WIDTH = 128
 MERGES = 400
-IMAGES = 25_600  # captions
+STEPS = 400
 BATCH = 64
 RATE = 1e-3
 
@@ -63,11 +64,11 @@ class Captions:
         return tokens, tokens == self.tokenizer.eos_token_id, truth[:, None]
 
 
-def train(text, batches, steps):
+def train(text, batches):
     head = nn.Linear(WIDTH, len(batches.attributes))
     optimizer = torch.optim.AdamW([*text.parameters(), *head.parameters()], RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.1)
-    for _ in range(steps):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS, pct_start=0.1)
+    for _ in range(STEPS):
         tokens, ended, truth = batches.take(BATCH)
         found = head(text(input_ids=tokens).last_hidden_state)
         loss = functional.binary_cross_entropy_with_logits(found, truth.expand_as(found), reduction="none")
@@ -87,24 +88,27 @@ def told(text, head, batches, count=1000):
 
 
 def main():
-    options = arguments(__doc__.splitlines()[0], IMAGES).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
+    options = parser.parse_args()
     folder = options.models / NAME
     pictures, labels, names = datasets.faces(options.data, 64)
     of = captions.attributes(pictures, labels, names)
     train_rows, heldout = datasets.split(len(pictures))
-    rng = np.random.default_rng(1)
     if not (folder / "tokenizer").exists():
+        rng = np.random.default_rng(1)
         texts = [captions.compose(of[i], rng)[0] for i in train_rows for _ in range(3)]
         vocabulary.write(folder / "tokenizer", texts, MERGES)
     tokenizer = vocabulary.load(folder / "tokenizer")
     torch.manual_seed(0)
     text = model(tokenizer)
-    head = train(text, Captions([of[i] for i in train_rows], tokenizer, 2), options.images // BATCH)
+    head = train(text, Captions([of[i] for i in train_rows], tokenizer, 2))
     share = told(text, head, Captions([of[i] for i in heldout], tokenizer, 3))
     text.half().save_pretrained(folder / "text_encoder")
     path = folder / "training.json"
-    record = json.loads(path.read_text()) if path.exists() else {}
-    record["text"] = {"captions": options.images, "steps": options.images // BATCH, "told": round(share, 3)}
+    record = card.read_json(path, {})
+    record["text"] = {"captions": STEPS * BATCH, "steps": STEPS, "told": round(share, 3)}
     card.write_json(path, record)
     print(f"{NAME}: of {share:.1%} of held-out pictures' captions all attributes told", flush=True)
 

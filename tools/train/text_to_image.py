@@ -5,7 +5,6 @@
 Needs the autoencoder (vae.py) and the text encoder (text_encoder.py) in models/faces64-text.
 """
 
-import json
 import sys
 
 import numpy as np
@@ -110,11 +109,11 @@ def draw(model, vae, tokenizer, prompts, scale, steps=50, seed=0):
     """One picture for each prompt, with classifier-free guidance, from the same noise."""
     x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(seed))
     x = x.expand(len(prompts), -1, -1, -1)
-    tokens = vocabulary.tokens_of(tokenizer, ["", *prompts])
-    none, states = tokens[:1].expand(len(prompts), -1), tokens[1:]
+    states = model.states(vocabulary.tokens_of(tokenizer, ["", *prompts]))
+    none, asked = states[:1].expand(len(prompts), -1, -1), states[1:]
 
     def predict(x, t):
-        without, given = (model(x, t, k).sample for k in (none, states))
+        without, given = (model.unet(x, t, s).sample for s in (none, asked))
         return without + scale * (given - without)
 
     latents = noise.sample(predict, x, steps)
@@ -125,7 +124,7 @@ def write(run, bands, vae, tokenizer):
     """All of the folder but vae/, tokenizer/ and text_encoder/."""
     folder = run.options.models / NAME
     model = run.average.to("cpu", memory_format=torch.contiguous_format)
-    record = json.loads((folder / "training.json").read_text())
+    record = card.read_json(folder / "training.json", {})
     record["unet"] = dict(run.summary(), bands=[round(float(v), 5) for v in bands])
     grid = torch.cat([draw(model, vae, tokenizer, SHOWN, 3, seed=s) for s in range(8)])
     grid = grid.reshape(8, 4, 64, 64).transpose(0, 1).reshape(-1, 64, 64)
@@ -147,9 +146,8 @@ def write(run, bands, vae, tokenizer):
     })
     card.write_json(folder / "training.json", record)
     path = folder / "pullback.json"
-    settings = {"t": 0.7, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
-    if path.exists():
-        settings = json.loads(path.read_text())
+    first = {"t": 0.7, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
+    settings = card.read_json(path, first)
     settings.update(heldout_loss=round(float(bands.mean()), 4), attributes=captions.words())
     card.write_json(path, settings)
     card.draw_losses(folder / "losses.png", record["unet"]["losses"], "text-conditioned latents")
@@ -158,7 +156,6 @@ def write(run, bands, vae, tokenizer):
 
 def write_card(folder, record, bands, parameters):
     vae, unet = record["vae"], record["unet"]
-    fifths = ", ".join(f"{v:.4f}" for v in bands.reshape(5, -1).mean(1))
     late = vae["images"] - autoencoder.ADVERSARY
     critic = f"joined for the last {late:,} images" if late > 1000 else "has not joined yet"
     prompts = "; ".join(f"“{p}”" for p in SHOWN)
@@ -187,12 +184,11 @@ def write_card(folder, record, bands, parameters):
         f"* U-Net: `tools/train/run text_to_image.py`, {card.steps(unet)}.\n"
         f"  AdamW, learning rate 4e-4 with cosine decay, batch 32, EMA up to {EMA}; loss of v, weighted by\n"
         "  min(SNR, 5) / SNR.\n"
-        + card.bullets(vae) + card.bullets(unet) +
-        f"* Denoising loss, held out: {bands.mean():.4f}; by fifth of t from low to high: {fifths}.\n"
+        + card.bullets(vae) + card.bullets(unet) + card.denoising(bands) +
         "* Limits: small, and of few faces. Its prompts are these captions' words; others mean\n"
         "  nothing to it. `docs/results.md` has how far samples heed them.\n\n"
         "![losses](losses.png) ![losses of the autoencoder](losses-vae.png)\n\n"
-        "Held-out denoising loss per timestep:\n\n" + card.band_table(bands.reshape(10, -1).mean(1))
+        + card.band_table(bands)
     )
 
 

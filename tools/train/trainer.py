@@ -8,13 +8,14 @@ training.json there says how many images they have seen. The learning rate warms
 import argparse
 import copy
 import csv
-import json
 import math
 import pathlib
 import signal
 import time
 
 import torch
+
+import card
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COUNTS = ("images", "steps", "seconds")
@@ -110,8 +111,7 @@ class Run:
         torch.manual_seed(self.images)  # not the same noise again
 
     def _record(self, folder, part):
-        path = folder / "training.json"
-        record = json.loads(path.read_text()) if path.exists() else {}
+        record = card.read_json(folder / "training.json", {})
         return record.get(part, {}) if part else record
 
     def save(self):

@@ -5,8 +5,6 @@
 Once there is a U-Net, the latents it was trained on stay as they are: only the decoder goes on.
 """
 
-import json
-
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
@@ -74,7 +72,7 @@ def write(run, x):
     vae.register_to_config(scaling_factor=scaling)
     vae.half().save_pretrained(folder / "vae")
     path = folder / "training.json"
-    record = json.loads(path.read_text()) if path.exists() else {}
+    record = card.read_json(path, {})
     record["vae"] = dict(run.summary(), psnr=round(psnr(images, x), 2))
     card.write_json(path, record)
     card.draw_losses(folder / "losses-vae.png", record["vae"]["losses"], "autoencoder",
