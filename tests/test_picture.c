@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "golden.h"
 #include "picture/photo.h"
+#include "picture/plot.h"
 #include "picture/sheet.h"
 #include "picture/spectrum.h"
 #include "scratch.h"
@@ -400,6 +401,27 @@ static void test_spectrum(void **state)
     free(text);
 }
 
+/* A script that fails half-way leaves the picture of before, and nothing else. */
+static void test_plot_fails(void **state)
+{
+    static const char script[] = "set terminal svg\nset output \"a.svg\"\nplot x\n"
+                                 "plot \"nowhere.csv\"\n",
+                      before[] = "before";
+    unsigned char *text;
+    pb_error error;
+    size_t count;
+
+    (void)state;
+    scratch_write(&s, "a.gp", script, sizeof script - 1);
+    scratch_write(&s, "a.svg", before, sizeof before);
+    assert_int_equal(pb_plot_run(scratch_path(&s, "a.gp").text, &error), PB_IO);
+    assert_non_null(strstr(error.message, "nowhere.csv"));
+    text = scratch_read(&s, "a.svg", &count);
+    assert_string_equal((char *)text, before);
+    free(text);
+    assert_int_equal(scratch_count(&s), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -408,7 +430,7 @@ int main(int argc, char **argv)
         TEST(test_formats),   TEST(test_orientation), TEST(test_grey_and_alpha),
         TEST(test_bad_files), TEST(test_fits),        TEST(test_paste),
         TEST(test_sheet),     TEST(test_levels),      TEST(test_settings),
-        TEST(test_spectrum),
+        TEST(test_spectrum),  TEST(test_plot_fails),
     };
 
     (void)argc;

@@ -1,8 +1,11 @@
 #include "picture/plot.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,49 +48,100 @@ static void drain(int pipe, char *text, size_t size)
     text[length] = '\0';
 }
 
-pb_status pb_plot_run(const char *script, pb_error *error)
+/* Starts gnuplot in a folder beside the script's, which it still looks for data in. */
+static int start(pid_t *child, const char *folder, const char *script, int standard_error)
 {
-    size_t folder = (size_t)(pb_plot_name(script) - script);
-    char *directory = folder ? pb_sprintf("%.*s", (int)folder, script) : pb_strdup(".");
-    char program[] = "gnuplot", *name = pb_strdup(pb_plot_name(script)), message[512];
-    char *arguments[] = {program, name, NULL};
+    char program[] = "gnuplot", option[] = "-e", search[] = "set loadpath \"..\"";
+    char *name = pb_sprintf("../%s", pb_plot_name(script));
+    char *arguments[] = {program, option, search, name, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
-    int ends[2], failed, result = 0;
-    pb_status status = PB_OK;
-    pid_t child;
+    int failed;
 
-    if (!directory || !name || pipe(ends)) {
-        pb_free(directory);
-        pb_free(name);
-        return pb_fail(error, PB_MEMORY, "%s: gnuplot cannot be started", script);
-    }
+    if (!name)
+        return ENOMEM;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addchdir_np(&actions, directory);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
-    posix_spawn_file_actions_addclose(&actions, ends[1]);
+    posix_spawn_file_actions_addchdir_np(&actions, folder);
+    posix_spawn_file_actions_adddup2(&actions, standard_error, 2);
     posix_spawnattr_init(&attributes); /* control-C stops the child, though not this thread */
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    failed = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
+    failed = posix_spawnp(child, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
+    pb_free(name);
+    return failed;
+}
+
+/* Runs it to its end. */
+static pb_status draw(const char *folder, const char *script, pb_error *error)
+{
+    int ends[2], failed, result = 0;
+    char message[512] = "";
+    pid_t child;
+
+    if (pipe2(ends, O_CLOEXEC))
+        return pb_fail(error, PB_IO, "%s: gnuplot cannot be started: %s", script, strerror(errno));
+    failed = start(&child, folder, script, ends[1]);
     close(ends[1]);
-    if (failed) {
-        status = pb_fail(error, PB_IO, "gnuplot: %s (install gnuplot-nox; %s is ready to be run)",
-                         strerror(failed), script);
-    } else {
+    if (!failed) {
         drain(ends[0], message, sizeof message);
         while (waitpid(child, &result, 0) < 0 && errno == EINTR)
             ;
-        if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-            status = pb_fail(error, PB_IO, "gnuplot %s: %s", script, message);
     }
     close(ends[0]);
-    pb_free(directory);
-    pb_free(name);
+    if (failed)
+        return pb_fail(error, PB_IO, "gnuplot: %s (install gnuplot-nox; %s is ready to be run)",
+                       strerror(failed), script);
+    if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
+        return pb_fail(error, PB_IO, "gnuplot %s: %s", script, message);
+    return PB_OK;
+}
+
+/* Moves the pictures of a folder to the one around it, if they are wanted; removes the folder. */
+static pb_status gather(const char *folder, int wanted, pb_error *error)
+{
+    DIR *list = opendir(folder);
+    pb_status status = PB_OK;
+    struct dirent *entry;
+
+    while (list && (entry = readdir(list))) {
+        const char *name = entry->d_name;
+        char target[sizeof entry->d_name + 3];
+        if (!strcmp(name, ".") || !strcmp(name, ".."))
+            continue;
+        snprintf(target, sizeof target, "../%s", name);
+        if (wanted && renameat(dirfd(list), name, dirfd(list), target) == 0)
+            continue;
+        if (wanted)
+            status =
+                pb_fail(error, PB_IO, "%s/%s: cannot replace: %s", folder, target, strerror(errno));
+        unlinkat(dirfd(list), name, 0);
+    }
+    if (list)
+        closedir(list);
+    rmdir(folder);
+    return status;
+}
+
+pb_status pb_plot_run(const char *script, pb_error *error)
+{
+    int length = (int)(pb_plot_name(script) - script);
+    char *folder = pb_sprintf("%.*s.pullback-XXXXXX", length, script);
+    pb_status status, moved;
+
+    if (!folder)
+        return pb_fail_memory(error, strlen(script), "a path");
+    if (!mkdtemp(folder))
+        status = pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
+    else {
+        status = draw(folder, script, error);
+        moved = gather(folder, status == PB_OK, error);
+        if (status == PB_OK)
+            status = moved;
+    }
+    pb_free(folder);
     return status;
 }
