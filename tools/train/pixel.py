@@ -72,14 +72,13 @@ def write(run, name, kind, bands, trained, total):
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0], IMAGES, default=datasets.FASHION,
-                       help="default, for fashion32: %(default)s")
+    parser = arguments(__doc__.splitlines()[0], IMAGES, help=f"default, for fashion32: {datasets.FASHION}")
     parser.add_argument("name", choices=KINDS)
     options = parser.parse_args()
     kind, load = KINDS[options.name]
-    if options.name != "fashion32" and str(options.data) == datasets.FASHION:
+    if options.data is None and options.name != "fashion32":
         parser.error(f"{options.name}: which data? --data FILE")
-    pictures, _, _ = load(options.data)
+    pictures, _, _ = load(options.data or datasets.FASHION)
     train, heldout = datasets.split(len(pictures))
     x = datasets.to_network(pictures[datasets.some(heldout, 1000)])
     torch.manual_seed(0)

@@ -25,7 +25,7 @@ from trainer import Run, arguments
 NAME = autoencoder.NAME
 IMAGES = 3_000_000
 EMPTY = 0.1  # share of empty prompts, for classifier-free guidance
-EMA = 0.998
+EMA = 0.9995
 RARE = 3  # how many times a face is taken whose expression is not one of the two common ones
 COMMON = ("happiness", "neutral")
 UNET = dict(
