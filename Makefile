@@ -2,7 +2,7 @@
 # make demo     install what is missing, build, edit the bundled portrait into demo/
 # make test     install what is missing, build twice (plain, with sanitizers), run all tests
 # make setup    install the Debian packages that are missing (root or sudo)
-# make install  install the library, the program and the model (PREFIX=/usr/local, DESTDIR=)
+# make install  install the library, the program and the models (PREFIX=/usr/local, DESTDIR=)
 # make format   clang-format every source
 
 PREFIX ?= /usr/local

@@ -88,7 +88,7 @@ def write(run, x, y, names, counts):
         "`classifier.safetensors` (fp16) names the expression of a grey face of 64×64 pixels in −1 … 1:\n"
         f"strided 3×3 convolutions to {', '.join(map(str, WIDTHS))} channels, a second convolution at all but the\n"
         "first size, each with group norm (8 groups) and SiLU, and one linear layer over the last 4×4\n"
-        "positions. Trained on the same faces as the models (muxspace/facial_expressions, Apache-2.0;\n"
+        f"positions. Trained on the same faces as the models ({datasets.FACES};\n"
         f"every 20th held out) by `tools/train/run ../judge/classifier.py`: {run.images:,} images, AdamW, EMA,\n"
         "mirrored, shifted, of varied brightness and contrast, classes weighted by count^−½.\n\n"
         f"Held-out accuracy {accuracy:.3f}; mean recall of the classes that occur there {mean:.3f}. Two classes have\n"

@@ -5,8 +5,8 @@
 Global directions of h-space (the mean of bases of training faces), random unit vectors of x and random
 combinations of the global directions are each edited along, to both sides and by the same guidance, with
 the program `pullback`. The effect on an expression is the difference of its log-odds, as
-classifier.safetensors sees them, between the two sides, in standard deviations of the log-odds over the
-faces unedited; intervals are 95 %, by bootstrap over faces. FOLDER keeps bases, edits, table.md and
+classifier.safetensors sees them, between the two sides, in standard deviations of the log-odds over all
+held-out faces, unedited; intervals are 95 %, by bootstrap over faces. FOLDER keeps bases, edits, table.md and
 effects.json; what is there already, of the same options and weights, is not computed again.
 """
 
@@ -45,11 +45,19 @@ def arguments(description):
     return parser
 
 
+def digest(folder):
+    """Of all files of a model that the program reads."""
+    paths = (p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".txt"))
+    hashed = hashlib.sha256()
+    for path in sorted(p for p in paths if p.name != "training.json"):
+        hashed.update(path.read_bytes())
+    return hashed.hexdigest()
+
+
 def open_folder(options):
     """Makes options.out, or ends if what lies there was made otherwise."""
-    weights = ROOT / "models" / options.model / "unet" / "diffusion_pytorch_model.safetensors"
     settings = {name: str(value) for name, value in vars(options).items() if name not in ("out", "pullback")}
-    settings["weights"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    settings["model's files"] = digest(ROOT / "models" / options.model)
     options.out = options.out.resolve()
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "settings.json"

@@ -32,9 +32,9 @@ def bullets(record):
 
 
 def steps(record):
-    """How long a training was."""
+    """How long a training was, and where its learning rate's cosine ends."""
     return (f"{record['images']:,} images seen in {record['steps']:,} steps, {record['seconds'] / 60:.0f} minutes\n"
-            "  on two CPU cores")
+            f"  on {record['on']}, the learning rate's cosine ending at {record['cosine_end']:,}")
 
 
 def draw_losses(path, losses, title, training="training", heldout="held out (EMA)"):

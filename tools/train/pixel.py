@@ -22,8 +22,7 @@ KINDS = {
     "cifar32": ("things and animals (CIFAR-10)", datasets.cifar),
 }
 SOURCES = {
-    "faces32": "13,372 grey faces of the public repository muxspace/facial_expressions "
-    "(Apache-2.0), averaged to 32×32",
+    "faces32": f"{datasets.FACES}, averaged to 32×32",
     "fashion32": "the 60,000 training pictures of Fashion-MNIST (Zalando, MIT licence), "
     "28×28 amid black",
     "cifar32": "the 50,000 training pictures of CIFAR-10 (Krizhevsky, 2009; its authors state no licence) in\n"
@@ -63,9 +62,10 @@ def write(run, name, kind, bands, trained, total):
         "  random mirror images. The pictures themselves are not part of this project.\n"
         f"* Recipe: `tools/train/run pixel.py {name}`: {card.steps(record)}.\n"
         f"  AdamW, batch 64 for the first {WIDE:,}, then 32, learning rate 4e-4 with cosine decay,\n"
-        "  gradient norm clipped to 1, EMA up to 0.999.\n"
+        "  gradient norm clipped to 1, EMA up to 0.999. Not trained further, so that the three stay alike.\n"
         + card.denoising(bands) + card.bullets(record) +
-        "* Limits: weakly trained, for the geometry of its latent space, not for its pictures.\n\n"
+        "* Limits: weakly trained, for the geometry of its latent space, not for its pictures: samples\n"
+        "  from pure noise are rough.\n\n"
         "Samples: seed 0, 50 DDIM steps, not chosen.\n\n" + curve +
         card.band_table(bands)
     )

@@ -2,6 +2,8 @@
 
     tools/train/run text_encoder.py --data faces64.npz
 
+A U-Net is bound to the encoder that it was trained with: where there is one, the encoder stays.
+
 From the encoder's states at the end of a caption and after it, a linear layer is to tell the attributes
 that the caption names. Trained with the U-Net from the beginning instead, the states of all captions
 become alike: what they say of the noise is little, and what the U-Net cannot use yet only disturbs it.
@@ -9,6 +11,7 @@ become alike: what they say of the noise is little, and what the U-Net cannot us
 
 import argparse
 import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -93,6 +96,8 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
     options = parser.parse_args()
     folder = options.models / NAME
+    if (folder / "unet").exists():
+        sys.exit(f"{folder}/unet was trained with the text encoder there: remove it to begin again")
     pictures, labels, names = datasets.faces(options.data, 64)
     of = captions.attributes(pictures, labels, names)
     train_rows, heldout = datasets.split(len(pictures))

@@ -10,7 +10,6 @@ import sys
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from torch import nn
 from transformers import CLIPTextModel
 
 import captions
@@ -49,21 +48,11 @@ SHOWN = [
 ]
 
 
-class Model(nn.Module):
-    """The U-Net, and the text encoder, which stays as it is."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.unet = UNet2DConditionModel(**UNET)
-        self.text = text.requires_grad_(False)
-
-    def states(self, tokens):
-        """The text encoder's states (N, length, width); each distinct caption is encoded once."""
-        distinct, which = torch.unique(tokens, dim=0, return_inverse=True)
-        return self.text(input_ids=distinct).last_hidden_state[which]
-
-    def forward(self, x, t, tokens):
-        return self.unet(x, t, encoder_hidden_states=self.states(tokens))
+@torch.no_grad()
+def states_of(text, tokens):
+    """The text encoder's states (N, length, width); each distinct caption is encoded once."""
+    distinct, which = torch.unique(tokens, dim=0, return_inverse=True)
+    return text(input_ids=distinct).last_hidden_state[which]
 
 
 @torch.no_grad()
@@ -105,31 +94,32 @@ class Captioned:
 
 
 @torch.no_grad()
-def draw(model, vae, tokenizer, prompts, scale, steps=50, seed=0):
-    """One picture for each prompt, with classifier-free guidance, from the same noise."""
+def draw(unet, vae, states, scale, steps=50, seed=0):
+    """One picture for each prompt, with classifier-free guidance, from the same noise. states: of the
+    empty prompt, then of the prompts."""
+    prompts = len(states) - 1
     x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(seed))
-    x = x.expand(len(prompts), -1, -1, -1)
-    states = model.states(vocabulary.tokens_of(tokenizer, ["", *prompts]))
-    none, asked = states[:1].expand(len(prompts), -1, -1), states[1:]
+    x = x.expand(prompts, -1, -1, -1)
+    none, asked = states[:1].expand(prompts, -1, -1), states[1:]
 
     def predict(x, t):
-        without, given = (model.unet(x, t, s).sample for s in (none, asked))
+        without, given = (unet(x, t, s).sample for s in (none, asked))
         return without + scale * (given - without)
 
     latents = noise.sample(predict, x, steps)
     return vae.decode(latents / vae.config.scaling_factor).sample.mean(1).clamp(-1, 1)
 
 
-def write(run, bands, vae, tokenizer):
+def write(run, bands, vae, states):
     """All of the folder but vae/, tokenizer/ and text_encoder/."""
     folder = run.options.models / NAME
-    model = run.average.to("cpu", memory_format=torch.contiguous_format)
+    unet = run.average.to("cpu", memory_format=torch.contiguous_format)
     record = card.read_json(folder / "training.json", {})
     record["unet"] = dict(run.summary(), bands=[round(float(v), 5) for v in bands])
-    grid = torch.cat([draw(model, vae, tokenizer, SHOWN, 3, seed=s) for s in range(8)])
+    grid = torch.cat([draw(unet, vae, states, 3, seed=s) for s in range(8)])
     grid = grid.reshape(8, 4, 64, 64).transpose(0, 1).reshape(-1, 64, 64)
     card.draw_grid(folder / "samples.png", grid, 8, 1)
-    model.unet.half().save_pretrained(folder / "unet")
+    unet.half().save_pretrained(folder / "unet")
     noise.scheduler().save_pretrained(folder / "scheduler")
     card.write_json(folder / "model_index.json", {
         "_class_name": "StableDiffusionPipeline",
@@ -151,7 +141,7 @@ def write(run, bands, vae, tokenizer):
     settings.update(heldout_loss=round(float(bands.mean()), 4), attributes=captions.words())
     card.write_json(path, settings)
     card.draw_losses(folder / "losses.png", record["unet"]["losses"], "text-conditioned latents")
-    write_card(folder, record, bands, sum(p.numel() for p in model.parameters()))
+    write_card(folder, record, bands, unet.num_parameters())
 
 
 def write_card(folder, record, bands, parameters):
@@ -162,31 +152,31 @@ def write_card(folder, record, bands, parameters):
     (folder / "README.md").write_text(
         f"# {NAME}\n\n"
         "A small text-to-image model of faces in the layout of Stable Diffusion: 64×64 pixels, grey\n"
-        f"(in three equal channels), latents of 16×16×4. U-Net and text encoder have {parameters / 1e6:.1f} M\n"
-        "parameters; ε-prediction, `scaled_linear` schedule 0.00085 … 0.012, 1000 steps. Weights in\n"
-        "fp16, exponential moving averages.\n\n"
+        f"(in three equal channels), latents of 16×16×4. the U-Net has {parameters / 1e6:.1f} M parameters;\n"
+        "ε-prediction, `scaled_linear` schedule 0.00085 … 0.012, 1000 steps. Weights in fp16; those of U-Net and\n"
+        "autoencoder are exponential moving averages.\n\n"
         "![samples](samples.png)\n\n"
         f"Samples, one row per prompt: {prompts}. Guidance scale 3, 50 DDIM steps, seeds 0 to 7, not\n"
         "chosen.\n\n"
-        "* Data: 13,372 grey faces of the public repository muxspace/facial_expressions\n"
-        "  (Apache-2.0) with labels of expressions; every 20th held out. Random mirror images. The\n"
-        "  pictures themselves are not part of this project.\n"
+        f"* Data: {datasets.FACES}, with labels of expressions; every\n"
+        "  20th held out. Random mirror images. The pictures themselves are not part of this project.\n"
         "* Captions: composed anew each time from the expression's label with synonyms and from\n"
         "  the picture's brightness and contrast (`tools/train/captions.py`); 10 % are empty. Over nine\n"
         f"  tenths of the faces are happy or neutral; the others are taken {RARE} times as often.\n"
         f"* Autoencoder: `tools/train/run vae.py`, {card.steps(vae)}.\n"
-        "  AdamW, learning rate 4e-4 with cosine decay, batch 16, EMA up to 0.9995. L1 + gradients at three\n"
+        "  AdamW, learning rate 4e-4 at first, batch 16, EMA up to 0.9995. L1 + gradients at three\n"
         f"  scales + 1e-7 KL; a small patch discriminator {critic}.\n"
-        f"  Held-out reconstructions: PSNR {vae['psnr']:.1f} dB.\n"
+        f"  Reconstructions of {autoencoder.MEASURED} held-out faces: PSNR {vae['psnr']:.2f} dB.\n"
         f"* Tokenizer and text encoder: `tools/train/run text_encoder.py`, {record['text']['captions']:,} captions,\n"
         "  before the U-Net: to tell from its states the attributes that a caption names. All of them are\n"
         f"  told of {record['text']['told']:.1%} of held-out pictures' captions.\n"
         f"* U-Net: `tools/train/run text_to_image.py`, {card.steps(unet)}.\n"
-        f"  AdamW, learning rate 4e-4 with cosine decay, batch 32, EMA up to {EMA}; loss of v, weighted by\n"
-        "  min(SNR, 5) / SNR.\n"
+        f"  AdamW, learning rate 4e-4 at first, batch 32, EMA up to {EMA}; loss of v, weighted by\n"
+        "  min(SNR, 5) / SNR. Its budget was 600 minutes, the autoencoder's 360.\n"
         + card.bullets(vae) + card.bullets(unet) + card.denoising(bands) +
-        "* Limits: small, and of few faces. Its prompts are these captions' words; others mean\n"
-        "  nothing to it. `docs/results.md` has how far samples heed them.\n\n"
+        "* Limits: small, and of few faces; many samples from pure noise are malformed. Its prompts are\n"
+        "  these captions' words; others mean nothing to it. `docs/results.md` has how far samples heed\n"
+        "  them.\n\n"
         "![losses](losses.png) ![losses of the autoencoder](losses-vae.png)\n\n"
         + card.band_table(bands)
     )
@@ -199,6 +189,7 @@ def main():
         if not (folder / part).exists():
             sys.exit(f"{folder}/{part} is missing: train it first ({part}.py)")
     vae = AutoencoderKL.from_pretrained(folder / "vae").float().eval()
+    text = CLIPTextModel.from_pretrained(folder / "text_encoder").float().requires_grad_(False)
     pictures, labels, names = datasets.faces(options.data, 64)
     of = captions.attributes(pictures, labels, names)
     train, heldout = datasets.split(len(pictures))
@@ -206,28 +197,25 @@ def main():
     heldout = heldout[:500]
     x = latents_of(vae, datasets.to_network(pictures[heldout]))
     rng = np.random.default_rng(0)
-    tokens = vocabulary.tokens_of(tokenizer, [captions.compose(of[i], rng)[0] for i in heldout])
+    named = [captions.compose(of[i], rng)[0] for i in heldout]
+    named = states_of(text, vocabulary.tokens_of(tokenizer, named))
     torch.manual_seed(0)
-    model = Model(CLIPTextModel.from_pretrained(folder / "text_encoder").float())
-    run = Run("faces64-unet", model, options, 4e-4, ema=EMA, every=16384)
+    run = Run("faces64-unet", UNet2DConditionModel(**UNET), options, 4e-4, ema=EMA, every=16384)
     run.resume(
-        lambda folder: run.model.unet.load_state_dict(
+        lambda folder: run.model.load_state_dict(
             UNet2DConditionModel.from_pretrained(folder / "unet").float().state_dict()
         ),
         folder=folder,
         part="unet",
     )
+    text.to(run.device)
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     latents = kept_latents(vae, datasets.to_network(pictures[train]), weights, run.folder / "latents.pt")
     of = [of[i] for i in train]
     rows = np.arange(len(latents))
     rows = np.repeat(rows, [1 if of[r % len(of)][0] in COMMON else RARE for r in rows])
     batches = Captioned(latents, rows, of, tokenizer, run.images)
-    unet = run.compiled(lambda *a: run.model.unet(*a).sample)
-
-    def network(x, t, tokens):
-        return unet(x, t, run.model.states(tokens))
-
+    network = run.compiled(lambda *a: run.model(*a).sample)
     size = 32
     while run.goes_on():
         images, given = (v.to(run.device) for v in batches.take(size))
@@ -235,13 +223,14 @@ def main():
         images = images.contiguous(memory_format=torch.channels_last)
         t = noise.timesteps(size, run.device)
         with run.autocast():
-            error = noise.squared_error(network, images, t, torch.randn_like(images), given)
+            states = states_of(text, given)
+            error = noise.squared_error(network, images, t, torch.randn_like(images), states)
         run.update((noise.weight(t) * error).mean(), size, shown=error.detach().mean())
         if run.due():
-            run.record(noise.heldout_losses(run.average, x, tokens).mean())
-    bands = noise.heldout_losses(run.average, x, tokens)
+            run.record(noise.heldout_losses(run.average, x, named).mean())
+    bands = noise.heldout_losses(run.average, x, named)
     run.record(bands.mean())
-    write(run, bands, vae, tokenizer)
+    write(run, bands, vae, states_of(text.cpu(), vocabulary.tokens_of(tokenizer, ["", *SHOWN])))
 
 
 if __name__ == "__main__":

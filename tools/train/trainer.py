@@ -1,14 +1,15 @@
 """What every training here shares: it resumes, ends in time, averages weights, keeps a record.
 
 A run lives in build/train/NAME: state.pt (weights, average, optimizer) and losses.csv. Where there is
-no state.pt, a training goes on from the weights committed in models/NAME, with a fresh optimizer:
-training.json there says how many images they have seen. The learning rate warms up at each start.
+no state.pt, or it has seen fewer images, a training goes on from the weights committed in models/NAME,
+with a fresh optimizer: training.json there says how many images they have seen. The learning rate warms up at each start.
 """
 
 import argparse
 import copy
 import csv
 import math
+import os
 import pathlib
 import signal
 import time
@@ -84,15 +85,16 @@ class Run:
     # -- going on from before ------------------------------------------------------------------
 
     def resume(self, committed, folder=None, part=None):
-        """Loads state.pt, or calls committed(folder), which loads the committed weights. part: the
-        part of training.json that is this run's, where a model is made of several."""
+        """Loads state.pt, or calls committed(folder), which loads the committed weights; that which has
+        seen more images. part: the part of training.json that is this run's, where a model is made of
+        several."""
         folder = folder or self.options.models / self.name
         record = self._record(folder, part)
         self.notes = record.get("notes", [])
-        if (self.folder / "state.pt").exists():
-            state = torch.load(
-                self.folder / "state.pt", map_location=self.device, weights_only=False
-            )
+        path, state = self.folder / "state.pt", None
+        if path.exists():
+            state = torch.load(path, map_location=self.device, weights_only=False)
+        if state and state["images"] >= record.get("images", 0):
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -195,8 +197,8 @@ class Run:
             "images": self.images,
             "steps": self.steps,
             "seconds": round(self.seconds),
+            "on": f"{os.cpu_count()} CPU cores" if self.device.type == "cpu" else torch.cuda.get_device_name(),
             "cosine_end": self.options.images,
             "notes": self.notes,
-            "heldout_loss": rows[-1][2],
             "losses": rows,
         }

@@ -18,6 +18,7 @@ NAME = "faces64-text"
 IMAGES = 130_000
 ADVERSARY = 72_000  # images before the discriminator has a say,
 ALONE = 1_000  # and steps that it has learnt by then
+MEASURED = 400  # held-out pictures that its losses are of
 CONFIG = dict(
     sample_size=64,
     in_channels=3,
@@ -88,7 +89,7 @@ def main():
     options = arguments(__doc__.splitlines()[0], IMAGES).parse_args()
     pictures, _, _ = datasets.faces(options.data, 64)
     train, heldout = datasets.split(len(pictures))
-    x = datasets.to_network(pictures[heldout[:400]])
+    x = datasets.to_network(pictures[heldout[:MEASURED]])
     torch.manual_seed(0)
     folder = options.models / NAME
     run = VaeRun(options, frozen=(folder / "unet").exists() and (folder / "vae").exists())
