@@ -300,6 +300,35 @@ static void test_boost(void **state)
     pb_schedule_free(s);
 }
 
+/* With noise of its own each image is what it is alone, and unlike the others. */
+static void test_own_noise(void **state)
+{
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    pb_ddim_options o = PB_DDIM_DEFAULTS;
+    float together[3 * SIZE], alone[SIZE];
+
+    (void)state;
+    o.steps = 20;
+    o.boost = 19;
+    o.own_noise = 1;
+    o.noise_seed = 5;
+    for (size_t i = 0; i < 3 * SIZE; i++)
+        together[i] = (float)(i % SIZE) / 9 - 1; /* three times the same */
+    MUST(pb_ddim(s, &denoiser, 3, together, 19, 0, &o, error));
+    for (size_t n = 0; n < 3; n++) {
+        const float *other = together + (n + 1) % 3 * SIZE;
+        o.noise_seed = 5 + (n << 16);
+        for (size_t i = 0; i < SIZE; i++)
+            alone[i] = (float)i / 9 - 1;
+        MUST(pb_ddim(s, &denoiser, 1, alone, 19, 0, &o, error));
+        assert_memory_equal(alone, together + n * SIZE, sizeof alone);
+        assert_memory_not_equal(alone, other, sizeof alone);
+    }
+    pb_schedule_free(s);
+}
+
 static int stop_at_three(void *context, size_t done, size_t total)
 {
     (void)context;
@@ -372,11 +401,11 @@ static void test_guide(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedules),    cmocka_unit_test(test_zero_snr),
-        cmocka_unit_test(test_coefficients), cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_randn),        cmocka_unit_test(test_ddim),
-        cmocka_unit_test(test_boost),        cmocka_unit_test(test_ddim_failures),
-        cmocka_unit_test(test_guide),
+        cmocka_unit_test(test_schedules),     cmocka_unit_test(test_zero_snr),
+        cmocka_unit_test(test_coefficients),  cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_randn),         cmocka_unit_test(test_ddim),
+        cmocka_unit_test(test_boost),         cmocka_unit_test(test_own_noise),
+        cmocka_unit_test(test_ddim_failures), cmocka_unit_test(test_guide),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,7 @@ static pb_status move_and_guide(void *data, pb_error *error)
     (void)data;
     options.steps = 5;
     options.boost = 4;
+    options.own_noise = 1;
     PB_TRY(pb_schedule_new(&schedule, &PB_SCHEDULE_DEFAULTS, error));
     status = pb_ddim(schedule, &denoiser, 1, x, 4, 0, &options, error);
     if (status == PB_OK)

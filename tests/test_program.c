@@ -233,6 +233,18 @@ static void test_sample(void **state)
     assert_true(scratch_has(&s, "grid.png"));
     pb_tensor_clear(&expected);
     pb_tensor_clear(&found);
+    /* Stochastic steps: an image is the same however many there are; another seed, another noise.
+     */
+    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 1 -o two.npy"), 0,
+           NULL);
+    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 1 --noise-seed 3 --steps 5 --boost 1 "
+                             "-o one.npy"),
+           0, NULL);
+    expected = read_npy("one.npy");
+    found = read_npy("two.npy");
+    assert_near("the first", found.data, expected.data, pb_tensor_count(&expected), 2e-5);
+    pb_tensor_clear(&expected);
+    pb_tensor_clear(&found);
     pb_weights_free(io);
 }
 

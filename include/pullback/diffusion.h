@@ -111,10 +111,15 @@ typedef int (*pb_progress)(void *context, size_t done, size_t total);
 
 typedef struct pb_ddim_options {
     size_t steps; /* S: points of the grid */
-    /* Stochastic steps (eta = 1) while descending from the grid point `boost` or below, one z per
-     * step shared by all images, none in the step that ends at t_0. SIZE_MAX: none. */
+    /* Stochastic steps (eta = 1) while descending from the grid point `boost` or below, none in the
+     * step that ends at t_0. SIZE_MAX: none. */
     size_t boost;
-    uint64_t noise_seed;  /* of the stream those z come from */
+    uint64_t noise_seed; /* of their noise */
+    /* 0: one z per step shared by all images, from the stream of noise_seed: edits of one image
+     * stay comparable. Else image i has a stream of its own, of the seed 2^31 + 2^16 i +
+     * noise_seed: samples differ, and do not depend on how many there are. (Without 2^31 the first
+     * z would be x_T again where that is drawn from the same seed.) */
+    int own_noise;
     pb_progress progress; /* or NULL */
     void *progress_context;
 } pb_ddim_options;

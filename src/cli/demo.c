@@ -12,8 +12,8 @@
 
 #define STEPS 100
 #define DIRECTIONS "0-3"
-/* The direction pasted into the photo, to its negative side: hair off the forehead. */
-#define PASTED 2
+/* The direction pasted into the photo, to its positive side: hair off the forehead. */
+#define PASTED 0
 
 typedef struct options {
     pb_cli cli;
@@ -109,7 +109,7 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     top = point->grid;
     where.t = NAN;
     pb_point_time(point, s, &where);
-    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid, STEPS, SIZE_MAX, 0,
+    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid, STEPS, NULL,
                            error);
 }
 
@@ -153,7 +153,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
-        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, -(long)strip.stages),
+        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
                                 &point->photo, pasted, NULL, error);
     }
     if (status == PB_OK)

@@ -196,8 +196,8 @@ static pb_status start(pb_point *point, pb_session *session, const pb_point_opti
     memcpy(point->x.data, point->image.data,
            pb_tensor_count(&point->image) * sizeof *point->x.data);
     *at = top;
-    return pb_session_move(session, "inverting", 1, point->x.data, 0, top, (size_t)o->steps,
-                           SIZE_MAX, 0, error);
+    return pb_session_move(session, "inverting", 1, point->x.data, 0, top, (size_t)o->steps, NULL,
+                           error);
 }
 
 /* The mask: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut as the
@@ -265,7 +265,7 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
     } else {
         PB_TRY(start(point, session, o, &at, error));
         PB_TRY(pb_session_move(session, "moving to t", 1, point->x.data, at, point->grid,
-                               (size_t)o->steps, SIZE_MAX, 0, error));
+                               (size_t)o->steps, NULL, error));
     }
     return o->mask ? read_mask(point, session, o, error) : PB_OK;
 }

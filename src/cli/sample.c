@@ -13,7 +13,7 @@ typedef struct options {
     double boost;
     char *spacing;     /* NULL: "paper" */
     int spacing_value; /* -1: paper, else a pb_spacing */
-    gint64 noise_seed;
+    gint64 noise_seed; /* negative: not given */
     char *out;
 } options;
 
@@ -41,6 +41,8 @@ static pb_status check(options *o, int argc, pb_error *error)
     PB_TRY(pb_point_check(&o->point, error));
     if (!o->point.x && o->point.seed < 0)
         o->point.seed = 0;
+    if (o->noise_seed < 0)
+        o->noise_seed = MAX(o->point.seed, 0);
     PB_TRY(pb_check_range("-n", o->count, 1, 1000000, error));
     PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
     PB_TRY(read_spacing(o, error));
@@ -101,7 +103,8 @@ static pb_status write_samples(const options *o, pb_session *session, const pb_t
 
 static pb_status run(const options *o, pb_error *error)
 {
-    size_t S = (size_t)o->point.steps, boost = SIZE_MAX;
+    const pb_boost boost = {.t = o->boost, .seed = (uint64_t)o->noise_seed, .own = 1};
+    size_t S = (size_t)o->point.steps;
     pb_session session;
     pb_tensor x = PB_TENSOR_EMPTY;
     pb_status status;
@@ -110,14 +113,11 @@ static pb_status run(const options *o, pb_error *error)
     status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = read_noise(&x, &session, o, error);
-    if (status == PB_OK && o->boost > 0)
-        boost = pb_grid_nearest(pb_schedule_length(session.schedule), S, o->boost);
     if (status == PB_OK)
-        status = o->spacing_value >= 0
-                     ? pb_session_sample(&session, x.shape[0], x.data, (pb_spacing)o->spacing_value,
-                                         S, error)
-                     : pb_session_move(&session, "sampling", x.shape[0], x.data, S - 1, 0, S, boost,
-                                       (uint64_t)o->noise_seed, error);
+        status = o->spacing_value >= 0 ? pb_session_sample(&session, x.shape[0], x.data,
+                                                           (pb_spacing)o->spacing_value, S, error)
+                                       : pb_session_move(&session, "sampling", x.shape[0], x.data,
+                                                         S - 1, 0, S, &boost, error);
     if (status == PB_OK)
         status = write_samples(o, &session, &x, error);
     pb_tensor_clear(&x);
@@ -129,24 +129,28 @@ int pb_command_sample(int argc, char **argv)
 {
     static const pb_help help = {
         "--model MODEL -o OUT",
-        "Draws images: noise x_T, moved down the time grid by deterministic DDIM steps.\n"
+        "Draws images: noise x_T, moved down the time grid by deterministic DDIM steps, or by\n"
+        "stochastic ones (--boost 1), which small models draw far better by.\n"
         "OUT is a picture in which they stand side by side, or a .npy with what the network sees:\n"
         "their values, or of a latent model their latents, which decode turns into pictures.",
-        "Examples:\n  pullback sample --model faces32 --seed 0 -n 16 -o grid.png\n"
+        "Examples:\n  pullback sample --model faces32 --boost 1 --seed 0 -n 16 -o grid.png\n"
         "  pullback sample --model stable-diffusion-v1-5 --prompt \"a smiling face\" -n 4 -o "
         "faces.png"};
-    options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16};
+    options o = {
+        .cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16, .noise_seed = -1};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
         {"number", 'n', 0, G_OPTION_ARG_INT, &o.count, "How many images (default: 16)", "N"},
         {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
-         "Stochastic steps from this fraction of T on (default: 0, none)", "T"},
+         "Stochastic steps from this fraction of T on, of noise of each image's own (1: all steps; "
+         "default: 0, none)",
+         "T"},
         {"spacing", 0, 0, G_OPTION_ARG_STRING, &o.spacing,
          "The timesteps: paper (S points of an even grid), or leading, trailing or linspace as "
          "diffusers' DDIMScheduler has them (S steps) (default: paper)",
          "HOW"},
-        {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed, "Seed of their noise (default: 0)",
-         "N"},
+        {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed,
+         "Seed of their noise (default: as --seed)", "N"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

@@ -75,17 +75,19 @@ static pb_denoiser mover(const pb_session *s)
 }
 
 pb_status pb_session_move(const pb_session *session, const char *label, size_t n, float *x,
-                          size_t from, size_t to, size_t steps, size_t boost, uint64_t noise_seed,
+                          size_t from, size_t to, size_t steps, const pb_boost *boost,
                           pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(session->cli, label);
-    const pb_ddim_options options = {.steps = steps,
-                                     .boost = boost,
-                                     .noise_seed = noise_seed,
-                                     .progress = pb_progress_step,
-                                     .progress_context = &bar};
+    pb_ddim_options options = {
+        .steps = steps, .boost = SIZE_MAX, .progress = pb_progress_step, .progress_context = &bar};
     const pb_denoiser denoiser = mover(session);
 
+    if (boost && boost->t > 0) {
+        options.boost = pb_grid_nearest(pb_schedule_length(session->schedule), steps, boost->t);
+        options.noise_seed = boost->seed;
+        options.own_noise = boost->own;
+    }
     return pb_ddim(session->schedule, &denoiser, n, x, from, to, &options, error);
 }
 

@@ -38,10 +38,16 @@ pb_condition pb_session_condition(const pb_session *session, pb_prompt_use use, 
  * this function or of pb_session_move. */
 pb_denoiser pb_session_editor(const pb_session *session);
 
-/* Moves n images between grid points, with a bar labelled so. boost: the grid point from which on
- * steps downwards are stochastic, SIZE_MAX for none. */
+/* Stochastic steps downwards. */
+typedef struct pb_boost {
+    double t;      /* from this fraction of T on; 0: none */
+    uint64_t seed; /* of their noise */
+    int own;       /* each image has noise of its own; 0: all have the same */
+} pb_boost;
+
+/* Moves n images between grid points, with a bar labelled so. boost may be NULL: none. */
 pb_status pb_session_move(const pb_session *session, const char *label, size_t n, float *x,
-                          size_t from, size_t to, size_t steps, size_t boost, uint64_t noise_seed,
+                          size_t from, size_t to, size_t steps, const pb_boost *boost,
                           pb_error *error);
 
 /* The same from noise to images as DDIMScheduler of diffusers spaces its steps. */

@@ -103,9 +103,7 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
     size_t size = pb_session_image(session), edits = s->count * sides(s) * s->stages;
     const size_t shape[4] = {1 + edits, session->info->in_channels, session->height,
                              session->width};
-    size_t boost = s->boost > 0
-                       ? pb_grid_nearest(pb_schedule_length(session->schedule), s->steps, s->boost)
-                       : SIZE_MAX;
+    const pb_boost boost = {.t = s->boost, .seed = s->noise_seed};
 
     PB_TRY(pb_tensor_new(&s->images, 4, shape, error));
     memcpy(s->images.data, x, size * sizeof *x);
@@ -114,7 +112,7 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
                    ? relinearise(s, session, s->images.data + size, error)
                    : guide(s, session, x, v, s->images.data + size, error));
     PB_TRY(pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0, s->steps,
-                           boost, s->noise_seed, error));
+                           &boost, error));
     return pb_session_decode(session, &s->images, error);
 }
 

@@ -1,6 +1,7 @@
 #include <pullback/diffusion.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -45,10 +46,15 @@ typedef struct travel {
     size_t n;
     float *x, *out, *next; /* of all images */
     float *z;              /* of one */
+    pb_rng **rng;          /* of stochastic steps: of all images, or of each */
+    size_t rngs;
 } travel;
 
 static void travel_end(travel *v)
 {
+    for (size_t i = 0; i < v->rngs; i++)
+        pb_rng_free(v->rng[i]);
+    pb_free(v->rng);
     pb_free(v->out);
     pb_free(v->next);
     pb_free(v->z);
@@ -72,23 +78,40 @@ static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_d
     return pb_fail_memory(error, count * sizeof(float), "images");
 }
 
+/* The streams that stochastic steps draw from. */
+static pb_status seed(travel *v, const pb_ddim_options *options, pb_error *error)
+{
+    size_t count = options->own_noise ? v->n : 1;
+    uint64_t first = options->noise_seed + (options->own_noise ? (uint64_t)1 << 31 : 0);
+    uint64_t apart = (uint64_t)1 << 16;
+
+    v->rng = pb_calloc(count, sizeof(pb_rng *));
+    if (!v->rng)
+        return pb_fail_memory(error, count * sizeof(pb_rng *), "random number generators");
+    for (; v->rngs < count; v->rngs++)
+        PB_TRY(pb_rng_new(&v->rng[v->rngs], first + apart * v->rngs, error));
+    return PB_OK;
+}
+
 /* One step of all images at the network's time `time`, from alpha-bar `at` to `as`; j: where it
- * ends, for messages; rng: of a stochastic step, or NULL. */
-static pb_status step(const travel *v, double time, double at, double as, size_t j, pb_rng *rng,
+ * ends, for messages. */
+static pb_status step(const travel *v, double time, double at, double as, size_t j, int stochastic,
                       pb_error *error)
 {
-    size_t size = v->denoiser->size, count = v->n * size;
-    coefficients c = step_coefficients(pb_schedule_prediction(v->schedule), at, as, rng != NULL);
+    size_t size = v->denoiser->size;
+    coefficients c = step_coefficients(pb_schedule_prediction(v->schedule), at, as, stochastic);
 
     PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, time, v->out, error));
-    if (rng)
-        pb_randn(rng, v->z, size);
-    for (size_t k = 0; k < count; k++)
-        v->next[k] = (float)(c.x * (double)v->x[k] + c.out * (double)v->out[k] +
-                             (rng ? c.noise * (double)v->z[k % size] : 0));
+    for (size_t i = 0; i < v->n; i++) {
+        const float *x = v->x + i * size, *out = v->out + i * size;
+        if (stochastic && i < v->rngs) /* else the first image's z serves */
+            pb_randn(v->rng[i], v->z, size);
+        for (size_t k = 0; k < size; k++)
+            v->next[i * size + k] = (float)(c.x * (double)x[k] + c.out * (double)out[k] +
+                                            (stochastic ? c.noise * (double)v->z[k] : 0));
+    }
     PB_TRY(check_finite(v->next, v->n, size, j, error));
-    for (size_t k = 0; k < count; k++)
-        v->x[k] = v->next[k];
+    memcpy(v->x, v->next, v->n * size * sizeof *v->x);
     return PB_OK;
 }
 
@@ -117,25 +140,22 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
 {
     size_t total = from > to ? from - to : to - from;
     size_t T = pb_schedule_length(schedule), S = options->steps;
-    pb_rng *rng = NULL;
     pb_status status;
     travel v;
 
     PB_TRY(check(schedule, from, to, options, error));
     PB_TRY(travel_begin(&v, schedule, denoiser, n, x, error));
-    status = pb_rng_new(&rng, options->noise_seed, error);
+    status = options->boost == SIZE_MAX ? PB_OK : seed(&v, options, error);
     for (size_t done = 0, i = from; status == PB_OK && i != to; done++) {
         size_t j = from > to ? i - 1 : i + 1;
         int stochastic = from > to && options->boost != SIZE_MAX && i <= options->boost && j != 0;
 
-        status =
-            step(&v, pb_grid_time(T, S, i), pb_alpha_bar(schedule, pb_grid_index(T, S, i)),
-                 pb_alpha_bar(schedule, pb_grid_index(T, S, j)), j, stochastic ? rng : NULL, error);
+        status = step(&v, pb_grid_time(T, S, i), pb_alpha_bar(schedule, pb_grid_index(T, S, i)),
+                      pb_alpha_bar(schedule, pb_grid_index(T, S, j)), j, stochastic, error);
         if (status == PB_OK)
             status = report(options->progress, options->progress_context, done + 1, total, error);
         i = j;
     }
-    pb_rng_free(rng);
     travel_end(&v);
     return status;
 }
@@ -175,7 +195,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
 
         status = step(&v, (double)t, pb_alpha_bar(schedule, (size_t)t),
                       next < 0 ? last : pb_alpha_bar(schedule, (size_t)next),
-                      next < 0 ? 0 : (size_t)next, NULL, error);
+                      next < 0 ? 0 : (size_t)next, 0, error);
         if (status == PB_OK)
             status = report(options->progress, options->progress_context, (size_t)i + 1, (size_t)S,
                             error);
