@@ -68,10 +68,14 @@ def heldout_losses(network, x, *conditions, bands=20, batch=250):
 
 
 @torch.no_grad()
-def sample(predict, x, steps):
-    """DDIM from noise x to images; predict(x, t) is the predicted noise."""
+def sample(predict, x, steps, seed=0, shared=False):
+    """Stochastic steps (DDIM with eta = 1) from noise x to images; predict(x, t) is the predicted
+    noise. Small networks draw far better by them than by deterministic ones. shared: all images have
+    the same noise. 2**31: not x again, where that was drawn from the same seed."""
+    generator = torch.Generator().manual_seed(2**31 + seed)
     schedule = scheduler()
     schedule.set_timesteps(steps)
     for t in schedule.timesteps:
-        x = schedule.step(predict(x, t), t, x).prev_sample
+        z = torch.randn((x[:1] if shared else x).shape, generator=generator).expand_as(x)
+        x = schedule.step(predict(x, t), t, x, eta=1, variance_noise=z).prev_sample
     return x

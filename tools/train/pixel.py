@@ -65,8 +65,8 @@ def write(run, name, kind, bands, trained, total):
         "  gradient norm clipped to 1, EMA up to 0.999. Not trained further, so that the three stay alike.\n"
         + card.denoising(bands) + card.bullets(record) +
         "* Limits: weakly trained, for the geometry of its latent space, not for its pictures: samples\n"
-        "  from pure noise are rough.\n\n"
-        "Samples: seed 0, 50 DDIM steps, not chosen.\n\n" + curve +
+        "  are rough, and by deterministic steps some stay noise.\n\n"
+        "Samples: 50 stochastic steps (`pullback sample --boost 1`), not chosen.\n\n" + curve +
         card.band_table(bands)
     )
 

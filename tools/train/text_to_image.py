@@ -106,7 +106,7 @@ def draw(unet, vae, states, scale, steps=50, seed=0):
         without, given = (unet(x, t, s).sample for s in (none, asked))
         return without + scale * (given - without)
 
-    latents = noise.sample(predict, x, steps)
+    latents = noise.sample(predict, x, steps, seed, shared=True)
     return vae.decode(latents / vae.config.scaling_factor).sample.mean(1).clamp(-1, 1)
 
 
@@ -152,12 +152,12 @@ def write_card(folder, record, bands, parameters):
     (folder / "README.md").write_text(
         f"# {NAME}\n\n"
         "A small text-to-image model of faces in the layout of Stable Diffusion: 64×64 pixels, grey\n"
-        f"(in three equal channels), latents of 16×16×4. the U-Net has {parameters / 1e6:.1f} M parameters;\n"
+        f"(in three equal channels), latents of 16×16×4. The U-Net has {parameters / 1e6:.1f} M parameters;\n"
         "ε-prediction, `scaled_linear` schedule 0.00085 … 0.012, 1000 steps. Weights in fp16; those of U-Net and\n"
         "autoencoder are exponential moving averages.\n\n"
         "![samples](samples.png)\n\n"
-        f"Samples, one row per prompt: {prompts}. Guidance scale 3, 50 DDIM steps, seeds 0 to 7, not\n"
-        "chosen.\n\n"
+        f"Samples, one row per prompt: {prompts}. Guidance scale 3, 50 stochastic\n"
+        "steps (`pullback sample --boost 1`), seeds 0 to 7, not chosen.\n\n"
         f"* Data: {datasets.FACES}, with labels of expressions; every\n"
         "  20th held out. Random mirror images. The pictures themselves are not part of this project.\n"
         "* Captions: composed anew each time from the expression's label with synonyms and from\n"
@@ -174,9 +174,9 @@ def write_card(folder, record, bands, parameters):
         f"  AdamW, learning rate 4e-4 at first, batch 32, EMA up to {EMA}; loss of v, weighted by\n"
         "  min(SNR, 5) / SNR. Its budget was 600 minutes, the autoencoder's 360.\n"
         + card.bullets(vae) + card.bullets(unet) + card.denoising(bands) +
-        "* Limits: small, and of few faces; many samples from pure noise are malformed. Its prompts are\n"
-        "  these captions' words; others mean nothing to it. `docs/results.md` has how far samples heed\n"
-        "  them.\n\n"
+        "* Limits: small, and of few faces. Some samples are malformed, by deterministic steps many. Its\n"
+        "  prompts are these captions' words; others mean nothing to it. `docs/results.md` has how far\n"
+        "  samples heed them.\n\n"
         "![losses](losses.png) ![losses of the autoencoder](losses-vae.png)\n\n"
         + card.band_table(bands)
     )
