@@ -17,9 +17,9 @@ typedef struct pb_model pb_model;
 
 /* Opens a model: a pipeline folder (model_index.json, unet/, scheduler/) or a flat one
  * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
- * a folder of that name inside `models/` of the working directory, of the source tree or of the
- * installation; failing that owner/name in the Hugging Face cache ($HF_HOME). Nothing is ever
- * downloaded. Weights are memory-mapped and checked against the architecture, not yet converted.
+ * a folder of that name inside `models/` of the working directory or of the installation; failing
+ * that owner/name in the Hugging Face cache ($HF_HOME). Nothing is ever downloaded. Weights are
+ * memory-mapped and checked against the architecture, not yet converted.
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY; the message names the file and the item. */
 PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
 
