@@ -399,6 +399,7 @@ static void test_spectrum(void **state)
     text = scratch_read(&s, "a b.png", &count);
     assert_memory_equal(text + 1, "PNG", 3);
     free(text);
+    assert_int_equal(scratch_count(&s), 3); /* with the script */
 }
 
 /* A script that fails half-way leaves the picture of before, and nothing else. */

@@ -88,6 +88,7 @@ static void test_usage(void **state)
         {"sample -m " FACES " --steps 1 -o a.png", "--steps 1"},
         {"sample -m " FACES " --steps ten -o a.png", "ten"},
         {"sample -m " FACES " --boost 1.5 -o a.png", "--boost 1.5"},
+        {"sample -m " FACES " --noise-seed -5 -o a.png", "--noise-seed -5"},
         {"sample -m " FACES " --x a.npy --seed 1 -o a.png", "exclude"},
         {"invert -m " FACES " -o a.npy", "expected one image"},
         {"invert -m " FACES " a.png --fit squeeze -o a.npy", "--fit squeeze"},
@@ -243,6 +244,12 @@ static void test_sample(void **state)
     expected = read_npy("one.npy");
     found = read_npy("two.npy");
     assert_near("the first", found.data, expected.data, pb_tensor_count(&expected), 2e-5);
+    pb_tensor_clear(&expected);
+    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 1 --noise-seed 4 --steps 5 --boost 1 "
+                             "-o other.npy"),
+           0, NULL);
+    expected = read_npy("other.npy");
+    assert_memory_not_equal(found.data, expected.data, pb_tensor_count(&expected) * sizeof(float));
     pb_tensor_clear(&expected);
     pb_tensor_clear(&found);
     pb_weights_free(io);

@@ -118,7 +118,8 @@ typedef struct pb_ddim_options {
     /* 0: one z per step shared by all images, from the stream of noise_seed: edits of one image
      * stay comparable. Else image i has a stream of its own, of the seed 2^31 + 2^16 i +
      * noise_seed: samples differ, and do not depend on how many there are. (Without 2^31 the first
-     * z would be x_T again where that is drawn from the same seed.) */
+     * z would be x_T again where that is drawn from the same seed. Seeds have 32 bits: streams
+     * repeat after 2^16 images.) */
     int own_noise;
     pb_progress progress; /* or NULL */
     void *progress_context;

@@ -5,6 +5,7 @@
 #include "cli/point.h"
 
 #define SCALE 7.5 /* of guidance, unless it is given */
+#define NO_SEED G_MININT64
 
 typedef struct options {
     pb_cli cli;
@@ -13,7 +14,7 @@ typedef struct options {
     double boost;
     char *spacing;     /* NULL: "paper" */
     int spacing_value; /* -1: paper, else a pb_spacing */
-    gint64 noise_seed; /* negative: not given */
+    gint64 noise_seed; /* NO_SEED: not given */
     char *out;
 } options;
 
@@ -41,8 +42,11 @@ static pb_status check(options *o, int argc, pb_error *error)
     PB_TRY(pb_point_check(&o->point, error));
     if (!o->point.x && o->point.seed < 0)
         o->point.seed = 0;
-    if (o->noise_seed < 0)
+    if (o->noise_seed == NO_SEED)
         o->noise_seed = MAX(o->point.seed, 0);
+    if (o->noise_seed < 0)
+        return pb_fail(error, PB_INVALID, "--noise-seed %ld: expected 0 or more",
+                       (long)o->noise_seed);
     PB_TRY(pb_check_range("-n", o->count, 1, 1000000, error));
     PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
     PB_TRY(read_spacing(o, error));
@@ -130,19 +134,20 @@ int pb_command_sample(int argc, char **argv)
     static const pb_help help = {
         "--model MODEL -o OUT",
         "Draws images: noise x_T, moved down the time grid by deterministic DDIM steps, or by\n"
-        "stochastic ones (--boost 1), which small models draw far better by.\n"
+        "stochastic ones (--boost 1): small models draw far better that way.\n"
         "OUT is a picture in which they stand side by side, or a .npy with what the network sees:\n"
         "their values, or of a latent model their latents, which decode turns into pictures.",
         "Examples:\n  pullback sample --model faces32 --boost 1 --seed 0 -n 16 -o grid.png\n"
         "  pullback sample --model stable-diffusion-v1-5 --prompt \"a smiling face\" -n 4 -o "
         "faces.png"};
     options o = {
-        .cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16, .noise_seed = -1};
+        .cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16, .noise_seed = NO_SEED};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
         {"number", 'n', 0, G_OPTION_ARG_INT, &o.count, "How many images (default: 16)", "N"},
         {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
-         "Stochastic steps from this fraction of T on, of noise of each image's own (1: all steps; "
+         "Stochastic steps from this fraction of T on, each image with its own noise (1: all "
+         "steps; "
          "default: 0, none)",
          "T"},
         {"spacing", 0, 0, G_OPTION_ARG_STRING, &o.spacing,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "io/file.h"
 
 extern char **environ;
 
@@ -100,25 +101,46 @@ static pb_status draw(const char *folder, const char *script, pb_error *error)
     return PB_OK;
 }
 
-/* Moves the pictures of a folder to the one around it, if they are wanted; removes the folder. */
-static pb_status gather(const char *folder, int wanted, pb_error *error)
+/* Copies a picture to the script's folder, whole or not at all. */
+static pb_status copy(const char *from, const char *script, const char *name, pb_error *error)
+{
+    char *to = pb_sprintf("%.*s%s", (int)(pb_plot_name(script) - script), script, name);
+    pb_output output = PB_OUTPUT_EMPTY;
+    pb_mapping picture = {0};
+    pb_status status =
+        to ? pb_file_map(&picture, from, error) : pb_fail_memory(error, strlen(script), "a path");
+
+    if (status == PB_OK)
+        status = pb_output_open(&output, to, error);
+    if (status == PB_OK)
+        status = pb_output_bytes(&output, picture.data, picture.size, error);
+    if (status == PB_OK)
+        status = pb_output_commit(&output, error);
+    pb_output_abandon(&output);
+    pb_file_unmap(&picture);
+    pb_free(to);
+    return status;
+}
+
+/* Copies the pictures of a folder to the script's, if they are wanted; removes the folder. */
+static pb_status gather(const char *folder, const char *script, int wanted, pb_error *error)
 {
     DIR *list = opendir(folder);
-    pb_status status = PB_OK;
+    pb_status status =
+        list ? PB_OK : pb_fail(error, PB_IO, "%s: cannot list: %s", folder, strerror(errno));
     struct dirent *entry;
 
     while (list && (entry = readdir(list))) {
-        const char *name = entry->d_name;
-        char target[sizeof entry->d_name + 3];
-        if (!strcmp(name, ".") || !strcmp(name, ".."))
+        char *path;
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        snprintf(target, sizeof target, "../%s", name);
-        if (wanted && renameat(dirfd(list), name, dirfd(list), target) == 0)
-            continue;
-        if (wanted)
-            status =
-                pb_fail(error, PB_IO, "%s/%s: cannot replace: %s", folder, target, strerror(errno));
-        unlinkat(dirfd(list), name, 0);
+        path = pb_sprintf("%s/%s", folder, entry->d_name);
+        if (!path)
+            status = pb_fail_memory(error, strlen(folder), "a path");
+        else if (wanted && status == PB_OK)
+            status = copy(path, script, entry->d_name, error);
+        pb_free(path);
+        unlinkat(dirfd(list), entry->d_name, 0);
     }
     if (list)
         closedir(list);
@@ -130,7 +152,7 @@ pb_status pb_plot_run(const char *script, pb_error *error)
 {
     int length = (int)(pb_plot_name(script) - script);
     char *folder = pb_sprintf("%.*s.pullback-XXXXXX", length, script);
-    pb_status status, moved;
+    pb_status status;
 
     if (!folder)
         return pb_fail_memory(error, strlen(script), "a path");
@@ -138,9 +160,10 @@ pb_status pb_plot_run(const char *script, pb_error *error)
         status = pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
     else {
         status = draw(folder, script, error);
-        moved = gather(folder, status == PB_OK, error);
         if (status == PB_OK)
-            status = moved;
+            status = gather(folder, script, 1, error);
+        else
+            gather(folder, script, 0, NULL);
     }
     pb_free(folder);
     return status;

@@ -46,11 +46,13 @@ def arguments(description):
 
 
 def digest(folder):
-    """Of all files of a model that the program reads."""
-    paths = (p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".txt"))
+    """Of all files of a model that the program reads, with their names."""
+    paths = [p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".txt")]
+    if not paths:
+        sys.exit(f"{folder}: no model there")
     hashed = hashlib.sha256()
     for path in sorted(p for p in paths if p.name != "training.json"):
-        hashed.update(path.read_bytes())
+        hashed.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()
 
 

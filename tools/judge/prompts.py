@@ -36,7 +36,8 @@ def drawn(options, name, prompt):
     latents, images = (options.out / f"{name.replace(' ', '-')}{end}.npy" for end in ("-latents", ""))
     if not images.exists():
         pullback(options, "sample", "--model", options.model, "--seed", 0, "-n", options.samples, "--steps",
-                 options.steps, "--boost", 1, "--guidance-scale", options.guidance_scale, "--prompt", prompt, "-o", latents)
+                 options.steps, "--boost", 1, "--guidance-scale", options.guidance_scale, "--prompt", prompt,
+                 "-o", latents)
         pullback(options, "decode", "--model", options.model, latents, "-o", images)
         card.draw_grid(images.with_suffix(".png"), np.load(images))
     return torch.from_numpy(np.load(images).mean(1)).clamp(-1, 1)

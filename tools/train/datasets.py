@@ -11,8 +11,8 @@ from PIL import Image
 HELD_OUT = 20  # every 20th picture is never trained on
 
 EXPRESSIONS = "anger contempt disgust fear happiness neutral sadness surprise".split()
-FACES = ("13,372 grey faces of the public repository muxspace/facial_expressions (Apache-2.0), most of\n"
-         "  them from Labeled Faces in the Wild")
+FACES = ("13,372 grey faces of the public repository muxspace/facial_expressions (Apache-2.0), most of "
+         "them from Labeled Faces in the Wild")
 FASHION = "/usr/share/datasets/fashion-mnist"
 
 

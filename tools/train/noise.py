@@ -41,8 +41,9 @@ def timesteps(size, device):
 
 def weight(t, gamma=5):
     """Weights that make the squared error of eps at timesteps t that of v = sqrt(a) eps - sqrt(1 - a) x,
-    times min(SNR, gamma) / SNR: those of Hang et al. 2023 for eps, here on the error of v. Without them most of the gradient comes from low
-    noise, which says nothing of a picture's structure, and next to none from where prompts matter."""
+    times min(SNR, gamma) / SNR: those of Hang et al. 2023 for eps, here on the error of v. Without
+    them most of the gradient comes from low noise, which says nothing of a picture's structure, and
+    next to none from where prompts matter."""
     a = ALPHA_BAR.to(t.device)[t]
     return (gamma * (1 - a) / a).clamp(max=1) / a
 

@@ -62,11 +62,12 @@ def write(run, name, kind, bands, trained, total):
         "  random mirror images. The pictures themselves are not part of this project.\n"
         f"* Recipe: `tools/train/run pixel.py {name}`: {card.steps(record)}.\n"
         f"  AdamW, batch 64 for the first {WIDE:,}, then 32, learning rate 4e-4 with cosine decay,\n"
-        "  gradient norm clipped to 1, EMA up to 0.999. Not trained further, so that the three stay alike.\n"
+        "  gradient norm clipped to 1, EMA up to 0.999.\n"
         + card.denoising(bands) + card.bullets(record) +
         "* Limits: weakly trained, for the geometry of its latent space, not for its pictures: samples\n"
         "  are rough, and by deterministic steps some stay noise.\n\n"
-        "Samples: 50 stochastic steps (`pullback sample --boost 1`), not chosen.\n\n" + curve +
+        "Samples: seed 0, 50 stochastic steps, not chosen; drawn by the training script\n"
+        "(`pullback sample --boost 1` draws such).\n\n" + curve +
         card.band_table(bands)
     )
 

@@ -2,7 +2,7 @@
 
     tools/train/run text_encoder.py --data faces64.npz
 
-A U-Net is bound to the encoder that it was trained with: where there is one, the encoder stays.
+A U-Net is bound to the encoder that it is trained with: where there is one, the encoder stays.
 
 From the encoder's states at the end of a caption and after it, a linear layer is to tell the attributes
 that the caption names. Trained with the U-Net from the beginning instead, the states of all captions
@@ -96,8 +96,9 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
     options = parser.parse_args()
     folder = options.models / NAME
-    if (folder / "unet").exists():
-        sys.exit(f"{folder}/unet was trained with the text encoder there: remove it to begin again")
+    bound = [str(p) for p in (folder / "unet", ROOT / "build" / "train" / "faces64-unet") if p.exists()]
+    if bound:
+        sys.exit(f"{' and '.join(bound)}: trained with the text encoder there; remove to begin again")
     pictures, labels, names = datasets.faces(options.data, 64)
     of = captions.attributes(pictures, labels, names)
     train_rows, heldout = datasets.split(len(pictures))
@@ -113,6 +114,7 @@ def main():
     text.half().save_pretrained(folder / "text_encoder")
     path = folder / "training.json"
     record = card.read_json(path, {})
+    record.pop("unet", None)
     record["text"] = {"captions": STEPS * BATCH, "steps": STEPS, "told": round(share, 3)}
     card.write_json(path, record)
     print(f"{NAME}: of {share:.1%} of held-out pictures' captions all attributes told", flush=True)

@@ -157,7 +157,7 @@ def write_card(folder, record, bands, parameters):
         "autoencoder are exponential moving averages.\n\n"
         "![samples](samples.png)\n\n"
         f"Samples, one row per prompt: {prompts}. Guidance scale 3, 50 stochastic\n"
-        "steps (`pullback sample --boost 1`), seeds 0 to 7, not chosen.\n\n"
+        "steps, seeds 0 to 7, not chosen; drawn by the training script (`pullback sample --boost 1` draws such).\n\n"
         f"* Data: {datasets.FACES}, with labels of expressions; every\n"
         "  20th held out. Random mirror images. The pictures themselves are not part of this project.\n"
         "* Captions: composed anew each time from the expression's label with synonyms and from\n"
@@ -172,7 +172,7 @@ def write_card(folder, record, bands, parameters):
         f"  told of {record['text']['told']:.1%} of held-out pictures' captions.\n"
         f"* U-Net: `tools/train/run text_to_image.py`, {card.steps(unet)}.\n"
         f"  AdamW, learning rate 4e-4 at first, batch 32, EMA up to {EMA}; loss of v, weighted by\n"
-        "  min(SNR, 5) / SNR. Its budget was 600 minutes, the autoencoder's 360.\n"
+        "  min(SNR, 5) / SNR.\n"
         + card.bullets(vae) + card.bullets(unet) + card.denoising(bands) +
         "* Limits: small, and of few faces. Some samples are malformed, by deterministic steps many. Its\n"
         "  prompts are these captions' words; others mean nothing to it. `docs/results.md` has how far\n"

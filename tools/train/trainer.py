@@ -1,8 +1,9 @@
 """What every training here shares: it resumes, ends in time, averages weights, keeps a record.
 
 A run lives in build/train/NAME: state.pt (weights, average, optimizer) and losses.csv. Where there is
-no state.pt, or it has seen fewer images, a training goes on from the weights committed in models/NAME,
-with a fresh optimizer: training.json there says how many images they have seen. The learning rate warms up at each start.
+no state.pt, or it has seen fewer images, a training goes on from the weights committed in
+models/NAME, with a fresh optimizer: training.json there says how many images they have seen. The
+learning rate warms up at each start.
 """
 
 import argparse
@@ -66,6 +67,7 @@ class Run:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), rate, weight_decay=0.01, fused=True
         )
+        self.before = {}  # its training.json as it was at the start
         self.notes = []  # what a card has to say of this training besides
         self.others = {}  # what the training keeps besides: name -> object with state_dict
         self.rate, self.ema, self.warmup, self.every = rate, ema, warmup, every
@@ -89,7 +91,7 @@ class Run:
         seen more images. part: the part of training.json that is this run's, where a model is made of
         several."""
         folder = folder or self.options.models / self.name
-        record = self._record(folder, part)
+        self.before = record = self._record(folder, part)
         self.notes = record.get("notes", [])
         path, state = self.folder / "state.pt", None
         if path.exists():
@@ -193,12 +195,18 @@ class Run:
         """What training.json says of this run."""
         with open(self.folder / "losses.csv", newline="") as file:
             rows = [(int(a), float(b), float(c)) for a, b, c in list(csv.reader(file))[1:]]
+        cuda = self.device.type == "cuda"
+        made = {
+            "on": torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} CPU cores",
+            "cosine_end": self.options.images,
+        }
+        if not self.since:  # the card alone is written again
+            made.update((name, self.before[name]) for name in made if name in self.before)
         return {
             "images": self.images,
             "steps": self.steps,
             "seconds": round(self.seconds),
-            "on": f"{os.cpu_count()} CPU cores" if self.device.type == "cpu" else torch.cuda.get_device_name(),
-            "cosine_end": self.options.images,
+            **made,
             "notes": self.notes,
             "losses": rows,
         }
