@@ -10,15 +10,15 @@ JOBS ?= $(shell nproc)
 
 .PHONY: all demo test setup install format clean help
 
-all: build/CMakeCache.txt
+all: build/cmake_install.cmake
 	cmake --build build -j $(JOBS)
 
-build/CMakeCache.txt:
+build/cmake_install.cmake:
 	@command -v cmake >/dev/null || \
 	    { echo "cmake is missing: make setup installs what is needed" >&2; exit 1; }
 	cmake --preset release
 
-build-asan/CMakeCache.txt:
+build-asan/cmake_install.cmake:
 	cmake --preset asan
 
 setup:
@@ -29,7 +29,7 @@ demo: setup
 	build/pullback demo
 
 test: setup
-	$(MAKE) all build-asan/CMakeCache.txt
+	$(MAKE) all build-asan/cmake_install.cmake
 	cmake --build build-asan -j $(JOBS)
 	ctest --preset release
 	ctest --preset asan
