@@ -289,3 +289,16 @@ void pb_output_abandon(pb_output *output)
     pb_free(output->path);
     *output = PB_OUTPUT_EMPTY;
 }
+
+pb_status pb_file_write(const char *path, const void *bytes, size_t count, pb_error *error)
+{
+    pb_output output = PB_OUTPUT_EMPTY;
+    pb_status status;
+
+    PB_TRY(pb_output_open(&output, path, error));
+    status = pb_output_bytes(&output, bytes, count, error);
+    if (status == PB_OK)
+        return pb_output_commit(&output, error);
+    pb_output_abandon(&output);
+    return status;
+}

@@ -54,6 +54,9 @@ pb_status pb_output_commit(pb_output *output, pb_error *error);
 /* Gives up: removes the temporary file. Does nothing to an empty output or after a commit. */
 void pb_output_abandon(pb_output *output);
 
+/* All of it at once: a file of these bytes, whole or not at all. Errors: PB_IO, PB_MEMORY. */
+pb_status pb_file_write(const char *path, const void *bytes, size_t count, pb_error *error);
+
 /* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. Errors: PB_IO. */
 pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error);
 

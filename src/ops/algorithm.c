@@ -194,7 +194,6 @@ pb_status pb_costs_write(const pb_costs *costs, const char *machine, const char 
                          pb_error *error)
 {
     json_t *list = json_array(), *root;
-    pb_output output = PB_OUTPUT_EMPTY;
     pb_status status;
     char *text;
 
@@ -205,12 +204,7 @@ pb_status pb_costs_write(const pb_costs *costs, const char *machine, const char 
     json_decref(root);
     if (!text)
         return pb_fail_memory(error, costs->count * sizeof *costs->costs, path);
-    status = pb_output_open(&output, path, error);
-    if (status == PB_OK)
-        status = pb_output_bytes(&output, text, strlen(text), error);
-    if (status == PB_OK)
-        status = pb_output_commit(&output, error);
-    pb_output_abandon(&output);
+    status = pb_file_write(path, text, strlen(text), error);
     free(text);
     return status;
 }

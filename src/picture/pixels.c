@@ -59,19 +59,6 @@ void pb_pixels_clear(pb_pixels *pixels)
     *pixels = PB_PIXELS_EMPTY;
 }
 
-static pb_status write_bytes(const char *path, const void *bytes, size_t count, pb_error *error)
-{
-    pb_output output = PB_OUTPUT_EMPTY;
-    pb_status status;
-
-    PB_TRY(pb_output_open(&output, path, error));
-    status = pb_output_bytes(&output, bytes, count, error);
-    if (status == PB_OK)
-        return pb_output_commit(&output, error);
-    pb_output_abandon(&output);
-    return status;
-}
-
 pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
                           pb_error *error)
 {
@@ -99,7 +86,7 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
     if (vips_image_write_to_buffer(copy, ending, &bytes, &count, NULL))
         status = pb_fail_vips(error, PB_IO, path);
     else
-        status = write_bytes(path, bytes, count, error);
+        status = pb_file_write(path, bytes, count, error);
     g_free(bytes);
     g_object_unref(copy);
     g_object_unref(image);

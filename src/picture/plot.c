@@ -105,41 +105,36 @@ static pb_status draw(const char *folder, const char *script, pb_error *error)
 static pb_status copy(const char *from, const char *script, const char *name, pb_error *error)
 {
     char *to = pb_sprintf("%.*s%s", (int)(pb_plot_name(script) - script), script, name);
-    pb_output output = PB_OUTPUT_EMPTY;
-    pb_mapping picture = {0};
+    pb_mapping picture;
     pb_status status =
         to ? pb_file_map(&picture, from, error) : pb_fail_memory(error, strlen(script), "a path");
 
-    if (status == PB_OK)
-        status = pb_output_open(&output, to, error);
-    if (status == PB_OK)
-        status = pb_output_bytes(&output, picture.data, picture.size, error);
-    if (status == PB_OK)
-        status = pb_output_commit(&output, error);
-    pb_output_abandon(&output);
-    pb_file_unmap(&picture);
+    if (status == PB_OK) {
+        status = pb_file_write(to, picture.data, picture.size, error);
+        pb_file_unmap(&picture);
+    }
     pb_free(to);
     return status;
 }
 
-/* Copies the pictures of a folder to the script's, if they are wanted; removes the folder. */
-static pb_status gather(const char *folder, const char *script, int wanted, pb_error *error)
+/* Copies the pictures of a folder to the script's, if status, which it goes on from, is PB_OK;
+ * removes the folder. */
+static pb_status gather(const char *folder, const char *script, pb_status status, pb_error *error)
 {
     DIR *list = opendir(folder);
-    pb_status status =
-        list ? PB_OK : pb_fail(error, PB_IO, "%s: cannot list: %s", folder, strerror(errno));
     struct dirent *entry;
 
+    if (!list && status == PB_OK)
+        status = pb_fail(error, PB_IO, "%s: cannot list: %s", folder, strerror(errno));
     while (list && (entry = readdir(list))) {
-        char *path;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        path = pb_sprintf("%s/%s", folder, entry->d_name);
-        if (!path)
-            status = pb_fail_memory(error, strlen(folder), "a path");
-        else if (wanted && status == PB_OK)
-            status = copy(path, script, entry->d_name, error);
-        pb_free(path);
+        if (status == PB_OK) {
+            char *path = pb_sprintf("%s/%s", folder, entry->d_name);
+            status = path ? copy(path, script, entry->d_name, error)
+                          : pb_fail_memory(error, strlen(folder), "a path");
+            pb_free(path);
+        }
         unlinkat(dirfd(list), entry->d_name, 0);
     }
     if (list)
@@ -160,10 +155,7 @@ pb_status pb_plot_run(const char *script, pb_error *error)
         status = pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
     else {
         status = draw(folder, script, error);
-        if (status == PB_OK)
-            status = gather(folder, script, 1, error);
-        else
-            gather(folder, script, 0, NULL);
+        status = gather(folder, script, status, error);
     }
     pb_free(folder);
     return status;
