@@ -20,6 +20,13 @@ def read_json(path, otherwise):
     return json.loads(path.read_text()) if path.exists() else otherwise
 
 
+def recommend(folder, t, bands, **more):
+    """pullback.json: settings that are there stay, but for the held-out loss and `more`."""
+    path = folder / "pullback.json"
+    first = {"t": t, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
+    write_json(path, dict(read_json(path, first), heldout_loss=round(float(bands.mean()), 4), **more))
+
+
 def table(heads, rows):
     """A table in Markdown, of cells that are texts."""
     lines = ["| " + " | ".join(cells) + " |\n" for cells in (heads, *rows)]

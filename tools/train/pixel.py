@@ -38,10 +38,7 @@ def write(run, name, kind, bands, trained, total):
     unet.float()  # to draw with
     record = dict(run.summary(), bands=[round(float(v), 5) for v in bands])
     card.write_json(folder / "training.json", record)
-    recommended = folder / "pullback.json"
-    first = {"t": 0.6, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
-    settings = card.read_json(recommended, first)
-    card.write_json(recommended, dict(settings, heldout_loss=round(float(bands.mean()), 4)))
+    card.recommend(folder, 0.6, bands)
     curve = ""
     if len(record["losses"]) > 1:
         card.draw_losses(folder / "losses.png", record["losses"], name)
@@ -84,11 +81,7 @@ def main():
     x = datasets.to_network(pictures[datasets.some(heldout, 1000)])
     torch.manual_seed(0)
     run = Run(options.name, UNet2DModel.from_config(ROOT / "models" / "faces32" / "unet"), options, 4e-4)
-    run.resume(
-        lambda folder: run.model.load_state_dict(
-            UNet2DModel.from_pretrained(folder / "unet").float().state_dict()
-        )
-    )
+    run.resume("unet")
     batches = datasets.Batches(datasets.to_network(pictures[train]), seed=run.images)
     network = run.compiled(lambda x, t: run.model(x, t).sample)
     while run.goes_on():

@@ -135,11 +135,7 @@ def write(run, bands, vae, states):
         "vae": ["diffusers", "AutoencoderKL"],
     })
     card.write_json(folder / "training.json", record)
-    path = folder / "pullback.json"
-    first = {"t": 0.7, "edit_step": 1, "edit_scale": 0.5, "edit_iterations": 16, "boost": 0}
-    settings = card.read_json(path, first)
-    settings.update(heldout_loss=round(float(bands.mean()), 4), attributes=captions.words())
-    card.write_json(path, settings)
+    card.recommend(folder, 0.7, bands, attributes=captions.words())
     card.draw_losses(folder / "losses.png", record["unet"]["losses"], "text-conditioned latents")
     write_card(folder, record, bands, unet.num_parameters())
 
@@ -201,13 +197,7 @@ def main():
     named = states_of(text, vocabulary.tokens_of(tokenizer, named))
     torch.manual_seed(0)
     run = Run("faces64-unet", UNet2DConditionModel(**UNET), options, 4e-4, ema=EMA, every=16384)
-    run.resume(
-        lambda folder: run.model.load_state_dict(
-            UNet2DConditionModel.from_pretrained(folder / "unet").float().state_dict()
-        ),
-        folder=folder,
-        part="unet",
-    )
+    run.resume("unet", folder=folder, part="unet")
     text.to(run.device)
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     latents = kept_latents(vae, datasets.to_network(pictures[train]), weights, run.folder / "latents.pt")

@@ -68,7 +68,6 @@ class Run:
             self.model.parameters(), rate, weight_decay=0.01, fused=True
         )
         self.before = {}  # its training.json as it was at the start
-        self.notes = []  # what a card has to say of this training besides
         self.others = {}  # what the training keeps besides: name -> object with state_dict
         self.rate, self.ema, self.warmup, self.every = rate, ema, warmup, every
         self.images = self.steps = self.since = 0
@@ -86,13 +85,12 @@ class Run:
 
     # -- going on from before ------------------------------------------------------------------
 
-    def resume(self, committed, folder=None, part=None):
-        """Loads state.pt, or calls committed(folder), which loads the committed weights; that which has
-        seen more images. part: the part of training.json that is this run's, where a model is made of
-        several."""
+    def resume(self, weights, folder=None, part=None):
+        """Loads state.pt, or the committed weights, which lie in the model's folder under the name of
+        `weights`; those that have seen more images. part: the part of training.json that is this run's,
+        where a model is made of several."""
         folder = folder or self.options.models / self.name
         self.before = record = self._record(folder, part)
-        self.notes = record.get("notes", [])
         path, state = self.folder / "state.pt", None
         if path.exists():
             state = torch.load(path, map_location=self.device, weights_only=False)
@@ -105,7 +103,8 @@ class Run:
             for name in COUNTS:
                 setattr(self, name, state[name])
         elif record:
-            committed(folder)
+            committed = type(self.model).from_pretrained(folder / weights).float()
+            self.model.load_state_dict(committed.state_dict())
             self.average.load_state_dict(self.model.state_dict())
             for name in COUNTS:
                 setattr(self, name, record[name])
@@ -207,6 +206,6 @@ class Run:
             "steps": self.steps,
             "seconds": round(self.seconds),
             **made,
-            "notes": self.notes,
+            "notes": self.before.get("notes", []),  # what the card has to say of it besides
             "losses": rows,
         }

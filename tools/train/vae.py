@@ -93,13 +93,7 @@ def main():
     torch.manual_seed(0)
     folder = options.models / NAME
     run = VaeRun(options, frozen=(folder / "unet").exists() and (folder / "vae").exists())
-    run.resume(
-        lambda folder: run.model.load_state_dict(
-            AutoencoderKL.from_pretrained(folder / "vae").float().state_dict()
-        ),
-        folder=folder,
-        part="vae",
-    )
+    run.resume("vae", folder=folder, part="vae")
     if run.frozen:  # as the average has it: that is what the U-Net was trained on
         for part in ("encoder", "quant_conv"):
             getattr(run.model, part).load_state_dict(getattr(run.average, part).state_dict())
