@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 void scratch_open(scratch *s)
 {
@@ -78,6 +79,73 @@ unsigned char *scratch_read(const scratch *s, const char *name, size_t *count)
     fclose(file);
     *count = (size_t)size;
     return bytes;
+}
+
+void scratch_folder(const scratch *s, const char *name)
+{
+    assert_int_equal(mkdir(scratch_path(s, name).text, 0777), 0);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    char buffer[65536];
+    size_t n;
+
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((n = fread(buffer, 1, sizeof buffer, in)) > 0)
+        assert_int_equal(fwrite(buffer, 1, n, out), n);
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
+static void copy_all(const char *from, const char *to)
+{
+    DIR *list = opendir(from);
+    struct dirent *entry;
+
+    assert_non_null(list);
+    assert_int_equal(mkdir(to, 0777), 0);
+    while ((entry = readdir(list))) {
+        char source[2 * SCRATCH_PATH], target[3 * SCRATCH_PATH];
+        struct stat info;
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        snprintf(source, sizeof source, "%s/%s", from, entry->d_name);
+        snprintf(target, sizeof target, "%s/%s", to, entry->d_name);
+        assert_int_equal(stat(source, &info), 0);
+        (S_ISDIR(info.st_mode) ? copy_all : copy_file)(source, target);
+    }
+    closedir(list);
+}
+
+void scratch_copy(const scratch *s, const char *from, const char *name)
+{
+    copy_all(from, scratch_path(s, name).text);
+}
+
+void scratch_change(const scratch *s, const char *name, const char *changes)
+{
+    json_t *object = json_load_file(scratch_path(s, name).text, 0, NULL);
+    json_t *change = json_loads(changes, 0, NULL), *value;
+    const char *key;
+    char *text;
+
+    assert_non_null(object);
+    assert_non_null(change);
+    json_object_foreach(change, key, value)
+    {
+        if (json_is_string(value) && !strcmp(json_string_value(value), "-"))
+            json_object_del(object, key);
+        else
+            json_object_set(object, key, value);
+    }
+    text = json_dumps(object, 0);
+    scratch_write(s, name, text, strlen(text));
+    free(text);
+    json_decref(change);
+    json_decref(object);
 }
 
 int scratch_has(const scratch *s, const char *name)

@@ -28,6 +28,16 @@ void scratch_write(const scratch *s, const char *name, const void *bytes, size_t
 /* Reads a whole file: the caller frees it with free. A NUL follows the bytes. */
 unsigned char *scratch_read(const scratch *s, const char *name, size_t *count);
 
+/* Copies a folder with all it holds to a new name. */
+void scratch_copy(const scratch *s, const char *from, const char *name);
+
+/* Changes a JSON object in a file by another: its values are set, but those that are "-", which
+ * are removed. */
+void scratch_change(const scratch *s, const char *name, const char *changes);
+
+/* Makes an empty folder. */
+void scratch_folder(const scratch *s, const char *name);
+
 /* Is there a file of this name that is not empty? */
 int scratch_has(const scratch *s, const char *name);
 

@@ -63,7 +63,7 @@ static void close_with(pb_config *config, pb_status status, const char *expected
 static void test_values(void **state)
 {
     pb_config *c = open_text("{\"i\": -3, \"r\": 2.0, \"n\": 0.5, \"whole\": 7, \"b\": true, "
-                             "\"s\": \"caf\\u00e9\", \"none\": null, \"_name\": 1, "
+                             "\"s\": \"caf\\u00e9\", \"none\": null, \"off\": null, \"_name\": 1, "
                              "\"is\": [1, 2.0, 3], \"one\": 4, \"ss\": [\"a\", \"b\"], "
                              "\"ns\": [0.5, 1, 1e-50], \"no\": [], \"other\": {\"x\": 1}}");
     const char *strings[3];
@@ -75,12 +75,18 @@ static void test_values(void **state)
     assert_int_equal(pb_config_integer(c, "i", 0, -3, 3), -3);
     assert_int_equal(pb_config_integer(c, "r", 0, 0, 3), 2);
     assert_int_equal(pb_config_integer(c, "absent", 11, 0, 3), 11);
+    assert_true(pb_config_is_null(c, "none"));
+    pb_config_nullable(c, "none");
+    assert_true(pb_config_is_null(c, "none"));
     assert_int_equal(pb_config_integer(c, "none", 12, 0, 3), 12);
     assert_true(pb_config_number(c, "n", 0, 0, 1) == 0.5);
     assert_true(pb_config_number(c, "whole", 0, -INFINITY, INFINITY) == 7);
     assert_true(pb_config_number(c, "absent", 0.25, 0, 1) == 0.25);
     assert_true(pb_config_boolean(c, "b", false));
     assert_true(pb_config_boolean(c, "absent", true));
+    assert_false(pb_config_boolean(c, "off", true)); /* as None is */
+    assert_true(pb_config_has(c, "off"));
+    assert_false(pb_config_is_set(c, "off"));
     assert_string_equal(pb_config_string(c, "s", NULL), "caf\xC3\xA9");
     assert_null(pb_config_string(c, "none", NULL));
     assert_int_equal(pb_config_integers(c, "is", 3, values, 0, 9), 3);
@@ -200,13 +206,16 @@ static void test_ranges(void **state)
 
 static void test_unasked(void **state)
 {
-    pb_config *c = open_text("{\"a\": 1, \"_class\": \"x\", \"b\": null, \"c\": {\"d\": 1}}");
+    pb_config *c = open_text("{\"a\": 1, \"_class\": \"x\", \"b\": 0, \"c\": {\"d\": 1}}");
     char text[20000] = "{";
     pb_error error;
 
     (void)state;
     assert_int_equal(pb_config_integer(c, "a", 0, 0, 9), 1);
     close_with(c, PB_UNSUPPORTED, "fields not understood: \"b\", \"c\"");
+    /* What is None changes nothing, whatever it is. */
+    c = open_text("{\"a\": null}");
+    assert_int_equal(pb_config_close(c, NULL), PB_OK);
     c = open_text("{\"a\": 1}");
     close_with(c, PB_UNSUPPORTED, "field not understood: \"a\"");
     c = open_text("{\"a\": 1}");

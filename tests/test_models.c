@@ -47,34 +47,12 @@ static void copy_file(const char *from, const char *name)
     free(bytes);
 }
 
-static void make_folder(const char *name)
-{
-    assert_int_equal(mkdir(scratch_path(&s, name).text, 0777), 0);
-}
-
-/* A copy of the golden network in the scratch folder, its config changed by a JSON object: null
- * values set null, "-" removes. */
+/* A copy of the golden network in the scratch folder, its config changed by a JSON object (see
+ * scratch_change). */
 static void make_model(const char *changes)
 {
-    json_t *config = json_load_file(DDPM "/config.json", 0, NULL);
-    json_t *change = json_loads(changes, 0, NULL), *value;
-    const char *key;
-    char *text;
-
-    assert_non_null(config);
-    assert_non_null(change);
-    json_object_foreach(change, key, value)
-    {
-        if (json_is_string(value) && !strcmp(json_string_value(value), "-"))
-            json_object_del(config, key);
-        else
-            json_object_set(config, key, value);
-    }
-    text = json_dumps(config, 0);
-    scratch_write(&s, "config.json", text, strlen(text));
-    free(text);
-    json_decref(change);
-    json_decref(config);
+    copy_file(DDPM "/config.json", "config.json");
+    scratch_change(&s, "config.json", changes);
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     copy_file(DDPM "/diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors");
 }
@@ -292,9 +270,9 @@ static void test_folders(void **state)
     char text[512];
 
     (void)state;
-    make_folder("p");
-    make_folder("p/unet");
-    make_folder("p/scheduler");
+    scratch_folder(&s, "p");
+    scratch_folder(&s, "p/unet");
+    scratch_folder(&s, "p/scheduler");
     snprintf(text, sizeof text, pipeline, "DDPMPipeline", "UNet2DModel");
     scratch_write(&s, "p/model_index.json", text, strlen(text));
     copy_file(DDPM "/config.json", "p/unet/config.json");
@@ -356,10 +334,10 @@ static void test_cache(void **state)
     pb_model *model;
 
     (void)state;
-    make_folder("hub");
-    make_folder("hub/models--me--net");
-    make_folder("hub/models--me--net/snapshots");
-    make_folder("hub/models--me--net/snapshots/new");
+    scratch_folder(&s, "hub");
+    scratch_folder(&s, "hub/models--me--net");
+    scratch_folder(&s, "hub/models--me--net/snapshots");
+    scratch_folder(&s, "hub/models--me--net/snapshots/new");
     static const char *const files[] = {"config.json", "scheduler_config.json",
                                         "diffusion_pytorch_model.safetensors"};
     for (size_t i = 0; i < 3; i++) {

@@ -84,7 +84,7 @@ static void test_usage(void **state)
         {"info " FACES " --threads -2", "--threads -2"},
         {"sample -o a.png", "--model"},
         {"sample -m " FACES, "where to?"},
-        {"sample -m " FACES " -n 0 -o a.png", "-n 0"},
+        {"sample -m " FACES " -n 0 -o a.png", "--number 0"},
         {"sample -m " FACES " --steps 1 -o a.png", "--steps 1"},
         {"sample -m " FACES " --steps ten -o a.png", "ten"},
         {"sample -m " FACES " --boost 1.5 -o a.png", "--boost 1.5"},

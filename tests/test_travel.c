@@ -306,7 +306,10 @@ static void test_studies(void **state)
     /* The same bases serve other studies; the ablations need their own. */
     assert_int_equal(computed(program(s.folder, "study samples --json" STUDY "-o two")), 0);
     check_folder("two");
-    assert_int_equal(computed(program(s.folder, "study models --json" STUDY "-o three")), 0);
+    expect(program(s.folder, "study models" STUDY "-o three"), 2, "one model");
+    assert_int_equal(computed(program(s.folder, "study models --json --model " PB_SOURCE_DIR
+                                                "/models/fashion32" STUDY "-o three")),
+                     12);
     check_folder("three");
     assert_int_equal(computed(program(s.folder, "study timesteps --fix x --json" STUDY "-o four")),
                      6);

@@ -18,10 +18,28 @@ typedef struct pb_model pb_model;
 /* Opens a model: a pipeline folder (model_index.json, unet/, scheduler/) or a flat one
  * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
  * a folder of that name inside `models/` of the working directory or of the installation; failing
- * that owner/name in the Hugging Face cache ($HF_HOME). Nothing is ever downloaded. Weights are
- * memory-mapped and checked against the architecture, not yet converted.
- * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY; the message names the file and the item. */
+ * that owner/name in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
+ * $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded. Where
+ * several files could be meant, that is read which diffusers or transformers read
+ * (pb_model_info.unused names the others). Weights are checked against the architecture, not yet
+ * converted.
+ * Errors: PB_INVALID (no name), PB_IO, PB_FORMAT, PB_UNSUPPORTED (a component that is not read),
+ * PB_MEMORY; the message names the file and the item. */
 PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
+
+typedef struct pb_model_options {
+    /* The noise schedule of a model that comes without one (a folder that UNet2DModel's
+     * save_pretrained wrote): the path of a scheduler_config.json, or "ddpm" for the defaults of
+     * DDPMScheduler; NULL: the model's own. It is part of the model's hash. */
+    const char *schedule;
+} pb_model_options;
+
+#define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
+
+/* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
+ * has its own). */
+PB_API pb_status pb_model_open_with(pb_model **out, const char *name,
+                                    const pb_model_options *options, pb_error *error);
 
 PB_API void pb_model_free(pb_model *model);
 
@@ -63,6 +81,8 @@ typedef struct pb_model_info {
                               conditioned on text, since StableDiffusionPipeline sets it so */
     int set_alpha_to_one;  /* of the scheduler's config, likewise */
     int has_autoencoder, has_tokenizer, has_text_encoder; /* folders of a pipeline */
+    const char *unused; /* files and folders that look as if they could have been read and were not,
+                           "PATH, PATH", or NULL */
     const char *ignored; /* scheduler settings switched off here ("clip_sample, thresholding"),
                             or NULL */
     pb_recommended recommended;
@@ -83,8 +103,10 @@ PB_API const char *pb_model_tap(const pb_model *model, size_t i);
 PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height,
                                     size_t width, size_t shape[3], pb_error *error);
 
-/* SHA-256 of the config and weight files, and of a pipeline's autoencoder, text encoder and
- * tokenizer, as 64 hexadecimal digits and a final NUL.
+/* SHA-256 over all files that can change a number, as 64 hexadecimal digits and a final NUL:
+ * model_index.json, the network's config and weights, the noise schedule's config, and the configs,
+ * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
+ * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies.
  * Reads every file the first time: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
 
@@ -92,7 +114,7 @@ PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *e
  * not be computed. To be called before the model is shared. Errors: PB_INVALID. */
 PB_API pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error);
 
-/* A text that changes when a config or weight file does: their paths, sizes, times of modification
+/* A text that changes when one of those files does: their paths, sizes, times of modification
  * and inodes. The caller frees *signature with pb_text_free. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *error);
 

@@ -11,6 +11,14 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE (2 * HUGE_PAGE)
 
+char *pb_list_add(char *list, const char *name)
+{
+    char *longer = list ? pb_sprintf("%s, %s", list, name) : pb_strdup(name);
+
+    pb_free(list);
+    return longer;
+}
+
 int pb_mul_overflows(size_t a, size_t b, size_t *product)
 {
     return __builtin_mul_overflow(a, b, product);

@@ -24,6 +24,10 @@ char *pb_strdup(const char *text);
 /* printf into a new string; NULL when there is no memory. */
 char *pb_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Adds a name to a list of names, "a, b"; NULL begins one. Frees the list; NULL when there is no
+ * memory. */
+char *pb_list_add(char *list, const char *name);
+
 /* *product = a * b, or PB_MEMORY's message if it does not fit. */
 int pb_mul_overflows(size_t a, size_t b, size_t *product);
 

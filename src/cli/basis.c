@@ -15,7 +15,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (argc > 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argc == 2 ? argv[1] : NULL;
-    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(pb_point_check(&o->cli, &o->point, error));
     PB_TRY(pb_basis_check(&o->cli, &o->basis, error));
     PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
@@ -32,7 +32,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_point point = {0};
     pb_status status;
 
-    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_check_output(&o->cli, o->out, error));
     status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = pb_point_find(&point, &session, &o->point, error);

@@ -13,16 +13,9 @@
 
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error *error)
 {
-    PB_TRY(pb_check_range("--rank", o->rank, 1, 100000, error));
-    if (!(o->tolerance > 0 && o->tolerance <= 1))
-        return pb_fail(error, PB_INVALID, "--tol %g: expected more than 0, at most 1",
-                       o->tolerance);
-    PB_TRY(pb_check_range("--block", o->block, 0, 1024, error));
-    PB_TRY(pb_check_range("--max-applications", o->max_applications, 0, 1e9, error));
     PB_TRY(pb_check_precision(cli, o->precision, error));
     if (o->precision && !strcmp(o->precision, "bf16") && o->method && strcmp(o->method, "krylov"))
         return pb_fail(error, PB_INVALID, "--precision bf16 goes with --method krylov");
-    PB_TRY(pb_check_range("--null-rank", o->null_rank, 0, 100000, error));
     if (o->method && strcmp(o->method, "krylov") && strcmp(o->method, "subspace"))
         return pb_fail(error, PB_INVALID, "--method %s: expected krylov or subspace", o->method);
     return PB_OK;

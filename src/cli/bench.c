@@ -65,11 +65,6 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one model");
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? pullback bench MODEL");
-    PB_TRY(pb_check_range("--seconds", o->seconds, 0.01, 600, error));
-    PB_TRY(pb_check_range("--rank", o->rank, 0, 100000, error));
-    PB_TRY(pb_check_range("--tol", o->tolerance, 1e-12, 1, error));
-    PB_TRY(pb_check_range("--height", o->height, 0, 1 << 20, error));
-    PB_TRY(pb_check_range("--width", o->width, 0, 1 << 20, error));
     PB_TRY(pb_check_precision(&o->cli, o->precision, error));
     return parse_blocks(o, error);
 }
@@ -376,7 +371,7 @@ static pb_status tune(bench *b, pb_error *error)
 static pb_status run(const options *o, pb_error *error)
 {
     bench b = {.o = o, .x = PB_TENSOR_EMPTY, .bf16 = o->precision && !strcmp(o->precision, "bf16")};
-    pb_status status = o->tune ? pb_check_output(o->tune, error) : PB_OK;
+    pb_status status = o->tune ? pb_check_output(&o->cli, o->tune, error) : PB_OK;
 
     if (status == PB_OK)
         status = pb_session_open(&b.session, &o->cli, -1, &PB_TEXT_DEFAULTS, error);

@@ -1,7 +1,6 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/threads.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 
 /* -- parsing --------------------------------------------------------------------------------- */
@@ -44,12 +44,17 @@ static pb_status parse_memory(const char *text, size_t *bytes, pb_error *error)
 
 static pb_status settle(pb_cli *cli, pb_error *error)
 {
+    int available = (int)pb_threads_available();
+
     if (cli->memory_text)
         PB_TRY(parse_memory(cli->memory_text, &cli->memory, error));
-    if (cli->threads < 0 || cli->threads > 4096)
-        return pb_fail(error, PB_INVALID, "--threads %d: expected 1 to 4096", cli->threads);
     if (cli->threads == 0)
-        cli->threads = (int)pb_threads_available();
+        cli->threads = available;
+    else if (cli->threads > available)
+        pb_warn(cli,
+                "--threads %d: this process may use %d processor%s; more threads than that "
+                "wait for each other",
+                cli->threads, available, available == 1 ? "" : "s");
     omp_set_num_threads(cli->threads);
     pb_progress_catch_interrupt();
     return PB_OK;
@@ -66,27 +71,6 @@ static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error 
     return PB_OK;
 }
 
-/* Takes over the strings that parsing has put behind the entries. */
-static void keep_strings(pb_cli *cli, const GOptionEntry *entries)
-{
-    for (; entries && entries->long_name; entries++)
-        if (entries->arg == G_OPTION_ARG_STRING || entries->arg == G_OPTION_ARG_FILENAME)
-            g_ptr_array_add(cli->owned, *(char **)entries->arg_data);
-}
-
-/* Takes out the "--" that ended the options, which GLib leaves. */
-static void drop_dashes(int *argc, char **argv)
-{
-    int i = 1;
-
-    while (i < *argc && strcmp(argv[i], "--"))
-        i++;
-    if (i == *argc)
-        return;
-    memmove(argv + i, argv + i + 1, (size_t)(*argc - i) * sizeof *argv);
-    (*argc)--;
-}
-
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error)
 {
@@ -101,6 +85,13 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
          "Working memory: activations, and weights as the kernels read them (default: 2G)", "SIZE"},
+        {"schedule", 0, 0, G_OPTION_ARG_FILENAME, &cli->schedule,
+         "The noise schedule of a model that has none with it: ddpm (DDPMScheduler's defaults), or "
+         "a "
+         "scheduler_config.json",
+         "HOW"},
+        {"force", 0, 0, G_OPTION_ARG_NONE, &cli->force,
+         "Write even over a file that is read by the same command", NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",
          NULL},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "Print neither progress nor results",
@@ -109,40 +100,45 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     };
     GOptionContext *context = g_option_context_new(help->usage);
     char *program = g_strdup_printf("pullback %s", cli->name);
-    GError *wrong = NULL;
+    const GOptionEntry *const tables[] = {entries, more, common + (cli->many_models != 0)};
     pb_status status;
 
     g_set_prgname(program);
     g_option_context_set_summary(context, help->summary);
     g_option_context_set_description(context, help->example);
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (more)
-        g_option_context_add_main_entries(context, more, NULL);
-    g_option_context_add_main_entries(context, common + (cli->many_models != 0), NULL);
     cli->owned = g_ptr_array_new_with_free_func(g_free);
-    if (g_option_context_parse(context, argc, argv, &wrong)) {
-        drop_dashes(argc, *argv);
-        keep_strings(cli, entries);
-        keep_strings(cli, more);
-        keep_strings(cli, common);
+    cli->given = g_ptr_array_new();
+    cli->inputs = g_ptr_array_new();
+    status = pb_options_parse(cli, context, tables, 3, argc, argv, error);
+    if (status == PB_OK)
         status = settle(cli, error);
-        if (status == PB_OK)
-            status = check_names(cli, *argc, *argv, error);
-    } else {
-        status = pb_fail(error, PB_INVALID, "%s", wrong->message);
-        g_error_free(wrong);
-    }
+    if (status == PB_OK)
+        status = check_names(cli, *argc, *argv, error);
     g_option_context_free(context);
     g_free(program);
     return status;
 }
 
-pb_status pb_check_range(const char *option, double value, double least, double most,
-                         pb_error *error)
+pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
-    if (value >= least && value <= most)
-        return PB_OK;
-    return pb_fail(error, PB_INVALID, "%s %g: expected %g to %g", option, value, least, most);
+    const pb_model_options options = {.schedule = cli->schedule};
+
+    return pb_model_open_with(model, cli->model, &options, error);
+}
+
+int pb_cli_given(const pb_cli *cli, const char *option)
+{
+    for (guint i = 0; i < cli->given->len; i++)
+        if (!strcmp(cli->given->pdata[i], option))
+            return 1;
+    return 0;
+}
+
+static void drop_lists(pb_cli *cli)
+{
+    g_ptr_array_unref(cli->owned);
+    g_ptr_array_unref(cli->given);
+    g_ptr_array_unref(cli->inputs);
 }
 
 /* -- messages -------------------------------------------------------------------------------- */
@@ -151,7 +147,7 @@ int pb_cli_usage(pb_cli *cli, const pb_error *error)
 {
     fprintf(stderr, "pullback %s: %s\n(pullback %s --help shows the options)\n", cli->name,
             error->message, cli->name);
-    g_ptr_array_unref(cli->owned);
+    drop_lists(cli);
     return PB_EXIT_USAGE;
 }
 
@@ -160,7 +156,7 @@ int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error)
     pb_progress_end();
     if (status != PB_OK)
         fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
-    g_ptr_array_unref(cli->owned);
+    drop_lists(cli);
     return status == PB_OK ? 0 : PB_EXIT_FAILED;
 }
 
@@ -179,16 +175,31 @@ void pb_say(const pb_cli *cli, const char *format, ...)
     fflush(stream);
 }
 
+static void tell(const pb_cli *cli, const char *kind, const char *format, va_list arguments)
+{
+    pb_progress_end();
+    fprintf(stderr, "pullback %s: %s", cli->name, kind);
+    vfprintf(stderr, format, arguments);
+    putc('\n', stderr);
+}
+
+void pb_note(const pb_cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (!cli->quiet)
+        tell(cli, "", format, arguments);
+    va_end(arguments);
+}
+
 void pb_warn(const pb_cli *cli, const char *format, ...)
 {
     va_list arguments;
 
-    pb_progress_end();
-    fprintf(stderr, "pullback %s: warning: ", cli->name);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    tell(cli, "warning: ", format, arguments);
     va_end(arguments);
-    putc('\n', stderr);
 }
 
 void pb_cli_print(const pb_cli *cli, json_t *object)
@@ -215,33 +226,64 @@ pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error 
     return PB_OK;
 }
 
+pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model)
+{
+    return pb_fail(error, PB_INVALID,
+                   "%s was computed with another model than this, or with other files of it "
+                   "(weights, configs or noise schedule): %s",
+                   path, model ? model : "unnamed");
+}
+
 pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error)
 {
     static const struct {
         unsigned kind;
         const char *ending;
     } known[] = {
-        {PB_OUT_NPY, ".npy"},     {PB_OUT_BASIS, ".safetensors"}, {PB_OUT_PICTURE, ".png"},
-        {PB_OUT_PICTURE, ".jpg"}, {PB_OUT_PICTURE, ".jpeg"},      {PB_OUT_PICTURE, ".webp"},
-        {PB_OUT_PICTURE, ".tif"}, {PB_OUT_PICTURE, ".tiff"},      {PB_OUT_PICTURE, ".gif"},
+        {PB_OUT_NPY, ".npy"},      {PB_OUT_BASIS | PB_OUT_NOISY, ".safetensors"},
+        {PB_OUT_PICTURE, ".png"},  {PB_OUT_PICTURE, ".jpg"},
+        {PB_OUT_PICTURE, ".jpeg"}, {PB_OUT_PICTURE, ".webp"},
+        {PB_OUT_PICTURE, ".tif"},  {PB_OUT_PICTURE, ".tiff"},
+        {PB_OUT_PICTURE, ".gif"},
     };
+    static const struct {
+        unsigned kind;
+        const char *expected;
+    } words[] = {
+        {PB_OUT_NOISY, "a name in .safetensors (which keeps its noise level)"},
+        {PB_OUT_BASIS, "a name in .safetensors"},
+        {PB_OUT_NPY, "a name in .npy"},
+        {PB_OUT_PICTURE, "a picture's, which ends in its format: .png, .jpg, .webp, .tif"},
+    };
+    char expected[300] = "";
 
     if (!out || !*out)
         return pb_fail(error, PB_INVALID, "where to? -o %s", hint);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].kind & kinds && pb_has_ending(out, known[i].ending))
             return PB_OK;
-    return pb_fail(error, PB_INVALID, "-o %s: expected %s%s%s", out,
-                   kinds & PB_OUT_NPY     ? "a name in .npy"
-                   : kinds & PB_OUT_BASIS ? "a name in .safetensors"
-                                          : "",
-                   kinds == (PB_OUT_NPY | PB_OUT_PICTURE) ? ", or " : "",
-                   kinds & PB_OUT_PICTURE
-                       ? "a picture's, which ends in its format: .png, .jpg, .webp, .tif"
-                       : "");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i].kind & kinds) {
+            size_t n = strlen(expected);
+            snprintf(expected + n, sizeof expected - n, "%s%s", n ? ", or " : "",
+                     words[i].expected);
+        }
+    return pb_fail(error, PB_INVALID, "-o %s: expected %s", out, expected);
 }
 
-pb_status pb_check_output(const char *path, pb_error *error)
+/* Is this the very file that an option or an argument names as something to read? */
+static int is_input(const pb_cli *cli, const struct stat *output)
+{
+    struct stat info;
+
+    for (guint i = 0; i < cli->inputs->len; i++)
+        if (stat(cli->inputs->pdata[i], &info) == 0 && S_ISREG(info.st_mode) &&
+            info.st_dev == output->st_dev && info.st_ino == output->st_ino)
+            return 1;
+    return 0;
+}
+
+pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
 {
     char *folder = g_path_get_dirname(path);
     struct stat info;
@@ -255,6 +297,11 @@ pb_status pb_check_output(const char *path, pb_error *error)
         status = pb_fail(error, PB_IO, "%s: is a folder", path);
     else if (access(path, W_OK) && errno != ENOENT)
         status = pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+    else if (!cli->force && stat(path, &info) == 0 && is_input(cli, &info))
+        status = pb_fail(error, PB_INVALID,
+                         "%s is read by this command, and would be overwritten: another name, or "
+                         "--force",
+                         path);
     g_free(folder);
     return status;
 }

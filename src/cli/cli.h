@@ -39,9 +39,12 @@ typedef struct pb_cli {
     int threads; /* 0 until parsed: then those used */
     char *costs; /* a table of costs, or NULL */
     char *memory_text;
-    size_t memory; /* bytes; 0: the library's default */
-    gboolean json, quiet;
-    GPtrArray *owned; /* the strings of options, freed at the end */
+    size_t memory;  /* bytes; 0: the library's default */
+    char *schedule; /* of a model without one: "ddpm" or a file; or NULL */
+    gboolean json, quiet, force;
+    GPtrArray *owned;  /* the strings of options, freed at the end */
+    GPtrArray *given;  /* the names of the numbers given */
+    GPtrArray *inputs; /* the files named, but for -o */
 } pb_cli;
 
 /* Texts of a command's help. */
@@ -58,6 +61,9 @@ typedef struct pb_help {
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
 
+/* Opens the model of --model and --schedule. Errors: as pb_model_open_with. */
+pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error);
+
 /* Reports an error of usage; returns 2. */
 int pb_cli_usage(pb_cli *cli, const pb_error *error);
 
@@ -67,28 +73,34 @@ int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error);
 /* A line on stdout, or with --json on stderr; nothing with --quiet. */
 void pb_say(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A line on stderr, "pullback NAME: …"; nothing with --quiet. */
+void pb_note(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A line on stderr, "pullback NAME: warning: …". */
 void pb_warn(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints the object on stdout with --json; frees it in any case. */
 void pb_cli_print(const pb_cli *cli, json_t *object);
 
-/* Checks that a number is within [least, most]. Errors: PB_INVALID. */
-pb_status pb_check_range(const char *option, double value, double least, double most,
-                         pb_error *error);
+/* Was this number given ("stages")? */
+int pb_cli_given(const pb_cli *cli, const char *option);
 
 /* Checks --precision (NULL: not given), and warns where bf16 is not faster. Errors: PB_INVALID. */
 pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error *error);
 
 /* What a command writes, by the endings of its name. */
-enum { PB_OUT_NPY = 1, PB_OUT_PICTURE = 2, PB_OUT_BASIS = 4 };
+enum { PB_OUT_NPY = 1, PB_OUT_PICTURE = 2, PB_OUT_BASIS = 4, PB_OUT_NOISY = 8 };
+
+/* Fails for a file whose model_hash is not the model's; model: as the file names it. */
+pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model);
 
 /* Checks -o: that it is given, and ends as one of the kinds does; hint: an example of one.
  * Errors: PB_INVALID. */
 pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error);
 
-/* Checks that a file can be made there, before any work is done for it. Errors: PB_IO. */
-pb_status pb_check_output(const char *path, pb_error *error);
+/* Checks that a file can be made there, before any work is done for it, and that it is none of the
+ * command's own inputs, unless --force. Errors: PB_IO, PB_INVALID. */
+pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error);
 
 /* Makes a folder unless it is there. Errors: PB_IO. */
 pb_status pb_make_folder(const char *path, pb_error *error);

@@ -13,6 +13,7 @@ typedef struct options {
     char **files;
     size_t count;
     int rank;
+    gboolean across;
     char *out;
 } options;
 
@@ -22,7 +23,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     o->count = (size_t)argc - 1;
     if (o->count < 2)
         return pb_fail(error, PB_INVALID, "expected at least two basis files");
-    return pb_check_range("--rank", o->rank, 0, 100000, error);
+    return PB_OK;
 }
 
 /* The spaces of one side, H or X, of all files. */
@@ -108,6 +109,15 @@ static void say_pair(const options *o, const side *s, size_t a, size_t b, pb_dis
            s->angles[s->k / 2], s->angles[s->k - 1]);
 }
 
+/* A comma, and a file's name as a quoted field (RFC 4180). */
+static void write_name(FILE *stream, const char *name)
+{
+    fputs(",\"", stream);
+    for (; *name; name++)
+        fputs((const char[]){*name, *name == '"' ? '"' : '\0', '\0'}, stream);
+    putc('"', stream);
+}
+
 /* All pairs; with more than two files also the matrix of normalised geodesic distances. */
 static pb_status compare_side(const options *o, side *s, pb_output *table, pb_error *error)
 {
@@ -134,10 +144,14 @@ static pb_status compare_side(const options *o, side *s, pb_output *table, pb_er
             matrix[a * o->count + b] = matrix[b * o->count + a] = part.geodesic;
             if (o->count == 2)
                 say_pair(o, s, a, b, d);
-            if (table->stream)
-                fprintf(table->stream, "%s,%zu,%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n",
+            if (table->stream) {
+                fprintf(table->stream, "%s,%zu,%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g",
                         s->name, a, b, d.geodesic, d.chordal, d.procrustes, d.projection,
                         part.geodesic, part.chordal, part.procrustes, part.projection);
+                write_name(table->stream, o->files[a]);
+                write_name(table->stream, o->files[b]);
+                putc('\n', table->stream);
+            }
         }
     for (size_t a = 0; o->count > 2 && a < o->count; a++) {
         GString *row = g_string_new("");
@@ -165,7 +179,8 @@ static pb_status compare(const options *o, const pb_basis *bases, side sides[2],
         if (status == PB_OK)
             fprintf(table.stream,
                     "space,a,b,geodesic,chordal,procrustes,projection,geodesic_normalised,"
-                    "chordal_normalised,procrustes_normalised,projection_normalised\n");
+                    "chordal_normalised,procrustes_normalised,projection_normalised,file_a,"
+                    "file_b\n");
     }
     for (int x = 0; status == PB_OK && x < 2; x++) {
         side *s = &sides[x];
@@ -189,11 +204,25 @@ static pb_status compare(const options *o, const pb_basis *bases, side sides[2],
     return status;
 }
 
+/* The spaces of two models have nothing to do with each other, unless somebody wants to know. */
+static pb_status check_models(const options *o, const pb_basis *bases, pb_error *error)
+{
+    for (size_t i = 1; !o->across && i < o->count; i++)
+        if (strcmp(bases[i].model_hash, bases[0].model_hash))
+            return pb_fail(
+                error, PB_INVALID,
+                "%s and %s are of different models, or of different files of one "
+                "(weights, configs or noise schedule): --across-models compares them all "
+                "the same",
+                o->files[0], o->files[i]);
+    return PB_OK;
+}
+
 static pb_status run(const options *o, pb_error *error)
 {
     pb_basis *bases = pb_calloc(o->count, sizeof *bases);
     side sides[2] = {{0}, {0}};
-    pb_status status = PB_OK;
+    pb_status status = o->out ? pb_check_output(&o->cli, o->out, error) : PB_OK;
 
     if (!bases)
         return pb_fail_memory(error, o->count * sizeof *bases, "bases");
@@ -201,6 +230,8 @@ static pb_status run(const options *o, pb_error *error)
         bases[i] = PB_BASIS_EMPTY;
     for (size_t i = 0; status == PB_OK && i < o->count; i++)
         status = pb_basis_read(&bases[i], o->files[i], error);
+    if (status == PB_OK)
+        status = check_models(o, bases, error);
     if (status == PB_OK)
         status = compare(o, bases, sides, error);
     close_side(&sides[0], o->count);
@@ -222,9 +253,13 @@ int pb_command_compare(int argc, char **argv)
         "Example:\n  pullback compare a.safetensors b.safetensors c.safetensors -o distances.csv"};
     options o = {.cli = {.name = "compare"}};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Write all pairs as a table", "OUT.csv"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Write all pairs as a table; a and b count the files from 0, file_a and file_b name them",
+         "OUT.csv"},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank,
          "Leading vectors to compare (default: as many as all files have)", "K"},
+        {"across-models", 0, 0, G_OPTION_ARG_NONE, &o.across,
+         "Compare even bases of different models", NULL},
         G_OPTION_ENTRY_NULL,
     };
     pb_error error;

@@ -108,7 +108,7 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     PB_TRY(write_image(o, s, &point->x, "inversion.png", "the noise it comes from", error));
     top = point->grid;
     where.t = NAN;
-    pb_point_time(point, s, &where);
+    PB_TRY(pb_point_time(point, s, &where, error));
     return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid, STEPS, NULL,
                            error);
 }

@@ -30,8 +30,7 @@ pb_status pb_read_basis_of(pb_basis *basis, const pb_session *s, const char *pat
     PB_TRY(pb_basis_read(basis, path, error));
     PB_TRY(pb_model_hash(s->model, hash, error));
     if (*basis->model_hash && strcmp(basis->model_hash, hash))
-        return pb_fail(error, PB_INVALID, "%s was computed with another model: %s", path,
-                       basis->model);
+        return pb_fail_other_model(error, path, basis->model);
     return PB_OK;
 }
 
@@ -82,11 +81,12 @@ static pb_status check_same_point(const char *file, const char *image, const pb_
         }
     if (norm > 0 && sqrt(difference / norm) < 1e-2)
         return PB_OK;
-    return pb_fail(error, PB_INVALID,
-                   "%s belongs to another point than %s leads to: compute its own basis, or carry "
-                   "the direction over with transport (or give the --steps and prompts it was "
-                   "computed with)",
-                   file, image);
+    return pb_fail(
+        error, PB_INVALID,
+        "%s belongs to another point than %s leads to: give the --crop, --fit, --steps and "
+        "prompts it was computed with; or compute the photo's own basis, or carry the "
+        "direction over with transport",
+        file, image);
 }
 
 static pb_status copy_tensor(pb_tensor *to, const pb_tensor *from, pb_error *error)
@@ -94,6 +94,23 @@ static pb_status copy_tensor(pb_tensor *to, const pb_tensor *from, pb_error *err
     PB_TRY(pb_tensor_new(to, from->rank, from->shape, error));
     memcpy(to->data, from->data, pb_tensor_count(from) * sizeof *to->data);
     return PB_OK;
+}
+
+/* Has the map so many directions? */
+static pb_status check_rank(const pb_session *s, const pb_basis_options *o, size_t needed,
+                            pb_error *error)
+{
+    const char *from = o->from ? o->from : "x", *to = o->to ? o->to : "mid";
+    size_t a[3], b[3], most;
+
+    PB_TRY(pb_model_tap_shape(s->model, from, s->height, s->width, a, error));
+    PB_TRY(pb_model_tap_shape(s->model, to, s->height, s->width, b, error));
+    most = MIN(a[0] * a[1] * a[2], b[0] * b[1] * b[2]);
+    return needed <= most ? PB_OK
+                          : pb_fail(error, PB_INVALID,
+                                    "--direction %zu: the map from %s to %s has directions 0 to "
+                                    "%zu, and the first few do most",
+                                    needed - 1, from, to, most - 1);
 }
 
 /* -- the basis at the point -------------------------------------------------------------------- */
@@ -107,6 +124,7 @@ static pb_status compute(pb_directions *d, pb_point *point, pb_session *s,
     if (basis.rank == 0)
         basis.rank = (int)rank;
     PB_TRY(pb_point_find(point, s, where, error));
+    PB_TRY(check_rank(s, &basis, o->needed, error));
     return pb_basis_at(&d->found, s, point, &basis, error);
 }
 

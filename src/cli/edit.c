@@ -83,7 +83,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     o->point.image = argc == 2 ? argv[1] : NULL;
     if (o->from.basis)
         o->point.text.otherwise = NAN;
-    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(pb_point_check(&o->cli, &o->point, error));
     if (o->from.basis_here.guided && (o->from.basis || o->from.u))
         return pb_fail(error, PB_INVALID,
                        "--guided is for a basis computed here: it goes with neither --basis nor "
@@ -99,25 +99,17 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         o->from.basis_here.rank = o->from.needed > 20 ? (int)o->from.needed : 20;
     if (has_mode(o, PB_MODE_RELINEARISE) && (o->from.u || o->point.mask))
         return pb_fail(error, PB_INVALID, "--mode relinearise goes with neither --u nor --mask");
-    PB_TRY(pb_check_range("--rank", o->from.basis_here.rank, 0, 100000, error));
-    PB_TRY(pb_check_range("--damping", o->from.damping, 0, 1e9, error));
-    PB_TRY(pb_check_range("--null-rank", o->from.basis_here.null_rank, 0, 100000, error));
     if (o->from.basis_here.null_rank && !o->point.mask)
         return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
-    if (!isnan(o->length))
-        PB_TRY(pb_check_range("--edit-length", o->length, 1e-9, 1e9, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F.npy, --seed S or --basis F");
     if (o->paste && !o->point.image)
         return pb_fail(error, PB_INVALID, "--paste needs the photo");
     if (!o->cli.model && !o->from.basis)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    if (!isnan(o->strength)) {
-        PB_TRY(pb_check_range("--strength", o->strength, -1, 1, error));
-        if (o->travel.count != 1 || o->mode_count != 1)
-            return pb_fail(error, PB_INVALID,
-                           "--strength makes one picture of one direction, in one mode");
-    }
+    if (!isnan(o->strength) && (o->travel.count != 1 || o->mode_count != 1))
+        return pb_fail(error, PB_INVALID,
+                       "--strength makes one picture of one direction, in one mode");
     if (o->mode_count > 1 && (to_folder(o) || pb_has_ending(o->out, ".npy")))
         return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
     return check_output(o, error);
@@ -131,6 +123,11 @@ static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
     if (!isnan(o->strength)) {
         double N = (double)strip->guidance.iterations;
         strip->guidance.iterations = (size_t)lround(fabs(o->strength) * N);
+        if (o->strength != 0 && !strip->guidance.iterations)
+            return pb_fail(error, PB_INVALID,
+                           "--strength %g: less than one of %g iterations: expected %.2g or more "
+                           "(or 0, the reconstruction)",
+                           o->strength, N, 0.5 / N);
         strip->one_side = o->strength < 0 ? -1 : 1;
         strip->stages = strip->guidance.iterations ? 1 : 0;
     }
@@ -225,6 +222,8 @@ typedef struct work {
     pb_session session;
     pb_point point;
     pb_directions directions;
+    pb_basis_request request; /* of the bases on a re-linearised way */
+    pb_condition negative;    /* of the request */
     pb_strip strips[PB_MODES];
 } work;
 
@@ -245,9 +244,7 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
     here.rank = (int)w->directions.found.basis.s.shape[0];
     here.to = w->directions.found.basis.to;
     here.guided = w->directions.found.basis.guided;
-    pb_condition negative;
-    const pb_basis_request request =
-        pb_basis_request_of(&w->session, &w->point, &here, &negative, &quiet);
+    w->request = pb_basis_request_of(&w->session, &w->point, &here, &w->negative, &quiet);
     for (size_t i = 0; i < o->mode_count; i++) {
         pb_strip *strip = &w->strips[i];
         PB_TRY(settle(strip, o, &w->session, &w->point, error));
@@ -260,7 +257,7 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
             strip->length *= fabs(o->strength);
         strip->label = o->mode_count > 1 ? pb_mode_name(strip->mode) : NULL;
         strip->basis = &w->directions.found.basis;
-        strip->request = &request;
+        strip->request = &w->request;
         PB_TRY(pb_strip_make(strip, &w->session, w->point.x.data, &w->directions.v, error));
     }
     return PB_OK;
@@ -292,7 +289,7 @@ static pb_status run(options *o, pb_error *error)
     work w = {.directions.found.basis = PB_BASIS_EMPTY};
     pb_status status;
 
-    PB_TRY(to_folder(o) ? pb_make_folder(o->out, error) : pb_check_output(o->out, error));
+    PB_TRY(to_folder(o) ? pb_make_folder(o->out, error) : pb_check_output(&o->cli, o->out, error));
     if (o->from.basis)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
@@ -314,7 +311,8 @@ int pb_command_edit(int argc, char **argv)
         "for\n"
         "every stage in a file of its own. Settings not given are the model's recommended ones, "
         "or\n"
-        "the paper's; they are written into the PNG.",
+        "the paper's; they are written into the PNG. OUT.npy holds (n,c,h,w): the reconstruction,\n"
+        "then for each direction its stages +1 ... +N and its stages -1 ... -N.",
         "Examples:\n"
         "  pullback edit --model faces32 portrait.jpg --direction 0-2 -o strip.png\n"
         "  pullback edit --model faces32 portrait.jpg --direction 1 --strength -0.5 --paste "

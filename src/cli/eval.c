@@ -182,7 +182,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_session s;
     pb_status status;
 
-    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_check_output(&o->cli, o->out, error));
     /* With the context given no prompt is read, unless one to be led away from. */
     status = pb_session_open(&s, &o->cli, o->class_label,
                              o->context && !is_guided(o) ? NULL : &o->text, error);

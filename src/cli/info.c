@@ -117,7 +117,7 @@ static void print_json(const pb_cli *cli, const pb_model *model, const needs *n,
         json_pack(
             "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
             "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
-            "s:i, s:b, s:o}",
+            "s:i, s:b, s:o, s:s?}",
             "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
             "weights", info->weights, "dtype", info->dtype, "parameters",
             (json_int_t)info->parameters, "weight_bytes", (json_int_t)info->weight_bytes,
@@ -133,7 +133,7 @@ static void print_json(const pb_cli *cli, const pb_model *model, const needs *n,
             r->iterations ? json_integer((json_int_t)r->iterations) : json_null(), "boost",
             optional(r->boost), "memory", needs_json(n), "hash", hash, "latent", info->latent,
             "context_width", (int)info->context_width, "steps_offset", (int)info->steps_offset,
-            "set_alpha_to_one", info->set_alpha_to_one, "missing", parts));
+            "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused));
 }
 
 static void print_text(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
@@ -186,6 +186,8 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
            "              read them, saved state %.0f, a block of %zu tangents %.0f, vectors %.0f",
            (double)n->map.saved_bytes / 1e6, n->map.block, (double)n->map.arena_bytes / 1e6,
            (double)n->vectors / 1e6);
+    if (info->unused)
+        pb_say(cli, "not read      %s", info->unused);
     if (hash)
         pb_say(cli, "hash          %s", hash);
     pb_say(cli, "taps          name     channels x height x width");
@@ -203,7 +205,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
     needs n;
 
-    PB_TRY(pb_model_open(&model, o->cli.model, error));
+    PB_TRY(pb_cli_open_model(&model, &o->cli, error));
     status = find_needs(&n, &o->cli, model, error);
     if (status == PB_OK && o->hash)
         status = pb_model_hash(model, digest, error);

@@ -14,12 +14,13 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argv[1];
-    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(pb_point_check(&o->cli, &o->point, error));
     if (isnan(o->point.t))
         o->point.t = 1;
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    return pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "xT.npy", error);
+    return pb_check_out(o->out, PB_OUT_NOISY | PB_OUT_NPY | PB_OUT_PICTURE, "xt.safetensors",
+                        error);
 }
 
 static pb_status run(const options *o, pb_error *error)
@@ -28,12 +29,15 @@ static pb_status run(const options *o, pb_error *error)
     pb_point point = {0};
     pb_status status;
 
-    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_check_output(&o->cli, o->out, error));
     status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = pb_point_find(&point, &session, &o->point, error);
     if (status == PB_OK)
-        status = pb_write_images(&point.x, &session, o->out, NULL, error);
+        status = pb_has_ending(o->out, ".safetensors")
+                     ? pb_write_noisy(&point.x, &session, point.timestep, point.t,
+                                      (size_t)o->point.steps, o->out, error)
+                     : pb_write_images(&point.x, &session, o->out, NULL, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %s at t = %g (timestep %g, grid point %zu of %d)", o->out,
                o->point.image, point.t, point.timestep, point.grid, o->point.steps);
@@ -51,9 +55,15 @@ int pb_command_invert(int argc, char **argv)
     static const pb_help help = {
         "--model MODEL IMAGE -o OUT",
         "Finds the noise that an image comes from: DDIM steps upwards to t = 1, and for a lower t\n"
-        "down again to it. IMAGE is a picture in any format, or a .npy in [-1, 1]. OUT is a .npy,\n"
-        "which sample and basis take as --x, or a picture.",
-        "Example:\n  pullback invert --model faces32 portrait.jpg --t 0.6 -o xt.npy"};
+        "down again to it. IMAGE is a picture in any format, or a .npy of one in [-1, 1]. OUT is "
+        "a\n"
+        ".safetensors, which knows its noise level and which sample, basis and edit take as --x; "
+        "a\n"
+        ".npy, which does not; or a picture.",
+        "Examples:\n"
+        "  pullback invert --model faces32 examples/portrait.png --crop 93,60,104,104 --t 0.6 "
+        "-o xt.safetensors\n"
+        "  pullback sample --model faces32 --x xt.safetensors -o back.png"};
     options o = {.cli = {.name = "invert"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},

@@ -13,7 +13,7 @@ static pb_status check(options *o, int argc, char **argv, const char *what, unsi
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one %s, found %d", what, argc - 1);
     o->point.image = argv[1];
-    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(pb_point_check(&o->cli, &o->point, error));
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     return pb_check_out(o->out, kinds, kinds & PB_OUT_PICTURE ? "picture.png" : "latent.npy",
@@ -22,7 +22,7 @@ static pb_status check(options *o, int argc, char **argv, const char *what, unsi
 
 static pb_status open_latent(pb_session *s, const options *o, pb_error *error)
 {
-    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_check_output(&o->cli, o->out, error));
     PB_TRY(pb_session_open(s, &o->cli, -1, NULL, error));
     if (!pb_session_is_latent(s))
         return pb_fail(error, PB_INVALID, "%s is no latent model: it works on pictures as they are",

@@ -33,8 +33,10 @@ static pb_status read_all(const options *o, pb_basis *bases, pb_error *error)
         if (bases[i].samples)
             return pb_fail(error, PB_INVALID, "%s is a mean itself", o->files[i]);
         if (strcmp(bases[i].model_hash, bases[0].model_hash))
-            return pb_fail(error, PB_INVALID, "%s and %s are of different models", o->files[0],
-                           o->files[i]);
+            return pb_fail(error, PB_INVALID,
+                           "%s and %s are of different models, or of different files of one "
+                           "(weights, configs or noise schedule)",
+                           o->files[0], o->files[i]);
         if (fabs(bases[i].timestep - bases[0].timestep) > 1e-3)
             pb_warn(&o->cli, "%s is at timestep %g, %s at %g", o->files[i], bases[i].timestep,
                     o->files[0], bases[0].timestep);
@@ -84,7 +86,7 @@ static pb_status run(const options *o, pb_error *error)
         bases[i] = PB_BASIS_EMPTY;
         list[i] = &bases[i];
     }
-    status = bases && list ? pb_check_output(o->out, error)
+    status = bases && list ? pb_check_output(&o->cli, o->out, error)
                            : pb_fail_memory(error, o->count * sizeof *bases, "bases");
     if (status == PB_OK)
         status = read_all(o, bases, error);

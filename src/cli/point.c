@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/noisy.h"
+
 void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[PB_POINT_ENTRIES])
 {
     const struct {
@@ -19,7 +21,9 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
          {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, "Points of the time grid (default: 100)",
           "S"}},
         {PB_POINT_X,
-         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x, "The noisy image itself, as .npy", "F.npy"}},
+         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
+          "The noisy image itself: a .safetensors of invert or basis, which says its t, or a .npy",
+          "F"}},
         {PB_POINT_SEED,
          {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
           "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"}},
@@ -32,6 +36,9 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
         {PB_POINT_IMAGE,
          {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
           "Stop the inversion at t (fewer steps, nearly the same point)", NULL}},
+        {PB_POINT_IMAGE,
+         {"latents", 0, 0, G_OPTION_ARG_NONE, &o->latents,
+          "IMAGE.npy holds latents, as encode writes them, not a picture", NULL}},
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
           "Class label, for a network that has them", "C"}},
@@ -95,20 +102,47 @@ static pb_status check_fit(pb_point_options *o, pb_error *error)
     return PB_OK;
 }
 
-pb_status pb_point_check(pb_point_options *o, pb_error *error)
+/* What an image at a noise level says of itself is as good as given. */
+static pb_status take_noisy(pb_cli *cli, pb_point_options *o, pb_error *error)
+{
+    pb_noisy n = PB_NOISY_EMPTY;
+    pb_status status = pb_noisy_read(&n, NULL, o->x, error);
+
+    if (status == PB_OK) {
+        o->x_timestep = n.timestep;
+        if (isnan(o->t) && isnan(o->timestep)) {
+            o->timestep = n.timestep;
+            o->x_t = n.t;
+        }
+        if (n.steps && !pb_cli_given(cli, "steps"))
+            o->steps = (int)n.steps;
+        if (!pb_cli_given(cli, "class"))
+            o->class_label = (int)n.class_label;
+        if (!o->text.prompt && n.prompt && *n.prompt)
+            g_ptr_array_add(cli->owned, o->text.prompt = g_strdup(n.prompt));
+        if (isnan(o->text.scale) && n.prompt) {
+            o->text.scale = n.scale;
+            if (!o->text.negative && n.negative && *n.negative)
+                g_ptr_array_add(cli->owned, o->text.negative = g_strdup(n.negative));
+        }
+    }
+    pb_noisy_clear(&n);
+    return status;
+}
+
+pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
 {
     int sources = (o->image != NULL) + (o->x != NULL) + (o->seed >= 0);
 
     if (sources > 1)
         return pb_fail(error, PB_INVALID, "an image, --x and --seed exclude each other");
-    PB_TRY(pb_check_range("--steps", o->steps, 2, 100000, error));
-    PB_TRY(pb_check_range("--height", o->pixel_height, 0, 65536, error));
-    PB_TRY(pb_check_range("--width", o->pixel_width, 0, 65536, error));
+    if (o->x && pb_has_ending(o->x, ".safetensors"))
+        PB_TRY(take_noisy(cli, o, error));
+    if (o->latents && o->image && !pb_has_ending(o->image, ".npy"))
+        return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy", o->image);
     PB_TRY(pb_text_check(&o->text, error));
     if (o->x && (o->pixel_height || o->pixel_width))
         return pb_fail(error, PB_INVALID, "--x has its own size: neither --height nor --width");
-    if (!isnan(o->t))
-        PB_TRY(pb_check_range("--t", o->t, 0, 1, error));
     if (!isnan(o->t) && !isnan(o->timestep))
         return pb_fail(error, PB_INVALID, "--t and --timestep exclude each other");
     if (!isnan(o->timestep) && !o->x)
@@ -131,7 +165,8 @@ pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_poi
     size_t factor, channels, height, width;
 
     if (pb_has_ending(o->image, ".npy")) {
-        PB_TRY(pb_read_pictures(&point->image, session, o->image, 1, error));
+        PB_TRY((o->latents ? pb_read_latents : pb_read_pictures)(&point->image, session, o->image,
+                                                                 1, error));
         return pb_session_size(session, point->image.shape[2], point->image.shape[3], error);
     }
     PB_TRY(pb_session_pixels(session, &factor, &channels, error));
@@ -160,22 +195,49 @@ pb_status pb_draw_noise(pb_tensor *tensor, const pb_session *session, size_t n, 
     return status;
 }
 
-void pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *o)
+/* How far t may move to a point of the grid before a word is said of it. */
+#define COARSE 0.05
+
+static pb_status check_time(const pb_point *point, const pb_session *s, const pb_point_options *o,
+                            pb_error *error)
+{
+    size_t T = pb_schedule_length(s->schedule);
+    double there = point->timestep / (double)T;
+
+    if (!isnan(o->x_timestep) && fabs(point->timestep - o->x_timestep) > 1e-3)
+        return pb_fail(error, PB_INVALID,
+                       "%s lies at timestep %g, not at %g: leave out --t and --timestep", o->x,
+                       o->x_timestep, point->timestep);
+    if (isnan(o->x_timestep) && o->x && isnan(o->t) && isnan(o->timestep))
+        pb_note(s->cli, "%s does not say its noise level: taken for t = %g (--t says another)",
+                o->x, point->t);
+    if (!isnan(point->t) && fabs(point->t - there) > COARSE)
+        pb_warn(s->cli, "on a grid of %d points t = %g is t = %.2g: more --steps come nearer",
+                o->steps, point->t, there);
+    return PB_OK;
+}
+
+pb_status pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *o,
+                        pb_error *error)
 {
     size_t T = pb_schedule_length(session->schedule), S = (size_t)o->steps;
     double recommended = session->info->recommended.t;
 
-    point->t = NAN;
-    point->grid = SIZE_MAX;
+    point->t = o->x_t;
     point->timestep = o->timestep;
     if (isnan(o->timestep)) {
         double otherwise = pb_session_is_latent(session) ? 0.7 : 0.6;
         point->t = !isnan(o->t) ? o->t : !isnan(recommended) ? recommended : otherwise;
         point->grid = pb_grid_nearest(T, S, point->t);
         point->timestep = pb_grid_time(T, S, point->grid);
-        return;
-    }
-    point->grid = pb_grid_of(T, S, o->timestep);
+        if (point->grid == 0 && point->t > 0)
+            return pb_fail(error, PB_INVALID,
+                           "--t %g is 0 on a grid of %zu points, where nothing is left to do: "
+                           "expected %.2g or more, or more --steps",
+                           point->t, S, 0.5 / (double)(S - 1));
+    } else
+        point->grid = pb_grid_of(T, S, o->timestep);
+    return check_time(point, session, o, error);
 }
 
 /* The noise x_T of a seed, or the image inverted. Returns the grid point reached in *at. */
@@ -258,7 +320,7 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
 {
     size_t at;
 
-    pb_point_time(point, session, o);
+    PB_TRY(pb_point_time(point, session, o, error));
     if (o->x) {
         PB_TRY(pb_read_images(&point->x, session, o->x, 1, error));
         PB_TRY(pb_session_size(session, point->x.shape[2], point->x.shape[3], error));

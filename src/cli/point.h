@@ -7,12 +7,13 @@
 /* Options that say where the point is. Begin with PB_POINT_DEFAULTS. */
 typedef struct pb_point_options {
     const char *image; /* a picture or a .npy; NULL: none */
-    char *x;           /* a .npy with the point itself */
+    char *x;           /* a .npy or .safetensors with the point itself */
     gint64 seed;       /* -1: none */
     int steps;         /* points of the time grid */
     double t;          /* fraction of T; NaN: not given */
     double timestep;   /* the network's time; NaN: not given */
     gboolean direct;   /* stop the inversion at t */
+    gboolean latents;  /* the image's .npy holds latents, not a picture */
     char *fit;
     char *crop;      /* as given; not NULL: crop_value holds */
     int class_label; /* -1: none */
@@ -21,6 +22,7 @@ typedef struct pb_point_options {
     char *mask;                    /* a picture, white where the edit is wanted, or a .npy */
     pb_fit fit_value;
     pb_area crop_value;
+    double x_timestep, x_t; /* what a .safetensors of --x says of itself; NaN: nothing */
 } pb_point_options;
 
 #define PB_POINT_DEFAULTS                                                                          \
@@ -29,6 +31,8 @@ typedef struct pb_point_options {
                         .t = NAN,                                                                  \
                         .timestep = NAN,                                                           \
                         .class_label = -1,                                                         \
+                        .x_timestep = NAN,                                                         \
+                        .x_t = NAN,                                                                \
                         .text = PB_TEXT_DEFAULTS})
 
 /* Which of those options a command takes. */
@@ -37,7 +41,7 @@ enum {
     PB_POINT_T = 2,
     PB_POINT_X = 4,
     PB_POINT_SEED = 8,
-    PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct */
+    PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct, --latents */
     PB_POINT_CLASS = 32,
     PB_POINT_MASK = 64,
     PB_POINT_PROMPT = 128,    /* --prompt */
@@ -47,14 +51,15 @@ enum {
     PB_POINT_SIZE = 512       /* --height, --width */
 };
 
-#define PB_POINT_ENTRIES 17
+#define PB_POINT_ENTRIES 18
 
 /* Fills the table of the options that `kinds` names, for pb_cli_parse. */
 void pb_point_entries(pb_point_options *options, unsigned kinds,
                       GOptionEntry entries[PB_POINT_ENTRIES]);
 
-/* Checks the options after parsing. Errors: PB_INVALID. */
-pb_status pb_point_check(pb_point_options *options, pb_error *error);
+/* Checks the options after parsing, and takes steps, noise level, class and prompts from a
+ * .safetensors of --x where they are not given. Errors: PB_INVALID, those of reading it. */
+pb_status pb_point_check(pb_cli *cli, pb_point_options *options, pb_error *error);
 
 typedef struct pb_point {
     pb_photo photo; /* empty unless the image was a picture */
@@ -72,9 +77,12 @@ typedef struct pb_point {
 pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *options,
                               pb_error *error);
 
-/* The grid point and the timestep that the options name; t falls back to the model's
- * recommendation, then to 0.6, of latents 0.7. */
-void pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *options);
+/* The grid point and the timestep that the options name, or the file of --x; t falls back to the
+ * model's recommendation, then to 0.6, of latents 0.7. Says so where a .npy's is assumed, and where
+ * the grid is so coarse that t becomes another. Errors: PB_INVALID (t is 0 there, or not what the
+ * file says). */
+pb_status pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *options,
+                        pb_error *error);
 
 /* Finds x_t. */
 pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *options,

@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,6 +13,8 @@
 
 #define WIDTH 24
 #define INTERVAL 0.1 /* seconds between drawings */
+#define LONG 60      /* seconds of which a word is said */
+#define EACH 5       /* applications for each triplet of a basis, about (docs/performance.md) */
 
 /* The one thing that the thread below tells all others. */
 static atomic_int interrupted;
@@ -58,8 +61,10 @@ void pb_progress_catch_interrupt(void)
 
 pb_progress_bar pb_progress_begin(const pb_cli *cli, const char *label)
 {
-    return (pb_progress_bar){
-        .label = label, .shown = !cli->quiet && isatty(STDERR_FILENO), .start = pb_seconds()};
+    return (pb_progress_bar){.cli = cli,
+                             .label = label,
+                             .shown = !cli->quiet && isatty(STDERR_FILENO),
+                             .start = pb_seconds()};
 }
 
 /* Is it time to draw again? */
@@ -87,11 +92,25 @@ int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double lef
     return interrupted;
 }
 
+/* Says once that the whole takes long, if it does. */
+static void tell_long(pb_progress_bar *bar, double seconds)
+{
+    if (!bar->cli || bar->told || seconds < LONG)
+        return;
+    bar->told = 1;
+    if (seconds < 90 * 60)
+        pb_note(bar->cli, "%s: this takes about %.0f minutes", bar->label, ceil(seconds / 60));
+    else
+        pb_note(bar->cli, "%s: this takes about %.1f hours", bar->label, seconds / 3600);
+}
+
 int pb_progress_step(void *context, size_t done, size_t total)
 {
     pb_progress_bar *bar = context;
     double each = done ? (pb_seconds() - bar->start) / (double)done : 0;
 
+    if (done == 1)
+        tell_long(bar, each * (double)total);
     return pb_progress_show(bar, done, total, each * (double)(total - done));
 }
 
@@ -99,6 +118,9 @@ int pb_progress_svd(void *context, const pb_svd_progress *progress)
 {
     pb_progress_bar *bar = context;
 
+    if (progress->applications)
+        tell_long(bar, (pb_seconds() - bar->start) / (double)progress->applications * EACH *
+                           (double)progress->rank);
     if (due(bar, 0)) {
         fprintf(stderr, "\r\033[K%s: %zu of %zu converged, %zu applications", bar->label,
                 progress->converged, progress->rank, progress->applications);

@@ -8,8 +8,10 @@
 struct pb_cli;
 
 typedef struct pb_progress_bar {
+    const struct pb_cli *cli; /* NULL: a bar that says nothing */
     const char *label;
     int shown; /* is there anyone to see it? */
+    int told;  /* has it been said that this takes long? */
     double start, last;
 } pb_progress_bar;
 
@@ -19,7 +21,8 @@ pb_progress_bar pb_progress_begin(const struct pb_cli *cli, const char *label);
 /* Draws the bar, with the seconds left (NaN: not known). Non-zero after control-C. */
 int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double left);
 
-/* A pb_progress callback; context: a pb_progress_bar. Non-zero after control-C. */
+/* A pb_progress callback; context: a pb_progress_bar. After its first step a run that is going to
+ * take over a minute says so, on terminals and elsewhere. Non-zero after control-C. */
 int pb_progress_step(void *context, size_t done, size_t total);
 
 /* A pb_svd_monitor; context: a pb_progress_bar. */

@@ -58,8 +58,8 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
 
     if (o->out)
-        PB_TRY(pb_check_output(o->out, error));
-    PB_TRY(pb_model_open(&model, o->cli.model, error));
+        PB_TRY(pb_check_output(&o->cli, o->out, error));
+    PB_TRY(pb_cli_open_model(&model, &o->cli, error));
     status = pb_text_encoder_open(&encoder, model, error);
     if (status == PB_OK) {
         ids = pb_malloc(pb_text_encoder_length(encoder), sizeof *ids);

@@ -76,8 +76,6 @@ pb_status pb_prompts_set(pb_prompts *p, const pb_cli *cli, pb_prompt_use use, co
 
 pb_status pb_text_check(const pb_text_options *o, pb_error *error)
 {
-    if (!isnan(o->scale))
-        PB_TRY(pb_check_range("--guidance-scale", o->scale, -1000, 1000, error));
     if (o->negative && isnan(o->scale) && o->otherwise == 1)
         return pb_fail(error, PB_INVALID,
                        "--negative-prompt acts where there is guidance: --guidance-scale W");

@@ -5,16 +5,15 @@
 #include "cli/point.h"
 
 #define SCALE 7.5 /* of guidance, unless it is given */
-#define NO_SEED G_MININT64
 
 typedef struct options {
     pb_cli cli;
     pb_point_options point;
-    int count;
+    int count; /* 0: not given */
     double boost;
     char *spacing;     /* NULL: "paper" */
     int spacing_value; /* -1: paper, else a pb_spacing */
-    gint64 noise_seed; /* NO_SEED: not given */
+    gint64 noise_seed; /* -1: not given */
     char *out;
 } options;
 
@@ -31,7 +30,55 @@ static pb_status read_spacing(options *o, pb_error *error)
     if (o->spacing_value < 0)
         return pb_fail(error, PB_INVALID,
                        "--spacing %s: expected paper, leading, trailing or linspace", o->spacing);
-    return o->boost > 0 ? pb_fail(error, PB_INVALID, "--boost goes with --spacing paper") : PB_OK;
+    if (o->boost > 0)
+        return pb_fail(error, PB_INVALID, "--boost goes with --spacing paper");
+    return PB_OK;
+}
+
+/* How many images there are to draw unless it is said: fewer of large ones. */
+#define MANY 16
+#define LARGE 256 /* pixels to a side */
+
+static pb_status choose_count(size_t *count, const options *o, pb_session *s, pb_error *error)
+{
+    size_t factor = 1, channels;
+
+    *count = (size_t)o->count;
+    if (o->count)
+        return PB_OK;
+    if (s->info->has_autoencoder)
+        PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    *count = factor * MAX(s->height, s->width) < LARGE ? MANY : 1;
+    return PB_OK;
+}
+
+/* The grid point that the images of --x are moved down from; all of the grid for drawn noise. */
+static pb_status find_start(size_t *from, const options *o, const pb_session *s, pb_error *error)
+{
+    pb_point point = {0};
+    pb_point_options where = o->point;
+
+    *from = (size_t)o->point.steps - 1;
+    if (!o->point.x)
+        return PB_OK;
+    if (isnan(where.t) && isnan(where.timestep)) {
+        pb_note(&o->cli, "%s does not say its noise level: taken for t = 1 (--t says another)",
+                where.x);
+        return PB_OK;
+    }
+    PB_TRY(pb_point_time(&point, s, &where, error));
+    if (point.grid == SIZE_MAX)
+        return pb_fail(error, PB_INVALID,
+                       "timestep %g is not on a grid of %d points: give the --steps it came from",
+                       point.timestep, o->point.steps);
+    if (o->spacing_value >= 0 && point.grid != *from)
+        return pb_fail(error, PB_INVALID,
+                       "--spacing %s begins at t = 1, %s is at t = %.2g: --spacing paper goes on "
+                       "from there",
+                       o->spacing, where.x,
+                       point.timestep / (double)pb_schedule_length(s->schedule));
+    *from = point.grid;
+    return PB_OK;
 }
 
 static pb_status check(options *o, int argc, pb_error *error)
@@ -39,16 +86,15 @@ static pb_status check(options *o, int argc, pb_error *error)
     if (argc > 1)
         return pb_fail(error, PB_INVALID, "unexpected argument: images are drawn, not read");
     o->point.text.otherwise = SCALE;
-    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(pb_point_check(&o->cli, &o->point, error));
     if (!o->point.x && o->point.seed < 0)
         o->point.seed = 0;
-    if (o->noise_seed == NO_SEED)
-        o->noise_seed = MAX(o->point.seed, 0);
+    if (!o->point.x && !isnan(o->point.t))
+        return pb_fail(error, PB_INVALID, "--t goes with --x: drawn noise is at t = 1");
+    if (o->point.x && pb_cli_given(&o->cli, "number"))
+        return pb_fail(error, PB_INVALID, "-n is for drawn images: --x has its own");
     if (o->noise_seed < 0)
-        return pb_fail(error, PB_INVALID, "--noise-seed %ld: expected 0 or more",
-                       (long)o->noise_seed);
-    PB_TRY(pb_check_range("-n", o->count, 1, 1000000, error));
-    PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
+        o->noise_seed = MAX(o->point.seed, 0);
     PB_TRY(read_spacing(o, error));
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
@@ -58,13 +104,14 @@ static pb_status check(options *o, int argc, pb_error *error)
 /* x_T: drawn, or read as any number of images. */
 static pb_status read_noise(pb_tensor *x, pb_session *session, const options *o, pb_error *error)
 {
-    size_t height, width;
+    size_t height, width, count;
 
     if (!o->point.x) {
         PB_TRY(pb_session_choose_size(session, (size_t)o->point.pixel_height,
                                       (size_t)o->point.pixel_width, &height, &width, error));
         PB_TRY(pb_session_size(session, height, width, error));
-        return pb_draw_noise(x, session, (size_t)o->count, (uint64_t)o->point.seed, error);
+        PB_TRY(choose_count(&count, o, session, error));
+        return pb_draw_noise(x, session, count, (uint64_t)o->point.seed, error);
     }
     PB_TRY(pb_read_images(x, session, o->point.x, SIZE_MAX, error));
     return pb_session_size(session, x->shape[2], x->shape[3], error);
@@ -108,20 +155,22 @@ static pb_status write_samples(const options *o, pb_session *session, const pb_t
 static pb_status run(const options *o, pb_error *error)
 {
     const pb_boost boost = {.t = o->boost, .seed = (uint64_t)o->noise_seed, .own = 1};
-    size_t S = (size_t)o->point.steps;
+    size_t S = (size_t)o->point.steps, from = S - 1;
     pb_session session;
     pb_tensor x = PB_TENSOR_EMPTY;
     pb_status status;
 
-    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_check_output(&o->cli, o->out, error));
     status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = read_noise(&x, &session, o, error);
     if (status == PB_OK)
+        status = find_start(&from, o, &session, error);
+    if (status == PB_OK)
         status = o->spacing_value >= 0 ? pb_session_sample(&session, x.shape[0], x.data,
                                                            (pb_spacing)o->spacing_value, S, error)
                                        : pb_session_move(&session, "sampling", x.shape[0], x.data,
-                                                         S - 1, 0, S, &boost, error);
+                                                         from, 0, S, &boost, error);
     if (status == PB_OK)
         status = write_samples(o, &session, &x, error);
     pb_tensor_clear(&x);
@@ -140,11 +189,15 @@ int pb_command_sample(int argc, char **argv)
         "Examples:\n  pullback sample --model faces32 --boost 1 --seed 0 -n 16 -o grid.png\n"
         "  pullback sample --model stable-diffusion-v1-5 --prompt \"a smiling face\" -n 4 -o "
         "faces.png"};
-    options o = {
-        .cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .count = 16, .noise_seed = NO_SEED};
+    options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .noise_seed = -1};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
-        {"number", 'n', 0, G_OPTION_ARG_INT, &o.count, "How many images (default: 16)", "N"},
+        {"number", 'n', 0, G_OPTION_ARG_INT, &o.count,
+         "How many images (default: 16; 1 of 256 pixels and more)", "N"},
+        {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
+         "With --x: the noise level it lies at, 0 to 1, snapped to the grid (default: what a "
+         ".safetensors says of itself, else 1)",
+         "T"},
         {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.boost,
          "Stochastic steps from this fraction of T on, each image with its own noise (1: all "
          "steps; "

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/noisy.h"
 #include "cli/progress.h"
 #include "picture/sheet.h"
 
@@ -14,7 +15,7 @@ pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_lab
     if (!cli->model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     PB_TRY(pb_picture_start(cli->name, cli->threads, error));
-    PB_TRY(pb_model_open(&session->model, cli->model, error));
+    PB_TRY(pb_cli_open_model(&session->model, cli, error));
     if (cli->costs)
         PB_TRY(pb_model_set_costs(session->model, cli->costs, error));
     session->info = pb_model_get_info(session->model);
@@ -24,6 +25,8 @@ pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_lab
 
 pb_status pb_session_size(pb_session *session, size_t height, size_t width, pb_error *error)
 {
+    pb_evaluator_free(session->evaluator);
+    session->evaluator = NULL;
     PB_TRY(pb_evaluator_new(&session->evaluator, session->model, height, width,
                             session->cli->memory, error));
     session->height = height;
@@ -194,12 +197,32 @@ pb_status pb_session_decode(pb_session *session, pb_tensor *tensor, pb_error *er
 /* -- files ---------------------------------------------------------------------------------------
  */
 
-/* 1 to `most` tensors (n,c,h,w) of a .npy. */
+/* The images of a .safetensors, if they are of the session's model. */
+static pb_status read_noisy(pb_tensor *tensor, const pb_session *s, const char *path,
+                            pb_error *error)
+{
+    pb_noisy n = PB_NOISY_EMPTY;
+    pb_status status = pb_noisy_read(&n, tensor, path, error);
+    char hash[65];
+
+    if (status == PB_OK && n.model_hash && *n.model_hash) {
+        status = pb_model_hash(s->model, hash, error);
+        if (status == PB_OK && strcmp(hash, n.model_hash))
+            status = pb_fail_other_model(error, path, n.model);
+    }
+    if (status != PB_OK)
+        pb_tensor_clear(tensor);
+    pb_noisy_clear(&n);
+    return status;
+}
+
+/* 1 to `most` tensors (n,c,h,w) of a .npy, or of a .safetensors, which is read already. */
 static pb_status read_several(pb_tensor *tensor, const char *path, size_t most, pb_error *error)
 {
     size_t *shape = tensor->shape;
 
-    PB_TRY(pb_npy_read(tensor, path, error));
+    if (!pb_has_ending(path, ".safetensors"))
+        PB_TRY(pb_npy_read(tensor, path, error));
     if (tensor->rank == 3) {
         memmove(shape + 1, shape, 3 * sizeof *shape);
         shape[0] = 1;
@@ -212,26 +235,36 @@ static pb_status read_several(pb_tensor *tensor, const char *path, size_t most, 
                    most == 1 ? "one image" : "images", most == 1 ? "1" : "n");
 }
 
-static pb_status fail_channels(pb_tensor *tensor, const pb_session *s, const char *path,
-                               const char *hint, pb_error *error)
+static pb_status fail_channels(pb_tensor *tensor, const char *path, const char *what,
+                               size_t channels, const char *hint, pb_error *error)
 {
     size_t found = tensor->shape[1];
 
     pb_tensor_clear(tensor);
-    return pb_fail(error, PB_INVALID, "%s: expected %s of %zu channels, found %zu%s", path,
-                   pb_session_is_latent(s) ? "latents" : "images", s->info->in_channels, found,
-                   hint);
+    return pb_fail(error, PB_INVALID, "%s: expected %s of %zu channels, found %zu%s", path, what,
+                   channels, found, hint);
 }
 
 pb_status pb_read_images(pb_tensor *tensor, const pb_session *s, const char *path, size_t most,
                          pb_error *error)
 {
+    if (pb_has_ending(path, ".safetensors"))
+        PB_TRY(read_noisy(tensor, s, path, error));
     PB_TRY(read_several(tensor, path, most, error));
     if (tensor->shape[1] == s->info->in_channels)
         return PB_OK;
-    return fail_channels(tensor, s, path,
-                         pb_session_is_latent(s) ? " (encode makes latents of pictures)" : "",
-                         error);
+    return fail_channels(
+        tensor, path, pb_session_is_latent(s) ? "latents" : "images", s->info->in_channels,
+        pb_session_is_latent(s) ? " (encode makes latents of pictures)" : "", error);
+}
+
+pb_status pb_read_latents(pb_tensor *tensor, pb_session *s, const char *path, size_t most,
+                          pb_error *error)
+{
+    if (!pb_session_is_latent(s))
+        return pb_fail(error, PB_INVALID, "--latents: %s works on pictures as they are",
+                       s->info->path);
+    return pb_read_images(tensor, s, path, most, error);
 }
 
 pb_status pb_read_pictures(pb_tensor *tensor, pb_session *s, const char *path, size_t most,
@@ -239,13 +272,13 @@ pb_status pb_read_pictures(pb_tensor *tensor, pb_session *s, const char *path, s
 {
     size_t factor, channels;
 
-    PB_TRY(read_several(tensor, path, most, error));
-    if (tensor->shape[1] == s->info->in_channels)
-        return PB_OK;
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    if (pb_session_is_latent(s) && tensor->shape[1] == channels)
+    PB_TRY(read_several(tensor, path, most, error));
+    if (tensor->shape[1] == channels)
         return pb_session_encode(s, tensor, error);
-    return fail_channels(tensor, s, path, "", error);
+    return fail_channels(tensor, path, "pictures", channels,
+                         pb_session_is_latent(s) ? " (latents are taken with --latents)" : "",
+                         error);
 }
 
 pb_status pb_write_images(const pb_tensor *images, pb_session *session, const char *path,
@@ -297,4 +330,22 @@ pb_status pb_write_pictures(const pb_tensor *images, const char *path, const cha
     pb_pixels_clear(&pixels);
     pb_free(tiles);
     return status;
+}
+
+pb_status pb_write_noisy(const pb_tensor *images, const pb_session *s, double timestep, double t,
+                         size_t steps, const char *path, pb_error *error)
+{
+    pb_noisy noisy = {.timestep = timestep,
+                      .t = t,
+                      .steps = steps,
+                      .class_label = s->class_label,
+                      .model = (char *)s->info->path,
+                      .prompt = s->prompts.text[PB_PROMPT],
+                      .negative = s->prompts.text[PB_NEGATIVE],
+                      .scale = s->prompts.encoder ? s->prompts.scale : 1};
+    char hash[65];
+
+    PB_TRY(pb_model_hash(s->model, hash, error));
+    noisy.model_hash = hash;
+    return pb_noisy_write(&noisy, images, path, error);
 }

@@ -76,12 +76,18 @@ pb_status pb_session_decode(pb_session *session, pb_tensor *tensor, pb_error *er
 /* -- files --------------------------------------------------------------------------------------
  */
 
-/* Reads a .npy of images of the network's channels: (c,h,w) is taken for (1,c,h,w). most: how many
- * there may be. *tensor must be empty; it is (n,c,h,w). */
+/* Reads a .npy of images as the network sees them: (c,h,w) is taken for (1,c,h,w); or a
+ * .safetensors of images at a noise level of this very model. most: how many there may be. *tensor
+ * must be empty; it is (n,c,h,w). */
 pb_status pb_read_images(pb_tensor *tensor, const pb_session *session, const char *path,
                          size_t most, pb_error *error);
 
-/* The same, or of pictures, which a latent model's autoencoder then encodes. */
+/* A .npy of latents, for a latent model only. */
+pb_status pb_read_latents(pb_tensor *tensor, pb_session *session, const char *path, size_t most,
+                          pb_error *error);
+
+/* A .npy of pictures in [-1, 1], which a latent model's autoencoder then encodes. Whether a file
+ * holds the one or the other is never told by its channels. */
 pb_status pb_read_pictures(pb_tensor *tensor, pb_session *session, const char *path, size_t most,
                            pb_error *error);
 
@@ -92,5 +98,10 @@ pb_status pb_write_images(const pb_tensor *images, pb_session *session, const ch
 /* The same of pictures that are decoded already. */
 pb_status pb_write_pictures(const pb_tensor *pictures, const char *path, const char *settings,
                             pb_error *error);
+
+/* Writes images at a noise level (n,c,h,w) of a grid of `steps` points as a .safetensors that says
+ * which, and of what model and prompts. t: NaN where it is not known. */
+pb_status pb_write_noisy(const pb_tensor *images, const pb_session *session, double timestep,
+                         double t, size_t steps, const char *path, pb_error *error);
 
 #endif

@@ -61,16 +61,8 @@ static pb_status apply_settings(options *o, pb_error *error)
     return PB_OK;
 }
 
-static pb_status check_counts(options *o, pb_error *error)
+static pb_status check_words(const options *o, pb_error *error)
 {
-    PB_TRY(pb_check_range("--samples", o->samples, 1, 100000, error));
-    PB_TRY(pb_check_range("--timesteps", o->timesteps, 1, 100000, error));
-    PB_TRY(pb_check_range("--rank", o->rank, 1, 100000, error));
-    if (o->seed < 0)
-        return pb_fail(error, PB_INVALID, "--seed %ld: expected 0 or more", (long)o->seed);
-    if (!(o->study.tolerance > 0 && o->study.tolerance <= 1))
-        return pb_fail(error, PB_INVALID, "--tol %g: expected more than 0, at most 1",
-                       o->study.tolerance);
     if (o->fix && (strcmp(o->fix, "x") && strcmp(o->fix, "t")))
         return pb_fail(error, PB_INVALID, "--fix %s: expected x or t", o->fix);
     if (o->space && (strcmp(o->space, "H") && strcmp(o->space, "X")))
@@ -129,8 +121,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 
     if (o->settings && argc > 1)
         return pb_fail(error, PB_INVALID, "--settings names the images too: found %s", argv[1]);
-    PB_TRY(check_counts(o, error));
-    PB_TRY(pb_point_check(&o->point, error));
+    PB_TRY(check_words(o, error));
+    PB_TRY(pb_point_check(&o->cli, &o->point, error));
     s->image_count = (size_t)argc - 1;
     s->images = argv + 1;
     s->samples = s->image_count ? s->image_count : (size_t)o->samples;
@@ -168,6 +160,11 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     if (s->model_count > 1 && s->kind != PB_STUDY_MODELS)
         return pb_fail(error, PB_INVALID, "one --model, or \"study models\" to compare several");
+    if (s->model_count == 1 && s->kind == PB_STUDY_MODELS)
+        return pb_fail(
+            error, PB_INVALID,
+            "one model has nothing to be compared with: give --model for each of several "
+            "(\"study timesteps\" and \"study samples\" are of one)");
     if (samples < 2 && (s->kind == PB_STUDY_SAMPLES || s->kind == PB_STUDY_MODELS))
         return pb_fail(error, PB_INVALID, "one sample has no distance: expected at least two");
     if (s->timesteps < 2 && (s->kind == PB_STUDY_TIMESTEPS || s->kind == PB_STUDY_MODELS))

@@ -29,10 +29,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (targets != 1)
         return pb_fail(error, PB_INVALID,
                        "onto what? one of --onto IMAGE, --onto-t T and --onto-basis B.safetensors");
-    if (!isnan(o->onto_t))
-        PB_TRY(pb_check_range("--onto-t", o->onto_t, 0, 1, error));
     o->target.text.otherwise = NAN;
-    PB_TRY(pb_point_check(&o->target, error));
+    PB_TRY(pb_point_check(&o->cli, &o->target, error));
     PB_TRY(pb_travel_check(&o->travel, error));
     PB_TRY(pb_transport_form_of(&o->form_value, o->form, error));
     return pb_check_out(o->out, PB_OUT_PICTURE, "strip.png", error);
@@ -61,8 +59,6 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
                        "from",
                        o->basis, w->source.timestep, o->target.steps);
     if (o->target.image) {
-        pb_evaluator_free(w->session.evaluator);
-        w->session.evaluator = NULL;
         where.t = w->source.timestep / (double)T;
         PB_TRY(pb_session_pixels(&w->session, &factor, &channels, error));
         where.pixel_height = (int)(factor * w->source.x.shape[1]);
@@ -181,7 +177,7 @@ static pb_status run(options *o, pb_error *error)
     work w = {.source = PB_BASIS_EMPTY, .target.basis = PB_BASIS_EMPTY};
     pb_status status;
 
-    PB_TRY(pb_check_output(o->out, error));
+    PB_TRY(pb_check_output(&o->cli, o->out, error));
     PB_TRY(pb_model_of_basis(&o->cli, o->basis, error));
     status = transport(o, &w, error);
     pb_basis_clear(&w.source);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static pb_status read_directions(pb_travel_options *o, pb_error *error)
+pb_status pb_travel_check(pb_travel_options *o, pb_error *error)
 {
     const char *text = o->direction ? o->direction : "0";
 
@@ -31,19 +31,6 @@ static pb_status read_directions(pb_travel_options *o, pb_error *error)
     return PB_OK;
 }
 
-pb_status pb_travel_check(pb_travel_options *o, pb_error *error)
-{
-    PB_TRY(read_directions(o, error));
-    if (!isnan(o->step))
-        PB_TRY(pb_check_range("--edit-step", o->step, 1e-9, 1e9, error));
-    if (!isnan(o->scale))
-        PB_TRY(pb_check_range("--edit-scale", o->scale, -1e9, 1e9, error));
-    if (!isnan(o->boost))
-        PB_TRY(pb_check_range("--boost", o->boost, 0, 1, error));
-    PB_TRY(pb_check_range("--edit-iterations", o->iterations, 0, 100000, error));
-    return pb_check_range("--stages", o->stages, 1, 1000, error);
-}
-
 size_t pb_travel_last(const pb_travel_options *o)
 {
     size_t last = 0;
@@ -68,6 +55,9 @@ pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_
     size_t otherwise = latent && edit && *edit ? 64 : 16;
     size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : otherwise;
 
+    if (pb_cli_given(s->cli, "stages") && (size_t)o->stages > N)
+        return pb_fail(error, PB_INVALID, "--stages %d: an edit of %zu iterations has at most %zu",
+                       o->stages, N, N);
     *strip = (pb_strip){
         .guidance = {.step = choose(o->step, r->step, 1),
                      .scale = choose(o->scale, r->scale, latent ? 1 : 0.1),

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "geometry/basis_text.h"
@@ -227,11 +228,28 @@ static pb_status read_basis(pb_basis *b, const pb_weights *file, const char *pat
     return PB_OK;
 }
 
+/* Says what it is that cannot be a basis, where that is plain from its name. */
+static pb_status check_name(const char *path, pb_error *error)
+{
+    static const char *const others[] = {".png",  ".jpg", ".jpeg", ".webp", ".tif", ".tiff",
+                                         ".npy",  ".csv", ".json", ".gif",  ".svg", ".sqlite"};
+    size_t n = strlen(path);
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (n > strlen(others[i]) && !strcasecmp(path + n - strlen(others[i]), others[i]))
+            return pb_fail(error, PB_FORMAT,
+                           "%s: expected a basis file, a .safetensors as basis and mean write it, "
+                           "found a %s by its name",
+                           path, others[i]);
+    return PB_OK;
+}
+
 pb_status pb_basis_read(pb_basis *basis, const char *path, pb_error *error)
 {
     pb_weights *file;
     pb_status status;
 
+    PB_TRY(check_name(path, error));
     PB_TRY(pb_weights_open(&file, path, error));
     status = read_basis(basis, file, path, error);
     pb_weights_free(file);

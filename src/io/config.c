@@ -17,7 +17,7 @@
 typedef struct field {
     const char *key; /* owned by the root */
     json_t *value;
-    bool asked;
+    bool asked, nullable;
 } field;
 
 struct pb_config {
@@ -50,13 +50,26 @@ pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
     }
     json_object_foreach(config->root, key, value)
     {
-        config->fields[config->count++] = (field){key, value, false};
+        config->fields[config->count++] = (field){.key = key, .value = value};
     }
     *out = config;
     return PB_OK;
 fail:
     pb_config_free(config);
     return status;
+}
+
+pb_status pb_config_empty(pb_config **out, const char *name, pb_error *error)
+{
+    pb_config *config = pb_calloc(1, sizeof *config);
+
+    *out = NULL;
+    if (!config || !(config->path = pb_strdup(name))) {
+        pb_config_free(config);
+        return pb_fail_memory(error, sizeof *config + strlen(name), name);
+    }
+    *out = config;
+    return PB_OK;
 }
 
 void pb_config_free(pb_config *config)
@@ -86,7 +99,8 @@ static void fail_unasked(pb_config *config)
         const field *f = &config->fields[i];
         pb_short name;
 
-        if (f->asked || f->key[0] == '_')
+        /* What is None changes nothing, whatever it is. */
+        if (f->asked || f->key[0] == '_' || json_is_null(f->value))
             continue;
         name = pb_quote(f->key);
         if (unnamed || length + strlen(name.text) + 3 > sizeof names)
@@ -132,25 +146,32 @@ void pb_config_fail(pb_config *config, pb_status status, const char *key, const 
     pb_fail(&config->first, status, "%s: %s: %s", config->path, key, text);
 }
 
-/* The value of a field, now asked for; NULL when it is absent, or an error is kept. */
-static json_t *ask_any(pb_config *config, const char *key)
+static field *find(pb_config *config, const char *key)
 {
-    for (size_t i = 0; i < config->count; i++) {
-        field *f = &config->fields[i];
-        if (!strcmp(f->key, key)) {
-            f->asked = true;
-            return config->first.status ? NULL : f->value;
-        }
-    }
+    for (size_t i = 0; i < config->count; i++)
+        if (!strcmp(config->fields[i].key, key))
+            return &config->fields[i];
     return NULL;
 }
 
-/* The same, and NULL when it is null. */
+/* The value of a field, now asked for; NULL when it is absent, null where that is as good, or an
+ * error is kept. */
 static json_t *ask(pb_config *config, const char *key)
 {
-    json_t *value = ask_any(config, key);
+    field *f = find(config, key);
 
-    return json_is_null(value) ? NULL : value;
+    if (!f)
+        return NULL;
+    f->asked = true;
+    return config->first.status || (f->nullable && json_is_null(f->value)) ? NULL : f->value;
+}
+
+void pb_config_nullable(pb_config *config, const char *key)
+{
+    field *f = find(config, key);
+
+    if (f)
+        f->nullable = true;
 }
 
 bool pb_config_has(pb_config *config, const char *key)
@@ -162,12 +183,16 @@ bool pb_config_is_set(pb_config *config, const char *key)
 {
     const json_t *value = ask(config, key);
 
-    return value && !json_is_false(value);
+    return value && !json_is_false(value) && !json_is_null(value);
 }
 
 bool pb_config_is_null(pb_config *config, const char *key)
 {
-    return json_is_null(ask_any(config, key));
+    field *f = find(config, key);
+
+    if (f)
+        f->asked = true;
+    return f && !config->first.status && json_is_null(f->value);
 }
 
 void pb_config_ignore(pb_config *config, const char *key)
@@ -178,6 +203,21 @@ void pb_config_ignore(pb_config *config, const char *key)
 bool pb_config_is_list(pb_config *config, const char *key)
 {
     return json_is_array(ask(config, key));
+}
+
+bool pb_config_is_list_of_nulls(pb_config *config, const char *key)
+{
+    const json_t *list = ask(config, key);
+    size_t i = 0;
+
+    while (i < json_array_size(list) && json_is_null(json_array_get(list, i)))
+        i++;
+    return json_is_array(list) && i == json_array_size(list);
+}
+
+const char *pb_config_key(const pb_config *config, size_t i)
+{
+    return i < config->count ? config->fields[i].key : NULL;
 }
 
 /* Records "expected WHAT, found VALUE" for a field, or for item i of its list. */
@@ -275,7 +315,7 @@ bool pb_config_boolean(pb_config *config, const char *key, bool fallback)
 
     if (!value)
         return fallback;
-    if (!json_is_boolean(value)) {
+    if (!json_is_boolean(value) && !json_is_null(value)) {
         fail_value(config, key, SIZE_MAX, "true or false", value);
         return fallback;
     }

@@ -7,7 +7,9 @@
  *     …
  *     status = pb_config_close(config, error);
  *
- * An absent field and a null one have the fallback. After an error all calls return fallbacks. */
+ * An absent field has the fallback. A null one is not absent: Python passes None on, which is false
+ * where true or false is wanted, and nonsense where a number is; only fields whose default is None
+ * (pb_config_nullable) have the fallback then. After an error all calls return fallbacks. */
 #ifndef PB_IO_CONFIG_H
 #define PB_IO_CONFIG_H
 
@@ -21,6 +23,10 @@ typedef struct pb_config pb_config;
 /* Reads a file that holds one JSON object (at most 16 MiB, duplicate keys refused).
  * Errors: PB_IO, PB_FORMAT (with line and column), PB_MEMORY. */
 pb_status pb_config_open(pb_config **out, const char *path, pb_error *error);
+
+/* A config without fields, for one that is not there: all have their fallbacks. name: in place of a
+ * path. Errors: PB_MEMORY. */
+pb_status pb_config_empty(pb_config **out, const char *name, pb_error *error);
 
 /* The first error met since opening, or PB_UNSUPPORTED with the names of all fields that were
  * never asked for (those starting with '_' are ignored). Frees the config in any case: strings
@@ -36,7 +42,11 @@ pb_status pb_config_status(const pb_config *config, pb_error *error);
 /* The path it was read from. */
 const char *pb_config_path(const pb_config *config);
 
-/* Present and not null? Counts as asked for. */
+/* Says that null is as good as absent for a field: the reference's default is None. Before any
+ * other call for it. */
+void pb_config_nullable(pb_config *config, const char *key);
+
+/* Present (and not null, if it is nullable)? Counts as asked for. */
 bool pb_config_has(pb_config *config, const char *key);
 
 /* Present and null? Counts as asked for. */
@@ -54,6 +64,8 @@ long pb_config_integer(pb_config *config, const char *key, long fallback, long l
 /* A finite number within [least, most]. */
 double pb_config_number(pb_config *config, const char *key, double fallback, double least,
                         double most);
+
+/* null is false. */
 bool pb_config_boolean(pb_config *config, const char *key, bool fallback);
 
 /* Owned by the config; fallback may be NULL. */
@@ -72,6 +84,12 @@ size_t pb_config_numbers(pb_config *config, const char *key, size_t most, float 
 
 /* Is the field a list? */
 bool pb_config_is_list(pb_config *config, const char *key);
+
+/* Is it a list of nothing but nulls? */
+bool pb_config_is_list_of_nulls(pb_config *config, const char *key);
+
+/* The names of all fields; NULL past the last. Not asked for by this. */
+const char *pb_config_key(const pb_config *config, size_t i);
 
 /* Records an error of the caller's own about a field ("FILE: KEY: …"), unless one is kept
  * already. */

@@ -1,19 +1,7 @@
 #include "map/tap.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-static pb_status fail_unknown(const pb_model *model, const char *name, pb_error *error)
-{
-    char list[512] = "";
-    size_t length = 0;
-
-    for (size_t i = 0; pb_model_tap(model, i) && length < sizeof list; i++)
-        length +=
-            (size_t)snprintf(list + length, sizeof list - length, "%s, ", pb_model_tap(model, i));
-    return pb_fail(error, PB_INVALID, "no tap \"%s\": this network has %seps and x0", name, list);
-}
 
 pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, double timestep,
                       pb_error *error)
@@ -25,7 +13,7 @@ pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, 
     *use =
         (pb_tap_use){.value = pb_graph_find_tap(model->graph, eps || x0 ? "out" : name), .b = 1.0f};
     if (use->value < 0)
-        return fail_unknown(model, name, error);
+        return pb_fail_tap(error, model, name);
     if (!eps && !x0)
         return PB_OK;
     alpha_bar = pb_alpha_bar(schedule, (size_t)floor(timestep));

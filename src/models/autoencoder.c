@@ -35,9 +35,12 @@ static size_t read_blocks(pb_config *c, const char *key, const char *kind)
 static void read_config(pb_config *c, autoencoder *a)
 {
     long channels[MAX_BLOCKS] = {64};
-    size_t down = read_blocks(c, "down_block_types", "DownEncoderBlock2D");
-    size_t up = read_blocks(c, "up_block_types", "UpDecoderBlock2D");
+    size_t down, up;
 
+    pb_config_nullable(c, "shift_factor"); /* whose default is None */
+    pb_ignore_inert(c);
+    down = read_blocks(c, "down_block_types", "DownEncoderBlock2D");
+    up = read_blocks(c, "up_block_types", "UpDecoderBlock2D");
     a->blocks =
         pb_config_integers(c, "block_out_channels", MAX_BLOCKS, channels, 1, PB_MAX_CHANNELS);
     if (!pb_config_has(c, "block_out_channels"))

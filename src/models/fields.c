@@ -31,8 +31,11 @@ pb_activation pb_read_activation(pb_config *c, const char *key, const char *fall
 
 bool pb_read_classes(pb_config *c, size_t *classes)
 {
-    const char *type = pb_config_string(c, "class_embed_type", NULL);
+    const char *type;
 
+    pb_config_nullable(c, "class_embed_type");
+    pb_config_nullable(c, "num_class_embeds");
+    type = pb_config_string(c, "class_embed_type", NULL);
     *classes = pb_read_size(c, "num_class_embeds", 0, 1, 10000000);
     if (!type)
         return false;
@@ -48,6 +51,26 @@ void pb_check_out_channels(pb_config *c, size_t in_channels, size_t out_channels
         pb_config_fail(c, PB_UNSUPPORTED, "out_channels",
                        "expected in_channels (%zu) or twice as many (learned variance), found %zu",
                        in_channels, out_channels);
+}
+
+void pb_ignore_inert(pb_config *c)
+{
+    static const char *const names[] = {
+        /* EMAModel.save_pretrained */
+        "decay",
+        "inv_gamma",
+        "min_decay",
+        "optimization_step",
+        "power",
+        "update_after_step",
+        "use_ema_warmup",
+        /* schedulers before 0.4 */
+        "tensor_format",
+        "timestep_values",
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        pb_config_ignore(c, names[i]);
 }
 
 void pb_refuse_set(pb_config *c, const char *key)

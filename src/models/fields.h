@@ -37,6 +37,9 @@ bool pb_read_block_fields(pb_config *c, pb_block_fields *blocks);
 /* Refuses a number of output channels that is neither in_channels nor twice that. */
 void pb_check_out_channels(pb_config *c, size_t in_channels, size_t out_channels);
 
+/* Fields that change nothing: what training and early releases of diffusers leave in a config. */
+void pb_ignore_inert(pb_config *c);
+
 /* Refuses a field that is neither absent, null nor false. */
 void pb_refuse_set(pb_config *c, const char *key);
 

@@ -1,6 +1,7 @@
 /* Which model this is: the hash of its files. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -8,39 +9,123 @@
 #include "io/file.h"
 #include "models/model.h"
 
-/* The config and weight files, those of a pipeline's other parts among them, each once: *paths is
- * pb_free's. */
-static pb_status list_files(const pb_model *model, const char ***paths, size_t *count,
-                            pb_error *error)
-{
-    size_t tensors = pb_weights_count(model->weights);
+/* The files that results depend on, each once. */
+typedef struct file_list {
+    const char **paths; /* owned by the model, or by `opened` */
+    size_t count, room;
+    pb_weights *opened[PB_PART_WEIGHTS];
+} file_list;
 
-    *paths = pb_malloc(tensors + 1 + PB_PART_FILES, sizeof **paths);
-    *count = 0;
-    if (!*paths)
-        return pb_fail_memory(error, (tensors + 1 + PB_PART_FILES) * sizeof **paths, "file names");
-    (*paths)[(*count)++] = model->files.config;
-    for (size_t i = 0; i < tensors; i++) {
-        const char *file = pb_weights_at(model->weights, i)->file;
-        size_t k = 1;
-        while (k < *count && strcmp((*paths)[k], file))
-            k++;
-        if (k == *count)
-            (*paths)[(*count)++] = file;
+static void clear(file_list *list)
+{
+    for (size_t i = 0; i < PB_PART_WEIGHTS; i++)
+        pb_weights_free(list->opened[i]);
+    pb_free(list->paths);
+}
+
+static pb_status add(file_list *list, const char *path, pb_error *error)
+{
+    if (!path)
+        return PB_OK;
+    for (size_t i = list->count; i-- > 0;)
+        if (!strcmp(list->paths[i], path))
+            return PB_OK;
+    if (list->count == list->room) {
+        size_t room = 2 * list->room + 16;
+        const char **grown = pb_malloc(room, sizeof *grown);
+        if (!grown)
+            return pb_fail_memory(error, room * sizeof *grown, "file names");
+        if (list->count)
+            memcpy(grown, list->paths, list->count * sizeof *grown);
+        pb_free(list->paths);
+        list->paths = grown;
+        list->room = room;
     }
-    for (size_t i = 0; i < model->files.part_count; i++)
-        (*paths)[(*count)++] = model->files.parts[i];
+    list->paths[list->count++] = path;
     return PB_OK;
 }
 
-static pb_status hash_files(const pb_model *model, char hash[65], pb_error *error)
+/* The files of weights, and their index. */
+static pb_status add_weights(file_list *list, const char *path, const pb_weights *weights,
+                             pb_error *error)
 {
-    const char **paths;
-    size_t count;
+    PB_TRY(add(list, path, error));
+    for (size_t i = 0; i < pb_weights_count(weights); i++)
+        PB_TRY(add(list, pb_weights_at(weights, i)->file, error));
+    return PB_OK;
+}
 
-    PB_TRY(list_files(model, &paths, &count, error));
-    pb_status status = pb_file_sha256(count, paths, hash, error);
-    pb_free(paths);
+/* All that can change a number: the pipeline's index, the network's config and weights, the noise
+ * schedule, and the other components' configs, weights and vocabularies. pullback.json is none of
+ * it: what it recommends is written into every result. */
+static pb_status list_files(const pb_model *model, file_list *list, pb_error *error)
+{
+    const pb_model_files *files = &model->files;
+
+    *list = (file_list){0};
+    PB_TRY(add(list, files->index, error));
+    PB_TRY(add(list, files->config, error));
+    PB_TRY(add(list, files->scheduler, error));
+    PB_TRY(add_weights(list, files->weights, model->weights, error));
+    for (size_t i = 0; i < files->part_count; i++)
+        PB_TRY(add(list, files->parts[i], error));
+    for (size_t i = 0; i < files->part_weights_count; i++) {
+        PB_TRY(pb_weights_open(&list->opened[i], files->part_weights[i], error));
+        PB_TRY(add_weights(list, files->part_weights[i], list->opened[i], error));
+    }
+    return PB_OK;
+}
+
+/* text + a line about a file; frees text. NULL: no memory. */
+static char *add_line(char *text, const char *name, const char *what)
+{
+    char *longer = pb_sprintf("%s%s|%s\n", text, name, what);
+
+    pb_free(text);
+    return longer;
+}
+
+/* A file's name within the model's folder: what it is called decides what it is read as. A schedule
+ * from elsewhere is called as the model's own would be. */
+static const char *name_in(const pb_model *model, const char *path)
+{
+    size_t n = strlen(model->files.folder);
+
+    if (!strncmp(path, model->files.folder, n) && path[n] == '/')
+        return path + n + 1;
+    return "scheduler_config.json";
+}
+
+/* The hash of a text that names every file and its own hash. */
+static pb_status hash_files(const pb_model *model, const file_list *list, char hash[65],
+                            pb_error *error)
+{
+    char *text = pb_strdup("pullback model 2\n");
+
+    for (size_t i = 0; text && i < list->count; i++) {
+        char digest[65];
+        pb_status status = pb_file_sha256(1, &list->paths[i], digest, error);
+        if (status != PB_OK) {
+            pb_free(text);
+            return status;
+        }
+        text = add_line(text, name_in(model, list->paths[i]), digest);
+    }
+    if (!text)
+        return pb_fail_memory(error, list->count * 65, "a hash");
+    pb_sha256(text, strlen(text), hash);
+    pb_free(text);
+    return PB_OK;
+}
+
+static pb_status find_hash(const pb_model *model, char hash[65], pb_error *error)
+{
+    file_list list;
+    pb_status status = list_files(model, &list, error);
+
+    if (status == PB_OK)
+        status = hash_files(model, &list, hash, error);
+    clear(&list);
     if (status != PB_OK)
         *hash = '\0';
     return status;
@@ -53,7 +138,7 @@ pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
 
     pthread_mutex_lock(&digest->mutex);
     if (!*digest->hash)
-        status = hash_files(model, digest->hash, error);
+        status = find_hash(model, digest->hash, error);
     memcpy(hash, digest->hash, sizeof digest->hash);
     pthread_mutex_unlock(&digest->mutex);
     return status;
@@ -67,41 +152,35 @@ pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error)
     return PB_OK;
 }
 
-/* text + a line about the file, or NULL; frees text. */
-static char *add_file(char *text, const char *path, const struct stat *info)
+/* "path|size|time of modification|inode" of every file. */
+static pb_status sign_files(char **signature, const file_list *list, pb_error *error)
 {
-    char *longer =
-        pb_sprintf("%s%s|%jd|%jd.%09ld|%ju\n", text, path, (intmax_t)info->st_size,
-                   (intmax_t)info->st_mtim.tv_sec, info->st_mtim.tv_nsec, (uintmax_t)info->st_ino);
+    char *text = pb_strdup("pullback model 2\n");
 
-    pb_free(text);
-    return longer;
+    for (size_t i = 0; text && i < list->count; i++) {
+        struct stat info;
+        char line[128];
+        if (stat(list->paths[i], &info)) {
+            pb_free(text);
+            return pb_fail(error, PB_IO, "%s: %s", list->paths[i], strerror(errno));
+        }
+        snprintf(line, sizeof line, "%jd|%jd.%09ld|%ju", (intmax_t)info.st_size,
+                 (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (uintmax_t)info.st_ino);
+        text = add_line(text, list->paths[i], line);
+    }
+    if (!text)
+        return pb_fail_memory(error, list->count * 65, "a signature");
+    *signature = text;
+    return PB_OK;
 }
 
 pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *error)
 {
-    char *text = pb_strdup("");
-    const char **paths;
-    size_t count;
-    pb_status status = list_files(model, &paths, &count, error);
+    file_list list;
+    pb_status status = list_files(model, &list, error);
 
-    if (status != PB_OK) {
-        pb_free(text);
-        return status;
-    }
-    for (size_t i = 0; status == PB_OK && text && i < count; i++) {
-        struct stat info;
-        if (stat(paths[i], &info))
-            status = pb_fail(error, PB_IO, "%s: %s", paths[i], strerror(errno));
-        else
-            text = add_file(text, paths[i], &info);
-    }
-    pb_free(paths);
-    if (status == PB_OK && !text)
-        status = pb_fail_memory(error, count, "a signature");
     if (status == PB_OK)
-        *signature = text;
-    else
-        pb_free(text);
+        status = sign_files(signature, &list, error);
+    clear(&list);
     return status;
 }

@@ -8,10 +8,13 @@
 
 #include "base/memory.h"
 #include "io/config.h"
+#include "models/find.h"
+#include "models/weights_files.h"
 
 void pb_model_files_clear(pb_model_files *files)
 {
     pb_free(files->folder);
+    pb_free(files->index);
     pb_free(files->config);
     pb_free(files->weights);
     pb_free(files->scheduler);
@@ -21,14 +24,10 @@ void pb_model_files_clear(pb_model_files *files)
     pb_free(files->text_encoder);
     for (size_t i = 0; i < files->part_count; i++)
         pb_free(files->parts[i]);
+    for (size_t i = 0; i < files->part_weights_count; i++)
+        pb_free(files->part_weights[i]);
+    pb_free(files->unused);
     *files = (pb_model_files){0};
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-
-    return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 static bool exists(const char *path)
@@ -36,86 +35,6 @@ static bool exists(const char *path)
     struct stat info;
 
     return path && stat(path, &info) == 0;
-}
-
-/* -- the folder ------------------------------------------------------------------------------ */
-
-/* Tries one place: takes path over (NULL: no memory for it); keeps it in *folder if it is a folder.
- */
-static bool try_folder(char **folder, char *path)
-{
-    if (is_folder(path)) {
-        *folder = path;
-        return true;
-    }
-    pb_free(path);
-    return false;
-}
-
-/* The newest folder in a folder, or NULL. */
-static char *newest_folder(const char *path)
-{
-    DIR *directory = opendir(path);
-    struct timespec newest = {0};
-    struct dirent *entry;
-    char *found = NULL;
-
-    while (directory && (entry = readdir(directory)) != NULL) {
-        struct stat info;
-        char *candidate;
-        if (entry->d_name[0] == '.')
-            continue;
-        candidate = pb_sprintf("%s/%s", path, entry->d_name);
-        if (candidate && stat(candidate, &info) == 0 && S_ISDIR(info.st_mode) &&
-            (!found || info.st_mtim.tv_sec > newest.tv_sec ||
-             (info.st_mtim.tv_sec == newest.tv_sec && info.st_mtim.tv_nsec > newest.tv_nsec))) {
-            newest = info.st_mtim;
-            pb_free(found);
-            found = candidate;
-        } else
-            pb_free(candidate);
-    }
-    if (directory)
-        closedir(directory);
-    return found;
-}
-
-/* owner/name in the Hugging Face cache: $HF_HOME/hub/models--owner--name/snapshots/NEWEST. */
-static bool try_cache(char **folder, const char *name)
-{
-    const char *home = getenv("HF_HOME"), *user = getenv("HOME"), *slash = strchr(name, '/');
-    char *snapshots, *newest;
-
-    if (!slash || slash == name || strchr(slash + 1, '/') || !slash[1])
-        return false;
-    if (home && *home)
-        snapshots = pb_sprintf("%s/hub/models--%.*s--%s/snapshots", home, (int)(slash - name), name,
-                               slash + 1);
-    else
-        snapshots = pb_sprintf("%s/.cache/huggingface/hub/models--%.*s--%s/snapshots",
-                               user ? user : "", (int)(slash - name), name, slash + 1);
-    newest = snapshots ? newest_folder(snapshots) : NULL;
-    pb_free(snapshots);
-    return newest && try_folder(folder, newest);
-}
-
-static pb_status find_folder(char **folder, const char *name, pb_error *error)
-{
-    if (!*name)
-        return pb_fail(error, PB_INVALID, "a model's name is empty");
-    if (try_folder(folder, pb_strdup(name)))
-        return PB_OK;
-    if (exists(name))
-        return pb_fail(error, PB_UNSUPPORTED,
-                       "%s: a model is a folder in the diffusers layout, not a single file", name);
-    if (name[0] != '/' && (try_folder(folder, pb_sprintf("models/%s", name)) ||
-                           try_folder(folder, pb_sprintf("%s/models/%s", PB_DATA_DIR, name)) ||
-                           try_cache(folder, name)))
-        return PB_OK;
-    return pb_fail(error, PB_IO,
-                   "%s: no such model: looked for a folder of that name, here, in models/, in "
-                   "%s/models and in the Hugging Face cache",
-                   name, PB_DATA_DIR);
 }
 
 /* -- the files ------------------------------------------------------------------------------- */
@@ -151,61 +70,73 @@ static char *file_ending(const char *folder, const char *ending)
     return found;
 }
 
-pb_status pb_weights_locate(char **weights, const char *folder, const char *stem, pb_error *error)
-{
-    /* Of a variant, diffusers and transformers put its name before the last ending. */
-    static const char *const endings[] = {"safetensors", "safetensors.index.json",
-                                          "fp16.safetensors", "safetensors.index.fp16.json"};
-    static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
-                                         ".msgpack", ".h5",   ".onnx"};
+/* What a pipeline may consist of: the classes that are read, by component. The others in
+ * model_index.json must be such that results do not depend on them. */
+typedef struct component {
+    const char *name;
+    const char *classes[3]; /* NULL: of any class */
+    bool read;
+} component;
 
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char *name = pb_sprintf("%s.%s", stem, endings[i]);
-        pb_status status = name ? file_in(weights, folder, name, error)
-                                : pb_fail_memory(error, strlen(stem) + 32, "a path");
-        pb_free(name);
-        if (status != PB_OK || *weights)
-            return status;
+static const component components[] = {
+    {"unet", {"UNet2DModel", "UNet2DConditionModel"}, true},
+    {"scheduler", {NULL}, true}, /* by its own config */
+    {"vae", {"AutoencoderKL"}, true},
+    {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}, true},
+    {"text_encoder", {"CLIPTextModel"}, true},
+    {"safety_checker", {NULL}, false},    /* blackens pictures */
+    {"feature_extractor", {NULL}, false}, /* of the safety checker */
+    {"image_encoder", {NULL}, false},     /* of pictures as prompts, which nothing here takes */
+};
+
+/* Checks one component, ["library", "class"]. */
+static void check_component(pb_config *index, const char *pipeline, const char *name,
+                            const char *class)
+{
+    const component *c = NULL;
+    size_t i = 0;
+
+    for (size_t k = 0; k < sizeof components / sizeof *components; k++)
+        if (!strcmp(components[k].name, name))
+            c = &components[k];
+    if (!c) {
+        pb_config_fail(index, PB_UNSUPPORTED, name,
+                       "a component of class %s is not read: %s is not supported", class, pipeline);
+        return;
     }
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        char *found = file_ending(folder, others[i]);
-        if (found) {
-            pb_status status = pb_fail(error, PB_UNSUPPORTED,
-                                       "%s/%s: weights in this format are not read: expected "
-                                       "%s.safetensors (convert them with "
-                                       "save_pretrained(…, safe_serialization=True))",
-                                       folder, found, stem);
-            pb_free(found);
-            return status;
-        }
-    }
-    return pb_fail(error, PB_IO, "%s: no weights: expected %s.safetensors, one file or sharded",
-                   folder, stem);
+    while (c->classes[i] && strcmp(c->classes[i], class))
+        i++;
+    if (c->classes[0] && !c->classes[i])
+        pb_config_fail(
+            index, PB_UNSUPPORTED, name, "%s with a %s is not supported: expected %s%s%s", pipeline,
+            class, c->classes[0], c->classes[1] ? " or " : "", c->classes[1] ? c->classes[1] : "");
+}
+
+/* Does a pipeline have this component? One may be optional: [null, null]. */
+static bool has_component(pb_config *index, const char *name, const char **class)
+{
+    const char *names[2];
+
+    if (!pb_config_is_list(index, name) || pb_config_is_list_of_nulls(index, name) ||
+        pb_config_strings(index, name, 2, names) != 2)
+        return false;
+    *class = names[1];
+    return true;
 }
 
 /* A pipeline: model_index.json says of what classes its parts are. */
-static pb_status check_pipeline(const char *path, pb_error *error)
+static pb_status check_pipeline(pb_config *index, pb_error *error)
 {
-    const char *unet[2], *class;
-    pb_status status = PB_OK;
-    pb_config *config;
-    size_t count;
+    const char *pipeline = pb_config_string(index, "_class_name", "a pipeline without a name");
+    const char *key, *class;
 
-    PB_TRY(pb_config_open(&config, path, error));
-    class = pb_config_string(config, "_class_name", "a pipeline without a name");
-    count = pb_config_is_list(config, "unet") ? pb_config_strings(config, "unet", 2, unet) : 0;
-    if (pb_config_status(config, NULL) != PB_OK)
-        status = pb_config_status(config, error);
-    else if (count != 2)
-        status =
-            pb_fail(error, PB_UNSUPPORTED, "%s: %s has no U-Net and is not supported", path, class);
-    else if (strcmp(unet[1], "UNet2DModel") && strcmp(unet[1], "UNet2DConditionModel"))
-        status = pb_fail(error, PB_UNSUPPORTED,
-                         "%s: %s with a %s is not supported: expected a UNet2DModel or a "
-                         "UNet2DConditionModel",
-                         path, class, unet[1]);
-    pb_config_free(config);
-    return status;
+    if (pb_config_status(index, NULL) == PB_OK && !has_component(index, "unet", &class))
+        return pb_fail(error, PB_UNSUPPORTED, "%s: %s has no U-Net and is not supported",
+                       pb_config_path(index), pipeline);
+    for (size_t i = 0; (key = pb_config_key(index, i)) != NULL; i++)
+        if (has_component(index, key, &class))
+            check_component(index, pipeline, key, class);
+    return pb_config_status(index, error);
 }
 
 /* Adds FOLDER/NAME to the parts if it exists. */
@@ -223,7 +154,7 @@ static pb_status add_part(pb_model_files *files, const char *folder, const char 
 }
 
 /* Weights that are missing or of another format are an error only when they are needed. */
-static pb_status add_weights(pb_model_files *files, const char *folder, const char *stem,
+static pb_status add_weights(pb_model_files *files, const char *folder, pb_family family,
                              pb_error *error)
 {
     pb_status status;
@@ -231,9 +162,9 @@ static pb_status add_weights(pb_model_files *files, const char *folder, const ch
 
     if (!folder)
         return PB_OK;
-    status = pb_weights_locate(&path, folder, stem, error);
+    status = pb_weights_locate(&path, &files->unused, folder, family, error);
     if (status == PB_OK)
-        files->parts[files->part_count++] = path;
+        files->part_weights[files->part_weights_count++] = path;
     return status == PB_MEMORY ? status : PB_OK;
 }
 
@@ -245,92 +176,125 @@ static pb_status list_parts(pb_model_files *files, pb_error *error)
     };
 
     PB_TRY(add_part(files, files->vae, "config.json", error));
-    PB_TRY(add_weights(files, files->vae, PB_DIFFUSERS_WEIGHTS, error));
+    PB_TRY(add_weights(files, files->vae, PB_DIFFUSERS, error));
     PB_TRY(add_part(files, files->text_encoder, "config.json", error));
-    PB_TRY(add_weights(files, files->text_encoder, PB_TRANSFORMERS_WEIGHTS, error));
+    PB_TRY(add_weights(files, files->text_encoder, PB_TRANSFORMERS, error));
     for (size_t i = 0; i < PB_TOKENIZER_FILES; i++)
         PB_TRY(add_part(files, files->tokenizer, tokens[i], error));
     return PB_OK;
 }
 
-/* A file that no command does without; why: what it is. */
-static pb_status need(const char *folder, const char *name, const char *why, pb_error *error)
+/* The folder of a component, if the pipeline has it and it is there. One that is there and that the
+ * pipeline does not name is not used. */
+static pb_status find_component(char **path, pb_model_files *files, pb_config *index,
+                                const char *name, pb_error *error)
 {
-    char *path;
+    const char *class;
 
-    PB_TRY(file_in(&path, folder, name, error));
-    if (!path)
-        return pb_fail(error, PB_IO, "%s has no %s: %s", folder, name, why);
-    pb_free(path);
+    PB_TRY(file_in(path, files->folder, name, error));
+    if (!*path || has_component(index, name, &class))
+        return PB_OK;
+    files->unused = pb_list_add(files->unused, *path);
+    pb_free(*path);
+    *path = NULL;
     return PB_OK;
 }
 
-static pb_status find_pipeline(pb_model_files *files, const char *index, pb_error *error)
+/* The noise schedule: the model's own, or what is given for one that has none. */
+static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_error *error)
+{
+    const char *name = files->index ? "scheduler/scheduler_config.json" : "scheduler_config.json";
+
+    PB_TRY(file_in(&files->scheduler, files->folder, name, error));
+    if (files->scheduler)
+        return schedule
+                   ? pb_fail(error, PB_INVALID, "a schedule (%s) for a model that has its own: %s",
+                             schedule, files->scheduler)
+                   : PB_OK;
+    if (!schedule)
+        return pb_fail(
+            error, PB_IO,
+            "%s has no %s: the noise schedule is part of a model. Put that of the "
+            "pipeline there (scheduler.save_pretrained writes it), or, where the network "
+            "was trained on DDPMScheduler's defaults or only the network matters, give "
+            "the schedule \"ddpm\"",
+            files->folder, name);
+    if (!strcmp(schedule, "ddpm"))
+        return PB_OK;
+    files->scheduler = pb_strdup(schedule);
+    return files->scheduler ? PB_OK : pb_fail_memory(error, strlen(schedule), "a path");
+}
+
+static pb_status find_parts(pb_model_files *files, pb_config *index, const char *schedule,
+                            pb_error *error)
 {
     char *unet;
     pb_status status;
 
     PB_TRY(check_pipeline(index, error));
-    PB_TRY(need(files->folder, "unet/config.json", "the network itself", error));
-    PB_TRY(need(files->folder, "scheduler/scheduler_config.json",
-                "the noise schedule is part of a model", error));
+    PB_TRY(file_in(&files->config, files->folder, "unet/config.json", error));
+    if (!files->config)
+        return pb_fail(error, PB_IO, "%s has no unet/config.json: the network itself",
+                       files->folder);
+    PB_TRY(find_schedule(files, schedule, error));
     unet = pb_sprintf("%s/unet", files->folder);
     if (!unet)
         return pb_fail_memory(error, strlen(files->folder) + 6, "a path");
-    files->config = pb_sprintf("%s/config.json", unet);
-    files->scheduler = pb_sprintf("%s/scheduler/scheduler_config.json", files->folder);
-    status = pb_weights_locate(&files->weights, unet, PB_DIFFUSERS_WEIGHTS, error);
+    status = pb_weights_locate(&files->weights, &files->unused, unet, PB_DIFFUSERS, error);
     pb_free(unet);
     PB_TRY(status);
-    PB_TRY(file_in(&files->vae, files->folder, "vae", error));
-    PB_TRY(file_in(&files->tokenizer, files->folder, "tokenizer", error));
-    PB_TRY(file_in(&files->text_encoder, files->folder, "text_encoder", error));
+    PB_TRY(find_component(&files->vae, files, index, "vae", error));
+    PB_TRY(find_component(&files->tokenizer, files, index, "tokenizer", error));
+    PB_TRY(find_component(&files->text_encoder, files, index, "text_encoder", error));
     return list_parts(files, error);
 }
 
-static pb_status find_flat(pb_model_files *files, pb_error *error)
+static pb_status find_pipeline(pb_model_files *files, const char *schedule, pb_error *error)
 {
-    files->config = pb_sprintf("%s/config.json", files->folder);
-    files->scheduler = pb_sprintf("%s/scheduler_config.json", files->folder);
-    if (!files->config || !files->scheduler)
-        return pb_fail_memory(error, strlen(files->folder) + 24, "a path");
-    if (!exists(files->config)) {
-        char *single = file_ending(files->folder, ".ckpt");
-        pb_status status;
+    pb_config *index;
+    pb_status status;
 
-        if (!single)
-            single = file_ending(files->folder, ".safetensors");
-        status = pb_fail(error, PB_UNSUPPORTED,
-                         "%s: not a model in the diffusers layout: neither model_index.json nor "
-                         "config.json is there%s%s",
-                         files->folder, single ? ", only " : "", single ? single : "");
-        pb_free(single);
-        return status;
-    }
-    if (!exists(files->scheduler))
-        return pb_fail(error, PB_IO,
-                       "%s: no scheduler_config.json beside config.json: the noise schedule is "
-                       "part of a model",
-                       files->folder);
-    return pb_weights_locate(&files->weights, files->folder, PB_DIFFUSERS_WEIGHTS, error);
+    PB_TRY(pb_config_open(&index, files->index, error));
+    status = find_parts(files, index, schedule, error);
+    pb_config_free(index);
+    return status;
 }
 
-pb_status pb_model_locate(pb_model_files *files, const char *name, pb_error *error)
+static pb_status find_flat(pb_model_files *files, const char *schedule, pb_error *error)
 {
-    char *index = NULL;
+    char *single;
+    pb_status status;
+
+    PB_TRY(file_in(&files->config, files->folder, "config.json", error));
+    if (files->config) {
+        PB_TRY(find_schedule(files, schedule, error));
+        return pb_weights_locate(&files->weights, &files->unused, files->folder, PB_DIFFUSERS,
+                                 error);
+    }
+    single = file_ending(files->folder, ".ckpt");
+    if (!single)
+        single = file_ending(files->folder, ".safetensors");
+    status = pb_fail(error, PB_UNSUPPORTED,
+                     "%s: not a model in the diffusers layout: neither model_index.json nor "
+                     "config.json is there%s%s",
+                     files->folder, single ? ", only " : "", single ? single : "");
+    pb_free(single);
+    return status;
+}
+
+pb_status pb_model_locate(pb_model_files *files, const char *name, const char *schedule,
+                          pb_error *error)
+{
     pb_status status;
 
     *files = (pb_model_files){0};
-    status = find_folder(&files->folder, name, error);
+    status = pb_model_find(&files->folder, &files->unused, name, error);
     if (status == PB_OK)
-        status = file_in(&index, files->folder, "model_index.json", error);
+        status = file_in(&files->index, files->folder, "model_index.json", error);
     if (status == PB_OK)
-        status = index ? find_pipeline(files, index, error) : find_flat(files, error);
+        status = (files->index ? find_pipeline : find_flat)(files, schedule, error);
     if (status == PB_OK)
         status = file_in(&files->recommended, files->folder, "pullback.json", error);
-    pb_free(index);
-    if (status == PB_OK && (!files->config || !files->scheduler || !files->weights))
-        status = pb_fail_memory(error, strlen(files->folder), "a path");
     if (status != PB_OK)
         pb_model_files_clear(files);
     return status;

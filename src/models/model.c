@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/likeness.h"
 #include "base/memory.h"
 #include "io/config.h"
 #include "io/file.h"
@@ -63,12 +64,16 @@ static pb_status build_network(pb_model *model, pb_error *error)
 /* pullback.json: settings that suit the model. */
 static pb_status read_recommended(pb_recommended *r, const char *path, pb_error *error)
 {
+    static const char *const absent[] = {"t",     "edit_step",   "edit_scale", "edit_iterations",
+                                         "boost", "heldout_loss"};
     pb_config *config;
 
     *r = (pb_recommended){.t = NAN, .step = NAN, .scale = NAN, .boost = NAN, .heldout_loss = NAN};
     if (!path)
         return PB_OK;
     PB_TRY(pb_config_open(&config, path, error));
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        pb_config_nullable(config, absent[i]);
     r->t = pb_config_number(config, "t", NAN, 0, 1);
     r->step = pb_config_number(config, "edit_step", NAN, 1e-6, 1e6);
     r->scale = pb_config_number(config, "edit_scale", NAN, 1e-6, 1e6);
@@ -128,6 +133,7 @@ static void describe(pb_model *model)
     info->context_width = facts->context_width;
     info->latent = model->files.vae || facts->context_width;
     info->ignored = model->scheduler.ignored;
+    info->unused = model->files.unused;
     info->has_autoencoder = model->files.vae != NULL;
     info->has_tokenizer = model->files.tokenizer != NULL;
     info->has_text_encoder = model->files.text_encoder != NULL;
@@ -135,9 +141,10 @@ static void describe(pb_model *model)
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
 }
 
-static pb_status open_parts(pb_model *model, const char *name, pb_error *error)
+static pb_status open_parts(pb_model *model, const char *name, const char *schedule,
+                            pb_error *error)
 {
-    PB_TRY(pb_model_locate(&model->files, name, error));
+    PB_TRY(pb_model_locate(&model->files, name, schedule, error));
     PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
     PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
@@ -147,17 +154,23 @@ static pb_status open_parts(pb_model *model, const char *name, pb_error *error)
     return PB_OK;
 }
 
-pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
+pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_options *options,
+                             pb_error *error)
 {
-    pb_model *model = pb_calloc(1, sizeof *model);
+    const char *schedule = options ? options->schedule : NULL;
+    pb_model *model;
     pb_status status;
 
+    if (!out || !name)
+        return pb_fail(error, PB_INVALID, "opening a model: expected %s, found NULL",
+                       out ? "its name" : "where to put it");
+    model = pb_calloc(1, sizeof *model);
     if (!model)
         return pb_fail_memory(error, sizeof *model, "a model");
     model->digest = pb_calloc(1, sizeof *model->digest);
     if (model->digest) {
         pthread_mutex_init(&model->digest->mutex, NULL);
-        status = open_parts(model, name, error);
+        status = open_parts(model, name, schedule, error);
     } else
         status = pb_fail_memory(error, sizeof *model->digest, "a model");
     if (status == PB_OK)
@@ -165,6 +178,11 @@ pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
     else
         pb_model_free(model);
     return status;
+}
+
+pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
+{
+    return pb_model_open_with(out, name, NULL, error);
 }
 
 /* -- facts ----------------------------------------------------------------------------------- */
@@ -228,6 +246,18 @@ pb_status pb_model_check_class(const pb_model *model, long label, pb_error *erro
     return PB_OK;
 }
 
+pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap)
+{
+    pb_likeness likeness = pb_likeness_to(tap);
+
+    for (size_t i = 0; i < model->graph->tap_count; i++)
+        pb_likeness_add(&likeness, model->graph->taps[i].name);
+    pb_likeness_add(&likeness, "eps");
+    pb_likeness_add(&likeness, "x0");
+    return pb_fail(error, PB_INVALID, "this network has no tap \"%s\"%s", tap,
+                   pb_likeness_hint(&likeness).text);
+}
+
 pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height, size_t width,
                              size_t shape[3], pb_error *error)
 {
@@ -237,7 +267,7 @@ pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t heig
     pb_status status;
 
     if (value < 0)
-        return pb_fail(error, PB_INVALID, "this network has no tap \"%s\"", tap);
+        return pb_fail_tap(error, model, tap);
     PB_TRY(pb_model_input_shapes(model, height, width, 1, inputs, error));
     shapes = pb_calloc(model->graph->count, sizeof *shapes);
     if (!shapes)

@@ -36,6 +36,9 @@ struct pb_model {
 pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width, size_t tokens,
                                 pb_shape shapes[PB_INPUTS], pb_error *error);
 
+/* "no tap NAME", and those there are. Returns PB_INVALID. */
+pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap);
+
 /* Checks a class label against the model. Errors: PB_INVALID. */
 pb_status pb_model_check_class(const pb_model *model, long label, pb_error *error);
 

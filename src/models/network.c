@@ -15,8 +15,10 @@ void pb_network_close(pb_network *n)
 /* diffusers names the class in _class_name, transformers in a list. */
 static void check_class(pb_config *c, const char *class)
 {
-    const char *found = pb_config_string(c, "_class_name", NULL), *key = "_class_name";
+    const char *found, *key = "_class_name";
 
+    pb_config_nullable(c, "architectures");
+    found = pb_config_string(c, key, NULL);
     if (!found && pb_config_strings(c, "architectures", 1, &found) == 0)
         return; /* early releases say nothing */
     if (!pb_config_has(c, key))
@@ -27,10 +29,10 @@ static void check_class(pb_config *c, const char *class)
 }
 
 pb_status pb_network_open(pb_network *n, pb_config **config, const char *folder, const char *class,
-                          const char *stem, pb_error *error)
+                          pb_family family, pb_error *error)
 {
     char *path = pb_sprintf("%s/config.json", folder), *weights = NULL;
-    pb_status status = path ? pb_weights_locate(&weights, folder, stem, error)
+    pb_status status = path ? pb_weights_locate(&weights, NULL, folder, family, error)
                             : pb_fail_memory(error, strlen(folder) + 13, "a path");
 
     if (status == PB_OK)

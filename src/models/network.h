@@ -5,7 +5,7 @@
 #include "graph/graph.h"
 #include "io/config.h"
 #include "io/weights.h"
-#include "models/locate.h"
+#include "models/weights_files.h"
 #include "ops/convolver.h"
 
 typedef struct pb_network {
@@ -15,12 +15,12 @@ typedef struct pb_network {
 } pb_network;
 
 /* Opens the config and the weights in a folder, "vae" of a pipeline, say; class: what _class_name
- * or the first of `architectures` must be; stem: what its weights are called. *network must be
+ * or the first of `architectures` must be; family: who wrote it. *network must be
  * zero-filled; pb_network_close frees it, also on failure. The caller closes *config. Errors:
  * PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY.
  */
 pb_status pb_network_open(pb_network *network, pb_config **config, const char *folder,
-                          const char *class, const char *stem, pb_error *error);
+                          const char *class, pb_family family, pb_error *error);
 void pb_network_close(pb_network *network);
 
 #endif

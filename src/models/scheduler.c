@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/config.h"
+#include "models/fields.h"
 
 /* Classes of diffusers whose betas are set as DDPMScheduler's are, and what they take for betas
  * that the configuration does not give; the others set them differently or are no discrete
@@ -128,7 +128,12 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     size_t count;
     pb_status status;
 
-    PB_TRY(pb_config_open(&c, path, error));
+    if (!path)
+        PB_TRY(pb_config_empty(&c, "DDPMScheduler's defaults", error));
+    else
+        PB_TRY(pb_config_open(&c, path, error));
+    pb_config_nullable(c, "trained_betas");
+    pb_ignore_inert(c);
     k = read_class(c);
     snprintf(facts->name, sizeof facts->name, "%s", k->name);
     options.betas = (pb_beta_schedule)read_choice(c, "beta_schedule", schedules, k->betas);
@@ -157,7 +162,7 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     if (status == PB_OK) {
         status = pb_schedule_new(schedule, &options, error);
         if (status != PB_OK)
-            pb_fail_in(error, status, "%s", path);
+            pb_fail_in(error, status, "%s", path ? path : "ddpm");
     }
     pb_free(betas);
     return status;

@@ -111,8 +111,13 @@ static void read_config(pb_config *c, unet2d *u)
     static const char *const positional[] = {"positional", NULL};
     static const char *const mid_block[] = {"UNetMidBlock2D", NULL};
     static const char *const shifts[] = {"default", "scale_shift", NULL};
+    static const char *const none[] = {"sample_size", "time_embedding_dim", "attention_head_dim",
+                                       "attn_norm_num_groups", NULL};
     size_t attention_groups;
 
+    for (size_t i = 0; none[i]; i++) /* whose default is None, or for which it has a meaning */
+        pb_config_nullable(c, none[i]);
+    pb_ignore_inert(c);
     read_blocks(c, u);
     read_sample_size(c, u);
     u->in_channels = pb_read_size(c, "in_channels", 3, 1, PB_MAX_CHANNELS);
@@ -140,8 +145,6 @@ static void read_config(pb_config *c, unet2d *u)
         pb_read_size(c, "attention_head_dim", pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1,
                      PB_MAX_CHANNELS);
     u->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
-    if (pb_config_is_null(c, "norm_num_groups"))
-        pb_config_fail(c, PB_UNSUPPORTED, "norm_num_groups", "null is not supported");
     u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
     u->scale_shift = pb_read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
     attention_groups = pb_read_size(c, "attn_norm_num_groups", 0, 1, PB_MAX_CHANNELS);

@@ -176,6 +176,12 @@ static void read_config(pb_config *c, unet2d_condition *u)
     static const char *const mids[] = {"UNetMidBlock2DCrossAttn", "UNetMidBlock2D", NULL};
     static const char *const shifts[] = {"default", "scale_shift", NULL};
 
+    static const char *const none[] = {"sample_size", "time_embedding_dim",
+                                       "reverse_transformer_layers_per_block", NULL};
+
+    for (size_t i = 0; none[i]; i++) /* whose default is None */
+        pb_config_nullable(c, none[i]);
+    pb_ignore_inert(c);
     read_types(c, u);
     read_levels(c, u);
     read_sample_size(c, u);
@@ -199,8 +205,6 @@ static void read_config(pb_config *c, unet2d_condition *u)
     u->downsample_padding = pb_read_size(c, "downsample_padding", 1, 0, 1);
     u->activation = pb_read_activation(c, "act_fn", "silu");
     u->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
-    if (pb_config_is_null(c, "norm_num_groups"))
-        pb_config_fail(c, PB_UNSUPPORTED, "norm_num_groups", "null is not supported");
     u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
     u->scale_shift = pb_read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
     u->linear_projection = pb_config_boolean(c, "use_linear_projection", false);

@@ -34,7 +34,7 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
 
     PB_TRY(pb_tokenizer_open(&t->tokenizer, files->tokenizer, error));
     PB_TRY(pb_network_open(&t->network, &config, files->text_encoder, "CLIPTextModel",
-                           PB_TRANSFORMERS_WEIGHTS, error));
+                           PB_TRANSFORMERS, error));
     PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights,
                               t->network.convolver, error));
     if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)

@@ -1,0 +1,242 @@
+#include "cli/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/likeness.h"
+
+/* -- what a number may be ------------------------------------------------------------------------
+ */
+
+/* By the option's name, in one command or (NULL) in all others. */
+typedef struct range {
+    const char *command, *name;
+    double least, most;
+    bool above; /* more than `least`, not as much */
+} range;
+
+#define ANY_SEED 9223372036854775807.0 /* a gint64, as far as a double has it */
+
+static const range ranges[] = {
+    {"bench", "rank", 0, 100000, false}, /* 0: none */
+    {"invert", "t", 0, 1, false},        /* 0: the image itself */
+    {NULL, "block", 1, 1024, false},
+    {NULL, "boost", 0, 1, false},
+    {NULL, "class", 0, 10000000, false},
+    {NULL, "damping", 0, 1e9, false},
+    {NULL, "edit-iterations", 1, 100000, false},
+    {NULL, "edit-length", 1e-9, 1e9, false},
+    {NULL, "edit-scale", -1e9, 1e9, false},
+    {NULL, "edit-step", 1e-9, 1e9, false},
+    {NULL, "guidance-scale", 0, 1000, false},
+    {NULL, "height", 1, 65536, false},
+    {NULL, "max-applications", 1, 1e9, false},
+    {NULL, "noise-seed", 0, ANY_SEED, false},
+    {NULL, "null-rank", 0, 100000, false},
+    {NULL, "number", 1, 1000000, false},
+    {NULL, "onto-t", 0, 1, true},
+    {NULL, "rank", 1, 100000, false},
+    {NULL, "samples", 1, 100000, false},
+    {NULL, "seconds", 0.01, 600, false},
+    {NULL, "seed", 0, ANY_SEED, false},
+    {NULL, "stages", 1, 1000, false},
+    {NULL, "start-seed", 0, ANY_SEED, false},
+    {NULL, "steps", 2, 100000, false},
+    {NULL, "strength", -1, 1, false},
+    {NULL, "t", 0, 1, true},
+    {NULL, "threads", 1, 4096, false},
+    {NULL, "timestep", 0, 99999, false},
+    {NULL, "timesteps", 1, 100000, false},
+    {NULL, "tol", 0, 1, true},
+    {NULL, "width", 1, 65536, false},
+};
+
+static const range *range_of(const char *command, const char *name)
+{
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (!strcmp(ranges[i].name, name) &&
+            (!ranges[i].command || !strcmp(ranges[i].command, command)))
+            return &ranges[i];
+    return NULL;
+}
+
+static pb_status fail_range(const range *r, const char *text, bool whole, pb_error *error)
+{
+    const char *kind = whole ? "a whole number" : "a number", *bound = r->above ? "above" : "from";
+
+    if (r->most >= ANY_SEED)
+        return pb_fail(error, PB_INVALID, "--%s %s: expected %s, %g or more", r->name, text, kind,
+                       r->least);
+    return pb_fail(error, PB_INVALID, "--%s %s: expected %s %s %.15g to %.15g", r->name, text, kind,
+                   bound, r->least, r->most);
+}
+
+/* -- numbers ------------------------------------------------------------------------------------
+ */
+
+/* A table's copy, in which the numbers are texts. */
+typedef struct table {
+    const GOptionEntry *original;
+    GOptionEntry *entries;
+    char **texts; /* one for each entry; NULL: no number, or not given */
+} table;
+
+static bool is_number(const GOptionEntry *e)
+{
+    return e->arg == G_OPTION_ARG_INT || e->arg == G_OPTION_ARG_INT64 ||
+           e->arg == G_OPTION_ARG_DOUBLE;
+}
+
+static table open_table(const GOptionEntry *original)
+{
+    table t = {.original = original};
+    size_t count = 0;
+
+    while (original[count].long_name)
+        count++;
+    t.entries = g_new(GOptionEntry, count + 1);
+    t.texts = g_new0(char *, count + 1);
+    memcpy(t.entries, original, (count + 1) * sizeof *original);
+    for (size_t i = 0; i < count; i++)
+        if (is_number(&original[i])) {
+            t.entries[i].arg = G_OPTION_ARG_STRING;
+            t.entries[i].arg_data = &t.texts[i];
+        }
+    return t;
+}
+
+static void close_table(table *t)
+{
+    for (size_t i = 0; t->entries[i].long_name; i++)
+        g_free(t->texts[i]);
+    g_free(t->texts);
+    g_free(t->entries);
+}
+
+static pb_status read_number(const char *command, const GOptionEntry *e, const char *text,
+                             pb_error *error)
+{
+    static const range any = {.least = -1e300, .most = 1e300};
+    const range *r = range_of(command, e->long_name);
+    bool whole = e->arg != G_OPTION_ARG_DOUBLE;
+    gint64 integer = 0;
+    double value;
+    char *end;
+
+    if (!r)
+        r = &any;
+    errno = 0;
+    if (whole) {
+        integer = g_ascii_strtoll(text, &end, 10);
+        value = (double)integer;
+    } else
+        value = g_ascii_strtod(text, &end);
+    if (end == text || *end || errno == ERANGE || !isfinite(value) || value < r->least ||
+        (r->above && value == r->least) || value > r->most)
+        return r == &any
+                   ? pb_fail(error, PB_INVALID, "--%s %s: expected a number", e->long_name, text)
+                   : fail_range(r, text, whole, error);
+    if (e->arg == G_OPTION_ARG_INT)
+        *(int *)e->arg_data = (int)integer;
+    else if (whole)
+        *(gint64 *)e->arg_data = integer;
+    else
+        *(double *)e->arg_data = value;
+    return PB_OK;
+}
+
+/* Takes over what parsing has put into one table. */
+static pb_status settle(pb_cli *cli, const table *t, pb_error *error)
+{
+    for (size_t i = 0; t->entries[i].long_name; i++) {
+        const GOptionEntry *e = &t->original[i];
+        if (t->texts[i]) {
+            PB_TRY(read_number(cli->name, e, t->texts[i], error));
+            g_ptr_array_add(cli->given, (void *)e->long_name);
+        } else if (e->arg == G_OPTION_ARG_FILENAME && *(char **)e->arg_data &&
+                   strcmp(e->long_name, "out") && strcmp(e->long_name, "tune"))
+            g_ptr_array_add(cli->inputs, *(char **)e->arg_data);
+    }
+    return PB_OK;
+}
+
+/* Takes over the strings, also of a parse that failed half-way. */
+static void keep_strings(pb_cli *cli, const table *t)
+{
+    for (const GOptionEntry *e = t->original; e->long_name; e++)
+        if (e->arg == G_OPTION_ARG_STRING || e->arg == G_OPTION_ARG_FILENAME)
+            g_ptr_array_add(cli->owned, *(char **)e->arg_data);
+}
+
+/* -- parsing ------------------------------------------------------------------------------------
+ */
+
+/* Takes out the "--" that ended the options, which GLib leaves. */
+static void drop_dashes(int *argc, char **argv)
+{
+    int i = 1;
+
+    while (i < *argc && strcmp(argv[i], "--"))
+        i++;
+    if (i == *argc)
+        return;
+    memmove(argv + i, argv + i + 1, (size_t)(*argc - i) * sizeof *argv);
+    (*argc)--;
+}
+
+/* GLib's own message, and for an unknown option those that are like it. */
+static pb_status fail_parse(const GError *wrong, const table *tables, size_t count, pb_error *error)
+{
+    const char *dashes = strstr(wrong->message, " --");
+    pb_likeness likeness;
+
+    if (!g_error_matches(wrong, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION) || !dashes)
+        return pb_fail(error, PB_INVALID, "%s", wrong->message);
+    likeness = pb_likeness_to(dashes + 1);
+    for (size_t i = 0; i < count; i++)
+        for (const GOptionEntry *e = tables[i].entries; e->long_name; e++)
+            if (!(e->flags & G_OPTION_FLAG_HIDDEN)) {
+                char *name = g_strdup_printf("--%s", e->long_name);
+                pb_likeness_add(&likeness, name);
+                g_free(name);
+            }
+    return pb_fail(error, PB_INVALID, "%s%s", wrong->message,
+                   likeness.distance <= 3 ? pb_likeness_hint(&likeness).text : "");
+}
+
+#define MOST_TABLES 4
+
+pb_status pb_options_parse(pb_cli *cli, GOptionContext *context, const GOptionEntry *const *tables,
+                           size_t count, int *argc, char ***argv, pb_error *error)
+{
+    table open[MOST_TABLES];
+    size_t n = 0;
+    GError *wrong = NULL;
+    pb_status status = PB_OK;
+    gboolean parsed;
+
+    for (size_t i = 0; i < count; i++)
+        if (tables[i]) {
+            open[n] = open_table(tables[i]);
+            g_option_context_add_main_entries(context, open[n++].entries, NULL);
+        }
+    parsed = g_option_context_parse(context, argc, argv, &wrong);
+    if (!parsed) {
+        status = fail_parse(wrong, open, n, error);
+        g_error_free(wrong);
+    } else
+        drop_dashes(argc, *argv);
+    for (size_t i = 0; parsed && i < n; i++) {
+        keep_strings(cli, &open[i]);
+        if (status == PB_OK)
+            status = settle(cli, &open[i], error);
+    }
+    for (int i = 1; parsed && i < *argc; i++)
+        g_ptr_array_add(cli->inputs, (*argv)[i]);
+    for (size_t i = 0; i < n; i++)
+        close_table(&open[i]);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* Options: parsed by GLib, with numbers read strictly and checked against what they may be. */
+#ifndef PB_CLI_OPTIONS_H
+#define PB_CLI_OPTIONS_H
+
+#include "cli/cli.h"
+
+/* Parses argv by the tables (NULL: none), which end with a NULL name; what is left stays in
+ * argv[1 …]. A number that is given is checked against the range of its option's name before
+ * anything else sees it: values that stand for "not given" (NaN, -1, 0) lie outside of the ranges,
+ * so that no user can say them. Adds to cli->owned the strings, to cli->given the names of the
+ * numbers given, to cli->inputs the files named. Errors: PB_INVALID, naming the option; what an
+ * unknown one may have meant. */
+pb_status pb_options_parse(pb_cli *cli, GOptionContext *context, const GOptionEntry *const *tables,
+                           size_t count, int *argc, char ***argv, pb_error *error);
+
+#endif

@@ -1,0 +1,13 @@
+/* Finds the folder of a model by its name. */
+#ifndef PB_MODELS_FIND_H
+#define PB_MODELS_FIND_H
+
+#include "base/error.h"
+
+/* The folder a model's name stands for, as pb_model_open says: *folder is pb_free's. *unused: other
+ * folders that the name could have meant, "A, B", or NULL; pb_free's.
+ * Errors: PB_INVALID, PB_IO (no such model: names that are like it), PB_UNSUPPORTED (a file),
+ * PB_MEMORY. */
+pb_status pb_model_find(char **folder, char **unused, const char *name, pb_error *error);
+
+#endif

@@ -1,0 +1,220 @@
+#include "models/weights_files.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* A file that may hold weights. */
+typedef struct candidate {
+    char *name;
+    size_t variant, length; /* where its variant, "fp16", lies in the name; length 0: none */
+    bool index;             /* of several files */
+} candidate;
+
+typedef struct candidates {
+    size_t count, room;
+    candidate *list;
+    char *foreign; /* names of files in other formats, "a, b", or NULL */
+} candidates;
+
+static void clear(candidates *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        pb_free(c->list[i].name);
+    pb_free(c->list);
+    pb_free(c->foreign);
+}
+
+static bool ends(const char *text, const char *ending)
+{
+    size_t n = strlen(text), k = strlen(ending);
+
+    return n > k && !strcmp(text + n - k, ending);
+}
+
+/* Is the name BEGINNING, perhaps a dot and a variant without dots, ENDING? */
+static bool has_form(candidate *found, const char *name, const char *beginning, const char *ending)
+{
+    size_t n = strlen(name), b = strlen(beginning), e = strlen(ending);
+
+    if (strncmp(name, beginning, b) || n < b + e || strcmp(name + n - e, ending))
+        return false;
+    found->variant = b + 1;
+    found->length = n > b + e ? n - b - e - 1 : 0;
+    return n == b + e ||
+           (name[b] == '.' && found->length && !memchr(name + found->variant, '.', found->length));
+}
+
+/* A variant "…-00001-of-00004": one file of several, which only an index can name? */
+static bool is_shard(const candidate *found, const char *name)
+{
+    const char *of = strstr(name, "-of-");
+
+    return found->length && of && isdigit((unsigned char)of[-1]) && isdigit((unsigned char)of[4]);
+}
+
+static pb_status add_candidate(candidates *c, const candidate *found, const char *name,
+                               pb_error *error)
+{
+    if (c->count == c->room) {
+        size_t room = 2 * c->room + 4;
+        candidate *grown = pb_malloc(room, sizeof *grown);
+        if (!grown)
+            return pb_fail_memory(error, room * sizeof *grown, "file names");
+        if (c->count)
+            memcpy(grown, c->list, c->count * sizeof *grown);
+        pb_free(c->list);
+        c->list = grown;
+        c->room = room;
+    }
+    c->list[c->count] = *found;
+    c->list[c->count].name = pb_strdup(name);
+    return c->list[c->count++].name ? PB_OK : pb_fail_memory(error, strlen(name), "a file name");
+}
+
+/* Adds a file if its name is one of weights. diffusers and transformers write a variant's name
+ * before the last ending; early releases wrote that of an index before the last two. */
+static pb_status examine(candidates *c, const char *name, const char *stem, pb_error *error)
+{
+    static const struct {
+        const char *after_stem, *ending;
+        bool index;
+    } forms[] = {
+        {"", ".safetensors", false},
+        {".safetensors.index", ".json", true},
+        {".safetensors", ".index.json", true},
+    };
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        candidate found = {.index = forms[i].index};
+        char beginning[64];
+
+        snprintf(beginning, sizeof beginning, "%s%s", stem, forms[i].after_stem);
+        if (has_form(&found, name, beginning, forms[i].ending))
+            return is_shard(&found, name) ? PB_OK : add_candidate(c, &found, name, error);
+    }
+    return PB_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const candidate *)a)->name, ((const candidate *)b)->name);
+}
+
+static pb_status gather(candidates *c, const char *folder, const char *stem, pb_error *error)
+{
+    static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
+                                         ".msgpack", ".h5",   ".onnx"};
+    DIR *directory = opendir(folder);
+    struct dirent *entry;
+    pb_status status = PB_OK;
+
+    if (!directory)
+        return pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
+    while (status == PB_OK && (entry = readdir(directory)) != NULL) {
+        status = examine(c, entry->d_name, stem, error);
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            if (ends(entry->d_name, others[i]))
+                c->foreign = pb_list_add(c->foreign, entry->d_name);
+    }
+    closedir(directory);
+    if (c->count)
+        qsort(c->list, c->count, sizeof *c->list, by_name); /* a folder has no order */
+    return status;
+}
+
+static bool same_variant(const candidate *a, const candidate *b)
+{
+    return a->length == b->length && !memcmp(a->name + a->variant, b->name + b->variant, a->length);
+}
+
+/* The first of the candidates of a variant, an index or a single file before the other. */
+static const candidate *pick(const candidates *c, const candidate *like, bool index_first)
+{
+    for (int second = 0; second < 2; second++)
+        for (size_t i = 0; i < c->count; i++)
+            if (same_variant(&c->list[i], like) &&
+                c->list[i].index == (second ? !index_first : index_first))
+                return &c->list[i];
+    return NULL;
+}
+
+/* Several variants, none of which has the plain name. */
+static pb_status fail_ambiguous(const candidates *c, const char *folder, const char *stem,
+                                pb_error *error)
+{
+    char *names = NULL;
+
+    for (size_t i = 0; i < c->count; i++)
+        names = pb_list_add(names, c->list[i].name);
+    pb_fail(error, PB_UNSUPPORTED,
+            "%s: weights of several variants, and none without: expected %s.safetensors, or those "
+            "of one variant only; found %s",
+            folder, stem, names ? names : "");
+    pb_free(names);
+    return PB_UNSUPPORTED;
+}
+
+static pb_status choose(const candidate **chosen, const candidates *c, const char *folder,
+                        const char *stem, bool index_first, pb_error *error)
+{
+    const candidate plain = {.name = ""};
+
+    *chosen = pick(c, &plain, index_first);
+    if (*chosen)
+        return PB_OK;
+    for (size_t i = 1; i < c->count; i++)
+        if (!same_variant(&c->list[i], &c->list[0]))
+            return fail_ambiguous(c, folder, stem, error);
+    if (c->count) {
+        *chosen = pick(c, &c->list[0], index_first);
+        return PB_OK;
+    }
+    if (c->foreign)
+        return pb_fail(error, PB_UNSUPPORTED,
+                       "%s: weights in these formats are not read: %s: expected %s.safetensors "
+                       "(convert them with save_pretrained(…, safe_serialization=True))",
+                       folder, c->foreign, stem);
+    return pb_fail(error, PB_IO, "%s: no weights: expected %s.safetensors, one file or sharded",
+                   folder, stem);
+}
+
+static pb_status note(char **unused, const char *folder, const char *name, pb_error *error)
+{
+    char *path = pb_sprintf("%s/%s", folder, name);
+
+    *unused = path ? pb_list_add(*unused, path) : *unused;
+    pb_free(path);
+    return path && *unused ? PB_OK : pb_fail_memory(error, strlen(name), "a list of files");
+}
+
+pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_family family,
+                            pb_error *error)
+{
+    const char *stem = family == PB_DIFFUSERS ? "diffusion_pytorch_model" : "model";
+    candidates c = {0};
+    const candidate *chosen;
+    pb_status status = gather(&c, folder, stem, error);
+
+    *path = NULL;
+    if (status == PB_OK)
+        status = choose(&chosen, &c, folder, stem, family == PB_DIFFUSERS, error);
+    for (size_t i = 0; unused && status == PB_OK && i < c.count; i++)
+        if (&c.list[i] != chosen)
+            status = note(unused, folder, c.list[i].name, error);
+    if (unused && status == PB_OK && c.foreign)
+        status = note(unused, folder, c.foreign, error);
+    if (status == PB_OK) {
+        *path = pb_sprintf("%s/%s", folder, chosen->name);
+        if (!*path)
+            status = pb_fail_memory(error, strlen(folder) + strlen(chosen->name) + 2, "a path");
+    }
+    clear(&c);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* Which of the files in a folder are a network's weights. */
+#ifndef PB_MODELS_WEIGHTS_FILES_H
+#define PB_MODELS_WEIGHTS_FILES_H
+
+#include "base/error.h"
+
+/* Who wrote the folder: what its weights are called, and which of two candidates is read. */
+typedef enum pb_family {
+    PB_DIFFUSERS,   /* diffusion_pytorch_model; an index comes before a single file */
+    PB_TRANSFORMERS /* model; a single file comes before an index */
+} pb_family;
+
+/* The weights in a folder, a .safetensors file or the index of several, as from_pretrained of the
+ * family chooses them; of a variant ("fp16") where the folder has that one only. *path is
+ * pb_free's. unused (or NULL): a list (pb_list_add), to which the paths of what could have been
+ * chosen are added. Errors: PB_IO (none), PB_UNSUPPORTED (in other formats only, of several
+ * variants), PB_MEMORY. */
+pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_family family,
+                            pb_error *error);
+
+#endif

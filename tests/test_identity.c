@@ -1,0 +1,213 @@
+/* What a model's hash and a study's keys cover: everything that can change a number. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "golden.h"
+#include "program.h"
+#include "scratch.h"
+
+#define SD1 GOLDEN "sd1-tiny"
+#define DDPM GOLDEN "unet2d-ddpm"
+
+static scratch s;
+
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_open(&s);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_close(&s);
+    return 0;
+}
+
+/* The model's hash, or "" if it no longer opens. */
+static void hash_of(const char *name, char hash[65])
+{
+    pb_model *model;
+
+    *hash = '\0';
+    if (pb_model_open(&model, scratch_path(&s, name).text, NULL) != PB_OK)
+        return;
+    MUST(pb_model_hash(model, hash, error));
+    pb_model_free(model);
+}
+
+/* Another value of the same kind. */
+static json_t *other(const json_t *value)
+{
+    if (json_is_true(value) || json_is_false(value))
+        return json_boolean(json_is_false(value));
+    if (json_is_integer(value))
+        return json_integer(json_integer_value(value) + 1);
+    if (json_is_real(value))
+        return json_real(json_real_value(value) * 1.5 + 0.25);
+    if (json_is_string(value))
+        return json_string("another");
+    return json_null();
+}
+
+/* Each field of each config in turn: the hash is another, or the model is refused. */
+static void test_fields(void **state)
+{
+    static const char *const files[] = {"p/model_index.json",
+                                        "p/unet/config.json",
+                                        "p/scheduler/scheduler_config.json",
+                                        "p/vae/config.json",
+                                        "p/text_encoder/config.json",
+                                        "p/tokenizer/tokenizer_config.json",
+                                        "p/tokenizer/special_tokens_map.json"};
+    char first[65], found[65];
+    size_t opened = 0, refused = 0;
+
+    (void)state;
+    scratch_copy(&s, SD1, "p");
+    hash_of("p", first);
+    assert_int_equal(strlen(first), 64);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t count;
+        unsigned char *before = scratch_read(&s, files[i], &count);
+        json_t *config = json_loads((const char *)before, 0, NULL), *value;
+        const char *key;
+
+        json_object_foreach(config, key, value)
+        {
+            json_t *changed = json_copy(config);
+            char *text;
+            json_object_set_new(changed, key, other(value));
+            text = json_dumps(changed, 0);
+            scratch_write(&s, files[i], text, strlen(text));
+            hash_of("p", found);
+            if (!strcmp(found, first))
+                fail_msg("%s: %s changes, the hash does not", files[i], key);
+            *(*found ? &opened : &refused) += 1;
+            free(text);
+            json_decref(changed);
+        }
+        scratch_write(&s, files[i], before, count);
+        json_decref(config);
+        free(before);
+    }
+    print_message("%zu fields change the hash, %zu are refused\n", opened, refused);
+    assert_true(opened > 60);
+    hash_of("p", found);
+    assert_string_equal(found, first);
+}
+
+/* Weights, vocabularies, and which file is which; but not where the model lies. */
+static void test_files(void **state)
+{
+    static const char *const files[] = {
+        "p/unet/diffusion_pytorch_model.safetensors", "p/vae/diffusion_pytorch_model.safetensors",
+        "p/text_encoder/model.safetensors", "p/tokenizer/vocab.json", "p/tokenizer/merges.txt"};
+    char first[65], found[65];
+
+    (void)state;
+    scratch_copy(&s, SD1, "p");
+    hash_of("p", first);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t count;
+        unsigned char *bytes = scratch_read(&s, files[i], &count);
+        bytes[count - 2] ^= 1;
+        scratch_write(&s, files[i], bytes, count);
+        hash_of("p", found);
+        assert_string_not_equal(found, first);
+        bytes[count - 2] ^= 1;
+        scratch_write(&s, files[i], bytes, count);
+        free(bytes);
+    }
+    hash_of("p", found);
+    assert_string_equal(found, first);
+    scratch_copy(&s, SD1, "elsewhere");
+    scratch_write(&s, "elsewhere/pullback.json", "{\"t\": 0.4}", 10);
+    hash_of("elsewhere", found);
+    assert_string_equal(found, first); /* what is recommended is written into results */
+    rename(scratch_path(&s, "p/tokenizer/special_tokens_map.json").text,
+           scratch_path(&s, "p/tokenizer/added_tokens.json").text);
+    hash_of("p", found);
+    assert_string_not_equal(found, first);
+}
+
+/* -- what is computed under another schedule -----------------------------------------------------
+ */
+
+/* Items computed by a study that must end well. */
+static int computed(const outcome *o)
+{
+    json_t *object = object_of(o);
+    int count = (int)json_integer_value(json_object_get(object, "computed"));
+
+    json_decref(object);
+    return count;
+}
+
+#define STUDY                                                                                      \
+    "study timesteps --model m --samples 1 --timesteps 2 --rank 2 --steps 6 --json -o study"
+
+static void test_prediction_type(void **state)
+{
+    static const char *const fields[] = {"{\"prediction_type\": \"v_prediction\"}",
+                                         "{\"beta_end\": 0.03}"};
+    size_t count;
+    unsigned char *stale, *fresh;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        scratch_copy(&s, DDPM, "m");
+        assert_int_equal(computed(program(s.folder, STUDY)), 3);
+        assert_int_equal(computed(program(s.folder, STUDY)), 0);
+        stale = scratch_read(&s, "study/data.csv", &count);
+        for (int seed = 0; seed < 2; seed++)
+            expect(program(s.folder,
+                           "basis -m m --seed %d -k 2 -s 6 --no-pictures "
+                           "-o %d.safetensors",
+                           seed, seed),
+                   0, NULL);
+        expect(program(s.folder, "compare 0.safetensors 1.safetensors"), 0, NULL);
+        expect(program(s.folder, "edit --basis 0.safetensors -s 6 -o a.png"), 0, NULL);
+        expect(program(s.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 0, NULL);
+
+        scratch_change(&s, "m/scheduler_config.json", fields[i]);
+        assert_int_equal(computed(program(s.folder, STUDY)), 3);
+        fresh = scratch_read(&s, "study/data.csv", &count);
+        assert_string_not_equal((char *)stale, (char *)fresh);
+        free(stale);
+        free(fresh);
+        expect(program(s.folder, "edit --basis 0.safetensors -s 6 -o a.png"), 1,
+               "configs or noise schedule");
+        expect(program(s.folder, "edit --basis mean.safetensors --seed 1 -s 6 -o a.png"), 1,
+               "configs or noise schedule");
+        expect(program(s.folder, "transport --basis 0.safetensors --onto-t 0.9 -s 6 -o t.png"), 1,
+               "configs or noise schedule");
+        expect(program(s.folder, "basis -m m --seed 1 -k 2 -s 6 --no-pictures -o 1.safetensors"), 0,
+               NULL);
+        expect(program(s.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 1,
+               "noise schedule");
+        expect(program(s.folder, "compare 0.safetensors 1.safetensors"), 1, "--across-models");
+        expect(program(s.folder, "compare --across-models 0.safetensors 1.safetensors"), 0, NULL);
+        expect(program(s.folder,
+                       "transport --basis 1.safetensors --onto-basis 0.safetensors -s 6 -o t.png"),
+               1, "configs or noise schedule");
+        scratch_close(&s);
+        scratch_open(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_fields, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_prediction_type, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
