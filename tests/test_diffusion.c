@@ -126,6 +126,113 @@ static void test_grid(void **state)
             assert_int_equal(pb_grid_index(1000, S, i), floor(pb_grid_time(1000, S, i)));
 }
 
+/* -- timesteps of diffusers
+ * -------------------------------------------------------------------------- */
+
+/* The CRC-32 of the timesteps at which a denoiser is called, as 32-bit integers, little-endian. */
+typedef struct recorder {
+    uint32_t crc;
+    size_t calls;
+} recorder;
+
+static pb_status record(void *context, size_t n, const float *x, double t, float *out,
+                        pb_error *error)
+{
+    recorder *r = context;
+
+    (void)x;
+    (void)error;
+    assert_int_equal(n, 1);
+    assert_true(t == floor(t));
+    for (int byte = 0; byte < 4; byte++) {
+        r->crc ^= (uint32_t)t >> 8 * byte & 0xff;
+        for (int bit = 0; bit < 8; bit++)
+            r->crc = r->crc >> 1 ^ (r->crc & 1 ? 0xedb88320u : 0);
+    }
+    r->calls++;
+    out[0] = 0;
+    return PB_OK;
+}
+
+/* The next number of timesteps.crc. */
+static uint32_t next_sum(FILE *file)
+{
+    unsigned char b[4];
+
+    assert_int_equal(fread(b, 1, sizeof b, file), sizeof b);
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+/* All timesteps as DDIMScheduler.set_timesteps has them: for every S, where a half is rounded is a
+ * matter of the last bit (linspace of 27, trailing of 48 of 1000). */
+static void test_timesteps(void **state)
+{
+    static const size_t lengths[] = {100, 1000, 4000};
+    static const struct {
+        pb_spacing spacing;
+        size_t offset;
+    } spacings[] = {{PB_SPACING_LEADING, 0},
+                    {PB_SPACING_LEADING, 1},
+                    {PB_SPACING_LEADING, 7},
+                    {PB_SPACING_TRAILING, 0},
+                    {PB_SPACING_LINSPACE, 0}};
+    FILE *file = fopen(GOLDEN "timesteps.crc", "rb");
+    size_t wrong = 0;
+
+    (void)state;
+    assert_non_null(file);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        pb_schedule_options schedule = PB_SCHEDULE_DEFAULTS;
+        pb_schedule *s;
+
+        schedule.length = lengths[i];
+        MUST(pb_schedule_new(&s, &schedule, error));
+        for (size_t k = 0; k < sizeof spacings / sizeof *spacings; k++)
+            for (size_t S = 2; S <= lengths[i] && S <= 1000; S++) {
+                recorder r = {.crc = UINT32_MAX};
+                const pb_denoiser denoiser = {.context = &r, .size = 1, .predict = record};
+                const pb_spaced_options o = {
+                    .spacing = spacings[k].spacing, .steps = S, .steps_offset = spacings[k].offset};
+                uint32_t expected = next_sum(file);
+                float x = 0;
+
+                if (!expected)
+                    continue;
+                MUST(pb_ddim_spaced(s, &denoiser, 1, &x, &o, error));
+                assert_int_equal(r.calls, S);
+                if (~r.crc != expected && wrong++ < 5)
+                    print_message("T %zu, spacing %d + %zu, %zu steps: other timesteps\n",
+                                  lengths[i], (int)o.spacing, o.steps_offset, S);
+            }
+        pb_schedule_free(s);
+    }
+    assert_int_equal(fgetc(file), EOF);
+    fclose(file);
+    assert_int_equal(wrong, 0);
+}
+
+/* One step of each spacing, and leading timesteps beyond the last. */
+static void test_timesteps_at_the_ends(void **state)
+{
+    pb_schedule *s;
+    recorder r = {0};
+    const pb_denoiser denoiser = {.context = &r, .size = 1, .predict = record};
+    pb_spaced_options o = {.steps = 1000, .steps_offset = 1};
+    pb_error refusal = {0};
+    float x = 0;
+
+    (void)state;
+    assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_LEADING, 1, 0), 1);
+    assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_TRAILING, 1, 0), 999);
+    assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_LINSPACE, 1, 0), 0);
+    assert_int_equal(pb_spaced_time(1000, 61, PB_SPACING_TRAILING, 0, 60), 15);
+    MUST(pb_schedule_new(&s, &PB_SCHEDULE_DEFAULTS, error));
+    assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, &x, &o, &refusal), PB_INVALID);
+    assert_string_equal(refusal.message, "steps_offset 1: timesteps beyond 999");
+    assert_int_equal(r.calls, 0);
+    pb_schedule_free(s);
+}
+
 /* -- random numbers
  * ---------------------------------------------------------------------------------- */
 
@@ -406,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_randn),         cmocka_unit_test(test_ddim),
         cmocka_unit_test(test_boost),         cmocka_unit_test(test_own_noise),
         cmocka_unit_test(test_ddim_failures), cmocka_unit_test(test_guide),
+        cmocka_unit_test(test_timesteps),     cmocka_unit_test(test_timesteps_at_the_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

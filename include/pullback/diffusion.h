@@ -81,6 +81,17 @@ PB_API size_t pb_grid_nearest(size_t T, size_t S, double fraction);
 /* The grid point whose time this is, to 1e-3; SIZE_MAX where it is none. */
 PB_API size_t pb_grid_of(size_t T, size_t S, double time);
 
+/* -- timesteps of diffusers ------------------------------------------------------------------ */
+
+/* How DDIMScheduler of diffusers spaces its timesteps. */
+typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LINSPACE } pb_spacing;
+
+/* Timestep number i = 0 … S-1 of S, from the noisiest on: what DDIMScheduler.set_timesteps gives,
+ * to the last bit of what it rounds. steps_offset: of leading spacing, whose timesteps may then be
+ * T or more. (diffusers itself has S + 1 of trailing spacing for some S, 61 of T = 1000 say, the
+ * last of them -1: these are the first S.) 1 <= S <= T. */
+PB_API size_t pb_spaced_time(size_t T, size_t S, pb_spacing spacing, size_t steps_offset, size_t i);
+
 /* -- random numbers ------------------------------------------------------------------------ */
 
 typedef struct pb_rng pb_rng;
@@ -135,9 +146,6 @@ PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoise
                          float *x, size_t from, size_t to, const pb_ddim_options *options,
                          pb_error *error);
 
-/* How DDIMScheduler of diffusers spaces its timesteps. */
-typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LINSPACE } pb_spacing;
-
 typedef struct pb_spaced_options {
     pb_spacing spacing;
     size_t steps;         /* S: evaluations */
@@ -148,7 +156,7 @@ typedef struct pb_spaced_options {
 } pb_spaced_options;
 
 /* Samples n images x (in place) from noise as DDIMScheduler of diffusers does (eta = 0): S steps
- * from t to t - T/S. Errors: as pb_ddim. */
+ * from t = pb_spaced_time to t - T/S. Errors: as pb_ddim. */
 PB_API pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                                 float *x, const pb_spaced_options *options, pb_error *error);
 

@@ -160,45 +160,29 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
     return status;
 }
 
-/* Timestep number i of S, descending, as set_timesteps of DDIMScheduler has it. */
-static long spaced_time(long T, const pb_spaced_options *o, size_t i)
-{
-    double S = (double)o->steps, k = S - 1 - (double)i;
-
-    switch (o->spacing) {
-    case PB_SPACING_LEADING:
-        return (long)k * (T / (long)o->steps) + (long)o->steps_offset;
-    case PB_SPACING_TRAILING:
-        return lrint((double)T - (double)i * (double)T / S) - 1;
-    case PB_SPACING_LINSPACE:
-        break;
-    }
-    return S > 1 ? lrint(k * (double)(T - 1) / (S - 1)) : 0;
-}
-
 pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          float *x, const pb_spaced_options *options, pb_error *error)
 {
-    long T = (long)pb_schedule_length(schedule), S = (long)options->steps;
+    const pb_spaced_options *o = options;
+    size_t T = pb_schedule_length(schedule), S = o->steps;
+    double end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
     pb_status status = PB_OK;
     travel v;
 
     if (S < 1 || S > T)
-        return pb_fail(error, PB_INVALID, "%ld steps: expected 1 to %ld", S, T);
-    if (spaced_time(T, options, 0) >= T)
-        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %ld",
-                       options->steps_offset, T - 1);
+        return pb_fail(error, PB_INVALID, "%zu steps: expected 1 to %zu", S, T);
+    if (pb_spaced_time(T, S, o->spacing, o->steps_offset, 0) >= T)
+        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %zu", o->steps_offset,
+                       T - 1);
     PB_TRY(travel_begin(&v, schedule, denoiser, n, x, error));
-    for (long i = 0; status == PB_OK && i < S; i++) {
-        long t = spaced_time(T, options, (size_t)i), next = t - T / S;
-        double last = options->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
+    for (size_t i = 0; status == PB_OK && i < S; i++) {
+        size_t t = pb_spaced_time(T, S, o->spacing, o->steps_offset, i);
+        size_t j = t < T / S ? 0 : t - T / S;
 
-        status = step(&v, (double)t, pb_alpha_bar(schedule, (size_t)t),
-                      next < 0 ? last : pb_alpha_bar(schedule, (size_t)next),
-                      next < 0 ? 0 : (size_t)next, 0, error);
+        status = step(&v, (double)t, pb_alpha_bar(schedule, t),
+                      t < T / S ? end : pb_alpha_bar(schedule, j), j, 0, error);
         if (status == PB_OK)
-            status = report(options->progress, options->progress_context, (size_t)i + 1, (size_t)S,
-                            error);
+            status = report(o->progress, o->progress_context, i + 1, S, error);
     }
     travel_end(&v);
     return status;
