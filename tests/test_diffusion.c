@@ -466,6 +466,155 @@ static void test_ddim_failures(void **state)
     pb_schedule_free(s);
 }
 
+/* -- clipping
+ * ------------------------------------------------------------------------------------------ */
+
+#define POINTS 10
+
+/* Gives one output after the other, whatever it is asked. */
+typedef struct player {
+    const float *next;
+    size_t count; /* floats of one output */
+} player;
+
+static pb_status play(void *context, size_t n, const float *x, double t, float *out,
+                      pb_error *error)
+{
+    player *p = context;
+
+    (void)n;
+    (void)x;
+    (void)t;
+    (void)error;
+    memcpy(out, p->next, p->count * sizeof *out);
+    p->next += p->count;
+    return PB_OK;
+}
+
+/* DDIMScheduler.step with clip_sample and thresholding, for eta = 0 and 1. */
+static void test_clip(void **state)
+{
+    static const struct {
+        const char *name;
+        pb_clip clip;
+    } cases[] = {
+        {"none", {.kind = PB_CLIP_NONE}},
+        {"range1", {.kind = PB_CLIP_RANGE, .range = 1}},
+        {"range2", {.kind = PB_CLIP_RANGE, .range = 2}},
+        {"threshold", {.kind = PB_CLIP_QUANTILE, .ratio = 0.995, .most = 1}},
+        {"threshold-most", {.kind = PB_CLIP_QUANTILE, .ratio = 0.9, .most = 1.5}},
+        {"threshold-below-1", {.kind = PB_CLIP_QUANTILE, .ratio = 0.5, .most = 0.75}},
+    };
+    static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
+    pb_tensor noise, out, spaced, boosted;
+    pb_weights *io;
+
+    (void)state;
+    MUST(pb_weights_open(&io, GOLDEN "ddim-steps.safetensors", error));
+    noise = golden(io, "x");
+    out = golden(io, "out");
+    for (int kind = 0; kind < 3; kind++) {
+        pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
+        size_t count = pb_tensor_count(&noise);
+        pb_schedule *s;
+
+        options.prediction = (pb_prediction)kind;
+        MUST(pb_schedule_new(&s, &options, error));
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            player p = {.next = out.data, .count = count};
+            const pb_denoiser denoiser = {.context = &p, .size = count / 2, .predict = play};
+            const pb_spaced_options down = {
+                .steps = POINTS, .set_alpha_to_one = 1, .clip = cases[i].clip};
+            const pb_ddim_options boost = {
+                .steps = POINTS, .boost = POINTS - 1, .noise_seed = 5, .clip = cases[i].clip};
+            float *x = pb_malloc(count, sizeof *x);
+
+            spaced = golden(io, "spaced.%s.%s", predictions[kind], cases[i].name);
+            memcpy(x, noise.data, count * sizeof *x);
+            MUST(pb_ddim_spaced(s, &denoiser, 2, x, &down, error));
+            assert_near(cases[i].name, x, spaced.data, count, 1e-6);
+            boosted = golden(io, "boosted.%s.%s", predictions[kind], cases[i].name);
+            memcpy(x, noise.data, count * sizeof *x);
+            p.next = out.data;
+            MUST(pb_ddim(s, &denoiser, 2, x, POINTS - 1, 0, &boost, error));
+            assert_near(cases[i].name, x, boosted.data, count, 2e-6); /* z is near to 2e-6 */
+            pb_tensor_clear(&boosted);
+            pb_tensor_clear(&spaced);
+            pb_free(x);
+        }
+        pb_schedule_free(s);
+    }
+    pb_tensor_clear(&out);
+    pb_tensor_clear(&noise);
+    pb_weights_free(io);
+}
+
+/* Steps above the boost, upward steps and steps without one are the same with a clip or without. */
+static void test_clip_of_boosts_only(void **state)
+{
+    const pb_clip clip = {.kind = PB_CLIP_RANGE, .range = 0.01};
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    pb_ddim_options plain = PB_DDIM_DEFAULTS, clipped;
+    float x[SIZE], y[SIZE];
+
+    (void)state;
+    plain.steps = 20;
+    for (size_t boost = 0; boost < 2; boost++) {
+        static const size_t ways[][2] = {{19, 8}, {0, 19}};
+
+        plain.boost = boost ? 8 : SIZE_MAX;
+        clipped = plain;
+        clipped.clip = clip;
+        for (size_t way = 0; way < 2; way++) {
+            for (size_t i = 0; i < SIZE; i++)
+                x[i] = y[i] = (float)i / 3 - 1;
+            MUST(pb_ddim(s, &denoiser, 1, x, ways[way][0], ways[way][1], &plain, error));
+            MUST(pb_ddim(s, &denoiser, 1, y, ways[way][0], ways[way][1], &clipped, error));
+            assert_memory_equal(x, y, sizeof x);
+        }
+    }
+    MUST(pb_ddim(s, &denoiser, 1, x, 8, 0, &plain, error));
+    MUST(pb_ddim(s, &denoiser, 1, y, 8, 0, &clipped, error));
+    assert_memory_not_equal(x, y, sizeof x);
+    pb_schedule_free(s);
+}
+
+/* A NaN does not vanish between the bounds, and bounds that are none are refused. */
+static void test_clip_failures(void **state)
+{
+    static const pb_clip wrong[] = {
+        {.kind = PB_CLIP_RANGE},
+        {.kind = PB_CLIP_RANGE, .range = NAN},
+        {.kind = PB_CLIP_QUANTILE, .ratio = 1.5, .most = 1},
+        {.kind = PB_CLIP_QUANTILE, .ratio = 0.5},
+    };
+    static const pb_clip right[] = {{.kind = PB_CLIP_RANGE, .range = 1},
+                                    {.kind = PB_CLIP_QUANTILE, .ratio = 0.9, .most = 1}};
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    float x[2 * SIZE] = {1};
+    pb_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const pb_spaced_options o = {.steps = 5, .clip = wrong[i]};
+        const pb_ddim_options d = {.steps = 5, .boost = SIZE_MAX, .clip = wrong[i]};
+        assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, x, &o, &error), PB_INVALID);
+        assert_int_equal(pb_ddim(s, &denoiser, 1, x, 4, 0, &d, &error), PB_INVALID);
+    }
+    assert_int_equal(g.calls, 0);
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        const pb_spaced_options o = {.steps = 5, .set_alpha_to_one = 1, .clip = right[i]};
+        g = (gaussian){.schedule = s, .poison_at = 5};
+        assert_int_equal(pb_ddim_spaced(s, &denoiser, 2, x, &o, &error), PB_NUMERIC);
+        assert_non_null(strstr(error.message, "image 1"));
+    }
+    pb_schedule_free(s);
+}
+
 /* -- guidance
  * ------------------------------------------------------------------------------------------ */
 
@@ -514,6 +663,8 @@ int main(void)
         cmocka_unit_test(test_boost),         cmocka_unit_test(test_own_noise),
         cmocka_unit_test(test_ddim_failures), cmocka_unit_test(test_guide),
         cmocka_unit_test(test_timesteps),     cmocka_unit_test(test_timesteps_at_the_ends),
+        cmocka_unit_test(test_clip),          cmocka_unit_test(test_clip_of_boosts_only),
+        cmocka_unit_test(test_clip_failures),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

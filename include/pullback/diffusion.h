@@ -120,6 +120,19 @@ typedef struct pb_denoiser {
 /* Called after each step (done of total). Non-zero cancels with PB_CANCELLED. */
 typedef int (*pb_progress)(void *context, size_t done, size_t total);
 
+/* What a scheduler does to the image that a step predicts, x0hat, before it goes on: to clip it to
+ * [-range, range], or to threshold each image dynamically (Saharia et al. 2022, section 2.3): clip
+ * it to [-s, s] and divide it by s, the quantile `ratio` of its |x0hat| (linear between two
+ * entries), but at least 1, and at most `most`. eps stays as it was predicted, as in
+ * DDIMScheduler.step of diffusers. Such a step can neither be reversed nor differentiated. */
+typedef enum pb_clipping { PB_CLIP_NONE, PB_CLIP_RANGE, PB_CLIP_QUANTILE } pb_clipping;
+
+typedef struct pb_clip {
+    pb_clipping kind;
+    double range;       /* clip_sample_range: more than 0 */
+    double ratio, most; /* dynamic_thresholding_ratio: 0 … 1; sample_max_value: more than 0 */
+} pb_clip;
+
 typedef struct pb_ddim_options {
     size_t steps; /* S: points of the grid */
     /* Stochastic steps (eta = 1) while descending from the grid point `boost` or below, none in the
@@ -132,6 +145,8 @@ typedef struct pb_ddim_options {
      * z would be x_T again where that is drawn from the same seed. Seeds have 32 bits: streams
      * repeat after 2^16 images.) */
     int own_noise;
+    pb_clip clip; /* in descending from `boost` or below, to t_0 and all: nobody goes back there. No
+                     other step clips */
     pb_progress progress; /* or NULL */
     void *progress_context;
 } pb_ddim_options;
@@ -151,6 +166,7 @@ typedef struct pb_spaced_options {
     size_t steps;         /* S: evaluations */
     size_t steps_offset;  /* of leading spacing: pb_model_info.steps_offset */
     int set_alpha_to_one; /* the last step ends at alpha-bar = 1, else at that of timestep 0 */
+    pb_clip clip;         /* of every step: pb_model_info.clip */
     pb_progress progress; /* or NULL */
     void *progress_context;
 } pb_spaced_options;
