@@ -179,16 +179,33 @@ void pb_say(const pb_cli *cli, const char *format, ...)
     fflush(stream);
 }
 
+/* "pullback NAME: KINDTEXT" on stderr. */
+static void remark(const pb_cli *cli, const char *kind, const char *format, va_list arguments)
+{
+    pb_progress_end();
+    fprintf(stderr, "pullback %s: %s", cli->name, kind);
+    vfprintf(stderr, format, arguments);
+    putc('\n', stderr);
+}
+
+void pb_note(const pb_cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    if (cli->quiet)
+        return;
+    va_start(arguments, format);
+    remark(cli, "", format, arguments);
+    va_end(arguments);
+}
+
 void pb_warn(const pb_cli *cli, const char *format, ...)
 {
     va_list arguments;
 
-    pb_progress_end();
-    fprintf(stderr, "pullback %s: warning: ", cli->name);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    remark(cli, "warning: ", format, arguments);
     va_end(arguments);
-    putc('\n', stderr);
 }
 
 void pb_cli_print(const pb_cli *cli, json_t *object)

@@ -67,6 +67,9 @@ int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error);
 /* A line on stdout, or with --json on stderr; nothing with --quiet. */
 void pb_say(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A line on stderr, "pullback NAME: …"; nothing with --quiet. */
+void pb_note(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A line on stderr, "pullback NAME: warning: …". */
 void pb_warn(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
