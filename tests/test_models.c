@@ -267,6 +267,13 @@ static void test_schedulers(void **state)
         {"{\"beta_start\": 0}", "beta_start"},
         {"{\"beta_end\": 2}", "beta_end"},
         {"{\"shift\": 3}", "shift"},
+        {"{\"predict_epsilon\": false}", "predict_epsilon"},
+        {"{\"clip_sample_range\": 0}", "clip_sample_range: expected a number from 1e-06"},
+        {"{\"clip_sample_range\": 0, \"clip_sample\": false}", NULL},
+        {"{\"thresholding\": true, \"dynamic_thresholding_ratio\": 2}",
+         "dynamic_thresholding_ratio: expected a number from 0 to 1, found 2"},
+        {"{\"thresholding\": true, \"sample_max_value\": -1}", "sample_max_value"},
+        {"{\"thresholding\": true, \"clip_sample_range\": 0}", NULL},
         {"[]", "object"},
         {"", "scheduler_config.json"},
     };
