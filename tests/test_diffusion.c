@@ -126,6 +126,113 @@ static void test_grid(void **state)
             assert_int_equal(pb_grid_index(1000, S, i), floor(pb_grid_time(1000, S, i)));
 }
 
+/* -- timesteps of diffusers
+ * -------------------------------------------------------------------------- */
+
+/* The CRC-32 of the timesteps at which a denoiser is called, as 32-bit integers, little-endian. */
+typedef struct recorder {
+    uint32_t crc;
+    size_t calls;
+} recorder;
+
+static pb_status record(void *context, size_t n, const float *x, double t, float *out,
+                        pb_error *error)
+{
+    recorder *r = context;
+
+    (void)x;
+    (void)error;
+    assert_int_equal(n, 1);
+    assert_true(t == floor(t));
+    for (int byte = 0; byte < 4; byte++) {
+        r->crc ^= (uint32_t)t >> 8 * byte & 0xff;
+        for (int bit = 0; bit < 8; bit++)
+            r->crc = r->crc >> 1 ^ (r->crc & 1 ? 0xedb88320u : 0);
+    }
+    r->calls++;
+    out[0] = 0;
+    return PB_OK;
+}
+
+/* The next number of timesteps.crc. */
+static uint32_t next_sum(FILE *file)
+{
+    unsigned char b[4];
+
+    assert_int_equal(fread(b, 1, sizeof b, file), sizeof b);
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+/* All timesteps as DDIMScheduler.set_timesteps has them: for every S, where a half is rounded is a
+ * matter of the last bit (linspace of 27, trailing of 48 of 1000). */
+static void test_timesteps(void **state)
+{
+    static const size_t lengths[] = {100, 1000, 4000};
+    static const struct {
+        pb_spacing spacing;
+        size_t offset;
+    } spacings[] = {{PB_SPACING_LEADING, 0},
+                    {PB_SPACING_LEADING, 1},
+                    {PB_SPACING_LEADING, 7},
+                    {PB_SPACING_TRAILING, 0},
+                    {PB_SPACING_LINSPACE, 0}};
+    FILE *file = fopen(GOLDEN "timesteps.crc", "rb");
+    size_t wrong = 0;
+
+    (void)state;
+    assert_non_null(file);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        pb_schedule_options schedule = PB_SCHEDULE_DEFAULTS;
+        pb_schedule *s;
+
+        schedule.length = lengths[i];
+        MUST(pb_schedule_new(&s, &schedule, error));
+        for (size_t k = 0; k < sizeof spacings / sizeof *spacings; k++)
+            for (size_t S = 2; S <= lengths[i] && S <= 1000; S++) {
+                recorder r = {.crc = UINT32_MAX};
+                const pb_denoiser denoiser = {.context = &r, .size = 1, .predict = record};
+                const pb_spaced_options o = {
+                    .spacing = spacings[k].spacing, .steps = S, .steps_offset = spacings[k].offset};
+                uint32_t expected = next_sum(file);
+                float x = 0;
+
+                if (!expected)
+                    continue;
+                MUST(pb_ddim_spaced(s, &denoiser, 1, &x, &o, error));
+                assert_int_equal(r.calls, S);
+                if (~r.crc != expected && wrong++ < 5)
+                    print_message("T %zu, spacing %d + %zu, %zu steps: other timesteps\n",
+                                  lengths[i], (int)o.spacing, o.steps_offset, S);
+            }
+        pb_schedule_free(s);
+    }
+    assert_int_equal(fgetc(file), EOF);
+    fclose(file);
+    assert_int_equal(wrong, 0);
+}
+
+/* One step of each spacing, and leading timesteps beyond the last. */
+static void test_timesteps_at_the_ends(void **state)
+{
+    pb_schedule *s;
+    recorder r = {0};
+    const pb_denoiser denoiser = {.context = &r, .size = 1, .predict = record};
+    pb_spaced_options o = {.steps = 1000, .steps_offset = 1};
+    pb_error refusal = {0};
+    float x = 0;
+
+    (void)state;
+    assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_LEADING, 1, 0), 1);
+    assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_TRAILING, 1, 0), 999);
+    assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_LINSPACE, 1, 0), 0);
+    assert_int_equal(pb_spaced_time(1000, 61, PB_SPACING_TRAILING, 0, 60), 15);
+    MUST(pb_schedule_new(&s, &PB_SCHEDULE_DEFAULTS, error));
+    assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, &x, &o, &refusal), PB_INVALID);
+    assert_string_equal(refusal.message, "steps_offset 1: timesteps beyond 999");
+    assert_int_equal(r.calls, 0);
+    pb_schedule_free(s);
+}
+
 /* -- random numbers
  * ---------------------------------------------------------------------------------- */
 
@@ -359,6 +466,155 @@ static void test_ddim_failures(void **state)
     pb_schedule_free(s);
 }
 
+/* -- clipping
+ * ------------------------------------------------------------------------------------------ */
+
+#define POINTS 10
+
+/* Gives one output after the other, whatever it is asked. */
+typedef struct player {
+    const float *next;
+    size_t count; /* floats of one output */
+} player;
+
+static pb_status play(void *context, size_t n, const float *x, double t, float *out,
+                      pb_error *error)
+{
+    player *p = context;
+
+    (void)n;
+    (void)x;
+    (void)t;
+    (void)error;
+    memcpy(out, p->next, p->count * sizeof *out);
+    p->next += p->count;
+    return PB_OK;
+}
+
+/* DDIMScheduler.step with clip_sample and thresholding, for eta = 0 and 1. */
+static void test_clip(void **state)
+{
+    static const struct {
+        const char *name;
+        pb_clip clip;
+    } cases[] = {
+        {"none", {.kind = PB_CLIP_NONE}},
+        {"range1", {.kind = PB_CLIP_RANGE, .range = 1}},
+        {"range2", {.kind = PB_CLIP_RANGE, .range = 2}},
+        {"threshold", {.kind = PB_CLIP_QUANTILE, .ratio = 0.995, .most = 1}},
+        {"threshold-most", {.kind = PB_CLIP_QUANTILE, .ratio = 0.9, .most = 1.5}},
+        {"threshold-below-1", {.kind = PB_CLIP_QUANTILE, .ratio = 0.5, .most = 0.75}},
+    };
+    static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
+    pb_tensor noise, out, spaced, boosted;
+    pb_weights *io;
+
+    (void)state;
+    MUST(pb_weights_open(&io, GOLDEN "ddim-steps.safetensors", error));
+    noise = golden(io, "x");
+    out = golden(io, "out");
+    for (int kind = 0; kind < 3; kind++) {
+        pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
+        size_t count = pb_tensor_count(&noise);
+        pb_schedule *s;
+
+        options.prediction = (pb_prediction)kind;
+        MUST(pb_schedule_new(&s, &options, error));
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            player p = {.next = out.data, .count = count};
+            const pb_denoiser denoiser = {.context = &p, .size = count / 2, .predict = play};
+            const pb_spaced_options down = {
+                .steps = POINTS, .set_alpha_to_one = 1, .clip = cases[i].clip};
+            const pb_ddim_options boost = {
+                .steps = POINTS, .boost = POINTS - 1, .noise_seed = 5, .clip = cases[i].clip};
+            float *x = pb_malloc(count, sizeof *x);
+
+            spaced = golden(io, "spaced.%s.%s", predictions[kind], cases[i].name);
+            memcpy(x, noise.data, count * sizeof *x);
+            MUST(pb_ddim_spaced(s, &denoiser, 2, x, &down, error));
+            assert_near(cases[i].name, x, spaced.data, count, 1e-6);
+            boosted = golden(io, "boosted.%s.%s", predictions[kind], cases[i].name);
+            memcpy(x, noise.data, count * sizeof *x);
+            p.next = out.data;
+            MUST(pb_ddim(s, &denoiser, 2, x, POINTS - 1, 0, &boost, error));
+            assert_near(cases[i].name, x, boosted.data, count, 2e-6); /* z is near to 2e-6 */
+            pb_tensor_clear(&boosted);
+            pb_tensor_clear(&spaced);
+            pb_free(x);
+        }
+        pb_schedule_free(s);
+    }
+    pb_tensor_clear(&out);
+    pb_tensor_clear(&noise);
+    pb_weights_free(io);
+}
+
+/* Steps above the boost, upward steps and steps without one are the same with a clip or without. */
+static void test_clip_of_boosts_only(void **state)
+{
+    const pb_clip clip = {.kind = PB_CLIP_RANGE, .range = 0.01};
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    pb_ddim_options plain = PB_DDIM_DEFAULTS, clipped;
+    float x[SIZE], y[SIZE];
+
+    (void)state;
+    plain.steps = 20;
+    for (size_t boost = 0; boost < 2; boost++) {
+        static const size_t ways[][2] = {{19, 8}, {0, 19}};
+
+        plain.boost = boost ? 8 : SIZE_MAX;
+        clipped = plain;
+        clipped.clip = clip;
+        for (size_t way = 0; way < 2; way++) {
+            for (size_t i = 0; i < SIZE; i++)
+                x[i] = y[i] = (float)i / 3 - 1;
+            MUST(pb_ddim(s, &denoiser, 1, x, ways[way][0], ways[way][1], &plain, error));
+            MUST(pb_ddim(s, &denoiser, 1, y, ways[way][0], ways[way][1], &clipped, error));
+            assert_memory_equal(x, y, sizeof x);
+        }
+    }
+    MUST(pb_ddim(s, &denoiser, 1, x, 8, 0, &plain, error));
+    MUST(pb_ddim(s, &denoiser, 1, y, 8, 0, &clipped, error));
+    assert_memory_not_equal(x, y, sizeof x);
+    pb_schedule_free(s);
+}
+
+/* A NaN does not vanish between the bounds, and bounds that are none are refused. */
+static void test_clip_failures(void **state)
+{
+    static const pb_clip wrong[] = {
+        {.kind = PB_CLIP_RANGE},
+        {.kind = PB_CLIP_RANGE, .range = NAN},
+        {.kind = PB_CLIP_QUANTILE, .ratio = 1.5, .most = 1},
+        {.kind = PB_CLIP_QUANTILE, .ratio = 0.5},
+    };
+    static const pb_clip right[] = {{.kind = PB_CLIP_RANGE, .range = 1},
+                                    {.kind = PB_CLIP_QUANTILE, .ratio = 0.9, .most = 1}};
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    float x[2 * SIZE] = {1};
+    pb_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const pb_spaced_options o = {.steps = 5, .clip = wrong[i]};
+        const pb_ddim_options d = {.steps = 5, .boost = SIZE_MAX, .clip = wrong[i]};
+        assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, x, &o, &error), PB_INVALID);
+        assert_int_equal(pb_ddim(s, &denoiser, 1, x, 4, 0, &d, &error), PB_INVALID);
+    }
+    assert_int_equal(g.calls, 0);
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        const pb_spaced_options o = {.steps = 5, .set_alpha_to_one = 1, .clip = right[i]};
+        g = (gaussian){.schedule = s, .poison_at = 5};
+        assert_int_equal(pb_ddim_spaced(s, &denoiser, 2, x, &o, &error), PB_NUMERIC);
+        assert_non_null(strstr(error.message, "image 1"));
+    }
+    pb_schedule_free(s);
+}
+
 /* -- guidance
  * ------------------------------------------------------------------------------------------ */
 
@@ -406,6 +662,9 @@ int main(void)
         cmocka_unit_test(test_randn),         cmocka_unit_test(test_ddim),
         cmocka_unit_test(test_boost),         cmocka_unit_test(test_own_noise),
         cmocka_unit_test(test_ddim_failures), cmocka_unit_test(test_guide),
+        cmocka_unit_test(test_timesteps),     cmocka_unit_test(test_timesteps_at_the_ends),
+        cmocka_unit_test(test_clip),          cmocka_unit_test(test_clip_of_boosts_only),
+        cmocka_unit_test(test_clip_failures),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

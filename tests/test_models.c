@@ -119,7 +119,9 @@ static void test_variants(void **state)
         print_message("%s\n", names[i]);
         assert_int_equal(info->learned_variance,
                          !strcmp(names[i], "variance") || !strcmp(names[i], "plain"));
-        assert_string_equal(info->ignored, "clip_sample");
+        /* All say clip_sample; of text it is taken for false. */
+        assert_int_equal(info->clip.kind, info->context_width ? PB_CLIP_NONE : PB_CLIP_RANGE);
+        assert_int_equal(info->ignored != NULL, info->clip.kind == PB_CLIP_RANGE);
         MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
         MUST(pb_evaluate(e, &condition, 1, x.data, 1, &tap, &value, error));
         assert_near("out", value, out.data, count, 1e-5);
@@ -243,6 +245,13 @@ static void test_schedulers(void **state)
         {"{\"beta_start\": 0}", "beta_start"},
         {"{\"beta_end\": 2}", "beta_end"},
         {"{\"shift\": 3}", "shift"},
+        {"{\"predict_epsilon\": false}", "predict_epsilon"},
+        {"{\"clip_sample_range\": 0}", "clip_sample_range: expected a number from 1e-06"},
+        {"{\"clip_sample_range\": 0, \"clip_sample\": false}", NULL},
+        {"{\"thresholding\": true, \"dynamic_thresholding_ratio\": 2}",
+         "dynamic_thresholding_ratio: expected a number from 0 to 1, found 2"},
+        {"{\"thresholding\": true, \"sample_max_value\": -1}", "sample_max_value"},
+        {"{\"thresholding\": true, \"clip_sample_range\": 0}", NULL},
         {"[]", "object"},
         {"", "scheduler_config.json"},
     };
@@ -295,7 +304,7 @@ static void test_folders(void **state)
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     expect_error(s.folder, PB_IO, "no weights");
     scratch_write(&s, "diffusion_pytorch_model.bin", "x", 1);
-    expect_error(s.folder, PB_UNSUPPORTED, "diffusion_pytorch_model.bin: weights in this format");
+    expect_error(s.folder, PB_UNSUPPORTED, "these formats are not read: diffusion_pytorch_model.bin");
 }
 
 /* The names that diffusers gives the weights of a variant: one file, and several with an index. */

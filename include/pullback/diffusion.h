@@ -81,6 +81,17 @@ PB_API size_t pb_grid_nearest(size_t T, size_t S, double fraction);
 /* The grid point whose time this is, to 1e-3; SIZE_MAX where it is none. */
 PB_API size_t pb_grid_of(size_t T, size_t S, double time);
 
+/* -- timesteps of diffusers ------------------------------------------------------------------ */
+
+/* How DDIMScheduler of diffusers spaces its timesteps. */
+typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LINSPACE } pb_spacing;
+
+/* Timestep number i = 0 … S-1 of S, from the noisiest on: what DDIMScheduler.set_timesteps gives,
+ * to the last bit of what it rounds. steps_offset: of leading spacing, whose timesteps may then be
+ * T or more. (diffusers itself has S + 1 of trailing spacing for some S, 61 of T = 1000 say, the
+ * last of them -1: these are the first S.) 1 <= S <= T. */
+PB_API size_t pb_spaced_time(size_t T, size_t S, pb_spacing spacing, size_t steps_offset, size_t i);
+
 /* -- random numbers ------------------------------------------------------------------------ */
 
 typedef struct pb_rng pb_rng;
@@ -109,6 +120,19 @@ typedef struct pb_denoiser {
 /* Called after each step (done of total). Non-zero cancels with PB_CANCELLED. */
 typedef int (*pb_progress)(void *context, size_t done, size_t total);
 
+/* What a scheduler does to the image that a step predicts, x0hat, before it goes on: to clip it to
+ * [-range, range], or to threshold each image dynamically (Saharia et al. 2022, section 2.3): clip
+ * it to [-s, s] and divide it by s, the quantile `ratio` of its |x0hat| (linear between two
+ * entries), but at least 1, and at most `most`. eps stays as it was predicted, as in
+ * DDIMScheduler.step of diffusers. Such a step can neither be reversed nor differentiated. */
+typedef enum pb_clipping { PB_CLIP_NONE, PB_CLIP_RANGE, PB_CLIP_QUANTILE } pb_clipping;
+
+typedef struct pb_clip {
+    pb_clipping kind;
+    double range;       /* clip_sample_range: more than 0 */
+    double ratio, most; /* dynamic_thresholding_ratio: 0 … 1; sample_max_value: more than 0 */
+} pb_clip;
+
 typedef struct pb_ddim_options {
     size_t steps; /* S: points of the grid */
     /* Stochastic steps (eta = 1) while descending from the grid point `boost` or below, none in the
@@ -121,6 +145,8 @@ typedef struct pb_ddim_options {
      * z would be x_T again where that is drawn from the same seed. Seeds have 32 bits: streams
      * repeat after 2^16 images.) */
     int own_noise;
+    pb_clip clip; /* in descending from `boost` or below, to t_0 and all: nobody goes back there. No
+                     other step clips */
     pb_progress progress; /* or NULL */
     void *progress_context;
 } pb_ddim_options;
@@ -135,20 +161,18 @@ PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoise
                          float *x, size_t from, size_t to, const pb_ddim_options *options,
                          pb_error *error);
 
-/* How DDIMScheduler of diffusers spaces its timesteps. */
-typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LINSPACE } pb_spacing;
-
 typedef struct pb_spaced_options {
     pb_spacing spacing;
     size_t steps;         /* S: evaluations */
     size_t steps_offset;  /* of leading spacing: pb_model_info.steps_offset */
     int set_alpha_to_one; /* the last step ends at alpha-bar = 1, else at that of timestep 0 */
+    pb_clip clip;         /* of every step: pb_model_info.clip */
     pb_progress progress; /* or NULL */
     void *progress_context;
 } pb_spaced_options;
 
 /* Samples n images x (in place) from noise as DDIMScheduler of diffusers does (eta = 0): S steps
- * from t to t - T/S. Errors: as pb_ddim. */
+ * from t = pb_spaced_time to t - T/S. Errors: as pb_ddim. */
 PB_API pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                                 float *x, const pb_spaced_options *options, pb_error *error);
 

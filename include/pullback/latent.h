@@ -16,7 +16,7 @@ typedef struct pb_autoencoder_info {
     size_t channels; /* of an image */
     size_t latent_channels;
     size_t factor;         /* pixels for each position of a latent, in height and in width */
-    double scaling, shift; /* a latent is (mean - shift) scaling */
+    double scaling; /* a latent is the mean of its distribution times that */
 } pb_autoencoder_info;
 
 /* Opens the autoencoder of a pipeline, FOLDER/vae. Errors: PB_INVALID (the model has none),

@@ -80,11 +80,14 @@ typedef struct pb_model_info {
     size_t steps_offset;   /* for pb_ddim_spaced: the scheduler's, or 1 where the network is
                               conditioned on text, since StableDiffusionPipeline sets it so */
     int set_alpha_to_one;  /* of the scheduler's config, likewise */
+    pb_clip clip;          /* likewise, for steps that are never reversed: of pb_ddim_spaced, and
+                              of pb_ddim's from `boost` down. Without clip_sample where the network
+                              is conditioned on text, since StableDiffusionPipeline sets it so */
     int has_autoencoder, has_tokenizer, has_text_encoder; /* folders of a pipeline */
     const char *unused; /* files and folders that look as if they could have been read and were not,
                            "PATH, PATH", or NULL */
-    const char *ignored; /* scheduler settings switched off here ("clip_sample, thresholding"),
-                            or NULL */
+    const char *ignored; /* what all other steps leave out of it, since they must be reversible
+                            ("clip_sample", "thresholding"), or NULL */
     pb_recommended recommended;
 } pb_model_info;
 

@@ -90,6 +90,22 @@ pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
     };
 }
 
+/* --memory is a wish: says so where the map takes more whatever is left out. */
+static pb_status check_memory(const pb_session *s, const pb_map_options *map, pb_error *error)
+{
+    pb_map_memory m;
+    size_t taken;
+
+    if (!s->cli->memory_text)
+        return PB_OK;
+    PB_TRY(pb_map_estimate(&m, s->model, map, s->height, s->width, error));
+    taken = m.saved_bytes + m.packed_bytes + m.arena_bytes;
+    if (taken > s->cli->memory)
+        pb_warn(s->cli, "--memory %s is less than the map from %s to %s needs: it takes %.0f MB",
+                s->cli->memory_text, map->from, map->to, ceil((double)taken / 1e6));
+    return PB_OK;
+}
+
 pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point *point,
                       const pb_basis_options *o, pb_error *error)
 {
@@ -97,12 +113,13 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
     pb_condition negative;
     pb_basis_request request = pb_basis_request_of(s, point, o, &negative, &bar);
     pb_tensor start = PB_TENSOR_EMPTY;
-    pb_status status = PB_OK;
+    pb_status status;
 
     found->basis = PB_BASIS_EMPTY;
     if (o->guided && !s->prompts.encoder)
         return pb_fail(error, PB_INVALID, "--guided: %s is not conditioned on text", s->info->path);
-    if (o->start) {
+    status = check_memory(s, &request.map, error);
+    if (status == PB_OK && o->start) {
         status = read_start(&start, o->start, s, request.map.from, error);
         request.start = &start;
     }

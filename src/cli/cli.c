@@ -175,6 +175,7 @@ void pb_say(const pb_cli *cli, const char *format, ...)
     fflush(stream);
 }
 
+/* "pullback NAME: KINDTEXT" on stderr. */
 static void tell(const pb_cli *cli, const char *kind, const char *format, va_list arguments)
 {
     pb_progress_end();

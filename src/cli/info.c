@@ -70,6 +70,35 @@ static json_t *needs_json(const needs *n)
                      "total_bytes", (json_int_t)n->all);
 }
 
+/* What steps that are never reversed do to the image predicted. */
+static json_t *clip_json(const pb_clip *clip)
+{
+    switch (clip->kind) {
+    case PB_CLIP_RANGE:
+        return json_pack("{s:f}", "clip_sample_range", clip->range);
+    case PB_CLIP_QUANTILE:
+        return json_pack("{s:f, s:f}", "dynamic_thresholding_ratio", clip->ratio,
+                         "sample_max_value", clip->most);
+    case PB_CLIP_NONE:
+        break;
+    }
+    return json_null();
+}
+
+static void print_clip(const pb_cli *cli, const pb_clip *clip)
+{
+    if (clip->kind == PB_CLIP_RANGE)
+        pb_say(cli, "clip_sample   to [-%g, %g] in the steps of --spacing and --boost; off in all",
+               clip->range, clip->range);
+    else if (clip->kind == PB_CLIP_QUANTILE)
+        pb_say(cli,
+               "thresholding  at quantile %g, at most %g, in the steps of --spacing and --boost; "
+               "off in all",
+               clip->ratio, clip->most);
+    if (clip->kind != PB_CLIP_NONE)
+        pb_say(cli, "              others, which must be reversible, and in derivatives");
+}
+
 /* Which parts this network needs and its folder has not. */
 static size_t missing_parts(const char *missing[3], const pb_model_info *info)
 {
@@ -117,7 +146,7 @@ static void print_json(const pb_cli *cli, const pb_model *model, const needs *n,
         json_pack(
             "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
             "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
-            "s:i, s:b, s:o, s:s?}",
+            "s:i, s:b, s:o, s:s?, s:o}",
             "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
             "weights", info->weights, "dtype", info->dtype, "parameters",
             (json_int_t)info->parameters, "weight_bytes", (json_int_t)info->weight_bytes,
@@ -133,7 +162,8 @@ static void print_json(const pb_cli *cli, const pb_model *model, const needs *n,
             r->iterations ? json_integer((json_int_t)r->iterations) : json_null(), "boost",
             optional(r->boost), "memory", needs_json(n), "hash", hash, "latent", info->latent,
             "context_width", (int)info->context_width, "steps_offset", (int)info->steps_offset,
-            "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused));
+            "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused,
+            "clip", clip_json(&info->clip)));
 }
 
 static void print_text(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
@@ -170,8 +200,7 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
     pb_say(cli, "schedule      %s, %zu timesteps, %s prediction, alpha-bar %.6f to %.6f",
            info->scheduler, T, prediction_name(schedule), pb_alpha_bar(schedule, 0),
            pb_alpha_bar(schedule, T - 1));
-    if (info->ignored)
-        pb_say(cli, "              %s switched off here: steps must be reversible", info->ignored);
+    print_clip(cli, &info->clip);
     if (!isnan(r->t) || !isnan(r->step) || !isnan(r->scale) || r->iterations)
         pb_say(cli,
                "recommended   --t %g --edit-step %g --edit-scale %g --edit-iterations %zu "

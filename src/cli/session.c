@@ -77,13 +77,27 @@ static pb_denoiser mover(const pb_session *s)
                : pb_evaluator_denoiser(s->evaluator, &positive);
 }
 
-pb_status pb_session_move(const pb_session *session, const char *label, size_t n, float *x,
-                          size_t from, size_t to, size_t steps, const pb_boost *boost,
-                          pb_error *error)
+/* Says once that steps from one grid point to another do not clip, if some of them do not. */
+static void tell_unclipped(pb_session *s, size_t from, size_t to, size_t boost)
+{
+    int all_clip = from > to && boost != SIZE_MAX && from <= boost;
+
+    if (s->told || !s->info->ignored || from == to || all_clip)
+        return;
+    pb_note(s->cli, "%s of the model's scheduler is off in steps that must be reversible",
+            s->info->ignored);
+    s->told = 1;
+}
+
+pb_status pb_session_move(pb_session *session, const char *label, size_t n, float *x, size_t from,
+                          size_t to, size_t steps, const pb_boost *boost, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(session->cli, label);
-    pb_ddim_options options = {
-        .steps = steps, .boost = SIZE_MAX, .progress = pb_progress_step, .progress_context = &bar};
+    pb_ddim_options options = {.steps = steps,
+                               .boost = SIZE_MAX,
+                               .clip = session->info->clip,
+                               .progress = pb_progress_step,
+                               .progress_context = &bar};
     const pb_denoiser denoiser = mover(session);
 
     if (boost && boost->t > 0) {
@@ -91,6 +105,7 @@ pb_status pb_session_move(const pb_session *session, const char *label, size_t n
         options.noise_seed = boost->seed;
         options.own_noise = boost->own;
     }
+    tell_unclipped(session, from, to, options.boost);
     return pb_ddim(session->schedule, &denoiser, n, x, from, to, &options, error);
 }
 
@@ -102,6 +117,7 @@ pb_status pb_session_sample(const pb_session *session, size_t n, float *x, pb_sp
                                        .steps = steps,
                                        .steps_offset = session->info->steps_offset,
                                        .set_alpha_to_one = session->info->set_alpha_to_one,
+                                       .clip = session->info->clip,
                                        .progress = pb_progress_step,
                                        .progress_context = &bar};
     const pb_denoiser denoiser = mover(session);

@@ -17,6 +17,7 @@ typedef struct pb_session {
     size_t height, width; /* of the images; 0 until the evaluator is made */
     pb_evaluator *evaluator;
     pb_autoencoder *autoencoder; /* of a latent model, once it was needed */
+    int told;                    /* that steps did not clip */
 } pb_session;
 
 /* Opens --model and starts libvips; text: prompts, or NULL where none are needed.
@@ -45,10 +46,11 @@ typedef struct pb_boost {
     int own;       /* each image has noise of its own; 0: all have the same */
 } pb_boost;
 
-/* Moves n images between grid points, with a bar labelled so. boost may be NULL: none. */
-pb_status pb_session_move(const pb_session *session, const char *label, size_t n, float *x,
-                          size_t from, size_t to, size_t steps, const pb_boost *boost,
-                          pb_error *error);
+/* Moves n images between grid points, with a bar labelled so. boost may be NULL: none. The first
+ * time that steps leave out the scheduler's clip_sample or thresholding a line on stderr says so:
+ * only those of a boost are never reversed. */
+pb_status pb_session_move(pb_session *session, const char *label, size_t n, float *x, size_t from,
+                          size_t to, size_t steps, const pb_boost *boost, pb_error *error);
 
 /* The same from noise to images as DDIMScheduler of diffusers spaces its steps. */
 pb_status pb_session_sample(const pb_session *session, size_t n, float *x, pb_spacing spacing,

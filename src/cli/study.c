@@ -213,6 +213,9 @@ static pb_status run(options *o, pb_error *error)
         return pb_fail(error, PB_IO, "%s: cannot be resolved", o->study.folder);
     o->study.folder = folder;
     status = pb_study_run(&o->study, &monitor, &progress, error);
+    if (progress.ignored)
+        pb_note(&o->cli, "%s of a model's scheduler is off in steps that must be reversible",
+                progress.ignored);
     if (status == PB_CANCELLED)
         pb_say(&o->cli, "%s: %zu of %zu items are done; the same command goes on from here", folder,
                progress.done, progress.total);

@@ -4,29 +4,33 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "diffusion/clip.h"
 
-/* x_s = x x_t + out o + noise z: a step, as three numbers; o is the network's output. */
-typedef struct coefficients {
-    double x, out, noise;
-} coefficients;
+/* A step: from alpha-bar `at`, at the network's time `time`, to `as`. */
+typedef struct move {
+    double time, at, as;
+    size_t to; /* the point where it ends, for messages */
+    int stochastic, clips;
+} move;
 
 /* Song et al. 2021, eq. 12: x_s = sqrt(as) x0hat + sqrt(1 - as - v) e + sqrt(v) z, where v = 0 for
  * eta = 0, and v = (1 - at/as)(1 - as)/(1 - at) for eta = 1. x0hat and e are each affine in x_t and
- * the output, so that nothing is divided by at = 0. */
-static coefficients step_coefficients(pb_prediction prediction, double at, double as,
-                                      int stochastic)
-{
-    double variance = stochastic ? (1 - at / as) * (1 - as) / (1 - at) : 0;
-    double image = sqrt(as), direction = sqrt(fmax(1 - as - variance, 0));
-    double x0_x, x0_out, eps_x, eps_out;
+ * the network's output, so that nothing is divided by at = 0. */
+typedef struct coefficients {
+    double x0_x, x0_out;            /* x0hat = x0_x x_t + x0_out o */
+    double eps_x, eps_out;          /* e = eps_x x_t + eps_out o */
+    double image, direction, noise; /* x_s = image x0hat + direction e + noise z */
+} coefficients;
 
-    pb_x0_coefficients(prediction, at, &x0_x, &x0_out);
-    pb_eps_coefficients(prediction, at, &eps_x, &eps_out);
-    return (coefficients){
-        .x = image * x0_x + direction * eps_x,
-        .out = image * x0_out + direction * eps_out,
-        .noise = sqrt(fmax(variance, 0)),
-    };
+static coefficients coefficients_of(pb_prediction prediction, const move *m)
+{
+    double v = m->stochastic ? (1 - m->at / m->as) * (1 - m->as) / (1 - m->at) : 0;
+    coefficients c = {
+        .image = sqrt(m->as), .direction = sqrt(fmax(1 - m->as - v, 0)), .noise = sqrt(fmax(v, 0))};
+
+    pb_x0_coefficients(prediction, m->at, &c.x0_x, &c.x0_out);
+    pb_eps_coefficients(prediction, m->at, &c.eps_x, &c.eps_out);
+    return c;
 }
 
 static pb_status check_finite(const float *x, size_t n, size_t size, size_t at, pb_error *error)
@@ -46,6 +50,8 @@ typedef struct travel {
     size_t n;
     float *x, *out, *next; /* of all images */
     float *z;              /* of one */
+    const pb_clip *clip;   /* of the steps that do */
+    double *x0, *sorted;   /* of one, for it; or NULL */
     pb_rng **rng;          /* of stochastic steps: of all images, or of each */
     size_t rngs;
 } travel;
@@ -58,12 +64,15 @@ static void travel_end(travel *v)
     pb_free(v->out);
     pb_free(v->next);
     pb_free(v->z);
+    pb_free(v->x0);
+    pb_free(v->sorted);
 }
 
 static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_denoiser *denoiser,
-                              size_t n, float *x, pb_error *error)
+                              size_t n, float *x, const pb_clip *clip, pb_error *error)
 {
     size_t count = n * denoiser->size;
+    int clips = clip->kind != PB_CLIP_NONE;
 
     *v = (travel){.schedule = schedule,
                   .denoiser = denoiser,
@@ -71,8 +80,11 @@ static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_d
                   .x = x,
                   .out = pb_malloc(count, sizeof(float)),
                   .next = pb_malloc(count, sizeof(float)),
-                  .z = pb_malloc(denoiser->size, sizeof(float))};
-    if (v->out && v->next && v->z)
+                  .z = pb_malloc(denoiser->size, sizeof(float)),
+                  .clip = clip,
+                  .x0 = clips ? pb_malloc(denoiser->size, sizeof(double)) : NULL,
+                  .sorted = clips ? pb_malloc(denoiser->size, sizeof(double)) : NULL};
+    if (v->out && v->next && v->z && (!clips || (v->x0 && v->sorted)))
         return PB_OK;
     travel_end(v);
     return pb_fail_memory(error, count * sizeof(float), "images");
@@ -93,24 +105,53 @@ static pb_status seed(travel *v, const pb_ddim_options *options, pb_error *error
     return PB_OK;
 }
 
-/* One step of all images at the network's time `time`, from alpha-bar `at` to `as`; j: where it
- * ends, for messages. */
-static pb_status step(const travel *v, double time, double at, double as, size_t j, int stochastic,
-                      pb_error *error)
+/* One image's step: from x and the network's output to next; z: noise, or NULL. */
+static void move_one(const coefficients *c, size_t size, const float *x, const float *out,
+                     const float *z, float *next)
+{
+    double of_x = c->image * c->x0_x + c->direction * c->eps_x;
+    double of_out = c->image * c->x0_out + c->direction * c->eps_out;
+
+    for (size_t k = 0; k < size; k++)
+        next[k] = (float)(of_x * (double)x[k] + of_out * (double)out[k] +
+                          (z ? c->noise * (double)z[k] : 0));
+}
+
+/* The same by way of x0hat, which is clipped. */
+static void move_clipped(const travel *v, const coefficients *c, const float *x, const float *out,
+                         const float *z, float *next)
 {
     size_t size = v->denoiser->size;
-    coefficients c = step_coefficients(pb_schedule_prediction(v->schedule), at, as, stochastic);
 
-    PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, time, v->out, error));
+    for (size_t k = 0; k < size; k++)
+        v->x0[k] = c->x0_x * (double)x[k] + c->x0_out * (double)out[k];
+    pb_clip_image(v->clip, size, v->x0, v->sorted);
+    for (size_t k = 0; k < size; k++) {
+        double eps = c->eps_x * (double)x[k] + c->eps_out * (double)out[k];
+        next[k] =
+            (float)(c->image * v->x0[k] + c->direction * eps + (z ? c->noise * (double)z[k] : 0));
+    }
+}
+
+/* One step of all images. */
+static pb_status step(const travel *v, const move *m, pb_error *error)
+{
+    size_t size = v->denoiser->size;
+    coefficients c = coefficients_of(pb_schedule_prediction(v->schedule), m);
+
+    PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, m->time, v->out, error));
     for (size_t i = 0; i < v->n; i++) {
         const float *x = v->x + i * size, *out = v->out + i * size;
-        if (stochastic && i < v->rngs) /* else the first image's z serves */
+        const float *z = m->stochastic ? v->z : NULL;
+
+        if (m->stochastic && i < v->rngs) /* else the first image's z serves */
             pb_randn(v->rng[i], v->z, size);
-        for (size_t k = 0; k < size; k++)
-            v->next[i * size + k] = (float)(c.x * (double)x[k] + c.out * (double)out[k] +
-                                            (stochastic ? c.noise * (double)v->z[k] : 0));
+        if (m->clips && v->clip->kind != PB_CLIP_NONE)
+            move_clipped(v, &c, x, out, z, v->next + i * size);
+        else
+            move_one(&c, size, x, out, z, v->next + i * size);
     }
-    PB_TRY(check_finite(v->next, v->n, size, j, error));
+    PB_TRY(check_finite(v->next, v->n, size, m->to, error));
     memcpy(v->x, v->next, v->n * size * sizeof *v->x);
     return PB_OK;
 }
@@ -132,7 +173,7 @@ static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
                        pb_schedule_length(schedule));
     if (from >= S || to >= S)
         return pb_fail(error, PB_INVALID, "grid points %zu to %zu: the grid has %zu", from, to, S);
-    return PB_OK;
+    return pb_clip_check(&options->clip, error);
 }
 
 pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n, float *x,
@@ -144,14 +185,20 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
     travel v;
 
     PB_TRY(check(schedule, from, to, options, error));
-    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, error));
+    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &options->clip, error));
     status = options->boost == SIZE_MAX ? PB_OK : seed(&v, options, error);
     for (size_t done = 0, i = from; status == PB_OK && i != to; done++) {
         size_t j = from > to ? i - 1 : i + 1;
-        int stochastic = from > to && options->boost != SIZE_MAX && i <= options->boost && j != 0;
+        int boosted = from > to && options->boost != SIZE_MAX && i <= options->boost;
 
-        status = step(&v, pb_grid_time(T, S, i), pb_alpha_bar(schedule, pb_grid_index(T, S, i)),
-                      pb_alpha_bar(schedule, pb_grid_index(T, S, j)), j, stochastic, error);
+        status = step(&v,
+                      &(move){.time = pb_grid_time(T, S, i),
+                              .at = pb_alpha_bar(schedule, pb_grid_index(T, S, i)),
+                              .as = pb_alpha_bar(schedule, pb_grid_index(T, S, j)),
+                              .to = j,
+                              .stochastic = boosted && j != 0,
+                              .clips = boosted},
+                      error);
         if (status == PB_OK)
             status = report(options->progress, options->progress_context, done + 1, total, error);
         i = j;
@@ -160,45 +207,35 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
     return status;
 }
 
-/* Timestep number i of S, descending, as set_timesteps of DDIMScheduler has it. */
-static long spaced_time(long T, const pb_spaced_options *o, size_t i)
-{
-    double S = (double)o->steps, k = S - 1 - (double)i;
-
-    switch (o->spacing) {
-    case PB_SPACING_LEADING:
-        return (long)k * (T / (long)o->steps) + (long)o->steps_offset;
-    case PB_SPACING_TRAILING:
-        return lrint((double)T - (double)i * (double)T / S) - 1;
-    case PB_SPACING_LINSPACE:
-        break;
-    }
-    return S > 1 ? lrint(k * (double)(T - 1) / (S - 1)) : 0;
-}
-
 pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          float *x, const pb_spaced_options *options, pb_error *error)
 {
-    long T = (long)pb_schedule_length(schedule), S = (long)options->steps;
+    const pb_spaced_options *o = options;
+    size_t T = pb_schedule_length(schedule), S = o->steps;
+    double end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
     pb_status status = PB_OK;
     travel v;
 
     if (S < 1 || S > T)
-        return pb_fail(error, PB_INVALID, "%ld steps: expected 1 to %ld", S, T);
-    if (spaced_time(T, options, 0) >= T)
-        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %ld",
-                       options->steps_offset, T - 1);
-    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, error));
-    for (long i = 0; status == PB_OK && i < S; i++) {
-        long t = spaced_time(T, options, (size_t)i), next = t - T / S;
-        double last = options->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
+        return pb_fail(error, PB_INVALID, "%zu steps: expected 1 to %zu", S, T);
+    if (pb_spaced_time(T, S, o->spacing, o->steps_offset, 0) >= T)
+        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %zu", o->steps_offset,
+                       T - 1);
+    PB_TRY(pb_clip_check(&o->clip, error));
+    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &o->clip, error));
+    for (size_t i = 0; status == PB_OK && i < S; i++) {
+        size_t t = pb_spaced_time(T, S, o->spacing, o->steps_offset, i);
+        size_t j = t < T / S ? 0 : t - T / S;
 
-        status = step(&v, (double)t, pb_alpha_bar(schedule, (size_t)t),
-                      next < 0 ? last : pb_alpha_bar(schedule, (size_t)next),
-                      next < 0 ? 0 : (size_t)next, 0, error);
+        status = step(&v,
+                      &(move){.time = (double)t,
+                              .at = pb_alpha_bar(schedule, t),
+                              .as = t < T / S ? end : pb_alpha_bar(schedule, j),
+                              .to = j,
+                              .clips = 1},
+                      error);
         if (status == PB_OK)
-            status = report(options->progress, options->progress_context, (size_t)i + 1, (size_t)S,
-                            error);
+            status = report(o->progress, o->progress_context, i + 1, S, error);
     }
     travel_end(&v);
     return status;

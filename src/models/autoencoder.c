@@ -14,7 +14,7 @@ typedef struct autoencoder {
     size_t blocks, channels[MAX_BLOCKS], layers, groups;
     pb_activation activation;
     bool attention, quant, post_quant;
-    double scaling, shift;
+    double scaling;
 } autoencoder;
 
 /* -- config ---------------------------------------------------------------------------------- */
@@ -62,7 +62,9 @@ static void read_config(pb_config *c, autoencoder *a)
     a->activation = pb_read_activation(c, "act_fn", "silu");
     a->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
     a->scaling = pb_config_number(c, "scaling_factor", 0.18215, 1e-6, 1e6);
-    a->shift = pb_config_number(c, "shift_factor", 0, -1e6, 1e6);
+    if (pb_config_number(c, "shift_factor", 0, -1e6, 1e6) != 0)
+        pb_config_fail(c, PB_UNSUPPORTED, "shift_factor",
+                       "expected null or 0: StableDiffusionPipeline does not heed it");
     a->quant = pb_config_boolean(c, "use_quant_conv", true);
     a->post_quant = pb_config_boolean(c, "use_post_quant_conv", true);
     a->attention = pb_config_boolean(c, "mid_block_add_attention", true);
@@ -176,7 +178,6 @@ pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb
         .latent_channels = a.latent_channels,
         .factor = factor,
         .scaling = a.scaling,
-        .shift = a.shift,
         .mean = mean,
         .image = decoded,
     };

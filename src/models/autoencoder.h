@@ -13,7 +13,7 @@ enum { PB_VAE_IMAGE, PB_VAE_LATENT }; /* the inputs */
 typedef struct pb_autoencoder_facts {
     size_t channels, latent_channels;
     size_t factor; /* pixels for each position of a latent, in height and in width */
-    double scaling, shift;
+    double scaling;
     pb_value mean;  /* of the latent's distribution, from the image */
     pb_value image; /* from the latent */
 } pb_autoencoder_facts;

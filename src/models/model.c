@@ -106,6 +106,14 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* StableDiffusionPipeline switches clip_sample off whatever the file says, thresholding not. */
+static pb_clip clip_of(const pb_scheduler_facts *scheduler, const pb_unet_facts *network)
+{
+    return network->context_width && scheduler->clip.kind == PB_CLIP_RANGE
+               ? (pb_clip){.kind = PB_CLIP_NONE}
+               : scheduler->clip;
+}
+
 static void describe(pb_model *model)
 {
     pb_model_info *info = &model->info;
@@ -132,13 +140,16 @@ static void describe(pb_model *model)
     info->classes = facts->classes;
     info->context_width = facts->context_width;
     info->latent = model->files.vae || facts->context_width;
-    info->ignored = model->scheduler.ignored;
     info->unused = model->files.unused;
     info->has_autoencoder = model->files.vae != NULL;
     info->has_tokenizer = model->files.tokenizer != NULL;
     info->has_text_encoder = model->files.text_encoder != NULL;
     info->steps_offset = facts->context_width ? 1 : model->scheduler.steps_offset;
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
+    info->clip = clip_of(&model->scheduler, facts);
+    info->ignored = info->clip.kind == PB_CLIP_RANGE      ? "clip_sample"
+                    : info->clip.kind == PB_CLIP_QUANTILE ? "thresholding"
+                                                          : NULL;
 }
 
 static pb_status open_parts(pb_model *model, const char *name, const char *schedule,

@@ -103,17 +103,19 @@ static void refuse_if_on(pb_config *c, const char *key)
         pb_config_fail(c, PB_UNSUPPORTED, key, "true is not supported");
 }
 
-static const char *read_ignored(pb_config *c, const char *name)
+/* The numbers are read only where something is done with them. */
+static pb_clip read_clip(pb_config *c)
 {
-    /* Only these two classes clip unless told otherwise. */
-    bool by_default = !strcmp(name, "DDPMScheduler") || !strcmp(name, "DDIMScheduler");
-    bool clip = pb_config_boolean(c, "clip_sample", by_default);
-    bool threshold = pb_config_boolean(c, "thresholding", false);
+    const double least = 1e-6, most = 1e30;
+    bool clip = pb_config_boolean(c, "clip_sample", true);
 
-    return clip && threshold ? "clip_sample, thresholding"
-           : clip            ? "clip_sample"
-           : threshold       ? "thresholding"
-                             : NULL;
+    if (pb_config_boolean(c, "thresholding", false))
+        return (pb_clip){.kind = PB_CLIP_QUANTILE,
+                         .ratio = pb_config_number(c, "dynamic_thresholding_ratio", 0.995, 0, 1),
+                         .most = pb_config_number(c, "sample_max_value", 1, least, most)};
+    return clip ? (pb_clip){.kind = PB_CLIP_RANGE,
+                            .range = pb_config_number(c, "clip_sample_range", 1, least, most)}
+                : (pb_clip){.kind = PB_CLIP_NONE};
 }
 
 pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, const char *path,
@@ -151,10 +153,9 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
         options.trained_betas = betas;
     }
     options.zero_snr = pb_config_boolean(c, "rescale_betas_zero_snr", false);
-    facts->ignored = read_ignored(c, k->name);
+    facts->clip = read_clip(c);
     facts->steps_offset = (size_t)pb_config_integer(c, "steps_offset", 0, 0, 1000);
-    facts->set_alpha_to_one =
-        pb_config_boolean(c, "set_alpha_to_one", strcmp(k->name, "PNDMScheduler") != 0);
+    facts->set_alpha_to_one = pb_config_boolean(c, "set_alpha_to_one", true);
     refuse_if_on(c, "use_flow_sigmas");
     for (size_t i = 0; sampling[i]; i++)
         pb_config_ignore(c, sampling[i]);

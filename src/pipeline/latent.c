@@ -63,7 +63,7 @@ pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_er
 pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *a)
 {
     return (pb_autoencoder_info){a->facts.channels, a->facts.latent_channels, a->facts.factor,
-                                 a->facts.scaling, a->facts.shift};
+                                 a->facts.scaling};
 }
 
 /* Runs one half for n items; y <- (y + before) factor + after on either side is the caller's. */
@@ -110,7 +110,7 @@ pb_status pb_encode(const pb_autoencoder *a, size_t n, size_t height, size_t wid
                        height, width, f);
     PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, n, h, w, images, latents, memory, error));
     for (size_t i = 0; i < n * a->facts.latent_channels * h * w; i++)
-        latents[i] = (float)(((double)latents[i] - a->facts.shift) * a->facts.scaling);
+        latents[i] = (float)((double)latents[i] * a->facts.scaling);
     return PB_OK;
 }
 
@@ -124,7 +124,7 @@ pb_status pb_decode(const pb_autoencoder *a, size_t n, size_t height, size_t wid
     if (!means)
         return pb_fail_memory(error, size * sizeof *means, "latents");
     for (size_t i = 0; i < size; i++)
-        means[i] = (float)((double)latents[i] / a->facts.scaling + a->facts.shift);
+        means[i] = (float)((double)latents[i] / a->facts.scaling);
     status = run(a, PB_VAE_LATENT, a->facts.image, n, height, width, means, images, memory, error);
     pb_free(means);
     return status;

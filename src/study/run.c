@@ -209,6 +209,9 @@ pb_status pb_study_compute(pb_study_plan *plan, const pb_study_monitor *monitor,
 
     *progress =
         (pb_study_progress){.total = models * (plan->rows * plan->timesteps + plan->samples)};
+    for (size_t m = 0; m < models; m++)
+        if (plan->models[m].info->ignored)
+            progress->ignored = plan->models[m].info->ignored;
     status = pb_catalogue_plan(plan->catalogue, plan->options->folder,
                                models * plan->rows * plan->timesteps, plan->bases, error);
     while (status == PB_OK && busy) {

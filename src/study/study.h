@@ -71,6 +71,8 @@ typedef struct pb_study_progress {
     size_t done, total; /* items: trajectories and bases */
     size_t computed;    /* of those done, in this run */
     double seconds;     /* since the run began */
+    /* Of a model's scheduler, what trajectories leave out (pb_model_info.ignored); or NULL. */
+    const char *ignored;
 } pb_study_progress;
 
 /* Called often. Non-zero stops with PB_CANCELLED. */
