@@ -39,9 +39,12 @@ static void write_file(const char *name, const char *bytes, size_t size)
 static void encode(const pb_tokenizer *t, const char *prompt)
 {
     uint32_t ids[LENGTH];
-    char *rest = NULL;
+    char *rest = NULL, *written = NULL;
     size_t used = 0;
 
+    if (pb_tokenizer_write_out(t, &written, prompt, NULL) == PB_OK)
+        HOLD(!written || strlen(written) > strlen(prompt));
+    pb_free(written);
     if (pb_tokenizer_encode(t, prompt, LENGTH, ids, &used, &rest, NULL) != PB_OK)
         return;
     HOLD(used >= 2 && used <= LENGTH);
@@ -75,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == PB_OK)
         encode(t, at);
     else
-        HOLD(status == PB_FORMAT && error.message[0] && !t);
+        HOLD((status == PB_FORMAT || status == PB_UNSUPPORTED) && error.message[0] && !t);
     pb_tokenizer_free(t);
     free(text);
     return 0;

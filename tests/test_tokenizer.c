@@ -177,8 +177,7 @@ static void test_added(void **state)
         }
         if (kind == 0)
             write_json(&s, "tokenizer_config.json",
-                       json_pack("{s:O, s:s}", "added_tokens_decoder", decoder, "model_max_length",
-                                 "any"));
+                       json_pack("{s:O}", "added_tokens_decoder", decoder));
         else if (kind == 1) {
             write_json(&s, "added_tokens.json", as_added(decoder));
             /* What Hugging Face writes for "no limit". */
@@ -219,22 +218,24 @@ static void test_hostile(void **state)
         {"[]", "", NULL, "expected a JSON object"},
         {"{\"<|startoftext|>\": 0}", "#v\n", NULL, "line 1: expected two tokens"},
         {"{\"<|startoftext|>\": 0}", "#version: 0.2\na b\n", NULL, "line 2: \"a b\": not in vocab"},
+        {"{\"ab\": 0, \"a\": 1}", "a b\n", NULL, "line 1: \"a b\": not in vocabulary"},
         {"{\"<|startoftext|>\": 0}", "a\n", NULL, "line 1: expected two tokens"},
         {"{\"<|startoftext|>\": 0}", "a b c\n", NULL, "line 1: expected two tokens"},
-        {"{\"<|startoftext|>\": 0}", "#version", NULL, "\"<|endoftext|>\" is missing"},
         {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version", "{\"pad_token\": 3}",
          "pad_token: expected a token, found 3"},
-        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version", "{\"pad_token\": \"x\"}",
-         "\"x\" is missing"},
-        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
-         "{\"additional_special_tokens\": [\"x\"]}", "\"x\" is not in the vocabulary"},
+        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version", "{\"pad_token\": \"\"}",
+         "pad_token: expected a token, found \"\""},
         {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
          "{\"added_tokens_decoder\": {\"two\": {\"content\": \"x\"}}}",
          "expected a number, found \"two\""},
         {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
-         "{\"added_tokens_decoder\": {\"1\": {\"content\": \"x\"}}}", "the same number 1"},
+         "{\"added_tokens_decoder\": {\"2\": {\"content\": 7}}}", "expected a token, found 7"},
+        {"{\"<|startoftext|>\": 1, \"<|endoftext|>\": 2}", "#version",
+         "{\"added_tokens_decoder\": {\"9\": {\"content\": \"x\"}}}", "have the same number 2"},
         {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
-         "{\"added_tokens_decoder\": {\"2\": {\"content\": 7}}}", "expected a token"},
+         "{\"image_token\": {\"__type\": \"AddedToken\"}}", "image_token: expected a token"},
+        {"{\"<|startoftext|>\": 0, \"<|endoftext|>\": 1}", "#version",
+         "{\"extra_special_tokens\": {\"image_token\": null}}", "image_token: expected a token"},
     };
     pb_error error;
     scratch s;

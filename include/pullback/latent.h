@@ -15,7 +15,7 @@ typedef struct pb_autoencoder pb_autoencoder;
 typedef struct pb_autoencoder_info {
     size_t channels; /* of an image */
     size_t latent_channels;
-    size_t factor;         /* pixels for each position of a latent, in height and in width */
+    size_t factor;  /* pixels for each position of a latent, in height and in width */
     double scaling; /* a latent is the mean of its distribution times that */
 } pb_autoencoder_info;
 

@@ -46,7 +46,9 @@ static void read_config(pb_config *c, clip_text *t)
     };
     static const char *const types[] = {"clip_text_model", NULL};
 
-    pb_read_choice(c, "model_type", "clip_text_model", types);
+    if (!pb_config_is_null(c, "model_type"))
+        pb_read_choice(c, "model_type", "clip_text_model", types);
+    pb_refuse_set(c, "use_attention_mask"); /* diffusers then hides the padding */
     t->vocabulary = pb_read_size(c, "vocab_size", 49408, 1, 10000000);
     t->width = pb_read_size(c, "hidden_size", 512, 1, PB_MAX_CHANNELS);
     t->inner = pb_read_size(c, "intermediate_size", 2048, 1, PB_MAX_CHANNELS);

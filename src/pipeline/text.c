@@ -45,8 +45,13 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
                        "%s: embeddings of %zu numbers, but the U-Net takes %zu: not of one model",
                        files->text_encoder, t->facts.width, model->facts.context_width);
     t->length = pb_tokenizer_length(t->tokenizer);
-    if (t->length > t->facts.length)
+    if (t->length == SIZE_MAX)
         t->length = t->facts.length;
+    if (t->length > t->facts.length)
+        return pb_fail(error, PB_FORMAT,
+                       "%s: prompts of %zu tokens (model_max_length), but the text encoder has "
+                       "positions for %zu",
+                       files->tokenizer, t->length, t->facts.length);
     return PB_OK;
 }
 
@@ -91,9 +96,14 @@ pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, u
                                  size_t *used, char **rest, pb_error *error)
 {
     size_t without_padding;
+    pb_status status;
+    char *written;
 
-    return pb_tokenizer_encode(t->tokenizer, prompt, t->length, ids, used ? used : &without_padding,
-                               rest, error);
+    PB_TRY(pb_tokenizer_write_out(t->tokenizer, &written, prompt, error));
+    status = pb_tokenizer_encode(t->tokenizer, written ? written : prompt, t->length, ids,
+                                 used ? used : &without_padding, rest, error);
+    pb_free(written);
+    return status;
 }
 
 pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, const uint32_t *ids,

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/json.h"
+#include "text/vectors.h"
 #include "text/vocabulary.h"
 #include "text/words.h"
 
@@ -76,6 +78,8 @@ typedef struct encoding {
     size_t count, most;
     char *rest; /* room for all of the text and a space for each word, or NULL */
     size_t rest_length;
+    const pb_special **met; /* those of several vectors that were met; room for all, or NULL */
+    size_t met_count;
     pb_error *error;
 } encoding;
 
@@ -88,6 +92,22 @@ static void leave_out(encoding *e, const char *text, size_t length)
         e->rest[e->rest_length++] = ' ';
     memcpy(e->rest + e->rest_length, text, length);
     e->rest_length += length;
+}
+
+/* A token's text: that of a special token of several vectors, it may be, whatever it was found as.
+ */
+static void meet(encoding *e, const char *text, size_t length)
+{
+    for (size_t k = 0; e->met && k < e->t->v.count; k++) {
+        const pb_special *s = &e->t->v.specials[k];
+        size_t i = 0;
+        if (!s->vectors || strlen(s->token) != length || memcmp(s->token, text, length))
+            continue;
+        while (i < e->met_count && e->met[i] != s)
+            i++;
+        e->met[i] = s;
+        e->met_count += i == e->met_count;
+    }
 }
 
 static void put(encoding *e, uint32_t id)
@@ -167,10 +187,20 @@ static pb_status encode_word(encoding *e, const char *word, size_t length)
     for (size_t i = 0; i < count; i++) {
         size_t n = symbols[i].end - symbols[i].begin;
         const json_t *id;
+        uint32_t number;
         memcpy(pair, text + symbols[i].begin, n);
         pair[n] = '\0';
         id = json_object_get(t->v.ids, pair);
-        put(e, id ? (uint32_t)json_integer_value(id) : t->v.specials[PB_UNKNOWN].id);
+        if (!id && !t->v.unknown) {
+            status = pb_fail(e->error, PB_INVALID,
+                             "a prompt with %s, which is not in the vocabulary, nor is a token for "
+                             "what is unknown",
+                             pb_quote(pair).text);
+            goto end;
+        }
+        number = id ? (uint32_t)json_integer_value(id) : t->v.named[PB_UNKNOWN];
+        put(e, number);
+        meet(e, t->v.pieces[number], strlen(t->v.pieces[number]));
     }
 end:
     pb_free(symbols);
@@ -250,17 +280,34 @@ static pb_status encode_part(encoding *e, const char *text, size_t length, bool 
 {
     for (;;) {
         const pb_special *s = NULL;
-        size_t at = find_special(e->t, text, length, normalised, &s), n;
-        PB_TRY((normalised ? encode_words : encode_plain)(e, text, at));
-        if (at == length)
-            return PB_OK;
-        n = strlen(s->text);
+        size_t begin = find_special(e->t, text, length, normalised, &s), end;
+        if (!s)
+            return (normalised ? encode_words : encode_plain)(e, text, length);
+        end = begin + strlen(s->text);
+        if (s->left)
+            begin -= pb_text_space_behind(text, begin);
+        if (s->right)
+            end += pb_text_space_before(text + end, length - end);
+        PB_TRY((normalised ? encode_words : encode_plain)(e, text, begin));
         if (e->count >= e->most)
-            leave_out(e, s->text, n);
+            leave_out(e, s->text, strlen(s->text));
         put(e, s->id);
-        text += at + n;
-        length -= at + n;
+        meet(e, text + begin, end - begin); /* its white space tells it from the token itself */
+        text += end;
+        length -= end;
     }
+}
+
+static pb_status check_prompt(const char *text, pb_error *error)
+{
+    size_t bytes = strlen(text);
+
+    if (bytes > PB_PROMPT_BYTES)
+        return pb_fail(error, PB_INVALID, "a prompt of %zu bytes: expected at most %d", bytes,
+                       PB_PROMPT_BYTES);
+    if (!pb_text_is_valid(text, bytes))
+        return pb_fail(error, PB_INVALID, "a prompt that is not valid UTF-8");
+    return PB_OK;
 }
 
 pb_status pb_tokenizer_encode(const pb_tokenizer *t, const char *text, size_t length, uint32_t *ids,
@@ -272,11 +319,7 @@ pb_status pb_tokenizer_encode(const pb_tokenizer *t, const char *text, size_t le
 
     if (rest)
         *rest = NULL;
-    if (bytes > PB_PROMPT_BYTES)
-        return pb_fail(error, PB_INVALID, "a prompt of %zu bytes: expected at most %d", bytes,
-                       PB_PROMPT_BYTES);
-    if (!pb_text_is_valid(text, bytes))
-        return pb_fail(error, PB_INVALID, "a prompt that is not valid UTF-8");
+    PB_TRY(check_prompt(text, error));
     if (rest) {
         e.rest = pb_malloc(4 * bytes + 8, 1);
         if (!e.rest)
@@ -285,16 +328,36 @@ pb_status pb_tokenizer_encode(const pb_tokenizer *t, const char *text, size_t le
     status = encode_part(&e, text, bytes, false);
     if (status == PB_OK) {
         size_t kept = e.count < e.most ? e.count : e.most;
-        ids[0] = t->v.specials[PB_BEGIN].id;
-        ids[kept + 1] = t->v.specials[PB_END].id;
+        ids[0] = t->v.named[PB_BEGIN];
+        ids[kept + 1] = t->v.named[PB_END];
         *used = kept + 2;
         for (size_t i = *used; i < length; i++)
-            ids[i] = t->v.specials[PB_PAD].id;
+            ids[i] = t->v.named[PB_PAD];
     }
     if (e.rest && e.rest_length && status == PB_OK) {
         e.rest[e.rest_length] = '\0';
         *rest = e.rest;
     } else
         pb_free(e.rest);
+    return status;
+}
+
+/* -- tokens of several vectors --------------------------------------------------------------- */
+
+pb_status pb_tokenizer_write_out(const pb_tokenizer *t, char **out, const char *text,
+                                 pb_error *error)
+{
+    encoding e = {.t = t, .error = error};
+    pb_status status;
+
+    *out = NULL;
+    PB_TRY(check_prompt(text, error));
+    e.met = pb_malloc(t->v.count, sizeof *e.met);
+    if (!e.met)
+        return pb_fail_memory(error, t->v.count * sizeof *e.met, "special tokens");
+    status = encode_part(&e, text, strlen(text), false);
+    if (status == PB_OK && e.met_count)
+        status = pb_vectors_write(out, text, e.met_count, e.met, PB_PROMPT_BYTES, error);
+    pb_free(e.met);
     return status;
 }

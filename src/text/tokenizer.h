@@ -31,8 +31,18 @@ const char *pb_tokenizer_piece(const pb_tokenizer *tokenizer, uint32_t id);
 /* The ids of a text: that of the beginning, the text's, that of the end, and padding up to `length`
  * of them. *used: those without padding. A text that needs more is cut: *rest gets what was left
  * out (the caller's, pb_free), else NULL; rest may be NULL.
- * Errors: PB_INVALID (not UTF-8, or too long), PB_MEMORY. */
+ * Errors: PB_INVALID (not UTF-8, too long, or unknown where no token is for that), PB_MEMORY. */
 pb_status pb_tokenizer_encode(const pb_tokenizer *tokenizer, const char *text, size_t length,
                               uint32_t *ids, size_t *used, char **rest, pb_error *error);
+
+/* The text with every token of several vectors written out, "<toy>" as "<toy> <toy>_1 <toy>_2"
+ * where those were added, as diffusers does before it encodes (maybe_convert_prompt): each such
+ * token that the text is read to have, whatever else it stands in ("<toy>_1" becomes "<toy> <toy>_1
+ * <toy>_2_1" if "<toy>" is elsewhere), but not where it is spelt otherwise ("<TOY>" keeps one
+ * vector). Of tokens that are parts of each other, the first in the text is written out first; in
+ * diffusers that is chance. *out: the caller's (pb_free); NULL: there is none in the text. Errors:
+ * as above, too long once written out among them. */
+pb_status pb_tokenizer_write_out(const pb_tokenizer *tokenizer, char **out, const char *text,
+                                 pb_error *error);
 
 #endif

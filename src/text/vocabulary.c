@@ -11,7 +11,6 @@
 
 #define MAX_TOKENS 10000000
 #define MAX_FILE ((size_t)64 << 20)
-#define MAX_SPECIALS 4096
 
 void pb_vocabulary_clear(pb_vocabulary *v)
 {
@@ -88,6 +87,23 @@ static pb_status index_ids(pb_vocabulary *v, const char *path, pb_error *error)
 
 /* -- merges ---------------------------------------------------------------------------------- */
 
+/* Is a token in the vocabulary, as each of a merge must be? */
+static pb_status check_known(const pb_vocabulary *v, const char *token, size_t length,
+                             const char *path, size_t where, const char *pair, pb_error *error)
+{
+    char *copy = pb_sprintf("%.*s", (int)length, token);
+    bool known;
+
+    if (!copy)
+        return pb_fail_memory(error, length, path);
+    known = json_object_get(v->ids, copy) != NULL;
+    pb_free(copy);
+    if (known)
+        return PB_OK;
+    return pb_fail(error, PB_FORMAT, "%s: line %zu: %s: not in vocabulary", path, where,
+                   pb_quote(pair).text);
+}
+
 /* "a b"; where: the line or item, for messages. */
 static pb_status add_merge(pb_vocabulary *v, const char *path, size_t where, const char *pair,
                            pb_error *error)
@@ -107,6 +123,8 @@ static pb_status add_merge(pb_vocabulary *v, const char *path, size_t where, con
     if (!known)
         return pb_fail(error, PB_FORMAT, "%s: line %zu: %s: not in vocabulary when merged", path,
                        where, pb_quote(pair).text);
+    PB_TRY(check_known(v, pair, (size_t)(space - pair), path, where, pair, error));
+    PB_TRY(check_known(v, space + 1, strlen(space + 1), path, where, pair, error));
     if (json_object_set_new(v->ranks, pair, json_integer((json_int_t)where)))
         return pb_fail(error, PB_FORMAT, "%s: line %zu: not UTF-8", path, where);
     return PB_OK;
@@ -201,256 +219,150 @@ static pb_status read_fast(pb_vocabulary *v, const json_t *root, const char *pat
 
 /* -- special tokens -------------------------------------------------------------------------- */
 
-/* The special token of that text, or a new one. */
-static pb_status special_of(pb_special **out, pb_vocabulary *v, const char *token, pb_error *error)
+/* The number that a token gets which the vocabulary lacks. */
+static size_t next_id(const pb_vocabulary *v)
 {
-    for (size_t i = PB_NAMED; i < v->count; i++)
-        if (!strcmp(v->specials[i].token, token)) {
-            *out = &v->specials[i];
-            return PB_OK;
-        }
-    if (v->count == MAX_SPECIALS)
-        return pb_fail(error, PB_FORMAT, "more than %d special or added tokens", MAX_SPECIALS);
-    *out = &v->specials[v->count];
-    (*out)->token = pb_strdup(token);
-    if (!(*out)->token)
+    size_t next = json_object_size(v->ids);
+
+    for (size_t i = 0; i < v->count; i++)
+        if (v->specials[i].id >= next)
+            next = v->specials[i].id + 1;
+    return next;
+}
+
+/* TOKEN_1, TOKEN_2, … among the settings' tokens. */
+static pb_status count_vectors(size_t *count, const pb_settings *settings, const char *token,
+                               pb_error *error)
+{
+    bool there = true;
+
+    for (*count = 0; there;) {
+        char *vector = pb_sprintf("%s_%zu", token, *count + 1);
+        if (!vector)
+            return pb_fail_memory(error, strlen(token) + 8, "a token");
+        there = json_object_get(settings->tokens, vector) != NULL;
+        *count += there;
+        pb_free(vector);
+    }
+    return PB_OK;
+}
+
+static pb_status add_special(pb_vocabulary *v, const pb_settings *settings, const char *token,
+                             const json_t *flags, const char *folder, pb_error *error)
+{
+    pb_special *s = &v->specials[v->count];
+    const json_t *known = json_object_get(v->ids, token);
+    size_t id = known ? (size_t)json_integer_value(known) : next_id(v);
+
+    s->token = pb_strdup(token);
+    if (!s->token)
         return pb_fail_memory(error, strlen(token), "a token");
     v->count++;
-    return PB_OK;
+    s->id = (uint32_t)id;
+    s->normalised = json_is_true(json_object_get(flags, "normalized"));
+    s->left = json_is_true(json_object_get(flags, "lstrip"));
+    s->right = json_is_true(json_object_get(flags, "rstrip"));
+    if (s->normalised)
+        PB_TRY(pb_text_normalise(&s->text, token, strlen(token), error));
+    else if (!(s->text = pb_strdup(token)))
+        return pb_fail_memory(error, strlen(token), "a token");
+    PB_TRY(count_vectors(&s->vectors, settings, token, error));
+    for (int i = 0; i < PB_NAMED; i++)
+        if (settings->named[i] && !strcmp(settings->named[i], token))
+            v->named[i] = s->id;
+    return known ? PB_OK : put_piece(v, id, s->token, folder, error);
 }
 
-/* A token, as a string or as an object whose "content" it is; what: for messages. */
-static pb_status token_text(const char **text, const json_t *value, const char *path,
-                            const char *what, pb_error *error)
+static pb_status take_settings(pb_vocabulary *v, const pb_settings *settings, const char *folder,
+                               pb_error *error)
 {
-    *text = json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
-    if (!*text || !**text)
-        return pb_fail(error, PB_FORMAT, "%s: %s: expected a token, found %s", path, what,
-                       pb_json_found(value).text);
-    if (json_is_true(json_object_get(value, "single_word")))
-        return pb_fail(error, PB_UNSUPPORTED, "%s: %s: single_word is not supported", path,
-                       pb_quote(*text).text);
-    return PB_OK;
-}
+    const char *token, *unknown = settings->named[PB_UNKNOWN];
+    json_t *list;
 
-/* A token that was added, with its number (NULL: that of the vocabulary). */
-static pb_status add_token(pb_vocabulary *v, const json_t *value, const json_t *id, bool normalised,
-                           const char *path, const char *what, pb_error *error)
-{
-    const json_t *known, *says = json_object_get(value, "normalized");
-    const char *text;
-    pb_special *s = NULL;
-
-    PB_TRY(token_text(&text, value, path, what, error));
-    known = json_object_get(v->ids, text);
-    PB_TRY(special_of(&s, v, text, error));
-    s->normalised = says ? json_is_true(says) : normalised;
-    if (known)
-        id = known;
-    if (!id)
-        return s->id ? PB_OK
-                     : pb_fail(error, PB_FORMAT, "%s: %s: %s is not in the vocabulary", path, what,
-                               pb_quote(text).text);
-    PB_TRY(check_id(id, path, text, error));
-    s->id = (uint32_t)json_integer_value(id);
-    return put_piece(v, s->id, known ? v->pieces[s->id] : s->token, path, error);
-}
-
-/* "added_tokens_decoder" of tokenizer_config.json: {"49408": {"content": …}, …}. */
-static pb_status read_decoder(pb_vocabulary *v, const json_t *decoder, const char *path,
-                              pb_error *error)
-{
-    pb_status status = PB_OK;
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)decoder, key, value)
+    v->specials = pb_calloc(json_object_size(settings->tokens), sizeof *v->specials);
+    if (!v->specials)
+        return pb_fail_memory(error, json_object_size(settings->tokens), "special tokens");
+    json_object_foreach(settings->tokens, token, list)
     {
-        char *end;
-        json_t *id = json_integer(strtoll(key, &end, 10));
-        if (!id)
-            return pb_fail_memory(error, 1, path);
-        if (end == key || *end)
-            status =
-                pb_fail(error, PB_FORMAT, "%s: added_tokens_decoder: expected a number, found %s",
-                        path, pb_quote(key).text);
-        else
-            status = add_token(v, value, id, !json_is_true(json_object_get(value, "special")), path,
-                               "added_tokens_decoder", error);
-        json_decref(id);
-        PB_TRY(status);
+        const json_t *flags = json_array_get(list, json_array_size(list) - 1);
+        PB_TRY(add_special(v, settings, token, flags, folder, error));
     }
-    return status;
-}
-
-/* A list of special tokens that the vocabulary or an added token has. */
-static pb_status read_more(pb_vocabulary *v, const json_t *object, const char *key,
-                           const char *path, pb_error *error)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(json_object_get(object, key), i, item)
-    {
-        PB_TRY(add_token(v, item, NULL, false, path, key, error));
-    }
-    return PB_OK;
-}
-
-/* tokenizer_config.json and special_tokens_map.json: which tokens begin and end a text, stand for
- * what is unknown, and pad. */
-static pb_status read_named(pb_vocabulary *v, const json_t *object, const char *path,
-                            pb_error *error)
-{
-    static const char *const keys[PB_NAMED] = {"bos_token", "eos_token", "unk_token", "pad_token"};
-    const json_t *length = json_object_get(object, "model_max_length");
-
-    for (size_t i = 0; i < PB_NAMED; i++) {
-        const json_t *value = json_object_get(object, keys[i]);
-        const char *text;
-        if (!value || json_is_null(value))
-            continue;
-        PB_TRY(token_text(&text, value, path, keys[i], error));
-        pb_free(v->specials[i].token);
-        v->specials[i].token = pb_strdup(text);
-        v->specials[i].normalised = json_is_true(json_object_get(value, "normalized"));
-        if (!v->specials[i].token)
-            return pb_fail_memory(error, strlen(text), path);
-    }
-    if (json_is_integer(length) && json_integer_value(length) >= 2)
-        v->length = (size_t)json_integer_value(length);
-    PB_TRY(read_decoder(v, json_object_get(object, "added_tokens_decoder"), path, error));
-    PB_TRY(read_more(v, object, "additional_special_tokens", path, error));
-    return read_more(v, object, "extra_special_tokens", path, error);
-}
-
-/* added_tokens.json: {"<token>": 49408, …}. */
-static pb_status read_added(pb_vocabulary *v, const json_t *object, const char *path,
-                            pb_error *error)
-{
-    const char *token;
-    json_t *id;
-
-    json_object_foreach((json_t *)object, token, id)
-    {
-        json_t *text = json_string(token);
-        pb_status status = text ? add_token(v, text, id, true, path, "a token", error)
-                                : pb_fail_memory(error, 1, path);
-        json_decref(text);
-        PB_TRY(status);
-    }
-    return PB_OK;
-}
-
-/* "added_tokens" of tokenizer.json: [{"id": 49408, "content": …}, …]. */
-static pb_status read_fast_added(pb_vocabulary *v, const json_t *root, const char *path,
-                                 pb_error *error)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(json_object_get(root, "added_tokens"), i, item)
-    {
-        PB_TRY(add_token(v, item, json_object_get(item, "id"), false, path, "added_tokens", error));
-    }
-    return PB_OK;
-}
-
-/* The defaults, the numbers, how a token is looked for; of equal tokens the last one decides. */
-static pb_status settle(pb_vocabulary *v, const char *folder, pb_error *error)
-{
-    for (size_t i = 0; i < v->count; i++) {
-        pb_special *s = &v->specials[i];
-        if (!s->token)
-            s->token = pb_strdup(i == PB_BEGIN ? "<|startoftext|>" : "<|endoftext|>");
-        if (!s->token)
-            return pb_fail_memory(error, 16, "a token");
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(v->specials[k].token, s->token))
-                v->specials[k].normalised = s->normalised;
-    }
-    for (size_t i = 0; i < v->count; i++) {
-        pb_special *s = &v->specials[i];
-        size_t id = 0;
-        while (i < PB_NAMED && id < v->size && (!v->pieces[id] || strcmp(v->pieces[id], s->token)))
-            id++;
-        if (i < PB_NAMED && id == v->size)
-            return pb_fail(error, PB_FORMAT, "%s/vocab.json: the special token %s is missing",
-                           folder, pb_quote(s->token).text);
-        if (i < PB_NAMED)
-            s->id = (uint32_t)id;
-        if (!s->normalised)
-            s->text = pb_strdup(s->token);
-        else if (pb_text_normalise(&s->text, s->token, strlen(s->token), error) != PB_OK)
-            s->text = NULL;
-        if (!s->text)
-            return pb_fail_memory(error, strlen(s->token), "a token");
-    }
+    v->length = settings->length;
+    v->unknown = unknown && json_object_get(v->ids, unknown);
     return PB_OK;
 }
 
 /* -- the folder ------------------------------------------------------------------------------ */
 
-typedef pb_status reader(pb_vocabulary *v, const json_t *root, const char *path, pb_error *error);
-
-/* Has a JSON file of the folder read, where it is there. */
-static pb_status with_json(pb_vocabulary *v, const char *folder, const char *name, reader *read,
-                           pb_error *error)
+pb_status pb_vocabulary_json(json_t **root, const char *folder, const char *name, pb_error *error)
 {
     char *path = pb_sprintf("%s/%s", folder, name);
-    json_t *root = NULL;
     pb_status status = PB_OK;
 
+    *root = NULL;
     if (!path)
         return pb_fail_memory(error, strlen(folder), "a path");
-    if (access(path, F_OK) == 0) {
-        status = pb_json_read(&root, path, MAX_FILE, PB_JSON_INFINITY | PB_JSON_LARGE, error);
-        if (status == PB_OK)
-            status = read(v, root, path, error);
-        json_decref(root);
-    }
+    if (access(path, F_OK) == 0)
+        status = pb_json_read(root, path, MAX_FILE, PB_JSON_INFINITY | PB_JSON_LARGE, error);
     pb_free(path);
     return status;
 }
 
-static pb_status take_ids(pb_vocabulary *v, const json_t *root, const char *path, pb_error *error)
+/* vocab.json and merges.txt. */
+static pb_status read_slow(pb_vocabulary *v, const char *folder, pb_error *error)
 {
-    v->ids = json_incref((json_t *)root);
-    return index_ids(v, path, error);
-}
-
-static pb_status read_tokens(pb_vocabulary *v, const char *folder, pb_error *error)
-{
+    char *vocabulary = pb_sprintf("%s/vocab.json", folder);
     char *merges = pb_sprintf("%s/merges.txt", folder);
-    pb_status status;
+    pb_status status = vocabulary && merges
+                           ? pb_vocabulary_json(&v->ids, folder, "vocab.json", error)
+                           : pb_fail_memory(error, strlen(folder), "a path");
 
-    if (!merges)
-        return pb_fail_memory(error, strlen(folder), "a path");
-    status = with_json(v, folder, "vocab.json", take_ids, error);
-    if (status == PB_OK && v->ids)
-        status = read_merges(v, merges, error);
-    else if (status == PB_OK)
-        status = with_json(v, folder, "tokenizer.json", read_fast, error);
-    pb_free(merges);
     if (status == PB_OK && !v->ids)
         status = pb_fail(error, PB_IO,
                          "%s: no tokenizer: expected vocab.json and merges.txt, or tokenizer.json",
                          folder);
+    if (status == PB_OK)
+        status = index_ids(v, vocabulary, error);
+    if (status == PB_OK)
+        status = read_merges(v, merges, error);
+    pb_free(vocabulary);
+    pb_free(merges);
+    return status;
+}
+
+static pb_status read_tokens(pb_vocabulary *v, const json_t *fast, const char *folder,
+                             pb_error *error)
+{
+    char *path;
+    pb_status status;
+
+    if (!fast)
+        return read_slow(v, folder, error);
+    path = pb_sprintf("%s/tokenizer.json", folder);
+    if (!path)
+        return pb_fail_memory(error, strlen(folder), "a path");
+    status = read_fast(v, fast, path, error);
+    pb_free(path);
     return status;
 }
 
 pb_status pb_vocabulary_read(pb_vocabulary *v, const char *folder, pb_error *error)
 {
-    v->length = SIZE_MAX;
+    pb_settings settings = {0};
+    json_t *fast = NULL;
+    pb_status status;
+
     v->ranks = json_object();
-    v->specials = pb_calloc(MAX_SPECIALS, sizeof *v->specials);
-    if (!v->ranks || !v->specials)
-        return pb_fail_memory(error, MAX_SPECIALS * sizeof *v->specials, "a tokenizer");
-    v->count = PB_NAMED;
-    PB_TRY(read_tokens(v, folder, error));
-    PB_TRY(with_json(v, folder, "added_tokens.json", read_added, error));
-    PB_TRY(with_json(v, folder, "tokenizer.json", read_fast_added, error));
-    PB_TRY(with_json(v, folder, "tokenizer_config.json", read_named, error));
-    PB_TRY(with_json(v, folder, "special_tokens_map.json", read_named, error));
-    return settle(v, folder, error);
+    if (!v->ranks)
+        return pb_fail_memory(error, 1, "a tokenizer");
+    status = pb_vocabulary_json(&fast, folder, "tokenizer.json", error);
+    if (status == PB_OK)
+        status = read_tokens(v, fast, folder, error);
+    if (status == PB_OK)
+        status = pb_settings_read(&settings, folder, fast, error);
+    if (status == PB_OK)
+        status = take_settings(v, &settings, folder, error);
+    pb_settings_clear(&settings);
+    json_decref(fast);
+    return status;
 }

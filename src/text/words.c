@@ -126,6 +126,26 @@ static size_t run(const char *text, size_t length, bool (*kind)(utf8proc_int32_t
     return i;
 }
 
+size_t pb_text_space_before(const char *text, size_t length)
+{
+    return run(text, length, is_space);
+}
+
+size_t pb_text_space_behind(const char *text, size_t length)
+{
+    size_t end = length, bytes;
+
+    while (end > 0) {
+        size_t i = end - 1;
+        while (i > 0 && ((unsigned char)text[i] & 0xC0) == 0x80) /* within a character */
+            i--;
+        if (!is_space(at(text, length, i, &bytes)))
+            break;
+        end = i;
+    }
+    return length - end;
+}
+
 size_t pb_text_word(const char *text, size_t length, size_t *begin)
 {
     size_t i = run(text, length, is_space), bytes, n;

@@ -14,6 +14,10 @@ bool pb_text_is_valid(const char *text, size_t length);
  * with pb_free. Errors: PB_MEMORY. */
 pb_status pb_text_normalise(char **out, const char *text, size_t length, pb_error *error);
 
+/* The bytes of the white space that valid UTF-8 begins with, and that it ends with. */
+size_t pb_text_space_before(const char *text, size_t length);
+size_t pb_text_space_behind(const char *text, size_t length);
+
 /* The first word of a normalised text: its beginning and length; 0: none is left. Words match
  *
  *     's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
