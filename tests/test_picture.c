@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "golden.h"
+#include "inject.h"
 #include "picture/photo.h"
 #include "picture/plot.h"
 #include "picture/sheet.h"
@@ -228,6 +229,17 @@ static void test_bad_files(void **state)
     expect_error("a.png", &negative, "the photo has 60x40");
 }
 
+/* Somebody cuts the file when it has been opened, and not read yet. */
+static void test_cut_while_read(void **state)
+{
+    const scratch_name path = scratch_path(&s, "a.png");
+
+    (void)state;
+    write_picture("a.png", NULL, 0);
+    inject_cut(path.text, 100, 1);
+    expect_error("a.png", NULL, "as when it was opened, found 100");
+}
+
 /* -- the part that the network sees
  * -------------------------------------------------------------------- */
 
@@ -431,7 +443,7 @@ int main(int argc, char **argv)
         TEST(test_formats),   TEST(test_orientation), TEST(test_grey_and_alpha),
         TEST(test_bad_files), TEST(test_fits),        TEST(test_paste),
         TEST(test_sheet),     TEST(test_levels),      TEST(test_settings),
-        TEST(test_spectrum),  TEST(test_plot_fails),
+        TEST(test_spectrum),  TEST(test_plot_fails),  TEST(test_cut_while_read),
     };
 
     (void)argc;

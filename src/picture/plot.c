@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -105,13 +106,13 @@ static pb_status draw(const char *folder, const char *script, pb_error *error)
 static pb_status copy(const char *from, const char *script, const char *name, pb_error *error)
 {
     char *to = pb_sprintf("%.*s%s", (int)(pb_plot_name(script) - script), script, name);
-    pb_mapping picture;
-    pb_status status =
-        to ? pb_file_map(&picture, from, error) : pb_fail_memory(error, strlen(script), "a path");
+    pb_bytes picture;
+    pb_status status = to ? pb_file_read(&picture, from, SIZE_MAX, error)
+                          : pb_fail_memory(error, strlen(script), "a path");
 
     if (status == PB_OK) {
         status = pb_file_write(to, picture.data, picture.size, error);
-        pb_file_unmap(&picture);
+        pb_bytes_clear(&picture);
     }
     pb_free(to);
     return status;
