@@ -178,19 +178,31 @@ static void test_operator(void **state)
     free(residual);
 }
 
-/* The file may be replaced or removed: the model goes on with the one it has opened. */
+/* The file may be replaced or removed: the model goes on with the one it has opened, and says which
+ * it is. */
 static void test_replaced(void **state)
 {
+    char expected[65], hash[65], *before, *after;
     pb_evaluator *e;
     pb_tensor x;
     pb_model *model = open_resnet(&x);
 
     (void)state;
+    MUST(pb_model_hash(model, expected, error));
+    MUST(pb_model_signature(model, &before, error));
+    pb_model_free(model);
+    MUST(pb_model_open(&model, s.folder, error));
     scratch_write(&s, "new", "new", 3);
     assert_int_equal(rename(scratch_path(&s, "new").text, scratch_path(&s, WEIGHTS).text), 0);
     MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
     MUST(evaluate(e, &x, error));
     pb_evaluator_free(e);
+    MUST(pb_model_hash(model, hash, error));
+    assert_string_equal(hash, expected);
+    MUST(pb_model_signature(model, &after, error));
+    assert_string_equal(after, before);
+    pb_text_free(before);
+    pb_text_free(after);
     pb_model_free(model);
     pb_tensor_clear(&x);
 }

@@ -19,7 +19,9 @@ typedef struct pb_model pb_model;
  * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
  * a folder of that name inside `models/` of the working directory or of the installation; failing
  * that owner/name in the Hugging Face cache ($HF_HOME). Nothing is ever downloaded. Weights are
- * memory-mapped and checked against the architecture, not yet converted.
+ * checked against the architecture, not yet converted; their files stay open, and are the ones that
+ * are read later, when an evaluation needs them first or has no room to keep them. Replacing one
+ * (by renaming another over it) changes nothing; writing into it makes what reads it fail: PB_IO.
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY; the message names the file and the item. */
 PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
 
@@ -84,7 +86,7 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
                                     size_t width, size_t shape[3], pb_error *error);
 
 /* SHA-256 of the config and weight files, and of a pipeline's autoencoder, text encoder and
- * tokenizer, as 64 hexadecimal digits and a final NUL.
+ * tokenizer, as 64 hexadecimal digits and a final NUL. The weights are those that are open.
  * Reads every file the first time: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
 

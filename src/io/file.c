@@ -164,19 +164,25 @@ void pb_bytes_clear(pb_bytes *bytes)
 }
 
 /* Adds a file's bytes to a digest. */
-static pb_status digest_file(struct sha256_ctx *context, const char *path, pb_error *error)
+static pb_status digest_file(struct sha256_ctx *context, const pb_file *file, pb_error *error)
 {
     unsigned char buffer[32768];
-    pb_status status = PB_OK;
+
+    for (size_t at = 0; at < file->size; at += sizeof buffer) {
+        size_t count = file->size - at < sizeof buffer ? file->size - at : sizeof buffer;
+        PB_TRY(pb_file_read_at(file, at, buffer, count, error));
+        sha256_update(context, count, buffer);
+    }
+    return PB_OK;
+}
+
+static pb_status digest_path(struct sha256_ctx *context, const char *path, pb_error *error)
+{
+    pb_status status;
     pb_file file;
 
     PB_TRY(open_any(&file, path, error));
-    for (size_t at = 0; status == PB_OK && at < file.size; at += sizeof buffer) {
-        size_t count = file.size - at < sizeof buffer ? file.size - at : sizeof buffer;
-        status = pb_file_read_at(&file, at, buffer, count, error);
-        if (status == PB_OK)
-            sha256_update(context, count, buffer);
-    }
+    status = digest_file(context, &file, error);
     pb_file_close(&file);
     return status;
 }
@@ -194,13 +200,15 @@ static void print_digest(struct sha256_ctx *context, char digest[65])
         snprintf(digest + 2 * i, 3, "%02x", hash[i]);
 }
 
-pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error)
+pb_status pb_file_sha256(size_t count, const char *const *paths, const pb_file *const *open,
+                         char digest[65], pb_error *error)
 {
     struct sha256_ctx context;
 
     sha256_init(&context);
     for (size_t i = 0; i < count; i++)
-        PB_TRY(digest_file(&context, paths[i], error));
+        PB_TRY(open && open[i] ? digest_file(&context, open[i], error)
+                               : digest_path(&context, paths[i], error));
     print_digest(&context, digest);
     return PB_OK;
 }

@@ -81,9 +81,11 @@ void pb_output_abandon(pb_output *output);
 /* All of it at once: a file of these bytes, whole or not at all. Errors: PB_IO, PB_MEMORY. */
 pb_status pb_file_write(const char *path, const void *bytes, size_t count, pb_error *error);
 
-/* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. Errors: PB_IO, also
- * where one changes while it is read. */
-pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error);
+/* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. open: NULL, or those of
+ * them that are open already, which are read whatever has their names now (NULL: opened by its
+ * path). Errors: PB_IO, also where one changes while it is read. */
+pb_status pb_file_sha256(size_t count, const char *const *paths, const pb_file *const *open,
+                         char digest[65], pb_error *error);
 
 /* The same of bytes. */
 void pb_sha256(const void *bytes, size_t count, char digest[65]);

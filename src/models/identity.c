@@ -8,39 +8,59 @@
 #include "io/file.h"
 #include "models/model.h"
 
-/* The config and weight files, those of a pipeline's other parts among them, each once: *paths is
- * pb_free's. */
-static pb_status list_files(const pb_model *model, const char ***paths, size_t *count,
-                            pb_error *error)
-{
-    size_t tensors = pb_weights_count(model->weights);
+/* The files that a model is of. */
+typedef struct list {
+    size_t count;
+    const char **paths;
+    const pb_file **open; /* those of them that are open, whatever has their names now; else NULL */
+} list;
 
-    *paths = pb_malloc(tensors + 1 + PB_PART_FILES, sizeof **paths);
-    *count = 0;
-    if (!*paths)
-        return pb_fail_memory(error, (tensors + 1 + PB_PART_FILES) * sizeof **paths, "file names");
-    (*paths)[(*count)++] = model->files.config;
+static void clear(list *files)
+{
+    pb_free(files->paths);
+    pb_free(files->open);
+}
+
+static void add(list *files, const char *path, const pb_file *open)
+{
+    files->paths[files->count] = path;
+    files->open[files->count++] = open;
+}
+
+/* The config and weight files, those of a pipeline's other parts among them, each once. */
+static pb_status list_files(const pb_model *model, list *files, pb_error *error)
+{
+    size_t tensors = pb_weights_count(model->weights), most = tensors + 1 + PB_PART_FILES;
+
+    files->count = 0;
+    files->paths = pb_malloc(most, sizeof *files->paths);
+    files->open = pb_malloc(most, sizeof *files->open);
+    if (!files->paths || !files->open) {
+        clear(files);
+        return pb_fail_memory(error, most * sizeof *files->paths, "file names");
+    }
+    add(files, model->files.config, NULL);
     for (size_t i = 0; i < tensors; i++) {
-        const char *file = pb_weights_at(model->weights, i)->file;
+        const pb_file *file = pb_weights_at(model->weights, i)->source;
         size_t k = 1;
-        while (k < *count && strcmp((*paths)[k], file))
+        while (k < files->count && files->open[k] != file)
             k++;
-        if (k == *count)
-            (*paths)[(*count)++] = file;
+        if (k == files->count)
+            add(files, file->path, file);
     }
     for (size_t i = 0; i < model->files.part_count; i++)
-        (*paths)[(*count)++] = model->files.parts[i];
+        add(files, model->files.parts[i], NULL);
     return PB_OK;
 }
 
 static pb_status hash_files(const pb_model *model, char hash[65], pb_error *error)
 {
-    const char **paths;
-    size_t count;
+    pb_status status;
+    list files;
 
-    PB_TRY(list_files(model, &paths, &count, error));
-    pb_status status = pb_file_sha256(count, paths, hash, error);
-    pb_free(paths);
+    PB_TRY(list_files(model, &files, error));
+    status = pb_file_sha256(files.count, files.paths, files.open, hash, error);
+    clear(&files);
     if (status != PB_OK)
         *hash = '\0';
     return status;
@@ -81,24 +101,24 @@ static char *add_file(char *text, const char *path, const struct stat *info)
 pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *error)
 {
     char *text = pb_strdup("");
-    const char **paths;
-    size_t count;
-    pb_status status = list_files(model, &paths, &count, error);
+    list files;
+    pb_status status = list_files(model, &files, error);
 
     if (status != PB_OK) {
         pb_free(text);
         return status;
     }
-    for (size_t i = 0; status == PB_OK && text && i < count; i++) {
+    for (size_t i = 0; status == PB_OK && text && i < files.count; i++) {
+        const pb_file *open = files.open[i];
         struct stat info;
-        if (stat(paths[i], &info))
-            status = pb_fail(error, PB_IO, "%s: %s", paths[i], strerror(errno));
+        if (open ? fstat(open->descriptor, &info) : stat(files.paths[i], &info))
+            status = pb_fail(error, PB_IO, "%s: %s", files.paths[i], strerror(errno));
         else
-            text = add_file(text, paths[i], &info);
+            text = add_file(text, files.paths[i], &info);
     }
-    pb_free(paths);
     if (status == PB_OK && !text)
-        status = pb_fail_memory(error, count, "a signature");
+        status = pb_fail_memory(error, files.count, "a signature");
+    clear(&files);
     if (status == PB_OK)
         *signature = text;
     else
