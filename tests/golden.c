@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/file.h"
 
 pb_tensor golden(const pb_weights *io, const char *format, ...)
 {
@@ -19,7 +20,7 @@ pb_tensor golden(const pb_weights *io, const char *format, ...)
     if (!stored)
         fail_msg("no golden tensor %s", name);
     MUST(pb_tensor_new(&tensor, stored->rank, stored->shape, error));
-    pb_stored_read(stored, tensor.data);
+    MUST(pb_stored_read(stored, tensor.data, error));
     return tensor;
 }
 
@@ -31,10 +32,10 @@ double golden_timestep(const pb_weights *io)
 
     assert_non_null(t);
     if (t->dtype == PB_INTEGER) {
-        memcpy(&integer, t->data, sizeof integer);
+        MUST(pb_file_read_at(t->source, t->offset, &integer, sizeof integer, error));
         return (double)integer;
     }
-    pb_stored_read(t, &real);
+    MUST(pb_stored_read(t, &real, error));
     return (double)real;
 }
 

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,8 +21,8 @@
 
 static const char *const functions[] = {
     "malloc", "calloc", "realloc", "posix_memalign", "open",      "fopen",
-    "fdopen", "stat",   "fstat",   "realpath",       "getrandom", "mmap",
-    "read",   "fwrite", "fflush",  "fsync",          "fclose",    "rename",
+    "fdopen", "stat",   "fstat",   "realpath",       "getrandom", "pread",
+    "fwrite", "fflush", "fsync",   "fclose",         "rename",
 };
 
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
@@ -133,10 +133,6 @@ WRAP(INJECT_FILES, int, fstat, (int file, struct stat *info), (file, info), -1)
 WRAP(INJECT_FILES, char *, realpath, (const char *path, char *out), (path, out), NULL)
 WRAP(INJECT_FILES, ssize_t, getrandom, (void *out, size_t size, unsigned flags), (out, size, flags),
      -1)
-WRAP(INJECT_FILES, void *, mmap,
-     (void *address, size_t size, int protection, int flags, int file, off_t offset),
-     (address, size, protection, flags, file, offset), MAP_FAILED)
-WRAP(INJECT_FILES, ssize_t, read, (int file, void *out, size_t size), (file, out, size), -1)
 WRAP(INJECT_FILES, size_t, fwrite, (const void *data, size_t size, size_t count, FILE *stream),
      (data, size, count, stream), 0)
 WRAP(INJECT_FILES, int, fflush, (FILE * stream), (stream), EOF)
@@ -156,6 +152,41 @@ int __wrap_open(const char *path, int flags, ...)
         va_end(arguments);
     }
     return strike(INJECT_FILES, "open") ? -1 : __real_open(path, flags, mode);
+}
+
+static const char *cut; /* the file */
+static off_t cut_size;
+static unsigned long cut_in; /* preads */
+static bool slow, interrupted;
+
+void inject_cut(const char *path, long size, unsigned long nth)
+{
+    cut = path;
+    cut_size = size;
+    cut_in = nth;
+}
+
+void inject_slow_reads(bool on)
+{
+    slow = on;
+    interrupted = false;
+}
+
+ssize_t __real_pread(int file, void *out, size_t size, off_t at);
+ssize_t __wrap_pread(int file, void *out, size_t size, off_t at);
+ssize_t __wrap_pread(int file, void *out, size_t size, off_t at)
+{
+    if (strike(INJECT_FILES, "pread"))
+        return -1;
+    if (cut && --cut_in == 0) {
+        assert_int_equal(truncate(cut, cut_size), 0);
+        cut = NULL;
+    }
+    if (slow && (interrupted = !interrupted)) {
+        errno = EINTR;
+        return -1;
+    }
+    return __real_pread(file, out, slow && size > 1 ? 1 : size, at);
 }
 
 int __real_fclose(FILE *stream);

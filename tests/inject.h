@@ -12,7 +12,7 @@
 
 enum {
     INJECT_MEMORY = 1, /* malloc calloc realloc posix_memalign; errno is ENOMEM */
-    INJECT_FILES = 2   /* open fopen fdopen stat fstat realpath getrandom mmap read fwrite fflush
+    INJECT_FILES = 2   /* open fopen fdopen stat fstat realpath getrandom pread fwrite fflush
                           fsync fclose rename; errno is EIO. fclose closes all the same. */
 };
 
@@ -27,6 +27,13 @@ unsigned long inject_calls(void);
 
 /* Has this function been called, and returned to its caller as usual, since inject_arm? */
 bool inject_called(const char *function);
+
+/* The nth pread from now on (from 1) finds the file of this path cut to `size` bytes, as somebody
+ * may do while it is read. The path must live until then. */
+void inject_cut(const char *path, long size, unsigned long nth);
+
+/* Every other pread is interrupted (EINTR), and the rest read one byte. */
+void inject_slow_reads(bool on);
 
 /* Lets jansson allocate through the functions above, or by itself again. Only for JSON whose
  * strings and numbers are shorter than 15 characters: jansson does not notice when it fails to

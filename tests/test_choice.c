@@ -67,7 +67,7 @@ static void write_weights(const char *name, float scale, int part)
         const pb_stored *stored = pb_weights_at(w, i);
         tensors[count] = PB_TENSOR_EMPTY;
         MUST(pb_tensor_new(&tensors[count], stored->rank, stored->shape, error));
-        pb_stored_read(stored, tensors[count].data);
+        MUST(pb_stored_read(stored, tensors[count].data, error));
         for (size_t k = 0; k < stored->count; k++)
             tensors[count].data[k] *= scale;
         named[count] = (pb_named_tensor){stored->name, &tensors[count]};

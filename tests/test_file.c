@@ -1,5 +1,6 @@
-/* Files: mapping, whole outputs, digests; and what becomes of them when the system refuses. */
+/* Files: reading, whole outputs, digests; and what becomes of them when the system refuses. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,45 +34,181 @@ static int teardown(void **state)
     return 0;
 }
 
-static void expect_map_error(const char *path, pb_status status, const char *piece)
-{
-    pb_mapping m;
-    pb_error error;
+/* -- reading ------------------------------------------------------------------------------- */
 
-    assert_int_equal(pb_file_map(&m, path, &error), status);
-    assert_int_equal(error.status, status);
-    assert_non_null(strstr(error.message, path));
-    if (!strstr(error.message, piece))
-        fail_msg("expected \"%s\" in \"%s\"", piece, error.message);
-    assert_null(m.data);
-    pb_file_unmap(&m);
+static void expect_error(const pb_error *error, pb_status status, const char *path,
+                         const char *piece)
+{
+    assert_int_equal(error->status, status);
+    assert_non_null(strstr(error->message, path));
+    if (!strstr(error->message, piece))
+        fail_msg("expected \"%s\" in \"%s\"", piece, error->message);
 }
 
-static void test_map(void **state)
+/* In whatever way. */
+static void expect_refused(const char *path, pb_status status, const char *piece)
 {
-    pb_mapping m;
+    pb_bytes bytes;
+    pb_error error;
+    pb_file file;
+
+    assert_int_equal(pb_file_read(&bytes, path, SIZE_MAX, &error), status);
+    expect_error(&error, status, path, piece);
+    assert_null(bytes.data);
+    pb_bytes_clear(&bytes);
+    assert_int_equal(pb_file_open(&file, path, &error), status);
+    expect_error(&error, status, path, piece);
+    assert_null(file.path);
+    pb_file_close(&file);
+}
+
+static void test_read(void **state)
+{
+    const scratch_name path = scratch_path(&s, "a");
+    pb_bytes bytes;
+    pb_error error;
 
     (void)state;
     scratch_write(&s, "a", "hello", 5);
-    assert_int_equal(pb_file_map(&m, scratch_path(&s, "a").text, NULL), PB_OK);
-    assert_int_equal(m.size, 5);
-    assert_memory_equal(m.data, "hello", 5);
-    pb_file_unmap(&m);
-    assert_null(m.data);
-    pb_file_unmap(&m);
+    for (int slow = 0; slow < 2; slow++) {
+        inject_slow_reads(slow);
+        assert_int_equal(pb_file_read(&bytes, path.text, 5, NULL), PB_OK);
+        inject_slow_reads(false);
+        assert_int_equal(bytes.size, 5);
+        assert_string_equal((char *)bytes.data, "hello"); /* a NUL follows */
+        pb_bytes_clear(&bytes);
+        assert_null(bytes.data);
+        pb_bytes_clear(&bytes);
+    }
+    assert_int_equal(pb_file_read(&bytes, path.text, 4, &error), PB_FORMAT);
+    expect_error(&error, PB_FORMAT, path.text, "expected at most 4 bytes, found 5");
+    assert_null(bytes.data);
 }
 
-static void test_map_refuses(void **state)
+static void test_read_at(void **state)
 {
+    const scratch_name path = scratch_path(&s, "a");
+    char out[5] = "";
+    pb_error error;
+    pb_file file;
+
+    (void)state;
+    scratch_write(&s, "a", "hello", 5);
+    assert_int_equal(pb_file_open(&file, path.text, NULL), PB_OK);
+    assert_int_equal(file.size, 5);
+    for (int slow = 0; slow < 2; slow++) {
+        inject_slow_reads(slow);
+        assert_int_equal(pb_file_read_at(&file, 1, out, 3, NULL), PB_OK);
+        inject_slow_reads(false);
+        assert_string_equal(out, "ell");
+        memset(out, 0, sizeof out);
+    }
+    assert_int_equal(pb_file_read_at(&file, 5, out, 0, NULL), PB_OK);
+    assert_int_equal(pb_file_read_at(&file, 3, out, 3, &error), PB_IO);
+    expect_error(&error, PB_IO, path.text, "expected 3 bytes from byte 3 on, found 2");
+    pb_file_close(&file);
+    pb_file_close(&file);
+}
+
+static void test_read_refuses(void **state)
+{
+    struct rlimit limit, none;
+
     (void)state;
     scratch_write(&s, "empty", "", 0);
     assert_int_equal(mkfifo(scratch_path(&s, "fifo").text, 0600), 0);
-    expect_map_error(scratch_path(&s, "none").text, PB_IO, strerror(ENOENT));
-    expect_map_error(s.folder, PB_IO, "found a folder");
-    expect_map_error(scratch_path(&s, "fifo").text, PB_IO, "expected a regular file");
-    expect_map_error("/dev/null", PB_IO, "expected a regular file");
-    expect_map_error(scratch_path(&s, "empty").text, PB_FORMAT, "empty");
+    expect_refused(scratch_path(&s, "none").text, PB_IO, strerror(ENOENT));
+    expect_refused(s.folder, PB_IO, "found a folder");
+    expect_refused(scratch_path(&s, "fifo").text, PB_IO, "expected a regular file");
+    expect_refused("/dev/null", PB_IO, "expected a regular file");
+    expect_refused(scratch_path(&s, "empty").text, PB_FORMAT, "empty");
+    /* All the files that the system lets it open are open. */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    expect_refused(scratch_path(&s, "empty").text, PB_IO, strerror(EMFILE));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
+
+/* Opens a file that was last written to long ago. */
+static void open_old(pb_file *file, const char *path)
+{
+    static const struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+
+    scratch_write(&s, "a", "hello", 5);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    assert_int_equal(pb_file_open(file, path, NULL), PB_OK);
+}
+
+/* Written to since it was opened: shorter, longer, other bytes. */
+static void test_read_changed(void **state)
+{
+    static const struct {
+        const char *text, *piece;
+    } cases[] = {
+        {"hel", "expected 5 bytes, as when it was opened, found 3"},
+        {"", "expected 5 bytes, as when it was opened, found 0"},
+        {"hello there", "expected 5 bytes, as when it was opened, found 11"},
+        {"HELLO", "expected the 5 bytes of when it was opened, found others"},
+    };
+    const scratch_name path = scratch_path(&s, "a");
+    char out[5];
+    pb_error error;
+    pb_file file;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        open_old(&file, path.text);
+        scratch_write(&s, "a", cases[i].text, strlen(cases[i].text));
+        for (size_t at = 0; at < 5; at += 4) { /* what is still there, too */
+            assert_int_equal(pb_file_read_at(&file, at, out, 1, &error), PB_IO);
+            expect_error(&error, PB_IO, path.text, cases[i].piece);
+        }
+        pb_file_close(&file);
+    }
+}
+
+/* Its name goes to another file, or to none: it is still the one that was opened. */
+static void test_read_replaced(void **state)
+{
+    const scratch_name path = scratch_path(&s, "a");
+    char out[6] = "";
+    pb_file file;
+
+    (void)state;
+    open_old(&file, path.text);
+    assert_int_equal(pb_file_write(path.text, "new", 3, NULL), PB_OK);
+    assert_int_equal(pb_file_read_at(&file, 0, out, 5, NULL), PB_OK);
+    assert_string_equal(out, "hello");
+    assert_int_equal(unlink(path.text), 0);
+    assert_int_equal(pb_file_read_at(&file, 0, out, 5, NULL), PB_OK);
+    pb_file_close(&file);
+}
+
+/* Cut between opening and reading, or between two pieces. */
+static void test_read_cut(void **state)
+{
+    static const char bytes[100000] = {1};
+    const scratch_name name = scratch_path(&s, "a");
+    const char *path = name.text;
+    char digest[65];
+    pb_bytes whole;
+    pb_error error;
+
+    (void)state;
+    scratch_write(&s, "a", bytes, sizeof bytes);
+    inject_cut(path, 70000, 1);
+    assert_int_equal(pb_file_read(&whole, path, SIZE_MAX, &error), PB_IO);
+    expect_error(&error, PB_IO, path, "expected 100000 bytes, as when it was opened, found 70000");
+    assert_null(whole.data);
+    scratch_write(&s, "a", bytes, sizeof bytes);
+    inject_cut(path, 80000, 3);
+    assert_int_equal(pb_file_sha256(1, &path, NULL, digest, &error), PB_IO);
+    expect_error(&error, PB_IO, path, "expected 100000 bytes, as when it was opened, found 80000");
+}
+
+/* -- whole outputs ------------------------------------------------------------------------- */
 
 static void expect_content(const char *name, const char *text)
 {
@@ -215,7 +353,7 @@ static void test_output_floats(void **state)
 
 static pb_status sha256(const char *path, char digest[65], pb_error *error)
 {
-    return pb_file_sha256(1, &path, digest, error);
+    return pb_file_sha256(1, &path, NULL, digest, error);
 }
 
 /* The examples of FIPS 180-4, and a million letters. */
@@ -287,13 +425,13 @@ static void test_output_injected(void **state)
     assert_true(inject_each(INJECT_MEMORY, replace, check_replaced, &tolerated, false) >= 2);
 }
 
-static pb_status map(void *context, pb_error *error)
+static pb_status read_whole(void *context, pb_error *error)
 {
-    pb_mapping m;
-    pb_status status = pb_file_map(&m, scratch_path(&s, "a").text, error);
+    pb_bytes bytes;
+    pb_status status = pb_file_read(&bytes, scratch_path(&s, "a").text, SIZE_MAX, error);
 
     (void)context;
-    pb_file_unmap(&m);
+    pb_bytes_clear(&bytes);
     return status;
 }
 
@@ -309,7 +447,7 @@ static void test_reading_injected(void **state)
 {
     (void)state;
     scratch_write(&s, "a", "old", 3);
-    assert_int_equal(inject_each(INJECT_FILES | INJECT_MEMORY, map, NULL, NULL, false), 3);
+    assert_int_equal(inject_each(INJECT_FILES | INJECT_MEMORY, read_whole, NULL, NULL, false), 5);
     assert_true(inject_each(INJECT_FILES | INJECT_MEMORY, digest_file, NULL, NULL, false) >= 4);
 }
 
@@ -318,8 +456,12 @@ static void test_reading_injected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_map),
-        TEST(test_map_refuses),
+        TEST(test_read),
+        TEST(test_read_at),
+        TEST(test_read_refuses),
+        TEST(test_read_changed),
+        TEST(test_read_replaced),
+        TEST(test_read_cut),
         TEST(test_output),
         TEST(test_output_abandoned),
         TEST(test_output_through_link),

@@ -54,19 +54,37 @@ static pb_status open_model(void *data, pb_error *error)
     return PB_OK;
 }
 
-static pb_status evaluate(void *data, pb_error *error)
+static pb_status evaluate_with(const pb_model *model, const context *c, pb_error *error)
 {
     static const char *const taps[] = {"mid", "eps"};
     const pb_condition condition = {.timestep = 3, .class_label = 1};
-    const context *c = data;
     static float mid[4096], eps[1024];
     float *const out[2] = {mid, eps};
     pb_evaluator *e;
     pb_status status;
 
-    PB_TRY(pb_evaluator_new(&e, c->model, 8, 12, 0, error));
+    PB_TRY(pb_evaluator_new(&e, model, 8, 12, 0, error));
     status = pb_evaluate(e, &condition, 1, c->x.data, 2, taps, out, error);
     pb_evaluator_free(e);
+    return status;
+}
+
+static pb_status evaluate(void *data, pb_error *error)
+{
+    const context *c = data;
+
+    return evaluate_with(c->model, c, error);
+}
+
+/* Of a model whose weights are still to be read. */
+static pb_status open_and_evaluate(void *data, pb_error *error)
+{
+    pb_model *model;
+    pb_status status;
+
+    PB_TRY(pb_model_open(&model, MODEL, error));
+    status = evaluate_with(model, data, error);
+    pb_model_free(model);
     return status;
 }
 
@@ -304,6 +322,7 @@ static void test_reads(void **state)
 {
     (void)state;
     assert_true(inject_each(INJECT_FILES, open_model, check_opened, &shared, true) > 10);
+    assert_true(inject_each(INJECT_FILES, open_and_evaluate, check_opened, &shared, true) > 100);
     assert_true(inject_each(INJECT_FILES, read_basis, NULL, &shared, false) > 2);
 }
 

@@ -384,7 +384,7 @@ static tensors *read_tensors(void)
     for (size_t i = 0; i < pb_weights_count(w); i++) {
         const pb_stored *stored = pb_weights_at(w, i);
         MUST(pb_tensor_new(&t->tensor[i], stored->rank, stored->shape, error));
-        pb_stored_read(stored, t->tensor[i].data);
+        MUST(pb_stored_read(stored, t->tensor[i].data, error));
         snprintf(t->name[i], sizeof t->name[i], "%s", stored->name);
         t->named[i] = (pb_named_tensor){t->name[i], &t->tensor[i]};
     }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "golden.h"
+#include "inject.h"
 #include "picture/photo.h"
 #include "picture/plot.h"
 #include "picture/sheet.h"
@@ -228,6 +229,17 @@ static void test_bad_files(void **state)
     expect_error("a.png", &negative, "the photo has 60x40");
 }
 
+/* Somebody cuts the file when it has been opened, and not read yet. */
+static void test_cut_while_read(void **state)
+{
+    const scratch_name path = scratch_path(&s, "a.png");
+
+    (void)state;
+    write_picture("a.png", NULL, 0);
+    inject_cut(path.text, 100, 1);
+    expect_error("a.png", NULL, "as when it was opened, found 100");
+}
+
 /* -- the part that the network sees
  * -------------------------------------------------------------------- */
 
@@ -423,6 +435,31 @@ static void test_plot_fails(void **state)
     assert_int_equal(scratch_count(&s), 2);
 }
 
+/* A picture that ends too early, as on a full disk, does not take the place of the one before. */
+static void test_plot_half(void **state)
+{
+    static const char *const scripts[] = {
+        "set print \"a.svg\"\nprint \"<svg> <path\"\n",
+        "set print \"a.svg\"\nprint \"\\211PNG IHDR\"\n",
+    };
+    static const char before[] = "before";
+    unsigned char *text;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        pb_error error = {.message = ""};
+        scratch_write(&s, "a.gp", scripts[i], strlen(scripts[i]));
+        scratch_write(&s, "a.svg", before, sizeof before);
+        assert_int_equal(pb_plot_run(scratch_path(&s, "a.gp").text, &error), PB_IO);
+        if (!strstr(error.message, "a.svg: gnuplot could not write all of it"))
+            fail_msg("found \"%s\"", error.message);
+        text = scratch_read(&s, "a.svg", &count);
+        assert_string_equal((char *)text, before);
+        free(text);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -431,7 +468,8 @@ int main(int argc, char **argv)
         TEST(test_formats),   TEST(test_orientation), TEST(test_grey_and_alpha),
         TEST(test_bad_files), TEST(test_fits),        TEST(test_paste),
         TEST(test_sheet),     TEST(test_levels),      TEST(test_settings),
-        TEST(test_spectrum),  TEST(test_plot_fails),
+        TEST(test_spectrum),  TEST(test_plot_fails),  TEST(test_cut_while_read),
+        TEST(test_plot_half),
     };
 
     (void)argc;

@@ -1,8 +1,10 @@
 /* The program as its users run it: helps, statuses, messages, JSON, files. */
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -513,6 +515,27 @@ static void test_same_bits(void **state)
     free(b);
 }
 
+/* What cannot be written is a failure with a message, and leaves nothing: where files may not grow
+ * beyond a limit (which ends a program that does not ask otherwise), as on a full disk. */
+static void test_limit(void **state)
+{
+    struct rlimit limit, small;
+    const outcome *o;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 512;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    o = program(s.folder, "sample -m " FACES " --steps 2 -n 1 -q -o a.npy");
+    expect(o, 1, "a.npy: cannot write: ");
+    expect(o, 1, strerror(EFBIG));
+    o = program(s.folder, "--help");
+    expect(o, 1, "standard output: cannot write");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(scratch_count(&s), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -521,7 +544,7 @@ int main(void)
         TEST(test_help),      TEST(test_usage),        TEST(test_failures),       TEST(test_info),
         TEST(test_eval),      TEST(test_sample),       TEST(test_basis_and_edit), TEST(test_invert),
         TEST(test_same_bits), TEST(test_golden_basis), TEST(test_bench),          TEST(test_costs),
-        TEST(test_start),
+        TEST(test_start),     TEST(test_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

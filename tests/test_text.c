@@ -401,7 +401,7 @@ static void test_prefix(void **state)
         if (strncmp(stored->name, "text_model.", 11) || stored->dtype == PB_INTEGER)
             continue;
         MUST(pb_tensor_new(&tensors[count], stored->rank, stored->shape, error));
-        pb_stored_read(stored, tensors[count].data);
+        MUST(pb_stored_read(stored, tensors[count].data, error));
         named[count] = (pb_named_tensor){stored->name + 11, &tensors[count]};
         count++;
     }

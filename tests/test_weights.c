@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -45,7 +46,7 @@ static void expect_values(const pb_weights *w, const char *name, const char *dty
     assert_string_equal(t->dtype_name, dtype_name);
     assert_string_equal(t->file, GOLDEN "mixed.safetensors");
     assert_int_equal(t->count, count);
-    pb_stored_read(t, out);
+    assert_int_equal(pb_stored_read(t, out, NULL), PB_OK);
     assert_memory_equal(out, expected, count * sizeof *out);
 }
 
@@ -103,7 +104,7 @@ static void test_every_half(void **state)
         bytes[1 + 2 * i] = (unsigned char)(i & 0xFF);
         bytes[2 + 2 * i] = (unsigned char)(i >> 8);
     }
-    pb_stored_read(&t, out);
+    assert_int_equal(pb_stored_read(&t, out, NULL), PB_OK);
     for (int i = 0; i < 65536; i++) {
         int exponent = i >> 10 & 31, fraction = i & 1023;
         double value = exponent == 0   ? ldexp(fraction, -24)
@@ -117,7 +118,7 @@ static void test_every_half(void **state)
         assert_int_equal(!!signbit(out[i]), i >> 15);
     }
     t.dtype = PB_BF16;
-    pb_stored_read(&t, out);
+    assert_int_equal(pb_stored_read(&t, out, NULL), PB_OK);
     for (int i = 0; i < 65536; i++) {
         int exponent = i >> 7 & 255, fraction = i & 127;
         double value = exponent == 0    ? ldexp(fraction, -133)
@@ -161,11 +162,11 @@ static void test_round_trip(void **state)
         free(bytes);
         assert_int_equal(pb_weights_open(&w, scratch_path(&s, "a.safetensors").text, NULL), PB_OK);
         assert_int_equal(pb_weights_count(w), 3);
-        pb_stored_read(pb_weights_find(w, "z"), out);
+        assert_int_equal(pb_stored_read(pb_weights_find(w, "z"), out, NULL), PB_OK);
         assert_memory_equal(out, a.data, sizeof out);
         assert_int_equal(pb_weights_find(w, "z")->rank, 2);
         assert_int_equal(pb_weights_find(w, "z")->shape[1], 3);
-        pb_stored_read(pb_weights_find(w, "caf\xC3\xA9"), out);
+        assert_int_equal(pb_stored_read(pb_weights_find(w, "caf\xC3\xA9"), out, NULL), PB_OK);
         assert_true(isinf(out[0]));
         assert_int_equal(pb_weights_find(w, "empty")->count, 0);
         if (m > 0)
@@ -519,7 +520,111 @@ static void test_hostile_index(void **state)
     }
 }
 
+/* -- reading ----------------------------------------------------------------------------------- */
+
+/* In pieces, in slow ones, and entries from the middle: the same numbers. */
+static void test_read_some(void **state)
+{
+    enum { COUNT = 70000 }; /* more than one piece of any type */
+    static const struct {
+        const char *dtype;
+        size_t width;
+    } types[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}};
+    float *whole = calloc(COUNT, sizeof *whole), some[3];
+    unsigned char *bytes;
+    char header[128];
+    pb_weights *w;
+    size_t n;
+
+    (void)state;
+    assert_non_null(whole);
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        const size_t width = types[k].width;
+        pb_stored memory;
+        snprintf(header, sizeof header,
+                 "{\"a\":{\"dtype\":\"%s\",\"shape\":[%d],"
+                 "\"data_offsets\":[0,%zu]}}",
+                 types[k].dtype, COUNT, COUNT * width);
+        write_built("r", header, COUNT * width);
+        bytes = scratch_read(&s, "r", &n);
+        for (size_t i = 0; i < COUNT * width; i++)
+            bytes[n - 1 - i] = (unsigned char)(i % width == 0 ? 0x40 : i * 7);
+        scratch_write(&s, "r", bytes, n);
+        assert_int_equal(pb_weights_open(&w, scratch_path(&s, "r").text, NULL), PB_OK);
+        assert_int_equal(pb_stored_read(pb_weights_at(w, 0), whole, NULL), PB_OK);
+        memory = *pb_weights_at(w, 0);
+        memory.data = bytes + n - COUNT * width;
+        for (size_t first = 0; first <= COUNT - 3; first += 9999) {
+            assert_int_equal(pb_stored_read_some(&memory, first, 3, some, NULL), PB_OK);
+            assert_memory_equal(some, whole + first, sizeof some);
+            inject_slow_reads(true);
+            assert_int_equal(pb_stored_read_some(pb_weights_at(w, 0), first, 3, some, NULL), PB_OK);
+            inject_slow_reads(false);
+            assert_memory_equal(some, whole + first, sizeof some);
+        }
+        pb_weights_free(w);
+        free(bytes);
+    }
+    free(whole);
+}
+
+static void expect_cut(const pb_weights *w, const char *name, const char *file)
+{
+    pb_error error = {.message = ""};
+    float out[4];
+
+    assert_int_equal(pb_stored_read(pb_weights_find(w, name), out, &error), PB_IO);
+    assert_int_equal(error.status, PB_IO);
+    if (!strstr(error.message, scratch_path(&s, file).text) ||
+        !strstr(error.message, "as when it was opened, found"))
+        fail_msg("expected it of %s, found \"%s\"", file, error.message);
+}
+
+/* A file that is cut when it has been opened: every type, and of a set only the one file. */
+static void test_cut(void **state)
+{
+    float out[4];
+    pb_weights *w;
+
+    (void)state;
+    write_built("t",
+                "{\"a\":" T("F32", "[1]", "[0,4]") ",\"b\":" T("F16", "[1]", "[4,6]") ",\"c\":" T(
+                    "BF16", "[1]", "[6,8]") ",\"d\":" T("F64", "[1]", "[8,16]") "}",
+                16);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&s, "t").text, NULL), PB_OK);
+    assert_int_equal(truncate(scratch_path(&s, "t").text, 10), 0);
+    for (size_t i = 0; i < 4; i++)
+        expect_cut(w, pb_weights_at(w, i)->name, "t");
+    pb_weights_free(w);
+    write_shards();
+    write_index(GOOD_INDEX);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&s, INDEX).text, NULL), PB_OK);
+    assert_int_equal(truncate(scratch_path(&s, "two.safetensors").text, 10), 0);
+    expect_cut(w, "a", "two.safetensors");
+    assert_int_equal(pb_stored_read(pb_weights_find(w, "b"), out, NULL), PB_OK);
+    pb_weights_free(w);
+}
+
 /* -- injected failures --------------------------------------------------------------------- */
+
+static pb_status read_first(void *context, pb_error *error)
+{
+    float out[4];
+
+    return pb_stored_read(pb_weights_at(context, 0), out, error);
+}
+
+static void test_read_injected(void **state)
+{
+    pb_weights *w;
+
+    (void)state;
+    write_shards();
+    assert_int_equal(pb_weights_open(&w, scratch_path(&s, "two.safetensors").text, NULL), PB_OK);
+    /* pread and fstat, and no memory at all */
+    assert_int_equal(inject_each(INJECT_FILES | INJECT_MEMORY, read_first, NULL, w, false), 2);
+    pb_weights_free(w);
+}
 
 static pb_status open_set(void *context, pb_error *error)
 {
@@ -597,11 +702,15 @@ static void test_write_injected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_reference),      TEST(test_every_half),     TEST(test_round_trip),
-        TEST(test_write_refuses),  TEST(test_hostile),        TEST(test_lenient),
-        TEST(test_hostile_prefix), TEST(test_deep),           TEST(test_long_name),
-        TEST(test_truncated),      TEST(test_shards),         TEST(test_hostile_index),
-        TEST(test_open_injected),  TEST(test_write_injected),
+        TEST(test_reference),      TEST(test_every_half),
+        TEST(test_round_trip),     TEST(test_write_refuses),
+        TEST(test_hostile),        TEST(test_lenient),
+        TEST(test_hostile_prefix), TEST(test_deep),
+        TEST(test_long_name),      TEST(test_truncated),
+        TEST(test_shards),         TEST(test_hostile_index),
+        TEST(test_read_some),      TEST(test_cut),
+        TEST(test_read_injected),  TEST(test_open_injected),
+        TEST(test_write_injected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ PB_API pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *autoenc
 
 /* n images (n, channels, height, width) to latents (n, latent_channels, height/factor,
  * width/factor): the means of their distributions, scaled. memory: bytes to work in, 0: 2 GiB.
- * Errors: PB_INVALID (sizes that are no multiples of the factor), PB_MEMORY, PB_NUMERIC. */
+ * Errors: PB_INVALID (sizes that are no multiples of the factor), PB_MEMORY, PB_IO, PB_NUMERIC. */
 PB_API pb_status pb_encode(const pb_autoencoder *autoencoder, size_t n, size_t height, size_t width,
                            const float *images, float *latents, size_t memory, pb_error *error);
 

@@ -39,7 +39,7 @@ PB_API void pb_evaluator_free(pb_evaluator *evaluator);
 /* Evaluates `count` taps at n points x (n,c,h,w), all under one condition. out[i] gets
  * n times the shape of taps[i] (pb_model_tap_shape), NCHW.
  * "eps" and "x0" read alpha-bar at floor(timestep).
- * Errors: PB_INVALID, PB_MEMORY, PB_INTERNAL. */
+ * Errors: PB_INVALID, PB_MEMORY, PB_IO (weights are still to be read), PB_INTERNAL. */
 PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
                              const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
@@ -74,14 +74,15 @@ typedef struct pb_map_options {
 
 /* Linearises the map from -> to at one image x (c,h,w; NCHW): runs the primal once and keeps
  * what each operation's derivative needs. What does not depend on `from` stays at its value.
- * Errors: PB_INVALID, PB_MEMORY, PB_INTERNAL. The model must outlive it. */
+ * Errors: PB_INVALID, PB_MEMORY, PB_IO, PB_INTERNAL. The model must outlive it. */
 PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
                               const pb_map_options *options, const float *x, size_t height,
                               size_t width, pb_error *error);
 PB_API void pb_linearisation_free(pb_linearisation *linearisation);
 
 /* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in H, W, C order.
- * Valid as long as the linearisation. Wide blocks are chunked to the memory budget. */
+ * Valid as long as the linearisation. Wide blocks are chunked to the memory budget. It stops with
+ * PB_MEMORY, PB_IO or PB_INTERNAL. */
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
 /* The same Jacobian with every convolution's products in bfloat16 and sums in float32, good to

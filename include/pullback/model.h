@@ -22,7 +22,9 @@ typedef struct pb_model pb_model;
  * $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded. Where
  * several files could be meant, that is read which diffusers or transformers read
  * (pb_model_info.unused names the others). Weights are checked against the architecture, not yet
- * converted.
+ * converted; their files stay open, and are the ones that are read later, when an evaluation needs
+ * them first or has no room to keep them. Replacing one (by renaming another over it) changes
+ * nothing; writing into it makes what reads it fail: PB_IO.
  * Errors: PB_INVALID (no name), PB_IO, PB_FORMAT, PB_UNSUPPORTED (a component that is not read),
  * PB_MEMORY; the message names the file and the item. */
 PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
@@ -109,7 +111,8 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
 /* SHA-256 over all files that can change a number, as 64 hexadecimal digits and a final NUL:
  * model_index.json, the network's config and weights, the noise schedule's config, and the configs,
  * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
- * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies.
+ * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies;
+ * the network's weights are those that are open.
  * Reads every file the first time: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
 

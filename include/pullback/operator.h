@@ -28,6 +28,10 @@ typedef struct pb_operator {
     void *context;
     pb_operator_apply apply;           /* J : cols -> rows */
     pb_operator_apply apply_transpose; /* J^T : rows -> cols */
+
+    /* NULL, or fills *error with why the last of these stopped; its status is the number returned.
+     * Whoever called passes it on. Not called otherwise. */
+    void (*explain)(void *context, pb_error *error);
 } pb_operator;
 
 /* -- operators made of others -------------------------------------------------------------------

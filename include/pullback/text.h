@@ -38,7 +38,7 @@ PB_API const char *pb_text_encoder_piece(const pb_text_encoder *text, uint32_t i
 
 /* The last hidden state of the text encoder behind its final norm, (length, width), for `count`
  * lists of tokens: what pb_condition takes as its context. embeddings: count * length * width
- * floats. memory: bytes to work in, 0: 2 GiB. Errors: PB_MEMORY, PB_NUMERIC. */
+ * floats. memory: bytes to work in, 0: 2 GiB. Errors: PB_MEMORY, PB_IO, PB_NUMERIC. */
 PB_API pb_status pb_text_encoder_embed(const pb_text_encoder *text, size_t count,
                                        const uint32_t *ids, float *embeddings, size_t memory,
                                        pb_error *error);

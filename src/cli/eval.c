@@ -119,8 +119,8 @@ static pb_status multiply(const pb_linearisation *l, int transpose, const pb_ten
         pb_to_hwc(in, block->data, k, in_shape[0], in_shape[1], in_shape[2]);
         status = (pb_status)(transpose ? op->apply_transpose
                                        : op->apply)(op->context, k, in, in_size, result, out_size);
-        if (status != PB_OK)
-            pb_fail(error, status, "applying the Jacobian: %s", pb_status_name(status));
+        if (status != PB_OK && error)
+            op->explain(op->context, error);
     }
     if (status == PB_OK)
         pb_to_chw(out->data, result, k, out_shape[0], out_shape[1], out_shape[2]);

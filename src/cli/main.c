@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,23 +57,37 @@ static void spin_briefly(char **argv)
     execv("/proc/self/exe", argv); /* returns only where it cannot be done */
 }
 
+/* What was printed and cannot be written, to a full disk say, is a failure too. */
+static int flush(int status)
+{
+    int lost = ferror(stdout); /* before: the reason is gone */
+
+    if ((fflush(stdout) || lost) && status == 0) {
+        fprintf(stderr, "pullback: standard output: cannot write: %s\n",
+                lost ? "some of it is lost" : strerror(errno));
+        return PB_EXIT_FAILED;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
     spin_briefly(argv);
+    signal(SIGXFSZ, SIG_IGN); /* a file at the limit of `ulimit -f` is then an error of its write */
     setlocale(LC_CTYPE, "C.UTF-8"); /* or GLib would replace what is not ASCII in its helps */
     if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
         print_help(stdout);
-        return 0;
+        return flush(0);
     }
     if (!strcmp(name, "--version")) {
         printf("pullback %s\n", pb_version());
-        return 0;
+        return flush(0);
     }
     for (size_t i = 0; i < COUNT; i++)
         if (!strcmp(name, commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
+            return flush(commands[i].run(argc - 1, argv + 1));
     if (*name)
         fprintf(stderr, "pullback: no command \"%s\"\n", name);
     print_help(stderr);

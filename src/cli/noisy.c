@@ -97,7 +97,7 @@ static pb_status read_images(pb_tensor *x, const pb_weights *file, const char *p
     add = 4 - stored->rank;
     memcpy(shape + add, stored->shape, stored->rank * sizeof *shape);
     PB_TRY(pb_tensor_new(x, 4, shape, error));
-    pb_stored_read(stored, x->data);
+    PB_TRY(pb_stored_read(stored, x->data, error));
     for (size_t i = 0; i < stored->count; i++)
         if (!isfinite(x->data[i]))
             return pb_fail(error, PB_FORMAT, "%s: tensor x: entry %zu is not finite", path, i);

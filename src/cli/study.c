@@ -12,7 +12,8 @@
 #include "picture/pixels.h"
 #include "study/study.h"
 
-#define MAX_PROMPTS 4096 /* every pair of them is compared */
+#define MAX_PROMPTS 4096            /* every pair of them is compared */
+#define MAX_TEXT ((size_t)16 << 20) /* bytes of settings, or of prompts */
 
 typedef struct options {
     pb_cli cli;
@@ -30,17 +31,6 @@ typedef struct options {
 /* -- checks -------------------------------------------------------------------------------------
  */
 
-static pb_status read_settings(json_t **out, const char *path, pb_error *error)
-{
-    pb_mapping file;
-    pb_status status;
-
-    PB_TRY(pb_file_map(&file, path, error));
-    status = pb_json_parse(out, path, NULL, file.data, file.size, error);
-    pb_file_unmap(&file);
-    return status;
-}
-
 /* Everything from settings.json but the folder, where one is given. */
 static pb_status apply_settings(options *o, pb_error *error)
 {
@@ -48,7 +38,7 @@ static pb_status apply_settings(options *o, pb_error *error)
     char *folder = o->study.folder, *catalogue = o->study.catalogue;
     size_t memory = o->cli.memory;
 
-    PB_TRY(read_settings(&o->stored, o->settings, error));
+    PB_TRY(pb_json_read(&o->stored, o->settings, MAX_TEXT, 0, error));
     PB_TRY(pb_study_options_of(&o->study, o->stored, o->settings, error));
     if (o->study.kind != kind)
         return pb_fail(error, PB_INVALID, "%s: the settings of \"study %s\", not of \"study %s\"",
@@ -76,20 +66,20 @@ static pb_status read_prompts(options *o, pb_error *error)
 {
     static const char mark[] = "\xef\xbb\xbf"; /* of byte order, as some editors begin UTF-8 */
     GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
-    pb_mapping file;
     pb_status status;
-    char *text, *line;
+    pb_bytes text;
+    char *line;
 
     o->lines = lines;
-    PB_TRY(pb_file_map(&file, o->prompts, error));
-    text = g_strndup((const char *)file.data, file.size);
-    status = g_utf8_validate((const char *)file.data, (gssize)file.size, NULL)
+    PB_TRY(pb_file_read(&text, o->prompts, MAX_TEXT, error));
+    line = (char *)text.data;
+    status = g_utf8_validate(line, (gssize)text.size, NULL)
                  ? PB_OK
                  : pb_fail(error, PB_FORMAT,
                            "%s: expected UTF-8 text without NUL characters, one prompt per line",
                            o->prompts);
-    pb_file_unmap(&file);
-    line = g_str_has_prefix(text, mark) ? text + strlen(mark) : text;
+    if (g_str_has_prefix(line, mark))
+        line += strlen(mark);
     for (; status == PB_OK && *line; line += *line != '\0') {
         size_t length = strcspn(line, "\n");
         char *prompt = g_strstrip(g_strndup(line, length));
@@ -99,7 +89,7 @@ static pb_status read_prompts(options *o, pb_error *error)
             g_free(prompt);
         line += length;
     }
-    g_free(text);
+    pb_bytes_clear(&text);
     PB_TRY(status);
     if (lines->len > MAX_PROMPTS)
         return pb_fail(error, PB_INVALID, "%s: %u prompts: expected at most %d", o->prompts,
@@ -355,7 +345,7 @@ static pb_status show_status(const pb_cli *cli, const char *folder, const char *
     pb_status status = PB_OK;
 
     if (folder) {
-        status = read_settings(&stored, settings, error);
+        status = pb_json_read(&stored, settings, MAX_TEXT, 0, error);
         if (status == PB_OK)
             status = pb_study_options_of(&study, stored, settings, error);
         if (status == PB_OK)

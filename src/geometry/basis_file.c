@@ -98,7 +98,7 @@ static pb_status read_tensor(pb_tensor *tensor, const pb_weights *file, const ch
         return pb_fail(error, PB_FORMAT, "%s: tensor %s: expected %zu items, found %zu", path, name,
                        k, stored->shape[0]);
     PB_TRY(pb_tensor_new(tensor, rank, stored->shape, error));
-    pb_stored_read(stored, tensor->data);
+    PB_TRY(pb_stored_read(stored, tensor->data, error));
     for (size_t i = 0; i < stored->count; i++)
         if (!isfinite(tensor->data[i]))
             return pb_fail(error, PB_FORMAT, "%s: tensor %s: entry %zu is not finite", path, name,

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "geometry/solver.h"
 
 typedef struct made {
     pb_operator op; /* first: a pb_operator * is a made * */
@@ -16,7 +17,33 @@ typedef struct made {
     float scale, with_scale;
     float *room; /* a block of vectors */
     size_t width;
+    const pb_operator *culprit; /* the one that stopped, */
+    int stopped;                /* and with what */
 } made;
+
+pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *error)
+{
+    if (op->explain && error)
+        op->explain(op->context, error);
+    else
+        pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
+    return (pb_status)stopped;
+}
+
+static void explain(void *context, pb_error *error)
+{
+    const made *m = context;
+
+    pb_operator_stopped(m->culprit, m->stopped, error);
+}
+
+/* What an operator below returned: 0, or it is to blame. */
+static int note(made *m, const pb_operator *op, int stopped)
+{
+    m->culprit = op;
+    m->stopped = stopped;
+    return stopped;
+}
 
 /* y_j -= N N^T y_j */
 static void project_out(const made *m, size_t k, float *y, size_t ldy)
@@ -47,7 +74,7 @@ static int apply_block(made *m, size_t k, const float *x, size_t ldx, float *y, 
         x = m->room;
         ldx = n;
     }
-    stopped = m->of->apply(m->of->context, k, x, ldx, y, ldy);
+    stopped = note(m, m->of, m->of->apply(m->of->context, k, x, ldx, y, ldy));
     for (size_t j = 0; m->weights && j < k; j++)
         for (size_t i = 0; i < m->of->rows; i++)
             y[j * ldy + i] *= m->weights[i];
@@ -66,7 +93,7 @@ static int transpose_block(made *m, size_t k, const float *x, size_t ldx, float 
         x = m->room;
         ldx = rows;
     }
-    stopped = m->of->apply_transpose(m->of->context, k, x, ldx, y, ldy);
+    stopped = note(m, m->of, m->of->apply_transpose(m->of->context, k, x, ldx, y, ldy));
     if (!stopped && m->vectors)
         project_out(m, k, y, ldy);
     return stopped;
@@ -76,10 +103,10 @@ static int transpose_block(made *m, size_t k, const float *x, size_t ldx, float 
 static int sum_block(made *m, pb_operator_apply first, pb_operator_apply second, size_t rows,
                      size_t k, const float *x, size_t ldx, float *y, size_t ldy)
 {
-    int stopped = first(m->of->context, k, x, ldx, y, ldy);
+    int stopped = note(m, m->of, first(m->of->context, k, x, ldx, y, ldy));
 
     if (!stopped)
-        stopped = second(m->with->context, k, x, ldx, m->room, rows);
+        stopped = note(m, m->with, second(m->with->context, k, x, ldx, m->room, rows));
     for (size_t j = 0; !stopped && j < k; j++)
         for (size_t i = 0; i < rows; i++)
             y[j * ldy + i] = m->scale * y[j * ldy + i] + m->with_scale * m->room[j * rows + i];
@@ -144,6 +171,7 @@ static pb_status make(pb_operator **out, const pb_operator *op, const float *wei
     m->op.context = m;
     m->op.apply = apply;
     m->op.apply_transpose = apply_transpose;
+    m->op.explain = explain;
     m->width = op->block_preferred ? op->block_preferred : 8;
     if (op->block_max && m->width > op->block_max)
         m->width = op->block_max;

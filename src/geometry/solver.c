@@ -27,7 +27,7 @@ static pb_status apply_some(pb_solver *s, int transpose, size_t count, const dou
         (transpose ? op->apply_transpose : op->apply)(op->context, count, s->in, in, s->out, out);
     s->seconds += pb_seconds() - start;
     if (stopped)
-        return pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
+        return pb_operator_stopped(op, stopped, error);
     s->applications += count;
     for (size_t i = 0; i < count * out; i++) {
         y[i] = (double)s->out[i];

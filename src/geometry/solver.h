@@ -32,6 +32,9 @@ typedef struct pb_ritz {
     double *residual; /* not yet divided by sigma[0] */
 } pb_ritz;
 
+/* Passes on that an operator stopped: with its own explanation, where it has one. */
+pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *error);
+
 /* y = J x, or J^T x, for count columns. Errors: PB_NUMERIC (what is not finite), PB_MEMORY, the
  * operator's own return. */
 pb_status pb_solver_apply(pb_solver *s, int transpose, size_t count, const double *x, double *y,

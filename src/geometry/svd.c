@@ -242,7 +242,7 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
         int stopped = (transpose ? op->apply_transpose : op->apply)(op->context, width,
                                                                     from + i * in, in, image, out);
         if (stopped)
-            status = pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
+            status = pb_operator_stopped(op, stopped, error);
         for (size_t j = 0; status == PB_OK && j < width * out; j++) {
             double d = (double)image[j] - svd->sigma[i + j / out] * (double)to[i * out + j];
             square[i + j / out] += d * d;

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,56 +54,136 @@ static pb_status open_regular(int *out, struct stat *info, const char *path, pb_
 
 /* -- reading ----------------------------------------------------------------------------- */
 
-pb_status pb_file_map(pb_mapping *mapping, const char *path, pb_error *error)
+/* A file of no bytes too. */
+static pb_status open_any(pb_file *file, const char *path, pb_error *error)
 {
-    pb_status status = PB_OK;
     struct stat info;
-    void *data;
-    int file = -1;
+    int descriptor = -1;
 
-    *mapping = (pb_mapping){NULL, 0};
-    PB_TRY(open_regular(&file, &info, path, error));
-    if (info.st_size <= 0) {
-        status = pb_fail(error, PB_FORMAT, "%s: the file is empty", path);
-    } else if ((uintmax_t)info.st_size > SIZE_MAX) {
-        status = pb_fail(error, PB_IO, "%s: %jd bytes are more than this machine can map", path,
-                         (intmax_t)info.st_size);
-    } else {
-        data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (data == MAP_FAILED)
-            status = fail_system(error, path, "cannot map");
-        else
-            *mapping = (pb_mapping){data, (size_t)info.st_size};
+    *file = PB_FILE_NONE;
+    PB_TRY(open_regular(&descriptor, &info, path, error));
+    if ((uintmax_t)info.st_size > SIZE_MAX) {
+        close(descriptor);
+        return pb_fail(error, PB_IO, "%s: %jd bytes are more than this machine can address", path,
+                       (intmax_t)info.st_size);
     }
-    close(file);
+    *file = (pb_file){path, descriptor, (size_t)info.st_size, info.st_mtim};
+    return PB_OK;
+}
+
+pb_status pb_file_open(pb_file *file, const char *path, pb_error *error)
+{
+    PB_TRY(open_any(file, path, error));
+    if (file->size > 0)
+        return PB_OK;
+    pb_file_close(file);
+    return pb_fail(error, PB_FORMAT, "%s: the file is empty", path);
+}
+
+void pb_file_close(pb_file *file)
+{
+    if (file->path)
+        close(file->descriptor);
+    *file = PB_FILE_NONE;
+}
+
+/* Is it still as it was when it was opened? */
+static pb_status check_unchanged(const pb_file *file, pb_error *error)
+{
+    struct stat now;
+
+    if (fstat(file->descriptor, &now))
+        return fail_system(error, file->path, "cannot examine");
+    if ((uintmax_t)now.st_size != file->size)
+        return pb_fail(
+            error, PB_IO,
+            "%s: expected %zu bytes, as when it was opened, found %jd: it was written to "
+            "while it was read",
+            file->path, file->size, (intmax_t)now.st_size);
+    if (now.st_mtim.tv_sec != file->written.tv_sec || now.st_mtim.tv_nsec != file->written.tv_nsec)
+        return pb_fail(error, PB_IO,
+                       "%s: expected the %zu bytes of when it was opened, found others: it was "
+                       "written to while it was read",
+                       file->path, file->size);
+    return PB_OK;
+}
+
+/* The check comes last: what was read before it is of the file as it was. */
+pb_status pb_file_read_at(const pb_file *file, size_t at, void *out, size_t count, pb_error *error)
+{
+    unsigned char *to = out;
+    size_t done = 0;
+
+    while (done < count) {
+        ssize_t n = pread(file->descriptor, to + done, count - done, (off_t)(at + done));
+        if (n == 0)
+            break;
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            return fail_system(error, file->path, "cannot read");
+    }
+    PB_TRY(check_unchanged(file, error));
+    if (done < count)
+        return pb_fail(error, PB_IO, "%s: expected %zu bytes from byte %zu on, found %zu",
+                       file->path, count, at, done);
+    return PB_OK;
+}
+
+static pb_status read_whole(pb_bytes *bytes, const pb_file *file, size_t most, pb_error *error)
+{
+    if (file->size > most)
+        return pb_fail(error, PB_FORMAT, "%s: expected at most %zu bytes, found %zu", file->path,
+                       most, file->size);
+    bytes->data = file->size < SIZE_MAX ? pb_malloc(file->size + 1, 1) : NULL;
+    if (!bytes->data)
+        return pb_fail_memory(error, file->size, file->path);
+    bytes->size = file->size;
+    bytes->data[file->size] = '\0';
+    return pb_file_read_at(file, 0, bytes->data, file->size, error);
+}
+
+pb_status pb_file_read(pb_bytes *bytes, const char *path, size_t most, pb_error *error)
+{
+    pb_file file;
+    pb_status status;
+
+    *bytes = (pb_bytes){NULL, 0};
+    PB_TRY(pb_file_open(&file, path, error));
+    status = read_whole(bytes, &file, most, error);
+    pb_file_close(&file);
+    if (status != PB_OK)
+        pb_bytes_clear(bytes);
     return status;
 }
 
-void pb_file_unmap(pb_mapping *mapping)
+void pb_bytes_clear(pb_bytes *bytes)
 {
-    if (mapping->data)
-        munmap((void *)mapping->data, mapping->size);
-    *mapping = (pb_mapping){NULL, 0};
+    pb_free(bytes->data);
+    *bytes = (pb_bytes){NULL, 0};
 }
 
 /* Adds a file's bytes to a digest. */
-static pb_status digest_file(struct sha256_ctx *context, const char *path, pb_error *error)
+static pb_status digest_file(struct sha256_ctx *context, const pb_file *file, pb_error *error)
 {
     unsigned char buffer[32768];
-    struct stat info;
-    pb_status status = PB_OK;
-    ssize_t n;
-    int file = -1;
 
-    PB_TRY(open_regular(&file, &info, path, error));
-    do {
-        n = read(file, buffer, sizeof buffer);
-        if (n > 0)
-            sha256_update(context, (size_t)n, buffer);
-    } while (n > 0 || (n < 0 && errno == EINTR));
-    if (n < 0)
-        status = fail_system(error, path, "cannot read");
-    close(file);
+    for (size_t at = 0; at < file->size; at += sizeof buffer) {
+        size_t count = file->size - at < sizeof buffer ? file->size - at : sizeof buffer;
+        PB_TRY(pb_file_read_at(file, at, buffer, count, error));
+        sha256_update(context, count, buffer);
+    }
+    return PB_OK;
+}
+
+static pb_status digest_path(struct sha256_ctx *context, const char *path, pb_error *error)
+{
+    pb_status status;
+    pb_file file;
+
+    PB_TRY(open_any(&file, path, error));
+    status = digest_file(context, &file, error);
+    pb_file_close(&file);
     return status;
 }
 
@@ -121,13 +200,15 @@ static void print_digest(struct sha256_ctx *context, char digest[65])
         snprintf(digest + 2 * i, 3, "%02x", hash[i]);
 }
 
-pb_status pb_file_sha256(size_t count, const char *const *paths, char digest[65], pb_error *error)
+pb_status pb_file_sha256(size_t count, const char *const *paths, const pb_file *const *open,
+                         char digest[65], pb_error *error)
 {
     struct sha256_ctx context;
 
     sha256_init(&context);
     for (size_t i = 0; i < count; i++)
-        PB_TRY(digest_file(&context, paths[i], error));
+        PB_TRY(open && open[i] ? digest_file(&context, open[i], error)
+                               : digest_path(&context, paths[i], error));
     print_digest(&context, digest);
     return PB_OK;
 }

@@ -73,33 +73,16 @@ static void relax(char *text, size_t size, unsigned kinds)
     }
 }
 
-static pb_status parse_relaxed(json_t **out, const char *path, const pb_mapping *mapping,
-                               unsigned kinds, pb_error *error)
-{
-    char *text = pb_malloc(mapping->size + 1, 1);
-    pb_status status;
-
-    if (!text)
-        return pb_fail_memory(error, mapping->size + 1, path);
-    memcpy(text, mapping->data, mapping->size);
-    relax(text, mapping->size, kinds);
-    status = pb_json_parse(out, path, NULL, text, mapping->size, error);
-    pb_free(text);
-    return status;
-}
-
 pb_status pb_json_read(json_t **out, const char *path, size_t most, unsigned kinds, pb_error *error)
 {
-    pb_mapping mapping;
+    pb_bytes text;
     pb_status status;
 
-    PB_TRY(pb_file_map(&mapping, path, error));
-    if (mapping.size > most)
-        status = pb_fail(error, PB_FORMAT, "%s: expected at most %zu bytes of JSON, found %zu",
-                         path, most, mapping.size);
-    else
-        status = parse_relaxed(out, path, &mapping, kinds, error);
-    pb_file_unmap(&mapping);
+    PB_TRY(pb_file_read(&text, path, most, error));
+    if (kinds)
+        relax((char *)text.data, text.size, kinds);
+    status = pb_json_parse(out, path, NULL, text.data, text.size, error);
+    pb_bytes_clear(&text);
     return status;
 }
 

@@ -18,6 +18,12 @@
 #define MAGIC "\x93NUMPY"
 #define MAGIC_SIZE 6
 
+/* NumPy's own headers have some hundred bytes, and it refuses to read more than 10,000. */
+#define HEADER_MOST ((size_t)1 << 20)
+
+/* Bytes of entries that are read at a time. */
+#define PIECE ((size_t)65536)
+
 typedef struct header {
     char descr[48];
     bool has_descr, has_order, has_shape;
@@ -185,39 +191,61 @@ static pb_status read_header(reader *r, header *h)
     return PB_OK;
 }
 
-/* Finds the header's text and the data, and checks the version. */
-static pb_status split(reader *r, const pb_mapping *m, const unsigned char **data, size_t *size)
+/* Where the header's text begins, and its length; checks the version. */
+static pb_status find_header(const pb_file *file, size_t *begin, size_t *length, pb_error *error)
 {
-    const unsigned char *b = m->data;
-    size_t prefix, length;
+    const size_t size = file->size;
+    unsigned char b[MAGIC_SIZE + 6] = {0};
 
-    if (m->size < MAGIC_SIZE + 2 || memcmp(b, MAGIC, MAGIC_SIZE))
-        return pb_fail(r->error, PB_FORMAT, "%s: not a .npy file", r->path);
+    PB_TRY(pb_file_read_at(file, 0, b, size < sizeof b ? size : sizeof b, error));
+    if (size < MAGIC_SIZE + 2 || memcmp(b, MAGIC, MAGIC_SIZE))
+        return pb_fail(error, PB_FORMAT, "%s: not a .npy file", file->path);
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
-        return pb_fail(r->error, PB_UNSUPPORTED,
+        return pb_fail(error, PB_UNSUPPORTED,
                        "%s: expected version 1.0, 2.0 or 3.0 of the .npy format, found %d.%d",
-                       r->path, b[6], b[7]);
-    prefix = MAGIC_SIZE + 2 + (b[6] == 1 ? 2 : 4);
-    if (m->size < prefix)
-        return pb_fail(r->error, PB_FORMAT, "%s: truncated: expected a header, found %zu bytes",
-                       r->path, m->size);
-    length = b[8] | (size_t)b[9] << 8;
+                       file->path, b[6], b[7]);
+    *begin = MAGIC_SIZE + 2 + (b[6] == 1 ? 2 : 4);
+    if (size < *begin)
+        return pb_fail(error, PB_FORMAT, "%s: truncated: expected a header, found %zu bytes",
+                       file->path, size);
+    *length = b[8] | (size_t)b[9] << 8;
     if (b[6] > 1)
-        length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
-    if (length > m->size - prefix)
-        return pb_fail(r->error, PB_FORMAT,
-                       "%s: truncated: expected a header of %zu bytes, found %zu", r->path, length,
-                       m->size - prefix);
-    r->begin = r->p = (const char *)b + prefix;
-    r->end = r->p + length;
-    *data = b + prefix + length;
-    *size = m->size - prefix - length;
+        *length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+    if (*length > size - *begin)
+        return pb_fail(error, PB_FORMAT, "%s: truncated: expected a header of %zu bytes, found %zu",
+                       file->path, *length, size - *begin);
+    if (*length > HEADER_MOST)
+        return pb_fail(error, PB_FORMAT, "%s: expected a header of at most %zu bytes, found %zu",
+                       file->path, HEADER_MOST, *length);
     return PB_OK;
 }
 
-/* Copies entries of 4 or 8 bytes, each of which must be a finite float32. */
-static pb_status read_entries(float *out, size_t count, size_t width, const unsigned char *data,
-                              const char *path, pb_error *error)
+/* Reads the header; the data begins where it ends. */
+static pb_status open_array(header *h, const pb_file *file, size_t *data, pb_error *error)
+{
+    reader r = {.path = file->path, .error = error};
+    size_t begin = 0, length = 0;
+    pb_status status;
+    char *text;
+
+    PB_TRY(find_header(file, &begin, &length, error));
+    text = pb_malloc(length, 1);
+    if (!text)
+        return pb_fail_memory(error, length, file->path);
+    status = pb_file_read_at(file, begin, text, length, error);
+    r.begin = r.p = text;
+    r.end = text + length;
+    if (status == PB_OK)
+        status = read_header(&r, h);
+    pb_free(text);
+    *data = begin + length;
+    return status;
+}
+
+/* Copies entries of 4 or 8 bytes, the first of them number `first`; each must be a finite float32.
+ */
+static pb_status copy_entries(float *out, size_t first, size_t count, size_t width,
+                              const unsigned char *data, const char *path, pb_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         double value;
@@ -237,22 +265,34 @@ static pb_status read_entries(float *out, size_t count, size_t width, const unsi
         }
         if (!isfinite(out[i]))
             return pb_fail(error, PB_FORMAT, "%s: entry %zu: expected a finite float32, found %g",
-                           path, i, value);
+                           path, first + i, value);
     }
     return PB_OK;
 }
 
-static pb_status read_mapped(pb_tensor *tensor, const pb_mapping *mapping, const char *path,
-                             pb_error *error)
+/* Reads the entries, which begin at byte `at`, by the piece. */
+static pb_status read_entries(float *out, size_t count, size_t width, const pb_file *file,
+                              size_t at, pb_error *error)
 {
-    reader r = {.path = path, .error = error};
-    const unsigned char *data = NULL;
-    size_t size = 0, width, bytes, count = 1;
+    const size_t most = PIECE / width;
+    unsigned char piece[PIECE];
+
+    for (size_t done = 0; done < count; done += most) {
+        size_t n = count - done < most ? count - done : most;
+        PB_TRY(pb_file_read_at(file, at + done * width, piece, n * width, error));
+        PB_TRY(copy_entries(out + done, done, n, width, piece, file->path, error));
+    }
+    return PB_OK;
+}
+
+static pb_status read_array(pb_tensor *tensor, const pb_file *file, pb_error *error)
+{
+    const char *path = file->path;
+    size_t data = 0, width, bytes, count = 1;
     header h = {.rank = 0};
     pb_status status;
 
-    PB_TRY(split(&r, mapping, &data, &size));
-    PB_TRY(read_header(&r, &h));
+    PB_TRY(open_array(&h, file, &data, error));
     if (!strcmp(h.descr, "<f4"))
         width = 4;
     else if (!strcmp(h.descr, "<f8"))
@@ -270,12 +310,12 @@ static pb_status read_mapped(pb_tensor *tensor, const pb_mapping *mapping, const
             return pb_fail(error, PB_FORMAT, "%s: shape: expected fewer than 2^%zu entries", path,
                            8 * sizeof count);
     /* Before anything is allocated: the shape is only a claim. */
-    if (pb_mul_overflows(count, width, &bytes) || bytes != size)
+    if (pb_mul_overflows(count, width, &bytes) || bytes != file->size - data)
         return pb_fail(error, PB_FORMAT,
                        "%s: expected %zu entries of %zu bytes, found %zu bytes of data", path,
-                       count, width, size);
+                       count, width, file->size - data);
     PB_TRY(pb_tensor_new(tensor, h.rank, h.shape, error));
-    status = read_entries(tensor->data, count, width, data, path, error);
+    status = read_entries(tensor->data, count, width, file, data, error);
     if (status)
         pb_tensor_clear(tensor);
     return status;
@@ -283,12 +323,12 @@ static pb_status read_mapped(pb_tensor *tensor, const pb_mapping *mapping, const
 
 pb_status pb_npy_read(pb_tensor *tensor, const char *path, pb_error *error)
 {
-    pb_mapping mapping;
     pb_status status;
+    pb_file file;
 
-    PB_TRY(pb_file_map(&mapping, path, error));
-    status = read_mapped(tensor, &mapping, path, error);
-    pb_file_unmap(&mapping);
+    PB_TRY(pb_file_open(&file, path, error));
+    status = read_array(tensor, &file, error);
+    pb_file_close(&file);
     return status;
 }
 

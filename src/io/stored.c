@@ -1,10 +1,15 @@
-/* pb_stored_read: conversion of stored numbers to float32. Plain loops without branches, so that
- * the compiler vectorises them; loads by memcpy, since a file promises no alignment. */
+/* pb_stored_read: stored numbers as float32: read straight into their place where they are float32
+ * already, else by the piece and converted. Plain loops without branches, so that the compiler
+ * vectorises them; loads by memcpy, which promises no alignment. */
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "io/file.h"
 #include "io/weights.h"
+
+/* Bytes that are read and converted at a time: few enough to stay near the processor. */
+#define PIECE ((size_t)65536)
 
 static inline float from_bits(uint32_t bits)
 {
@@ -59,20 +64,6 @@ static void read_bfloat(size_t n, const unsigned char *from, float *out)
     }
 }
 
-static void read_float(size_t n, const unsigned char *from, float *out)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (n > 0) /* an empty tensor may have no data to point at */
-        memcpy(out, from, n * sizeof *out);
-#else
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, from + 4 * i, sizeof bits);
-        out[i] = from_bits(le32toh(bits));
-    }
-#endif
-}
-
 static void read_double(size_t n, const unsigned char *from, float *out)
 {
     for (size_t i = 0; i < n; i++) {
@@ -85,31 +76,74 @@ static void read_double(size_t n, const unsigned char *from, float *out)
     }
 }
 
-void pb_stored_read(const pb_stored *stored, float *out)
+static size_t entry_bytes(pb_dtype dtype)
 {
-    switch (stored->dtype) {
+    return dtype == PB_F64 ? 8 : dtype == PB_F32 ? 4 : 2;
+}
+
+static void convert(pb_dtype dtype, size_t n, const unsigned char *from, float *out)
+{
+    switch (dtype) {
     case PB_F64:
-        read_double(stored->count, stored->data, out);
-        break;
-    case PB_F32:
-        read_float(stored->count, stored->data, out);
+        read_double(n, from, out);
         break;
     case PB_F16:
-        read_half(stored->count, stored->data, out);
+        read_half(n, from, out);
         break;
     case PB_BF16:
-        read_bfloat(stored->count, stored->data, out);
+        read_bfloat(n, from, out);
         break;
+    case PB_F32:
     case PB_INTEGER:
         break;
     }
 }
 
-void pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out)
+/* `count` bytes of the tensor, as they are stored. */
+static pb_status fetch(const pb_stored *stored, size_t at, size_t count, void *out, pb_error *error)
 {
-    pb_stored part = *stored;
+    if (!stored->data)
+        return pb_file_read_at(stored->source, stored->offset + at, out, count, error);
+    memcpy(out, (const unsigned char *)stored->data + at, count);
+    return PB_OK;
+}
 
-    part.count = count;
-    part.data += first * (stored->bytes / stored->count);
-    pb_stored_read(&part, out);
+/* Little-endian float32, in place, to this machine's. */
+static void order_bytes(size_t n, float *values)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    (void)n, (void)values;
+#else
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        values[i] = from_bits(le32toh(bits));
+    }
+#endif
+}
+
+pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
+                              pb_error *error)
+{
+    const size_t width = entry_bytes(stored->dtype);
+    unsigned char piece[PIECE];
+
+    if (stored->dtype == PB_INTEGER || count == 0) /* an empty tensor may have no data at all */
+        return PB_OK;
+    if (stored->dtype == PB_F32) {
+        PB_TRY(fetch(stored, first * width, count * width, out, error));
+        order_bytes(count, out);
+        return PB_OK;
+    }
+    for (size_t done = 0; done < count; done += PIECE / width) {
+        size_t n = count - done < PIECE / width ? count - done : PIECE / width;
+        PB_TRY(fetch(stored, (first + done) * width, n * width, piece, error));
+        convert(stored->dtype, n, piece, out + done);
+    }
+    return PB_OK;
+}
+
+pb_status pb_stored_read(const pb_stored *stored, float *out, pb_error *error)
+{
+    return pb_stored_read_some(stored, 0, stored->count, out, error);
 }

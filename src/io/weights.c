@@ -22,10 +22,10 @@
 
 typedef struct shard {
     char *path;
-    pb_mapping mapping;
+    pb_file file;
     json_t *header; /* owns the names of its tensors */
-    const unsigned char *data;
-    size_t size; /* of the data */
+    size_t begin;   /* of the data */
+    size_t size;
     size_t count;
 } shard;
 
@@ -144,7 +144,8 @@ static pb_status read_offsets(const shard *s, pb_stored *t, size_t size, const j
                            "expected %zu entries of %zu bytes (by shape and dtype), found %zu "
                            "bytes (by data_offsets)",
                            t->count, size, ends[1] - ends[0]);
-    t->data = s->data + ends[0];
+    t->source = &s->file;
+    t->offset = s->begin + ends[0];
     return PB_OK;
 }
 
@@ -152,8 +153,8 @@ static int by_place(const void *a, const void *b)
 {
     const pb_stored *p = a, *q = b;
 
-    if (p->data != q->data)
-        return (const unsigned char *)p->data < (const unsigned char *)q->data ? -1 : 1;
+    if (p->offset != q->offset)
+        return p->offset < q->offset ? -1 : 1;
     /* The empty ones first: they lie before what begins where they do. */
     return (p->bytes > q->bytes) - (p->bytes < q->bytes);
 }
@@ -166,13 +167,13 @@ static int by_name(const void *a, const void *b)
 /* The tensors cover the data without gap or overlap? Sorts them by place. */
 static pb_status check_cover(const shard *s, pb_stored *tensors, pb_error *error)
 {
-    const unsigned char *end = s->data;
     const pb_stored *t = NULL;
+    size_t end = s->begin;
 
     qsort(tensors, s->count, sizeof *tensors, by_place);
     for (size_t i = 0; i < s->count; i++) {
-        const unsigned char *begin = tensors[i].data;
         const pb_stored *before = t;
+        size_t begin = tensors[i].offset;
 
         t = &tensors[i];
         if (begin < end)
@@ -181,12 +182,12 @@ static pb_status check_cover(const shard *s, pb_stored *tensors, pb_error *error
             return FAIL_TENSOR(PB_FORMAT,
                                "expected it to begin at byte %zu of the data, where the one before "
                                "ends, found %zu",
-                               (size_t)(end - s->data), (size_t)(begin - s->data));
+                               end - s->begin, begin - s->begin);
         end = begin + t->bytes;
     }
-    if (end != s->data + s->size)
+    if (end - s->begin != s->size)
         return pb_fail(error, PB_FORMAT, "%s: expected %zu bytes of data, found %zu", s->path,
-                       (size_t)(end - s->data), s->size);
+                       end - s->begin, s->size);
     return PB_OK;
 }
 
@@ -235,21 +236,36 @@ static pb_status check_metadata(const shard *s, pb_error *error)
     return PB_OK;
 }
 
-/* Maps a file and parses its header. On failure the caller closes it all the same. */
+/* The header's text, of so many bytes. */
+static pb_status parse_header(shard *s, size_t length, pb_error *error)
+{
+    char *text = pb_malloc(length, 1);
+    pb_status status;
+
+    if (!text)
+        return pb_fail_memory(error, length, s->path);
+    status = pb_file_read_at(&s->file, 8, text, length, error);
+    if (status == PB_OK)
+        status = pb_json_parse(&s->header, s->path, "header", text, length, error);
+    pb_free(text);
+    return status;
+}
+
+/* Opens a file and parses its header. On failure the caller closes it all the same. */
 static pb_status open_shard(shard *s, const char *path, pb_error *error)
 {
     static const char lfs[] = "version https://git-lfs";
-    const unsigned char *bytes;
+    unsigned char first[sizeof lfs] = {0};
     size_t size, length;
     uint64_t claimed;
 
     s->path = pb_strdup(path);
     if (!s->path)
         return pb_fail_memory(error, strlen(path), path);
-    PB_TRY(pb_file_map(&s->mapping, path, error));
-    bytes = s->mapping.data;
-    size = s->mapping.size;
-    if (size >= sizeof lfs && !memcmp(bytes, lfs, sizeof lfs - 1))
+    PB_TRY(pb_file_open(&s->file, s->path, error));
+    size = s->file.size;
+    PB_TRY(pb_file_read_at(&s->file, 0, first, size < sizeof first ? size : sizeof first, error));
+    if (size >= sizeof lfs && !memcmp(first, lfs, sizeof lfs - 1))
         return pb_fail(error, PB_FORMAT,
                        "%s: expected tensors, found a Git LFS pointer to them (git lfs pull gets "
                        "the file itself)",
@@ -258,7 +274,7 @@ static pb_status open_shard(shard *s, const char *path, pb_error *error)
         return pb_fail(error, PB_FORMAT,
                        "%s: not a safetensors file: expected 8 bytes and a header, found %zu bytes",
                        path, size);
-    claimed = load64(bytes);
+    claimed = load64(first);
     if (claimed > HEADER_MOST)
         return pb_fail(error, PB_FORMAT,
                        "%s: not a safetensors file: expected a header of at most %d bytes, found "
@@ -268,11 +284,11 @@ static pb_status open_shard(shard *s, const char *path, pb_error *error)
     if (length > size - 8)
         return pb_fail(error, PB_FORMAT, "%s: truncated: expected a header of %zu bytes, found %zu",
                        path, length, size - 8);
-    if (length == 0 || bytes[8] != '{')
+    if (length == 0 || first[8] != '{')
         return pb_fail(error, PB_FORMAT,
                        "%s: not a safetensors file: expected a header that begins with {", path);
-    PB_TRY(pb_json_parse(&s->header, path, "header", bytes + 8, length, error));
-    s->data = bytes + 8 + length;
+    PB_TRY(parse_header(s, length, error));
+    s->begin = 8 + length;
     s->size = size - 8 - length;
     s->count = json_object_size(s->header) - (json_object_get(s->header, METADATA) != NULL);
     return check_metadata(s, error);
@@ -281,7 +297,7 @@ static pb_status open_shard(shard *s, const char *path, pb_error *error)
 static void close_shard(shard *s)
 {
     json_decref(s->header);
-    pb_file_unmap(&s->mapping);
+    pb_file_close(&s->file);
     pb_free(s->path);
 }
 
@@ -402,20 +418,11 @@ static pb_status check_index(const pb_weights *weights, const char *path, json_t
 
 static pb_status open_index(pb_weights *weights, const char *path, pb_error *error)
 {
-    pb_mapping mapping = {NULL, 0};
     const char **names = NULL;
     json_t *root = NULL, *map;
     pb_status status;
 
-    status = pb_file_map(&mapping, path, error);
-    if (status)
-        goto done;
-    if (mapping.size > HEADER_MOST) {
-        status = pb_fail(error, PB_FORMAT, "%s: expected at most %d bytes of JSON, found %zu", path,
-                         HEADER_MOST, mapping.size);
-        goto done;
-    }
-    status = pb_json_parse(&root, path, NULL, mapping.data, mapping.size, error);
+    status = pb_json_read(&root, path, HEADER_MOST, 0, error);
     if (status)
         goto done;
     map = json_object_get(root, "weight_map");
@@ -438,7 +445,6 @@ static pb_status open_index(pb_weights *weights, const char *path, pb_error *err
 done:
     pb_free(names);
     json_decref(root);
-    pb_file_unmap(&mapping);
     return status;
 }
 

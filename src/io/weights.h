@@ -1,5 +1,5 @@
-/* Named tensors of safetensors files, memory-mapped and proven sound before use: one file, or
- * several with an index ("….safetensors.index.json"). */
+/* Named tensors of safetensors files, proven sound before use and read when they are needed: one
+ * file, or several with an index ("….safetensors.index.json"). */
 #ifndef PB_IO_WEIGHTS_H
 #define PB_IO_WEIGHTS_H
 
@@ -19,14 +19,16 @@ typedef struct pb_stored {
     size_t shape[PB_MAX_RANK];
     size_t count; /* entries */
     size_t bytes;
-    const void *data; /* little-endian, at any alignment */
+    const struct pb_file *source; /* where it begins at byte `offset`; */
+    size_t offset;
+    const void *data; /* or NULL, or where it lies in memory: little-endian, at any alignment */
 } pb_stored;
 
 typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
 
 /* Opens a .safetensors file, or the index of a sharded set (a name that ends in ".json"); the
- * set's files lie in the index's folder. The caller frees *out. The files stay mapped, and must
- * not be truncated while they are (see pb_mapping).
+ * set's files lie in the index's folder. The caller frees *out. The files stay open, and are the
+ * ones that are read later whatever becomes of their names (see pb_file).
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (a dtype this program cannot read, or a rank above
  * PB_MAX_RANK), PB_MEMORY. */
 pb_status pb_weights_open(pb_weights **out, const char *path, pb_error *error);
@@ -44,11 +46,12 @@ const char *pb_weights_metadata(const pb_weights *weights, const char *key);
 
 /* Converts a floating-point tensor to count float32 entries at out: exactly, but for float64,
  * which is rounded (to an infinity beyond float32's range). Infinities and NaNs stay what they
- * are. A PB_INTEGER tensor leaves out as it is. */
-void pb_stored_read(const pb_stored *stored, float *out);
+ * are. A PB_INTEGER tensor leaves out as it is. Errors: PB_IO, as pb_file_read_at. */
+pb_status pb_stored_read(const pb_stored *stored, float *out, pb_error *error);
 
 /* The same for `count` entries from number `first` on. */
-void pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out);
+pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
+                              pb_error *error);
 
 /* A tensor to be written: float32. */
 typedef struct pb_named_tensor {

@@ -34,6 +34,7 @@ struct pb_linearisation {
     float *staging; /* two blocks: in and out */
     size_t block;
     pb_map_operator fp32, bf16;
+    pb_error error; /* why one of them stopped */
 };
 
 #endif

@@ -119,8 +119,8 @@ static int apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, const fl
 
     for (size_t done = 0; done < k; done += l->block) {
         size_t width = k - done < l->block ? k - done : l->block;
-        pb_status status =
-            apply_block(l, pass, o->bf16, width, x + done * ldx, ldx, y + done * ldy, ldy, NULL);
+        pb_status status = apply_block(l, pass, o->bf16, width, x + done * ldx, ldx, y + done * ldy,
+                                       ldy, &l->error);
         if (status != PB_OK)
             return (int)status;
     }
@@ -136,6 +136,11 @@ static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, 
                            size_t ldy)
 {
     return apply_pass(context, PB_VJP, k, x, ldx, y, ldy);
+}
+
+static void explain(void *context, pb_error *error)
+{
+    *error = ((const pb_map_operator *)context)->l->error;
 }
 
 /* -- linearising ----------------------------------------------------------------------------- */
@@ -240,7 +245,8 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
                .block_preferred = l->block,
                .context = &l->fp32,
                .apply = apply,
-               .apply_transpose = apply_transpose},
+               .apply_transpose = apply_transpose,
+               .explain = explain},
     };
     l->bf16 = l->fp32;
     l->bf16.bf16 = true;

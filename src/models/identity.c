@@ -9,9 +9,15 @@
 #include "io/file.h"
 #include "models/model.h"
 
-/* The files that results depend on, each once. */
+/* A file that results depend on. */
+typedef struct entry {
+    const char *path;    /* owned by the model, or by file_list.opened */
+    const pb_file *open; /* the file itself where it is open, whatever has its name now; or NULL */
+} entry;
+
+/* All of them, each once. */
 typedef struct file_list {
-    const char **paths; /* owned by the model, or by `opened` */
+    entry *entries;
     size_t count, room;
     pb_weights *opened[PB_PART_WEIGHTS];
 } file_list;
@@ -20,39 +26,40 @@ static void clear(file_list *list)
 {
     for (size_t i = 0; i < PB_PART_WEIGHTS; i++)
         pb_weights_free(list->opened[i]);
-    pb_free(list->paths);
+    pb_free(list->entries);
 }
 
-static pb_status add(file_list *list, const char *path, pb_error *error)
+static pb_status add(file_list *list, const char *path, const pb_file *open, pb_error *error)
 {
     if (!path)
         return PB_OK;
     for (size_t i = list->count; i-- > 0;)
-        if (!strcmp(list->paths[i], path))
+        if (!strcmp(list->entries[i].path, path))
             return PB_OK;
     if (list->count == list->room) {
         size_t room = 2 * list->room + 16;
-        const char **grown = pb_malloc(room, sizeof *grown);
+        entry *grown = pb_malloc(room, sizeof *grown);
         if (!grown)
             return pb_fail_memory(error, room * sizeof *grown, "file names");
         if (list->count)
-            memcpy(grown, list->paths, list->count * sizeof *grown);
-        pb_free(list->paths);
-        list->paths = grown;
+            memcpy(grown, list->entries, list->count * sizeof *grown);
+        pb_free(list->entries);
+        list->entries = grown;
         list->room = room;
     }
-    list->paths[list->count++] = path;
+    list->entries[list->count++] = (entry){path, open};
     return PB_OK;
 }
 
-/* The files of weights, and their index. */
+/* The files of weights, which are open, and their index if it is another. */
 static pb_status add_weights(file_list *list, const char *path, const pb_weights *weights,
                              pb_error *error)
 {
-    PB_TRY(add(list, path, error));
-    for (size_t i = 0; i < pb_weights_count(weights); i++)
-        PB_TRY(add(list, pb_weights_at(weights, i)->file, error));
-    return PB_OK;
+    for (size_t i = 0; i < pb_weights_count(weights); i++) {
+        const pb_file *file = pb_weights_at(weights, i)->source;
+        PB_TRY(add(list, file->path, file, error));
+    }
+    return add(list, path, NULL, error);
 }
 
 /* All that can change a number: the pipeline's index, the network's config and weights, the noise
@@ -63,12 +70,12 @@ static pb_status list_files(const pb_model *model, file_list *list, pb_error *er
     const pb_model_files *files = &model->files;
 
     *list = (file_list){0};
-    PB_TRY(add(list, files->index, error));
-    PB_TRY(add(list, files->config, error));
-    PB_TRY(add(list, files->scheduler, error));
+    PB_TRY(add(list, files->index, NULL, error));
+    PB_TRY(add(list, files->config, NULL, error));
+    PB_TRY(add(list, files->scheduler, NULL, error));
     PB_TRY(add_weights(list, files->weights, model->weights, error));
     for (size_t i = 0; i < files->part_count; i++)
-        PB_TRY(add(list, files->parts[i], error));
+        PB_TRY(add(list, files->parts[i], NULL, error));
     for (size_t i = 0; i < files->part_weights_count; i++) {
         PB_TRY(pb_weights_open(&list->opened[i], files->part_weights[i], error));
         PB_TRY(add_weights(list, files->part_weights[i], list->opened[i], error));
@@ -103,13 +110,14 @@ static pb_status hash_files(const pb_model *model, const file_list *list, char h
     char *text = pb_strdup("pullback model 2\n");
 
     for (size_t i = 0; text && i < list->count; i++) {
+        const entry *e = &list->entries[i];
         char digest[65];
-        pb_status status = pb_file_sha256(1, &list->paths[i], digest, error);
+        pb_status status = pb_file_sha256(1, &e->path, &e->open, digest, error);
         if (status != PB_OK) {
             pb_free(text);
             return status;
         }
-        text = add_line(text, name_in(model, list->paths[i]), digest);
+        text = add_line(text, name_in(model, e->path), digest);
     }
     if (!text)
         return pb_fail_memory(error, list->count * 65, "a hash");
@@ -158,15 +166,16 @@ static pb_status sign_files(char **signature, const file_list *list, pb_error *e
     char *text = pb_strdup("pullback model 2\n");
 
     for (size_t i = 0; text && i < list->count; i++) {
+        const entry *e = &list->entries[i];
         struct stat info;
         char line[128];
-        if (stat(list->paths[i], &info)) {
+        if (e->open ? fstat(e->open->descriptor, &info) : stat(e->path, &info)) {
             pb_free(text);
-            return pb_fail(error, PB_IO, "%s: %s", list->paths[i], strerror(errno));
+            return pb_fail(error, PB_IO, "%s: %s", e->path, strerror(errno));
         }
         snprintf(line, sizeof line, "%jd|%jd.%09ld|%ju", (intmax_t)info.st_size,
                  (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (uintmax_t)info.st_ino);
-        text = add_line(text, list->paths[i], line);
+        text = add_line(text, e->path, line);
     }
     if (!text)
         return pb_fail_memory(error, list->count * 65, "a signature");

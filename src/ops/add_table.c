@@ -76,15 +76,18 @@ pb_status pb_add_table_new(void **params, size_t rows, size_t channels, const pb
                            pb_error *error)
 {
     add_table *p = pb_calloc(1, sizeof *p);
+    pb_status status;
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "a table");
     *p = (add_table){rows, channels, pb_malloc(table->count, sizeof *p->table)};
-    if (!p->table) {
-        pb_free(p);
-        return pb_fail_memory(error, table->count * sizeof *p->table, table->name);
-    }
-    pb_stored_read(table, p->table);
-    *params = p;
-    return PB_OK;
+    if (p->table)
+        status = pb_stored_read(table, p->table, error);
+    else
+        status = pb_fail_memory(error, table->count * sizeof *p->table, table->name);
+    if (status == PB_OK)
+        *params = p;
+    else
+        free_params(p);
+    return status;
 }

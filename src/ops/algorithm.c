@@ -11,6 +11,7 @@
 #include "ops/winograd.h"
 
 #define FORMAT "pullback costs 1"
+#define MOST_BYTES ((size_t)16 << 20)
 
 static const char *const names[PB_ALGORITHMS] = {"direct", "winograd", "im2row"};
 static const char *const directions[] = {"forward", "transpose"};
@@ -155,17 +156,12 @@ static pb_status read_all(pb_costs *costs, const json_t *root, const char *path,
 pb_status pb_costs_read(pb_costs **out, const char *path, pb_error *error)
 {
     pb_costs *costs = pb_calloc(1, sizeof *costs);
-    pb_mapping file;
     json_t *root = NULL;
     pb_status status;
 
     if (!costs)
         return pb_fail_memory(error, sizeof *costs, path);
-    status = pb_file_map(&file, path, error);
-    if (status == PB_OK) {
-        status = pb_json_parse(&root, path, NULL, file.data, file.size, error);
-        pb_file_unmap(&file);
-    }
+    status = pb_json_read(&root, path, MOST_BYTES, 0, error);
     if (status == PB_OK)
         status = read_all(costs, root, path, error);
     json_decref(root);

@@ -227,11 +227,9 @@ static pb_status convolve(const pb_call *call, const float *bias, pb_error *erro
 {
     const kernel *k = call->kernel;
 
-    if (k->exact) {
-        pb_exact_forward(&k->shape, ((const conv2d *)call->params)->weight, call->x[0], bias,
-                         call->y, call->threads, call->work);
-        return PB_OK;
-    }
+    if (k->exact)
+        return pb_exact_forward(&k->shape, ((const conv2d *)call->params)->weight, call->x[0], bias,
+                                call->y, call->threads, call->work, error);
     if (k->algorithm == PB_DIRECT)
         return pb_convolution_run(k->direct, call->x[0], bias, call->y, call->work, error);
     (k->algorithm == PB_WINOGRAD ? pb_winograd_forward : pb_im2row_forward)(
@@ -297,6 +295,7 @@ pb_status pb_conv2d_new(void **params, pb_convolver *convolver, const pb_conv2d_
                         const pb_stored *weight, const pb_stored *bias, pb_error *error)
 {
     conv2d *p = pb_calloc(1, sizeof *p);
+    pb_status status = PB_OK;
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "a convolution");
@@ -304,12 +303,14 @@ pb_status pb_conv2d_new(void **params, pb_convolver *convolver, const pb_conv2d_
     pthread_mutex_init(&p->mutex, NULL);
     if (bias) {
         p->bias = pb_malloc(bias->count, sizeof *p->bias);
-        if (!p->bias) {
-            free_params(p);
-            return pb_fail_memory(error, bias->count * sizeof *p->bias, bias->name);
-        }
-        pb_stored_read(bias, p->bias);
+        if (p->bias)
+            status = pb_stored_read(bias, p->bias, error);
+        else
+            status = pb_fail_memory(error, bias->count * sizeof *p->bias, bias->name);
     }
-    *params = p;
-    return PB_OK;
+    if (status == PB_OK)
+        *params = p;
+    else
+        free_params(p);
+    return status;
 }

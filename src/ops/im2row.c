@@ -34,13 +34,17 @@ pb_status pb_im2row_weights(float **out, const pb_stored *weight, size_t out_c, 
 {
     size_t count = pb_im2row_weight_floats(out_c, in_c, kernel), square = kernel * kernel;
     float *g = pb_malloc(weight->count, sizeof *g), *u = pb_calloc(count, sizeof *u);
+    pb_status status;
 
-    if (!g || !u) {
+    if (g && u)
+        status = pb_stored_read(weight, g, error);
+    else
+        status = pb_fail_memory(error, count * sizeof *u, weight->name);
+    if (status != PB_OK) {
         pb_free(g);
         pb_free(u);
-        return pb_fail_memory(error, count * sizeof *u, weight->name);
+        return status;
     }
-    pb_stored_read(weight, g);
     for (size_t o = 0; o < out_c; o++) {
         float *panel = u + o / PB_PANEL * PB_PANEL * square * in_c + o % PB_PANEL;
         for (size_t i = 0; i < in_c; i++)

@@ -11,7 +11,7 @@
 bool pb_im2row_suits(const pb_convolution_shape *shape, pb_direction direction);
 
 /* The weight (out_c, in_c, k, k) as a matrix (k k in_c) x out_c packed in panels (panel.h), a new
- * array (pb_free). Errors: PB_MEMORY. */
+ * array (pb_free). Errors: PB_MEMORY, PB_IO. */
 pb_status pb_im2row_weights(float **u, const pb_stored *weight, size_t out_c, size_t in_c,
                             size_t kernel, pb_error *error);
 

@@ -33,8 +33,8 @@ static pb_status forward(const pb_call *call, pb_error *error)
         if (!(index >= 0.0f && index < (float)p->rows))
             return pb_fail(error, PB_INVALID, "%s: row %g: expected 0 to %zu", p->table->name,
                            (double)index, p->rows - 1);
-        pb_stored_read_some(p->table, (size_t)index * p->channels, p->channels,
-                            call->y + i * p->channels);
+        PB_TRY(pb_stored_read_some(p->table, (size_t)index * p->channels, p->channels,
+                                   call->y + i * p->channels, error));
     }
     return PB_OK;
 }

@@ -179,7 +179,9 @@ static pb_status make_pack(pack **out, dnnl_engine_t engine, const pb_stored *we
         status = pb_fail_memory(error, weight->count * sizeof *values, weight->name);
         goto end;
     }
-    pb_stored_read(weight, values);
+    status = pb_stored_read(weight, values, error);
+    if (status != PB_OK)
+        goto end;
     if (rounded)
         pb_bfloat_round(weight->count, values, values);
     p->weight = weight;

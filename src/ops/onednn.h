@@ -39,7 +39,8 @@ typedef struct pb_convolution pb_convolution;
 /* weight: (out_c, in_c, k, k). bias: only with PB_CONVOLVE. bf16: multiplies the input and the
  * weight rounded to bfloat16, with sums in float32; where the processor cannot, the rounded numbers
  * go through the float32 kernels. room: bytes that its packed weight may take; a larger one is
- * packed for each run and dropped. Errors: PB_MEMORY, PB_INTERNAL. */
+ * packed for each run, read from its file again, and dropped. Errors: PB_MEMORY, PB_IO,
+ * PB_INTERNAL. */
 pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn,
                              const pb_convolution_shape *shape, pb_direction direction, bool bias,
                              bool bf16, const pb_stored *weight, size_t room, pb_error *error);
@@ -48,7 +49,8 @@ void pb_convolution_free(pb_convolution *convolution);
 /* Bytes of scratch that a run needs. */
 size_t pb_convolution_scratch(const pb_convolution *convolution);
 
-/* bias: out_c floats, or NULL as it was made. Errors: PB_INTERNAL. */
+/* bias: out_c floats, or NULL as it was made. Errors: PB_INTERNAL; where the weight is packed for
+ * the run, PB_MEMORY and PB_IO. */
 pb_status pb_convolution_run(const pb_convolution *convolution, const float *in, const float *bias,
                              float *out, void *scratch, pb_error *error);
 

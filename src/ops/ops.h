@@ -2,7 +2,7 @@
  *
  * A pb_..._new function makes the parameters of one use of an operation; the graph that takes
  * them frees them with the operation's `free`. Weights are referenced, not copied: the file they
- * lie in must stay mapped. */
+ * lie in must stay open. */
 #ifndef PB_OPS_OPS_H
 #define PB_OPS_OPS_H
 

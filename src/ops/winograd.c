@@ -102,13 +102,17 @@ pb_status pb_winograd_weights(float **out, const pb_stored *weight, size_t out_c
 {
     size_t count = pb_winograd_weight_floats(out_c, in_c);
     float *g = pb_malloc(weight->count, sizeof *g), *u = pb_malloc(count, sizeof *u);
+    pb_status status;
 
-    if (!g || !u) {
+    if (g && u)
+        status = pb_stored_read(weight, g, error);
+    else
+        status = pb_fail_memory(error, count * sizeof *u, weight->name);
+    if (status != PB_OK) {
         pb_free(g);
         pb_free(u);
-        return pb_fail_memory(error, count * sizeof *u, weight->name);
+        return status;
     }
-    pb_stored_read(weight, g);
 #pragma omp parallel for
     for (size_t j = 0; j < pb_panels(out_c); j++)
         make_panel(g + j * PB_PANEL * in_c * 9, in_c, pb_panel_width(out_c, j),

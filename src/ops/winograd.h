@@ -15,7 +15,7 @@ bool pb_winograd_suits(const pb_convolution_shape *shape, pb_direction direction
 size_t pb_winograd_weight_floats(size_t out_c, size_t in_c);
 
 /* The transformed weights U of a weight (out_c, in_c, 3, 3): 36 matrices in_c x out_c, each packed
- * in panels (panel.h), as a new array (pb_free). Errors: PB_MEMORY. */
+ * in panels (panel.h), as a new array (pb_free). Errors: PB_MEMORY, PB_IO. */
 pb_status pb_winograd_weights(float **u, const pb_stored *weight, size_t out_c, size_t in_c,
                               pb_error *error);
 

@@ -9,6 +9,9 @@
 
 #define MAX_MEGAPIXELS 200.0
 
+/* The largest photo that is read would take as many, without compression: four numbers a pixel. */
+#define MAX_BYTES ((size_t)16 * 200000000)
+
 /* The share of the area's shorter side over which a pasted difference fades. */
 #define FEATHER 0.09
 
@@ -65,8 +68,7 @@ static VipsImage *normalise(VipsImage *image)
     return image;
 }
 
-static pb_status decode(pb_pixels *pixels, const pb_mapping *file, const char *path,
-                        pb_error *error)
+static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_error *error)
 {
     VipsImage *image =
         vips_image_new_from_buffer(file->data, file->size, "", "fail_on", VIPS_FAIL_ON_ERROR, NULL);
@@ -139,13 +141,13 @@ static pb_status choose_area(pb_photo *photo, const char *path, pb_fit fit, cons
 pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
                         size_t width, size_t height, pb_error *error)
 {
-    pb_mapping file;
+    pb_bytes file;
     pb_status status;
 
     *photo = PB_PHOTO_EMPTY;
-    PB_TRY(pb_file_map(&file, path, error));
+    PB_TRY(pb_file_read(&file, path, MAX_BYTES, error));
     status = decode(&photo->pixels, &file, path, error);
-    pb_file_unmap(&file);
+    pb_bytes_clear(&file);
     if (status == PB_OK)
         status = choose_area(photo, path, fit, crop, width, height, error);
     if (status != PB_OK)

@@ -1,5 +1,6 @@
 #include "picture/pixels.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <vips/vips.h>
 
@@ -95,17 +96,20 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
 
 pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
 {
-    VipsImage *image = vips_image_new_from_file(path, NULL);
+    VipsImage *image;
     const char *text;
+    pb_bytes file;
 
     *settings = NULL;
-    if (!image)
-        return pb_fail_vips(error, PB_IO, path);
-    if (vips_image_get_typeof(image, SETTINGS) &&
+    PB_TRY(pb_file_read(&file, path, SIZE_MAX, error));
+    image = vips_image_new_from_buffer(file.data, file.size, "", NULL);
+    if (image && vips_image_get_typeof(image, SETTINGS) &&
         vips_image_get_string(image, SETTINGS, &text) == 0)
         *settings = pb_strdup(text);
-    g_object_unref(image);
-    return PB_OK;
+    if (image)
+        g_object_unref(image);
+    pb_bytes_clear(&file);
+    return image ? PB_OK : pb_fail_vips(error, PB_FORMAT, path);
 }
 
 static pb_status resize_plane(size_t width, size_t height, const float *in, size_t out_width,

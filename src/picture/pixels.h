@@ -31,7 +31,7 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
                           pb_error *error);
 
 /* The "pullback" text of a PNG as a new string (pb_free), or NULL where there is none.
- * Errors: PB_IO, PB_MEMORY. */
+ * Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
 pb_status pb_png_settings(char **settings, const char *path, pb_error *error);
 
 /* Resizes bands x height x width floats (one plane after the other) by Lanczos, low-pass filtered

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -57,7 +59,7 @@ static int start(pid_t *child, const char *folder, const char *script, int stand
     char *arguments[] = {program, option, search, name, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t none, limits;
     int failed;
 
     if (!name)
@@ -68,7 +70,11 @@ static int start(pid_t *child, const char *folder, const char *script, int stand
     posix_spawnattr_init(&attributes); /* control-C stops the child, though not this thread */
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    sigemptyset(
+        &limits); /* a file that may not grow stops it, or it would go on with half of one */
+    sigaddset(&limits, SIGXFSZ);
+    posix_spawnattr_setsigdefault(&attributes, &limits);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     failed = posix_spawnp(child, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -96,22 +102,40 @@ static pb_status draw(const char *folder, const char *script, pb_error *error)
     if (failed)
         return pb_fail(error, PB_IO, "gnuplot: %s (install gnuplot-nox; %s is ready to be run)",
                        strerror(failed), script);
+    if (WIFSIGNALED(result))
+        return pb_fail(error, PB_IO, "gnuplot %s: ended by signal %d%s", script, WTERMSIG(result),
+                       WTERMSIG(result) == SIGXFSZ ? ": a file would grow beyond the limit" : "");
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
         return pb_fail(error, PB_IO, "gnuplot %s: %s", script, message);
     return PB_OK;
+}
+
+/* gnuplot does not notice when the disk is full. Does the picture end as its format ends? */
+static bool is_whole(const pb_bytes *picture)
+{
+    static const char png[] = "IEND\xae\x42\x60\x82", svg[] = "</svg>";
+    const unsigned char *data = picture->data;
+    size_t size = picture->size;
+
+    if (memmem(data, size, "\x89PNG", 4) == data)
+        return size >= 8 && !memcmp(data + size - 8, png, 8);
+    return !memmem(data, size, "<svg", 4) || memmem(data, size, svg, sizeof svg - 1);
 }
 
 /* Copies a picture to the script's folder, whole or not at all. */
 static pb_status copy(const char *from, const char *script, const char *name, pb_error *error)
 {
     char *to = pb_sprintf("%.*s%s", (int)(pb_plot_name(script) - script), script, name);
-    pb_mapping picture;
-    pb_status status =
-        to ? pb_file_map(&picture, from, error) : pb_fail_memory(error, strlen(script), "a path");
+    pb_bytes picture;
+    pb_status status = to ? pb_file_read(&picture, from, SIZE_MAX, error)
+                          : pb_fail_memory(error, strlen(script), "a path");
 
     if (status == PB_OK) {
-        status = pb_file_write(to, picture.data, picture.size, error);
-        pb_file_unmap(&picture);
+        status = is_whole(&picture)
+                     ? pb_file_write(to, picture.data, picture.size, error)
+                     : pb_fail(error, PB_IO, "%s: gnuplot could not write all of it: %zu bytes", to,
+                               picture.size);
+        pb_bytes_clear(&picture);
     }
     pb_free(to);
     return status;

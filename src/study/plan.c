@@ -50,7 +50,7 @@ static json_t *origin_spec(const pb_study_plan *p, size_t model, size_t sample)
                                                "guidance_scale", p->options->guidance_scale));
     if (spec && p->options->costs) {
         const char *paths[] = {p->options->costs};
-        if (pb_file_sha256(1, paths, digest, NULL) == PB_OK)
+        if (pb_file_sha256(1, paths, NULL, digest, NULL) == PB_OK)
             json_object_set_new(spec, "costs", json_string(digest));
     }
     return spec;
@@ -185,7 +185,7 @@ pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_err
     pb_free(path);
     for (size_t i = 0; status == PB_OK && i < o->image_count; i++) {
         const char *paths[] = {o->images[i]};
-        status = pb_file_sha256(1, paths, p->images[i], error);
+        status = pb_file_sha256(1, paths, NULL, p->images[i], error);
     }
     for (size_t m = 0; status == PB_OK && m < o->model_count; m++)
         status = open_model(p, &p->models[m], o->models[m], error);

@@ -1,6 +1,7 @@
 #include "study/report.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,8 +74,8 @@ static void print_text(FILE *f, const char *text)
 static pb_status print_figure(FILE *f, const pb_study_options *o, pb_error *error)
 {
     char *path = in_folder(o, "figure.svg", error);
-    pb_mapping svg = {0};
-    pb_status status = path ? pb_file_map(&svg, path, error) : PB_MEMORY;
+    pb_bytes svg;
+    pb_status status = path ? pb_file_read(&svg, path, SIZE_MAX, error) : PB_MEMORY;
 
     if (status == PB_OK) {
         const unsigned char *root = memmem(svg.data, svg.size, "<svg", 4);
@@ -82,7 +83,7 @@ static pb_status print_figure(FILE *f, const pb_study_options *o, pb_error *erro
             fwrite(root, 1, svg.size - (size_t)(root - svg.data), f);
         else
             status = pb_fail(error, PB_INTERNAL, "%s: gnuplot wrote no SVG", path);
-        pb_file_unmap(&svg);
+        pb_bytes_clear(&svg);
     }
     pb_free(path);
     return status;

@@ -131,35 +131,24 @@ static pb_status add_merge(pb_vocabulary *v, const char *path, size_t where, con
 }
 
 /* A whole file as a string. */
-static pb_status read_text(char **text, const char *path, pb_error *error)
+static pb_status read_text(pb_bytes *text, const char *path, pb_error *error)
 {
-    pb_mapping mapping;
-    pb_status status = PB_OK;
-
-    PB_TRY(pb_file_map(&mapping, path, error));
-    *text = pb_malloc(mapping.size + 1, 1);
-    if (!*text)
-        status = pb_fail_memory(error, mapping.size + 1, path);
-    else {
-        memcpy(*text, mapping.data, mapping.size);
-        (*text)[mapping.size] = '\0';
-        if (strlen(*text) != mapping.size)
-            status = pb_fail(error, PB_FORMAT, "%s: not a text: it has NUL bytes", path);
-    }
-    if (status != PB_OK)
-        pb_free(*text);
-    pb_file_unmap(&mapping);
-    return status;
+    PB_TRY(pb_file_read(text, path, MAX_FILE, error));
+    if (strlen((const char *)text->data) == text->size)
+        return PB_OK;
+    pb_bytes_clear(text);
+    return pb_fail(error, PB_FORMAT, "%s: not a text: it has NUL bytes", path);
 }
 
 static pb_status read_merges(pb_vocabulary *v, const char *path, pb_error *error)
 {
-    char *text, *line, *end;
-    size_t number = 1;
     pb_status status = PB_OK;
+    char *line, *end;
+    size_t number = 1;
+    pb_bytes text;
 
     PB_TRY(read_text(&text, path, error));
-    for (line = text; status == PB_OK && *line; line = end, number++) {
+    for (line = (char *)text.data; status == PB_OK && *line; line = end, number++) {
         size_t length = strcspn(line, "\n");
         end = line + length + (line[length] == '\n');
         line[length] = '\0';
@@ -168,7 +157,7 @@ static pb_status read_merges(pb_vocabulary *v, const char *path, pb_error *error
         if (*line && strncmp(line, "#version", 8))
             status = add_merge(v, path, number, line, error);
     }
-    pb_free(text);
+    pb_bytes_clear(&text);
     return status;
 }
 
