@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "io/file.h"
+#include "picture/resize.h"
 
 #define MAX_MEGAPIXELS 200.0
 
