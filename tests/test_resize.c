@@ -159,7 +159,7 @@ static void test_reduction(void **state)
     pb_free(out);
 }
 
-/* -- photos ---------------------------------------------------------------------------------- */
+/* -- photos ----------------------------------------------------------------------------------- */
 
 /* The photo of the ramp, a part of it or all, as the network sees it: on the line through the
  * pixels of the photo, to the rounding of the bytes. */

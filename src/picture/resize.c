@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "picture/pixels.h"
 
-/* -- shorter: libvips ------------------------------------------------------------------------ */
+/* -- shorter: libvips ------------------------------------------------------------------------- */
 
 /* libvips has reductions in place to within a few hundredths of a pixel, but its enlargements half
  * a pixel too far right and down (libvips#705, #4841): it is never asked for one. */
@@ -39,7 +39,7 @@ static pb_status reduce(size_t width, size_t height, const float *in, size_t out
     return status;
 }
 
-/* -- longer: cubic interpolation ------------------------------------------------------------- */
+/* -- longer: cubic interpolation -------------------------------------------------------------- */
 
 #define TAPS 4
 
@@ -91,7 +91,7 @@ static void heighten(size_t width, size_t height, const float *in, size_t out_he
     }
 }
 
-/* -- both ------------------------------------------------------------------------------------ */
+/* -- both ------------------------------------------------------------------------------------- */
 
 static size_t smaller(size_t a, size_t b)
 {
