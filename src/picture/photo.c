@@ -6,6 +6,8 @@
 
 #include "base/memory.h"
 #include "io/file.h"
+#include "picture/resize.h"
+#include "picture/srgb.h"
 
 #define MAX_MEGAPIXELS 200.0
 
@@ -23,81 +25,44 @@ void pb_photo_clear(pb_photo *photo)
 
 /* -- reading --------------------------------------------------------------------------------- */
 
-static int to_srgb(VipsImage *in, VipsImage **out)
+/* The picture upright and in sRGB: *out, the caller's. */
+static pb_status normalise(VipsImage *image, const char *path, VipsImage **out, pb_error *error)
 {
-    if (vips_image_get_typeof(in, VIPS_META_ICC_NAME) &&
-        vips_icc_transform(in, out, "srgb", "embedded", TRUE, NULL) == 0)
-        return 0;
-    vips_error_clear(); /* a broken profile counts as none */
-    return vips_colourspace(in, out, VIPS_INTERPRETATION_sRGB, NULL);
-}
+    VipsImage *upright = NULL;
+    pb_status status;
 
-static int onto_white(VipsImage *in, VipsImage **out)
-{
-    VipsArrayDouble *white = vips_array_double_newv(3, 255.0, 255.0, 255.0);
-    int failed = vips_image_hasalpha(in) ? vips_flatten(in, out, "background", white, NULL)
-                                         : vips_copy(in, out, NULL);
-
-    vips_area_unref(VIPS_AREA(white));
-    return failed;
-}
-
-static int upright(VipsImage *in, VipsImage **out)
-{
-    return vips_autorot(in, out, NULL);
-}
-
-static int to_bytes(VipsImage *in, VipsImage **out)
-{
-    return vips_cast_uchar(in, out, NULL);
-}
-
-/* All that is done to a picture on its way in. */
-static VipsImage *normalise(VipsImage *image)
-{
-    static int (*const steps[])(VipsImage *, VipsImage **) = {upright, to_srgb, onto_white,
-                                                              to_bytes};
-
-    for (size_t i = 0; image && i < sizeof steps / sizeof *steps; i++) {
-        VipsImage *next = NULL;
-        if (steps[i](image, &next))
-            next = NULL;
-        g_object_unref(image);
-        image = next;
-    }
-    return image;
+    if (vips_autorot(image, &upright, NULL))
+        return pb_fail_vips(error, PB_FORMAT, path);
+    status = pb_srgb(upright, path, out, error);
+    g_object_unref(upright);
+    return status;
 }
 
 static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_error *error)
 {
     VipsImage *image =
         vips_image_new_from_buffer(file->data, file->size, "", "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+    VipsImage *srgb = NULL;
     pb_status status;
-    void *bytes;
-    size_t count;
+    void *bytes = NULL;
+    size_t count = 0;
 
     if (!image)
         return pb_fail_vips(error, PB_FORMAT, path);
-    if ((double)image->Xsize * (double)image->Ysize > MAX_MEGAPIXELS * 1e6) {
+    if ((double)image->Xsize * (double)image->Ysize > MAX_MEGAPIXELS * 1e6)
         status = pb_fail(error, PB_FORMAT, "%s: %dx%d pixels: at most %g megapixels are read", path,
                          image->Xsize, image->Ysize, MAX_MEGAPIXELS);
-        g_object_unref(image);
-        return status;
-    }
-    image = normalise(image);
-    if (!image)
-        return pb_fail_vips(error, PB_FORMAT, path);
-    bytes = vips_image_write_to_memory(image, &count);
-    if (!bytes)
-        status = pb_fail_vips(error, PB_FORMAT, path);
-    else if (image->Bands != 3)
-        status = pb_fail(error, PB_FORMAT, "%s: expected 3 bands of colour, found %d", path,
-                         image->Bands);
     else
-        status = pb_pixels_new(pixels, (size_t)image->Xsize, (size_t)image->Ysize, error);
+        status = normalise(image, path, &srgb, error);
+    if (status == PB_OK && !(bytes = vips_image_write_to_memory(srgb, &count)))
+        status = pb_fail_vips(error, PB_FORMAT, path);
+    if (status == PB_OK)
+        status = pb_pixels_new(pixels, (size_t)srgb->Xsize, (size_t)srgb->Ysize, error);
     if (status == PB_OK)
         memcpy(pixels->rgb, bytes, count);
     g_free(bytes);
+    if (srgb)
+        g_object_unref(srgb);
     g_object_unref(image);
     return status;
 }

@@ -25,15 +25,17 @@ typedef struct pb_photo {
 
 #define PB_PHOTO_EMPTY ((pb_photo){{0, 0, NULL}, {0, 0, 0, 0}})
 
-/* Reads a photo. EXIF orientation and colour profiles are obeyed, transparency is laid on white.
- * crop: the rectangle to use, or NULL to choose it by `fit` for a network of width x height.
- * Errors: PB_IO, PB_FORMAT (not a picture, damaged, more than 200 megapixels), PB_INVALID (a crop
- * beyond the photo), PB_MEMORY. */
+/* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
+ * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. crop: the
+ * rectangle to use, or NULL to choose it by `fit` for a network of width x height. Errors: PB_IO,
+ * PB_FORMAT (not a picture, damaged, values that are not finite, more than 200 megapixels),
+ * PB_UNSUPPORTED (pixels of another kind), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
 pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
                         size_t width, size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
 
-/* The area as a tensor (1, channels, height, width) in [-1, 1]; channels 1 (luma, Rec. 601) or 3.
+/* The area as a tensor (1, channels, height, width) in [-1, 1], resized as in picture/resize.h;
+ * channels 1 (luma, Rec. 601) or 3.
  * *tensor must be empty. Errors: PB_UNSUPPORTED (other channels), PB_MEMORY. */
 pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, size_t height,
                           pb_tensor *tensor, pb_error *error);

@@ -24,11 +24,6 @@ pb_status pb_picture_start(const char *program, int threads, pb_error *error)
     return PB_OK;
 }
 
-void pb_picture_stop(void)
-{
-    vips_shutdown();
-}
-
 pb_status pb_fail_vips(pb_error *error, pb_status status, const char *what)
 {
     char text[300];
@@ -110,41 +105,4 @@ pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
         g_object_unref(image);
     pb_bytes_clear(&file);
     return image ? PB_OK : pb_fail_vips(error, PB_FORMAT, path);
-}
-
-static pb_status resize_plane(size_t width, size_t height, const float *in, size_t out_width,
-                              size_t out_height, float *out, pb_error *error)
-{
-    VipsImage *image, *resized = NULL;
-    pb_status status = PB_OK;
-    void *memory = NULL;
-    size_t bytes = 0;
-
-    image = vips_image_new_from_memory(in, width * height * sizeof *in, (int)width, (int)height, 1,
-                                       VIPS_FORMAT_FLOAT);
-    if (!image || vips_resize(image, &resized, (double)out_width / (double)width, "vscale",
-                              (double)out_height / (double)height, NULL))
-        status = pb_fail_vips(error, PB_MEMORY, "resizing a picture");
-    else if ((size_t)resized->Xsize != out_width || (size_t)resized->Ysize != out_height)
-        status = pb_fail(error, PB_INTERNAL, "resizing to %zux%zu gave %dx%d", out_width,
-                         out_height, resized->Xsize, resized->Ysize);
-    else if (!(memory = vips_image_write_to_memory(resized, &bytes)))
-        status = pb_fail_vips(error, PB_MEMORY, "resizing a picture");
-    else
-        memcpy(out, memory, bytes);
-    g_free(memory);
-    if (resized)
-        g_object_unref(resized);
-    if (image)
-        g_object_unref(image);
-    return status;
-}
-
-pb_status pb_resize(size_t bands, size_t width, size_t height, const float *in, size_t out_width,
-                    size_t out_height, float *out, pb_error *error)
-{
-    for (size_t i = 0; i < bands; i++)
-        PB_TRY(resize_plane(width, height, in + i * width * height, out_width, out_height,
-                            out + i * out_width * out_height, error));
-    return PB_OK;
 }

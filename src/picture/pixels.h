@@ -1,4 +1,4 @@
-/* Pictures as 8-bit RGB pixels, and libvips, which reads, resizes and writes them. */
+/* Pictures as 8-bit RGB pixels, and libvips, which reads and writes them. */
 #ifndef PB_PICTURE_PIXELS_H
 #define PB_PICTURE_PIXELS_H
 
@@ -8,7 +8,6 @@
 
 /* Starts libvips with this many threads; once, before anything else here. Errors: PB_IO. */
 pb_status pb_picture_start(const char *program, int threads, pb_error *error);
-void pb_picture_stop(void);
 
 /* Fails with libvips' own message, which is then forgotten. */
 pb_status pb_fail_vips(pb_error *error, pb_status status, const char *what);
@@ -33,10 +32,5 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
 /* The "pullback" text of a PNG as a new string (pb_free), or NULL where there is none.
  * Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
 pb_status pb_png_settings(char **settings, const char *path, pb_error *error);
-
-/* Resizes bands x height x width floats (one plane after the other) by Lanczos, low-pass filtered
- * where it gets smaller. out: bands planes of out_width x out_height. Errors: PB_MEMORY. */
-pb_status pb_resize(size_t bands, size_t width, size_t height, const float *in, size_t out_width,
-                    size_t out_height, float *out, pb_error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include <vips/vips.h>
 
 #include "base/memory.h"
+#include "picture/resize.h"
 
 /* Sizes in pixels of the sheet. */
 #define TILE_LEAST 128 /* the shorter side of an enlarged tile */
