@@ -256,7 +256,7 @@ static void test_errors(void **state)
     network n = open_network(names[0]);
 
     (void)state;
-    expect_failure(&n, "x", "middle", 5, 16, "no tap \"middle\": down.0");
+    expect_failure(&n, "x", "middle", 5, 16, "no tap \"middle\" (known: x, down.0");
     expect_failure(&n, "up.0", "mid", 5, 16, "no map from \"up.0\" to \"mid\"");
     expect_failure(&n, "eps", "out", 5, 16, "cannot begin at \"eps\"");
     expect_failure(&n, "x", "mid", 1000, 16, "timestep 1000: expected 0 to 999");

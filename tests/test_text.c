@@ -450,8 +450,8 @@ static void compare_files(const char *found, const char *expected, size_t count,
     pb_tensor_clear(&b);
 }
 
-/* A textual inversion's token: its ids, and samples under it, by the one prompt or the other:
- * (1-w) N + w P is (1-w') P + w' N with w' = 1-w. */
+/* A textual inversion's token: its ids, and samples under it, by the one prompt or the other: with
+ * w = 0 the negative prompt is all there is, with w = 1 the prompt. */
 static void test_vectors(void **state)
 {
     const char *const how = "sample -q -m " TOY " --spacing leading -s 6 -n 1 --seed 3 -o z.npy ";
@@ -464,10 +464,13 @@ static void test_vectors(void **state)
     snprintf(command, sizeof command, "%s--prompt a<toy>dog --guidance-scale 5", how);
     expect(program(s.folder, command), 0, NULL);
     compare_files(scratch_path(&s, "z.npy").text, TOY "/expected.npy", 0, 1e-4);
-    snprintf(command, sizeof command, "%s--prompt= --negative-prompt a<toy>dog --guidance-scale -4",
+    snprintf(command, sizeof command, "%s--prompt a<toy>dog --guidance-scale 1", how);
+    expect(program(s.folder, command), 0, NULL);
+    rename(scratch_path(&s, "z.npy").text, scratch_path(&s, "positive.npy").text);
+    snprintf(command, sizeof command, "%s--prompt= --negative-prompt a<toy>dog --guidance-scale 0",
              how);
     expect(program(s.folder, command), 0, NULL);
-    compare_files(scratch_path(&s, "z.npy").text, TOY "/expected.npy", 0, 1e-4);
+    compare_files(scratch_path(&s, "z.npy").text, scratch_path(&s, "positive.npy").text, 0, 1e-6);
 }
 
 /* -- files of a text encoder ------------------------------------------------------------------ */
