@@ -1,7 +1,7 @@
 /* Tests every operation the same way: its forward pass against a reference in double precision,
  * its jvp against central differences of that reference, and its vjp against the jvp by
  * <J v, u> = <v, J^T u>; for all ways in which its inputs can vary or stay, for several tangents at
- * once, and adding to what is already there. */
+ * once, and adding to what is already there. Inputs that the operation does not read are NULL. */
 #ifndef OP_HARNESS_H
 #define OP_HARNESS_H
 

@@ -89,7 +89,8 @@ static void expect_error(const char *name, pb_status status, const char *message
 
 static void test_variants(void **state)
 {
-    static const char *const names[] = {"classes", "variance", "resnet", "heads", "cross", "plain"};
+    static const char *const names[] = {"classes", "variance", "resnet", "heads",
+                                        "cross",   "plain",    "odd"};
     static const char *const tap = "out";
 
     (void)state;
@@ -113,7 +114,7 @@ static void test_variants(void **state)
                                         .class_label = info->class_conditional ? 3 : -1,
                                         .context = context.data,
                                         .tokens = context.data ? context.shape[1] : 0};
-        size_t count = pb_tensor_count(&out);
+        size_t count = pb_tensor_count(&out), height = x.shape[2], width = x.shape[3];
         float *value = pb_malloc(count, sizeof *value);
 
         print_message("%s\n", names[i]);
@@ -122,12 +123,12 @@ static void test_variants(void **state)
         /* All say clip_sample; of text it is taken for false. */
         assert_int_equal(info->clip.kind, info->context_width ? PB_CLIP_NONE : PB_CLIP_RANGE);
         assert_int_equal(info->ignored != NULL, info->clip.kind == PB_CLIP_RANGE);
-        MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
+        MUST(pb_evaluator_new(&e, model, height, width, 0, error));
         MUST(pb_evaluate(e, &condition, 1, x.data, 1, &tap, &value, error));
         assert_near("out", value, out.data, count, 1e-5);
         map.to = "out";
         map.condition = condition;
-        MUST(pb_linearise(&l, model, &map, x.data, 8, 12, error));
+        MUST(pb_linearise(&l, model, &map, x.data, height, width, error));
         pb_tensor image = apply_chw(l, false, v.data);
         assert_near("jvp", image.data, jvp.data, count, 1e-5);
         pb_tensor back = apply_chw(l, true, out.data); /* <J v, out> = <v, J^T out> */
@@ -199,7 +200,10 @@ static void test_configs(void **state)
         {"{\"in_channels\": -1}", "in_channels"},
         {"{\"out_channels\": 4}", "out_channels"},
         {"{\"out_channels\": 6}", "conv_out.weight: expected shape (6, 16, 3, 3)"},
-        {"{\"sample_size\": 15}", "sample_size"},
+        {"{\"sample_size\": 15}", NULL}, /* no size it takes, but nobody asks for it */
+        {"{\"sample_size\": [16, 18]}", NULL},
+        {"{\"sample_size\": null}", NULL},
+        {"{\"sample_size\": 0}", "sample_size"},
         {"{\"sample_size\": [16, 16, 16]}", "sample_size"},
         {"{\"norm_num_groups\": 7}", "groups"},
         {"{\"norm_num_groups\": null}", "norm_num_groups"},
@@ -219,6 +223,65 @@ static void test_configs(void **state)
         else
             expect_ok(s.folder);
     }
+}
+
+/* -- sizes
+ * -------------------------------------------------------------------------------------------- */
+
+/* A tap of a model that takes such images is height x width there. */
+static void expect_size(const pb_model *model, const char *tap, size_t image_height,
+                        size_t image_width, size_t height, size_t width)
+{
+    size_t shape[3];
+
+    MUST(pb_model_tap_shape(model, tap, image_height, image_width, shape, error));
+    assert_int_equal(shape[1], height);
+    assert_int_equal(shape[2], width);
+}
+
+static void refuse_size(const pb_model *model, size_t height, size_t width, const char *message)
+{
+    pb_error error = {0};
+    size_t shape[3];
+
+    assert_int_equal(pb_model_tap_shape(model, "out", height, width, shape, &error), PB_INVALID);
+    if (!strstr(error.message, message))
+        fail_msg("expected \"%s\", found \"%s\"", message, error.message);
+}
+
+/* UNet2DModel doubles what it halved, which must come to the same; UNet2DConditionModel enlarges to
+ * what it comes from. A sample_size that is not taken is in nobody's way. */
+static void test_sizes(void **state)
+{
+    const pb_model_info *info;
+    pb_model *model;
+
+    (void)state;
+    make_model("{\"sample_size\": 15}");
+    MUST(pb_model_open(&model, s.folder, error));
+    info = pb_model_get_info(model);
+    assert_true(info->sample_height == 15 && info->sample_width == 15);
+    assert_true(info->size_multiple == 4 && info->size_least == 4);
+    expect_size(model, "mid", 4, 20, 1, 5);
+    refuse_size(model, 15, 15, "15x15 (height x width): this network takes multiples of 4 up to");
+    refuse_size(model, 0, 4, "multiples of 4");
+    pb_model_free(model);
+
+    MUST(pb_model_open(&model, GOLDEN "unet2d-cond-sd1", error));
+    info = pb_model_get_info(model);
+    assert_true(info->size_multiple == 1 && info->size_least == 1);
+    expect_size(model, "out", 1, 5, 1, 5);
+    expect_size(model, "mid", 9, 13, 3, 4);
+    refuse_size(model, 5, 0, "heights and widths from 1 to 65536");
+    pb_model_free(model);
+
+    MUST(pb_model_open(&model, GOLDEN "variants/odd", error)); /* padded at the end only */
+    info = pb_model_get_info(model);
+    assert_true(info->size_multiple == 1 && info->size_least == 4);
+    expect_size(model, "mid", 4, 11, 1, 2);
+    expect_size(model, "up.1", 4, 11, 4, 11);
+    refuse_size(model, 3, 11, "heights and widths from 4 to 65536");
+    pb_model_free(model);
 }
 
 static void test_schedulers(void **state)
@@ -304,7 +367,8 @@ static void test_folders(void **state)
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     expect_error(s.folder, PB_IO, "no weights");
     scratch_write(&s, "diffusion_pytorch_model.bin", "x", 1);
-    expect_error(s.folder, PB_UNSUPPORTED, "these formats are not read: diffusion_pytorch_model.bin");
+    expect_error(s.folder, PB_UNSUPPORTED,
+                 "these formats are not read: diffusion_pytorch_model.bin");
 }
 
 /* The names that diffusers gives the weights of a variant: one file, and several with an index. */
@@ -468,8 +532,9 @@ static void test_recommended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_variants),     TEST(test_configs), TEST(test_schedulers), TEST(test_folders),
-        TEST(test_weight_names), TEST(test_cache),   TEST(test_weights),    TEST(test_recommended),
+        TEST(test_variants),   TEST(test_configs), TEST(test_sizes),
+        TEST(test_schedulers), TEST(test_folders), TEST(test_weight_names),
+        TEST(test_cache),      TEST(test_weights), TEST(test_recommended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,8 +204,38 @@ static void test_autoencoder(void **state)
         check(&p, "latent", found, 1e-5);
         MUST(pb_decode(p.vae, 1, h, w, latent.data, found, 0, error));
         check(&p, "invert.decoded", found, 1e-5);
-        assert_int_equal(pb_encode(p.vae, 1, f * h + 1, f * w, image.data, found, 0, NULL),
-                         PB_INVALID);
+        assert_int_equal(pb_encode(p.vae, 1, f - 1, f * w, image.data, found, 0, NULL), PB_INVALID);
+        assert_int_equal(pb_decode(p.vae, 1, 0, w, latent.data, found, 0, NULL), PB_INVALID);
+        pb_free(found);
+        pb_tensor_clear(&image);
+        pb_tensor_clear(&latent);
+        close_pipeline(&p);
+    }
+}
+
+/* Pictures whose sizes are no multiples of the factor, and latents of odd sizes. */
+static void test_autoencoder_odd(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        pipeline p = open_pipeline(names[i]);
+        size_t f = pb_autoencoder_get_info(p.vae).factor;
+        pb_tensor image, latent;
+        char path[512];
+        float *found;
+
+        pb_weights_free(p.io);
+        snprintf(path, sizeof path, GOLDEN "%s/odd.safetensors", names[i]);
+        MUST(pb_weights_open(&p.io, path, error));
+        image = golden(p.io, "image");
+        latent = golden(p.io, "latent");
+        found = pb_malloc(pb_tensor_count(&image), 4);
+        assert_true(image.shape[2] % f != 0);
+        assert_int_equal(latent.shape[2], image.shape[2] / f);
+        MUST(pb_encode(p.vae, 1, image.shape[2], image.shape[3], image.data, found, 0, error));
+        check(&p, "latent", found, 1e-5);
+        MUST(pb_decode(p.vae, 1, latent.shape[2], latent.shape[3], latent.data, found, 0, error));
+        check(&p, "decoded", found, 1e-5);
         pb_free(found);
         pb_tensor_clear(&image);
         pb_tensor_clear(&latent);
@@ -361,10 +391,15 @@ static void test_autoencoder_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_embeddings),   cmocka_unit_test(test_network),
-        cmocka_unit_test(test_svd),          cmocka_unit_test(test_autoencoder),
-        cmocka_unit_test(test_trajectories), cmocka_unit_test(test_diffusers),
-        cmocka_unit_test(test_zero_snr),     cmocka_unit_test(test_autoencoder_alone),
+        cmocka_unit_test(test_embeddings),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_svd),
+        cmocka_unit_test(test_autoencoder),
+        cmocka_unit_test(test_trajectories),
+        cmocka_unit_test(test_diffusers),
+        cmocka_unit_test(test_zero_snr),
+        cmocka_unit_test(test_autoencoder_alone),
+        cmocka_unit_test(test_autoencoder_odd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

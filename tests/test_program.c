@@ -14,6 +14,7 @@
 #include "scratch.h"
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
+#define DDPM GOLDEN "unet2d-ddpm"
 #define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png --crop 93,60,104,104"
 
 static scratch s;
@@ -172,7 +173,42 @@ static void test_info(void **state)
         json_integer_value(json_array_get(json_object_get(json_object_get(o, "taps"), "mid"), 0)),
         128);
     json_decref(o);
-    expect(program(s.folder, "info " PB_SOURCE_DIR "/tests/golden/unet2d-ddpm"), 0, NULL);
+    assert_non_null(
+        strstr(program(s.folder, "info " DDPM)->out, "trained at 16x16; sizes: multiples of 4\n"));
+    o = object_of(program(s.folder, "info " PB_SOURCE_DIR "/tests/golden/variants/odd --json"));
+    assert_int_equal((int)number(o, "size_multiple"), 1);
+    assert_int_equal((int)number(o, "size_least"), 4);
+    json_decref(o);
+}
+
+/* A config whose sample_size the network does not take: only sizes asked for count. */
+static void test_sample_size(void **state)
+{
+    static const char *const files[] = {"scheduler_config.json",
+                                        "diffusion_pytorch_model.safetensors"};
+    json_t *config = json_load_file(DDPM "/config.json", 0, NULL), *o, *x;
+
+    (void)state;
+    json_object_set_new(config, "sample_size", json_integer(15));
+    assert_int_equal(json_dump_file(config, scratch_path(&s, "config.json").text, 0), 0);
+    json_decref(config);
+    for (size_t i = 0; i < 2; i++) {
+        char from[512];
+        snprintf(from, sizeof from, DDPM "/%s", files[i]);
+        assert_int_equal(symlink(from, scratch_path(&s, files[i]).text), 0);
+    }
+    assert_non_null(strstr(program(s.folder, "info .")->out,
+                           "15x15 is none of these: what follows is for 16x16"));
+    o = object_of(program(s.folder, "info . --json"));
+    x = json_object_get(json_object_get(o, "taps"), "x");
+    assert_int_equal(json_integer_value(json_array_get(x, 1)), 16);
+    json_decref(o);
+    expect(program(s.folder, "sample -m . -n 1 --steps 2 -o a.npy"), 1,
+           "15x15 (height x width): this network takes multiples of 4");
+    expect(program(s.folder, "sample -m . -n 1 --steps 2 --height 17 -o a.npy"), 1,
+           "--height 17: expected multiples of 4 pixels from 4 on");
+    expect(program(s.folder, "sample -m . -n 1 --steps 2 --height 16 --width 20 -o a.npy"), 0,
+           NULL);
 }
 
 static void check_eval(const pb_weights *io, const char *network, double t, const char *options,
@@ -544,7 +580,7 @@ int main(void)
         TEST(test_help),      TEST(test_usage),        TEST(test_failures),       TEST(test_info),
         TEST(test_eval),      TEST(test_sample),       TEST(test_basis_and_edit), TEST(test_invert),
         TEST(test_same_bits), TEST(test_golden_basis), TEST(test_bench),          TEST(test_costs),
-        TEST(test_start),     TEST(test_limit),
+        TEST(test_start),     TEST(test_limit),        TEST(test_sample_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #define SD1 GOLDEN "sd1-tiny"
 #define SD2 GOLDEN "sd2-tiny"
 #define TOY PB_SOURCE_DIR "/tests/faults/token-of-several-vectors"
+#define EIGHTS PB_SOURCE_DIR "/tests/faults/size-of-eights"
 #define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png"
 
 static scratch s;
@@ -112,10 +113,49 @@ static void test_latents(void **state)
     expect(program(s.folder, "decode -m " SD1 " latent.npy -o d.png"), 0, NULL);
     expect(program(s.folder, "encode -m " SD1 " " PORTRAIT " --height 48 -o l.npy"), 0, NULL);
     expect(program(s.folder, "encode -m " SD1 " " PORTRAIT " --height 49 -o l.npy"), 1,
-           "expected multiples of 8");
+           "--height 49: expected multiples of 2 pixels");
     expect(program(s.folder, "decode -m " PB_SOURCE_DIR "/models/faces32 latent.npy -o d.png"), 1,
            "no latent model");
     assert_true(scratch_has(&s, "d.png"));
+}
+
+/* Sizes that are multiples of the autoencoder's eight pixels, but of no higher power of two: the
+ * latents are StableDiffusionPipeline's. Its prompt has a space, which a tab is to the tokenizer.
+ */
+static void test_odd_sizes(void **state)
+{
+    pb_tensor expected = PB_TENSOR_EMPTY, found = PB_TENSOR_EMPTY;
+
+    (void)state;
+    expect(program(s.folder,
+                   "sample -m " EIGHTS "/model -n 1 -s 4 --seed 3 --spacing leading --height 72 "
+                   "--width 104 --prompt the\tcat --guidance-scale 3 -o z.npy"),
+           0, NULL);
+    MUST(pb_npy_read(&expected, EIGHTS "/expected.npy", error));
+    MUST(pb_npy_read(&found, scratch_path(&s, "z.npy").text, error));
+    assert_memory_equal(found.shape, expected.shape, 4 * sizeof *found.shape);
+    assert_near("latents", found.data, expected.data, pb_tensor_count(&expected), 1e-5);
+    pb_tensor_clear(&expected);
+    pb_tensor_clear(&found);
+    expect(program(s.folder, "sample -m " EIGHTS "/model -n 1 -s 2 --width 76 --prompt cat "
+                             "-o z.npy"),
+           1, "--width 76: expected multiples of 8 pixels from 8 on");
+    assert_non_null(strstr(program(s.folder, "info " EIGHTS "/model")->out,
+                           "pictures of 128x128 pixels; sizes: multiples of 8\n"));
+
+    /* Bases, masks and pasting there. */
+    expect(program(s.folder, "basis -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
+                             "--prompt cat --rank 3 -o b.safetensors"),
+           0, NULL);
+    expect(program(s.folder, "edit -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
+                             "--prompt cat --basis b.safetensors --direction 1 --strength 1 "
+                             "--paste -o e.png"),
+           0, NULL);
+    expect(program(s.folder,
+                   "basis -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
+                   "--prompt cat --rank 3 --tap eps --mask " PORTRAIT " -o m.safetensors"),
+           0, NULL);
+    assert_true(scratch_has(&s, "e.png") && scratch_has(&s, "m.safetensors"));
 }
 
 /* Samples are guided unless told otherwise. */
@@ -622,10 +662,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_prompt),   TEST(test_eval),         TEST(test_latents),        TEST(test_sample),
-        TEST(test_settings), TEST(test_edit),         TEST(test_guided),         TEST(test_study),
-        TEST(test_missing),  TEST(test_prompt_files), TEST(test_basis_prompts),  TEST(test_usage),
-        TEST(test_prefix),   TEST(test_vectors),      TEST(test_encoder_config), TEST(test_lengths),
+        TEST(test_prompt),       TEST(test_eval),          TEST(test_latents),
+        TEST(test_sample),       TEST(test_settings),      TEST(test_edit),
+        TEST(test_guided),       TEST(test_study),         TEST(test_missing),
+        TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage),
+        TEST(test_prefix),       TEST(test_vectors),       TEST(test_encoder_config),
+        TEST(test_lengths),      TEST(test_odd_sizes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

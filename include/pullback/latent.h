@@ -1,6 +1,6 @@
 /* Latents: images to the space that a latent diffusion model works in, and back (Rombach et al.
  * 2022). Images are floats in [-1, 1], N, C, H, W; a latent of an image of H x W pixels is
- * H/factor x W/factor. */
+ * H/factor x W/factor, rounded down. */
 #ifndef PULLBACK_LATENT_H
 #define PULLBACK_LATENT_H
 
@@ -26,8 +26,9 @@ PB_API void pb_autoencoder_free(pb_autoencoder *autoencoder);
 PB_API pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *autoencoder);
 
 /* n images (n, channels, height, width) to latents (n, latent_channels, height/factor,
- * width/factor): the means of their distributions, scaled. memory: bytes to work in, 0: 2 GiB.
- * Errors: PB_INVALID (sizes that are no multiples of the factor), PB_MEMORY, PB_IO, PB_NUMERIC. */
+ * width/factor, rounded down): the means of their distributions, scaled. memory: bytes to work in,
+ * 0: 2 GiB. Errors: PB_INVALID (a height or width below the factor), PB_MEMORY, PB_IO, PB_NUMERIC.
+ */
 PB_API pb_status pb_encode(const pb_autoencoder *autoencoder, size_t n, size_t height, size_t width,
                            const float *images, float *latents, size_t memory, pb_error *error);
 

@@ -70,11 +70,13 @@ typedef struct pb_model_info {
     size_t parameters;
     size_t weight_bytes;                /* on disk */
     const char *dtype;                  /* of the weights on disk: "F32", "F16", "mixed" … */
-    size_t sample_height, sample_width; /* the size the network was trained at */
+    size_t sample_height, sample_width; /* the size the network was trained at; its config may
+                                           name one that it does not take */
     size_t in_channels;
     size_t out_channels;   /* channels of `out` as used */
     int learned_variance;  /* the network's output has twice as many; the first half is used */
     size_t size_multiple;  /* H and W must be multiples of this */
+    size_t size_least;     /* and at least this */
     int class_conditional; /* must be given a class label */
     size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
     int latent;            /* works on latents: has an autoencoder, or should have one */

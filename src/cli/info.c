@@ -9,15 +9,25 @@ typedef struct options {
     gboolean hash;
 } options;
 
+/* The size that shapes and memory are told for: the one the network was trained at, or if its
+ * config names one that it does not take, the next that it does. */
+static size_t usual(const pb_model_info *info, size_t size)
+{
+    size_t multiple = info->size_multiple;
+
+    size = size < info->size_least ? info->size_least : size;
+    return (size + multiple - 1) / multiple * multiple;
+}
+
 static json_t *shapes_json(const pb_model *model, const pb_model_info *info)
 {
+    size_t height = usual(info, info->sample_height), width = usual(info, info->sample_width);
     json_t *taps = json_object();
     const char *tap;
     size_t s[3];
 
     for (size_t i = 0; (tap = pb_model_tap(model, i)) != NULL; i++)
-        if (pb_model_tap_shape(model, tap, info->sample_height, info->sample_width, s, NULL) ==
-            PB_OK)
+        if (pb_model_tap_shape(model, tap, height, width, s, NULL) == PB_OK)
             json_object_set_new(taps, tap, json_pack("[iii]", (int)s[0], (int)s[1], (int)s[2]));
     return taps;
 }
@@ -35,7 +45,7 @@ static json_t *optional(double value)
     return isnan(value) ? json_null() : json_real(value);
 }
 
-/* What the basis of x -> mid needs, at the size the network was trained at. */
+/* What the basis of x -> mid needs, at the usual size. */
 typedef struct needs {
     pb_map_memory map;
     size_t vectors; /* bytes of a basis of RANK triplets at work */
@@ -47,14 +57,15 @@ typedef struct needs {
 static pb_status find_needs(needs *n, const pb_cli *cli, const pb_model *model, pb_error *error)
 {
     const pb_model_info *info = pb_model_get_info(model);
+    size_t height = usual(info, info->sample_height), width = usual(info, info->sample_width);
     pb_map_options map = PB_MAP_DEFAULTS;
     size_t from[3], to[3];
 
     map.memory = cli->memory;
     map.condition.class_label = info->class_conditional ? 0 : -1;
-    PB_TRY(pb_map_estimate(&n->map, model, &map, info->sample_height, info->sample_width, error));
-    PB_TRY(pb_model_tap_shape(model, "x", info->sample_height, info->sample_width, from, error));
-    PB_TRY(pb_model_tap_shape(model, "mid", info->sample_height, info->sample_width, to, error));
+    PB_TRY(pb_map_estimate(&n->map, model, &map, height, width, error));
+    PB_TRY(pb_model_tap_shape(model, "x", height, width, from, error));
+    PB_TRY(pb_model_tap_shape(model, "mid", height, width, to, error));
     n->vectors = pb_svd_memory(to[0] * to[1] * to[2], from[0] * from[1] * from[2], RANK, 0);
     n->all = n->map.saved_bytes + n->map.packed_bytes + n->map.arena_bytes + n->vectors +
              info->weight_bytes;
@@ -113,11 +124,24 @@ static size_t missing_parts(const char *missing[3], const pb_model_info *info)
     return count;
 }
 
+/* Which sizes there are, where a position is `factor` pixels. */
+static const char *sizes_text(char text[64], const pb_model_info *info, size_t factor)
+{
+    size_t multiple = factor * info->size_multiple, least = factor * info->size_least;
+    size_t length = multiple > 1 ? (size_t)snprintf(text, 64, "multiples of %zu", multiple)
+                                 : (size_t)snprintf(text, 64, "any");
+
+    if (least > multiple)
+        snprintf(text + length, 64 - length, " from %zu on", least);
+    return text;
+}
+
 /* Of a latent model, what the positions are in pixels, where the autoencoder can be opened. */
 static void print_latents(const pb_cli *cli, const pb_model *model)
 {
     const pb_model_info *info = pb_model_get_info(model);
     pb_autoencoder *autoencoder;
+    char sizes[64];
     size_t f;
 
     if (!info->has_autoencoder || pb_autoencoder_open(&autoencoder, model, NULL) != PB_OK) {
@@ -125,8 +149,8 @@ static void print_latents(const pb_cli *cli, const pb_model *model)
         return;
     }
     f = pb_autoencoder_get_info(autoencoder).factor;
-    pb_say(cli, "              latents of pictures of %zux%zu pixels, in multiples of %zu",
-           info->sample_height * f, info->sample_width * f, info->size_multiple * f);
+    pb_say(cli, "              latents of pictures of %zux%zu pixels; sizes: %s",
+           info->sample_height * f, info->sample_width * f, sizes_text(sizes, info, f));
     pb_autoencoder_free(autoencoder);
 }
 
@@ -144,18 +168,19 @@ static void print_json(const pb_cli *cli, const pb_model *model, const needs *n,
     pb_cli_print(
         cli,
         json_pack(
-            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:b, s:i, "
-            "s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
+            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:i, s:b, "
+            "s:i, s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
             "s:i, s:b, s:o, s:s?, s:o}",
             "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
             "weights", info->weights, "dtype", info->dtype, "parameters",
             (json_int_t)info->parameters, "weight_bytes", (json_int_t)info->weight_bytes,
             "sample_size", (int)info->sample_height, (int)info->sample_width, "in_channels",
             (int)info->in_channels, "out_channels", (int)info->out_channels, "learned_variance",
-            info->learned_variance, "size_multiple", (int)info->size_multiple, "class_conditional",
-            info->class_conditional, "classes", (int)info->classes, "num_train_timesteps",
-            (int)pb_schedule_length(schedule), "prediction_type", prediction_name(schedule),
-            "alpha_bar_first", pb_alpha_bar(schedule, 0), "alpha_bar_last",
+            info->learned_variance, "size_multiple", (int)info->size_multiple, "size_least",
+            (int)info->size_least, "class_conditional", info->class_conditional, "classes",
+            (int)info->classes, "num_train_timesteps", (int)pb_schedule_length(schedule),
+            "prediction_type", prediction_name(schedule), "alpha_bar_first",
+            pb_alpha_bar(schedule, 0), "alpha_bar_last",
             pb_alpha_bar(schedule, pb_schedule_length(schedule) - 1), "switched_off", info->ignored,
             "taps", shapes_json(model, info), "recommended", "t", optional(r->t), "edit_step",
             optional(r->step), "edit_scale", optional(r->scale), "edit_iterations",
@@ -171,16 +196,21 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
     const pb_model_info *info = pb_model_get_info(model);
     const pb_schedule *schedule = pb_model_schedule(model);
     const pb_recommended *r = &info->recommended;
+    size_t height = usual(info, info->sample_height), width = usual(info, info->sample_width);
     size_t T = pb_schedule_length(schedule), s[3], absent;
     const char *tap, *missing[3];
+    char sizes[64];
 
     pb_say(cli, "model         %s", info->path);
     pb_say(cli, "architecture  %s, %.2f M parameters", info->architecture,
            (double)info->parameters / 1e6);
     pb_say(cli, "weights       %s, %s, %.1f MB", info->weights, info->dtype,
            (double)info->weight_bytes / 1e6);
-    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes are multiples of %zu",
-           info->in_channels, info->sample_height, info->sample_width, info->size_multiple);
+    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes: %s", info->in_channels,
+           info->sample_height, info->sample_width, sizes_text(sizes, info, 1));
+    if (height != info->sample_height || width != info->sample_width)
+        pb_say(cli, "              %zux%zu is none of these: what follows is for %zux%zu",
+               info->sample_height, info->sample_width, height, width);
     if (info->learned_variance)
         pb_say(cli, "output        twice as many channels (learned variance): the first half is "
                     "used");
@@ -221,8 +251,7 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
         pb_say(cli, "hash          %s", hash);
     pb_say(cli, "taps          name     channels x height x width");
     for (size_t i = 0; (tap = pb_model_tap(model, i)) != NULL; i++)
-        if (pb_model_tap_shape(model, tap, info->sample_height, info->sample_width, s, NULL) ==
-            PB_OK)
+        if (pb_model_tap_shape(model, tap, height, width, s, NULL) == PB_OK)
             pb_say(cli, "              %-8s %zu x %zu x %zu", tap, s[0], s[1], s[2]);
     pb_say(cli, "              eps, x0  as out: the noise and the clean image predicted");
 }

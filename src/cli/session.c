@@ -149,12 +149,16 @@ pb_status pb_session_pixels(pb_session *s, size_t *factor, size_t *channels, pb_
     return PB_OK;
 }
 
-static pb_status check_multiple(const char *option, size_t pixels, size_t multiple, pb_error *error)
+/* A height or width in pixels, 0: not given; one position of the network is `factor` of them. */
+static pb_status check_size(const char *option, size_t pixels, const pb_model_info *info,
+                            size_t factor, pb_error *error)
 {
-    return pixels % multiple
-               ? pb_fail(error, PB_INVALID, "%s %zu: expected multiples of %zu pixels", option,
-                         pixels, multiple)
-               : PB_OK;
+    size_t multiple = factor * info->size_multiple, least = factor * info->size_least;
+
+    if (pixels == 0 || (pixels % multiple == 0 && pixels >= least))
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s %zu: expected multiples of %zu pixels from %zu on",
+                   option, pixels, multiple, least);
 }
 
 pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixel_width,
@@ -167,8 +171,8 @@ pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixe
     if (!pixel_height && !pixel_width)
         return PB_OK;
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    PB_TRY(check_multiple("--height", pixel_height, factor * s->info->size_multiple, error));
-    PB_TRY(check_multiple("--width", pixel_width, factor * s->info->size_multiple, error));
+    PB_TRY(check_size("--height", pixel_height, s->info, factor, error));
+    PB_TRY(check_size("--width", pixel_width, s->info, factor, error));
     *height = pixel_height ? pixel_height / factor : *height;
     *width = pixel_width ? pixel_width / factor : *width;
     return PB_OK;

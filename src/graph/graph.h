@@ -54,6 +54,13 @@ pb_value pb_graph_find_tap(const pb_graph *graph, const char *name);
  * are given. Errors: PB_INVALID (the label, and what does not fit). */
 pb_status pb_graph_shapes(const pb_graph *graph, pb_value last, pb_shape *shapes, pb_error *error);
 
+/* How many of a node's inputs are read: the first ones. The rest give it their shape only, so that
+ * it neither needs nor varies with them. */
+static inline size_t pb_node_reads(const pb_node *node)
+{
+    return node->op ? node->inputs - node->op->unread : 0;
+}
+
 /* Frees an operation's parameters. */
 void pb_op_free_params(const pb_op *op, void *params);
 

@@ -125,8 +125,9 @@ static void list_steps(pb_plan *plan, pb_plan_kind kind)
                             .threads = omp_get_max_threads(),
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
-        for (size_t k = 0; k < node->inputs; k++) {
+        for (size_t k = 0; k < node->inputs; k++)
             t->call.in[k] = s->shapes[node->input[k]];
+        for (size_t k = 0; k < pb_node_reads(node); k++) {
             t->call.active[k] = pb_section_active(s, node->input[k]);
             t->call.shared[k] = !s->varies[node->input[k]];
         }
@@ -158,7 +159,7 @@ static void last_uses(const pb_plan *plan, size_t *last)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
         const pb_node *node = &plan->section->graph->nodes[plan->steps[i].node];
-        for (size_t k = 0; k < node->inputs; k++)
+        for (size_t k = 0; k < pb_node_reads(node); k++)
             last[node->input[k]] = i;
     }
 }
@@ -184,7 +185,7 @@ static pb_status place_down(pb_plan *plan, pb_error *error)
         const pb_node *node = &s->graph->nodes[t->node];
         pb_value first = node->input[0];
 
-        for (size_t k = 0; k < node->inputs; k++)
+        for (size_t k = 0; k < pb_node_reads(node); k++)
             if (plan->buffer_of[node->input[k]] != NONE)
                 touch(plan, node->input[k], i + 1);
         if (may_share(plan, t) && plan->buffer_of[first] != NONE && last[first] == i &&
@@ -210,7 +211,7 @@ static void place_up(pb_plan *plan)
         const pb_node *node = &s->graph->nodes[t->node];
 
         touch(plan, t->node, i + 1);
-        for (size_t k = 0; k < node->inputs; k++) {
+        for (size_t k = 0; k < pb_node_reads(node); k++) {
             pb_value input = node->input[k];
             if (!t->call.active[k])
                 continue;
@@ -326,7 +327,7 @@ static pb_call bind(const pb_plan *plan, const step *t, void *arena, float *save
     float *own = at(plan, arena, plan->buffer_of[t->node]);
     pb_call call = t->call;
 
-    for (size_t k = 0; k < node->inputs; k++) {
+    for (size_t k = 0; k < pb_node_reads(node); k++) {
         float *input = at(plan, arena, plan->buffer_of[node->input[k]]);
         if (plan->pass == PB_VJP)
             call.dx[k] = call.active[k] ? input : NULL;

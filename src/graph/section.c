@@ -25,11 +25,11 @@ static void mark(pb_section *s)
     for (size_t i = 0; i < s->target_count; i++)
         s->needed[s->targets[i]] = true;
     for (size_t i = s->count; i-- > 0;)
-        for (size_t k = 0; s->needed[i] && k < s->graph->nodes[i].inputs; k++)
+        for (size_t k = 0; s->needed[i] && k < pb_node_reads(&s->graph->nodes[i]); k++)
             s->needed[s->graph->nodes[i].input[k]] = true;
     s->varies[s->from] = true;
     for (size_t i = (size_t)s->from + 1; i < s->count; i++)
-        for (size_t k = 0; k < s->graph->nodes[i].inputs; k++)
+        for (size_t k = 0; k < pb_node_reads(&s->graph->nodes[i]); k++)
             if (s->varies[s->graph->nodes[i].input[k]])
                 s->varies[i] = true;
 }

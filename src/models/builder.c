@@ -443,3 +443,10 @@ pb_value pb_build_upsample(pb_builder *b, pb_value x)
 {
     return add(b, &pb_upsample, NULL, "upsampling", 1, &x);
 }
+
+pb_value pb_build_upsample_to(pb_builder *b, pb_value x, pb_value like)
+{
+    const pb_value inputs[2] = {x, like};
+
+    return add(b, &pb_upsample_to, NULL, "upsampling", 2, inputs);
+}

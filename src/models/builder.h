@@ -78,5 +78,6 @@ pb_value pb_build_concat(pb_builder *b, pb_value a, pb_value c);
 pb_value pb_build_slice(pb_builder *b, pb_value x, size_t channels);
 pb_value pb_build_avg_pool(pb_builder *b, pb_value x);
 pb_value pb_build_upsample(pb_builder *b, pb_value x);
+pb_value pb_build_upsample_to(pb_builder *b, pb_value x, pb_value like);
 
 #endif

@@ -136,6 +136,7 @@ static void describe(pb_model *model)
     info->out_channels = facts->out_channels;
     info->learned_variance = facts->learned_variance;
     info->size_multiple = facts->size_multiple;
+    info->size_least = facts->size_least;
     info->class_conditional = facts->class_conditional;
     info->classes = facts->classes;
     info->context_width = facts->context_width;
@@ -227,14 +228,19 @@ pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t wid
                                 pb_shape shapes[PB_INPUTS], pb_error *error)
 {
     const pb_unet_facts *facts = &model->facts;
-    size_t multiple = facts->size_multiple;
+    size_t multiple = facts->size_multiple, least = facts->size_least;
 
-    if (height == 0 || width == 0 || height % multiple || width % multiple || height > 65536 ||
-        width > 65536)
-        return pb_fail(error, PB_INVALID,
-                       "an image of %zux%zu (height x width): this network takes multiples of %zu "
-                       "up to 65536",
-                       height, width, multiple);
+    if (height < least || width < least || height % multiple || width % multiple ||
+        height > PB_LARGEST || width > PB_LARGEST)
+        return multiple > 1
+                   ? pb_fail(error, PB_INVALID,
+                             "an image of %zux%zu (height x width): this network takes multiples "
+                             "of %zu up to %d",
+                             height, width, multiple, PB_LARGEST)
+                   : pb_fail(error, PB_INVALID,
+                             "an image of %zux%zu (height x width): this network takes heights and "
+                             "widths from %zu to %d",
+                             height, width, least, PB_LARGEST);
     shapes[PB_INPUT_X] = (pb_shape){height, width, facts->in_channels};
     shapes[PB_INPUT_TIME] = shapes[PB_INPUT_CLASS] = (pb_shape){1, 1, 1};
     shapes[PB_INPUT_CONTEXT] = (pb_shape){tokens, 1, facts->context_width};

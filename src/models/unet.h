@@ -8,12 +8,15 @@
  * conditioned on them; one that is conditioned on text has a class label that it may not read. */
 enum { PB_INPUT_X, PB_INPUT_TIME, PB_INPUT_CLASS, PB_INPUT_CONTEXT, PB_INPUTS };
 
+/* The largest height and width. */
+#define PB_LARGEST 65536
+
 /* What a U-Net is, apart from its graph. */
 typedef struct pb_unet_facts {
     size_t in_channels, out_channels; /* of `out` as used */
     bool learned_variance;
     size_t sample_height, sample_width;
-    size_t size_multiple;
+    size_t size_multiple, size_least; /* what height and width may be, up to PB_LARGEST */
     bool class_conditional;
     size_t classes;       /* 0: not conditional, or any number (class_embed_type "timestep") */
     size_t context_width; /* numbers of each token's embedding; 0: not conditioned on text */

@@ -90,19 +90,22 @@ static void read_blocks(pb_config *c, unet2d *u)
     }
 }
 
-/* sample_size: a number, [height, width], or nothing. */
+/* What height and width must be multiples of: every level halves them and doubles them again, and
+ * UNet2DModel puts the two together only where nothing was lost. */
+static size_t size_multiple(const unet2d *u)
+{
+    return (size_t)1 << (u->blocks ? u->blocks - 1 : 0);
+}
+
+/* sample_size: a number, [height, width], or nothing. Whether the network takes that size counts
+ * only where it is asked for. */
 static void read_sample_size(pb_config *c, unet2d *u)
 {
     long size[2] = {0, 0};
-    size_t count = pb_config_integers(c, "sample_size", 2, size, 1, 65536);
-    size_t multiple = (size_t)1 << (u->blocks ? u->blocks - 1 : 0);
+    size_t count = pb_config_integers(c, "sample_size", 2, size, 1, PB_LARGEST);
 
-    u->sample_height = count ? (size_t)size[0] : 8 * multiple;
-    u->sample_width = count ? (size_t)size[count - 1] : 8 * multiple;
-    if (u->sample_height % multiple || u->sample_width % multiple)
-        pb_config_fail(c, PB_FORMAT, "sample_size",
-                       "expected multiples of %zu for %zu levels, found %zux%zu", multiple,
-                       u->blocks, u->sample_height, u->sample_width);
+    u->sample_height = count ? (size_t)size[0] : 8 * size_multiple(u);
+    u->sample_width = count ? (size_t)size[count - 1] : 8 * size_multiple(u);
 }
 
 /* Every field that the constructor of UNet2DModel has in diffusers 0.42, with its defaults. */
@@ -233,7 +236,8 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
 /* unet_2d.py, UNet2DModel.forward */
 static void build(pb_builder *b, const unet2d *u)
 {
-    const pb_shape one = {1, 1, 1}, image = {u->sample_height, u->sample_width, u->in_channels};
+    const size_t size = size_multiple(u);
+    const pb_shape one = {1, 1, 1}, image = {size, size, u->in_channels};
     pb_value x = pb_build_input(b, "x", image), time = pb_build_input(b, "timestep", one), h;
     bool conditional = u->classes || u->class_by_timestep;
     pb_value label = conditional ? pb_build_input(b, "class label", one) : PB_NO_VALUE;
@@ -297,7 +301,8 @@ pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *con
         .learned_variance = u.out_channels != u.in_channels,
         .sample_height = u.sample_height,
         .sample_width = u.sample_width,
-        .size_multiple = (size_t)1 << (u.blocks - 1),
+        .size_multiple = size_multiple(&u),
+        .size_least = size_multiple(&u),
         .class_conditional = u.classes || u.class_by_timestep,
         .classes = u.classes,
     };

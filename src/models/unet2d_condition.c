@@ -155,7 +155,7 @@ static void refuse(pb_config *c)
 static void read_sample_size(pb_config *c, unet2d_condition *u)
 {
     long size[2] = {64, 64};
-    size_t count = pb_config_integers(c, "sample_size", 2, size, 1, 65536);
+    size_t count = pb_config_integers(c, "sample_size", 2, size, 1, PB_LARGEST);
 
     u->sample_height = (size_t)size[0];
     u->sample_width = (size_t)size[count > 1];
@@ -322,9 +322,9 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
         if (l->up)
             x = transformers(k, x, l, k->u->up_transformers[at], l->only_cross, name);
     }
-    if (at > 0)
-        x = pb_build_conv(k->b, pb_build_upsample(k->b, x), l->channels, 3, 1, 1, 1,
-                          "up_blocks.%zu.upsamplers.0.conv", i);
+    if (at > 0) /* to the size of what it is put together with next, which may be odd */
+        x = pb_build_conv(k->b, pb_build_upsample_to(k->b, x, skips[*count - 1]), l->channels, 3, 1,
+                          1, 1, "up_blocks.%zu.upsamplers.0.conv", i);
     pb_build_tap(k->b, x, "up.%zu", i);
     return x;
 }
@@ -346,10 +346,18 @@ static pb_value mid_block(const context *k, pb_value x)
     return x;
 }
 
+/* The least height and width: with a padding of one, a level's n positions become ceil(n/2), of
+ * which there is always one; with one at the end only, floor(n/2). */
+static size_t size_least(const unet2d_condition *u)
+{
+    return u->downsample_padding ? 1 : (size_t)1 << (u->blocks - 1);
+}
+
 /* unet_2d_condition.py, UNet2DConditionModel.forward */
 static void build(pb_builder *b, const unet2d_condition *u)
 {
-    const pb_shape one = {1, 1, 1}, image = {u->sample_height, u->sample_width, u->in_channels};
+    const size_t size = size_least(u);
+    const pb_shape one = {1, 1, 1}, image = {size, size, u->in_channels};
     const pb_shape tokens = {TOKENS, 1, u->level[0].context};
     pb_value x = pb_build_input(b, "x", image), time = pb_build_input(b, "timestep", one);
     pb_value label = pb_build_input(b, "class label", one), h, skips[MAX_SKIPS];
@@ -409,7 +417,8 @@ pb_status pb_unet2d_condition_build(pb_graph **graph, pb_unet_facts *facts, pb_c
         .learned_variance = u.out_channels != u.in_channels,
         .sample_height = u.sample_height,
         .sample_width = u.sample_width,
-        .size_multiple = (size_t)1 << (u.blocks - 1),
+        .size_multiple = 1,
+        .size_least = size_least(&u),
         .class_conditional = u.classes || u.class_by_timestep,
         .classes = u.classes,
         .context_width = u.level[0].context,

@@ -67,6 +67,10 @@ typedef struct pb_op {
      * buffer with the output. */
     bool in_place;
 
+    /* So many of the last inputs give only their shape: they are neither read nor differentiated,
+     * and x and dx are NULL for them. */
+    size_t unread;
+
     /* The output's shape for given input shapes, or PB_INVALID with the reason. */
     pb_status (*shape)(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
                        pb_error *error);

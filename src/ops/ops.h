@@ -74,6 +74,10 @@ extern const pb_op pb_avg_pool;
 /* Every position becomes 2 x 2 (nearest neighbour). */
 extern const pb_op pb_upsample;
 
+/* x_0 enlarged to the height and width of x_1 (nearest neighbour), of which only the shape
+ * counts. */
+extern const pb_op pb_upsample_to;
+
 /* (1, 1, 1) -> (1, 1, channels): sinusoids of the timestep (Ho et al. 2020, after Vaswani et al.
  * 2017). Has no derivative. */
 extern const pb_op pb_time_embedding;

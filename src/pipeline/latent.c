@@ -66,20 +66,19 @@ pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *a)
                                  a->facts.scaling};
 }
 
-/* Runs one half for n items; y <- (y + before) factor + after on either side is the caller's. */
-static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t n, size_t height,
-                     size_t width, const float *x, float *y, size_t memory, pb_error *error)
+/* Runs one half for n items of these sizes; y <- (y + before) factor + after on either side is the
+ * caller's. */
+static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t n,
+                     const pb_shape shapes[2], const float *x, float *y, size_t memory,
+                     pb_error *error)
 {
-    size_t f = a->facts.factor, pixels = n * height * width;
-    const pb_shape shapes[2] = {{height * f, width * f, a->facts.channels},
-                                {height, width, a->facts.latent_channels}};
     pb_shape in = shapes[from], out = shapes[from == PB_VAE_IMAGE ? PB_VAE_LATENT : PB_VAE_IMAGE];
     size_t in_size = n * pb_shape_size(in), out_size = n * pb_shape_size(out);
     float *given, *found;
     pb_status status;
 
-    if (pixels == 0)
-        return n ? pb_fail(error, PB_INVALID, "a latent of %zux%zu", height, width) : PB_OK;
+    if (n == 0)
+        return PB_OK;
     given = pb_malloc(in_size, sizeof *given);
     found = pb_malloc(out_size, sizeof *found);
     status = given && found ? PB_OK : pb_fail_memory(error, (in_size + out_size) * 4, "latents");
@@ -102,13 +101,15 @@ pb_status pb_encode(const pb_autoencoder *a, size_t n, size_t height, size_t wid
                     const float *images, float *latents, size_t memory, pb_error *error)
 {
     size_t f = a->facts.factor, h = height / f, w = width / f;
+    const pb_shape shapes[2] = {{height, width, a->facts.channels},
+                                {h, w, a->facts.latent_channels}};
 
-    if (height % f || width % f || height > 65536 || width > 65536)
+    if (height < f || width < f || height > PB_LARGEST || width > PB_LARGEST)
         return pb_fail(error, PB_INVALID,
-                       "an image of %zux%zu (height x width): the autoencoder takes multiples of "
-                       "%zu up to 65536",
-                       height, width, f);
-    PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, n, h, w, images, latents, memory, error));
+                       "an image of %zux%zu (height x width): the autoencoder takes heights and "
+                       "widths from %zu to %d",
+                       height, width, f, PB_LARGEST);
+    PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, n, shapes, images, latents, memory, error));
     for (size_t i = 0; i < n * a->facts.latent_channels * h * w; i++)
         latents[i] = (float)((double)latents[i] * a->facts.scaling);
     return PB_OK;
@@ -117,15 +118,20 @@ pb_status pb_encode(const pb_autoencoder *a, size_t n, size_t height, size_t wid
 pb_status pb_decode(const pb_autoencoder *a, size_t n, size_t height, size_t width,
                     const float *latents, float *images, size_t memory, pb_error *error)
 {
-    size_t size = n * a->facts.latent_channels * height * width;
-    float *means = pb_malloc(size, sizeof *means);
+    size_t f = a->facts.factor, size = n * a->facts.latent_channels * height * width;
+    const pb_shape shapes[2] = {{height * f, width * f, a->facts.channels},
+                                {height, width, a->facts.latent_channels}};
+    float *means;
     pb_status status;
 
+    if (height == 0 || width == 0)
+        return pb_fail(error, PB_INVALID, "a latent of %zux%zu", height, width);
+    means = pb_malloc(size, sizeof *means);
     if (!means)
         return pb_fail_memory(error, size * sizeof *means, "latents");
     for (size_t i = 0; i < size; i++)
         means[i] = (float)((double)latents[i] / a->facts.scaling);
-    status = run(a, PB_VAE_LATENT, a->facts.image, n, height, width, means, images, memory, error);
+    status = run(a, PB_VAE_LATENT, a->facts.image, n, shapes, means, images, memory, error);
     pb_free(means);
     return status;
 }

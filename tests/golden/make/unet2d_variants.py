@@ -39,7 +39,12 @@ CONDITIONED = {
     "plain": dict(mid_block_type="UNetMidBlock2D", class_embed_type="timestep", flip_sin_to_cos=False,
                   freq_shift=1, time_embedding_dim=24, center_input_sample=True, out_channels=4,
                   resnet_time_scale_shift="scale_shift", norm_eps=1e-6, attention_head_dim=2),
+    "odd": dict(sample_size=65, downsample_padding=0, block_out_channels=[4, 8, 8],
+                down_block_types=["CrossAttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
+                up_block_types=["UpBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"],
+                attention_head_dim=2),
 }
+SIZES = {"odd": (11, 7)}  # the others: 8 x 12
 CONDITIONED_DEFAULTS = dict(
     sample_size=[8, 12], in_channels=2, out_channels=2, block_out_channels=[8, 16],
     down_block_types=["CrossAttnDownBlock2D", "DownBlock2D"],
@@ -68,7 +73,7 @@ def make(name, options, folder):
     model = model.double().eval()
     if options.get("class_embed_type") == "timestep":  # diffusers leaves its sinusoids in float32
         model.class_embedding.register_forward_pre_hook(lambda _, x: (x[0].double(),))
-    x = torch.randn(1, config["in_channels"], 8, 12, dtype=torch.float64)
+    x = torch.randn(1, config["in_channels"], *SIZES.get(name, (8, 12)), dtype=torch.float64)
     v = torch.randn_like(x)
     conditional = "num_class_embeds" in options or "class_embed_type" in options
     label = torch.tensor([LABEL]) if conditional else None
