@@ -2,9 +2,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -45,18 +43,6 @@ static void print_help(FILE *stream)
                     "Exit status: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
-/* How long a thread spins at a barrier before it sleeps is read by libgomp when it is loaded, so it
- * takes a second start to choose it. Its own choice, some milliseconds, costs nothing alone and a
- * hundredfold where another process wants the same processors; a tenth of that costs nothing in
- * either case (docs/performance.md). What the environment says comes first. */
-static void spin_briefly(char **argv)
-{
-    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") ||
-        setenv("GOMP_SPINCOUNT", "20000", 1))
-        return;
-    execv("/proc/self/exe", argv); /* returns only where it cannot be done */
-}
-
 /* What was printed and cannot be written, to a full disk say, is a failure too. */
 static int flush(int status)
 {
@@ -74,7 +60,6 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
-    spin_briefly(argv);
     signal(SIGXFSZ, SIG_IGN); /* a file at the limit of `ulimit -f` is then an error of its write */
     setlocale(LC_CTYPE, "C.UTF-8"); /* or GLib would replace what is not ASCII in its helps */
     if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {

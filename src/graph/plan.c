@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/waiting.h"
 #include "graph/arena.h"
 
 /* No buffer. */
@@ -351,6 +352,7 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
         double start = plan->seconds ? pb_seconds() : 0;
         pb_status status;
 
+        pb_waiting_adapt();
         if (plan->pass == PB_FORWARD)
             status = t->op->forward(&call, error);
         else
