@@ -10,7 +10,7 @@ trap 'rm -rf "$root"' EXIT
 cmake --install "$build" --prefix "$root" >/dev/null
 libdir=$(dirname "$(find "$root" -name libpullback.a)")
 sed -i "s|^prefix=.*|prefix=$root|; s|^libdir=.*|libdir=$libdir|;
-        s|^includedir=.*|includedir=$root/include|" "$libdir/pkgconfig/pullback.pc"
+        s|^includedir=.*|includedir=$root/include|" "$libdir"/pkgconfig/pullback*.pc
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
 
 cat >"$root/try.c" <<'END'
@@ -33,8 +33,11 @@ model=$root/share/pullback/models/faces32
 flags=${CFLAGS-}
 $cc $flags "$root/try.c" -o "$root/shared" $(pkg-config --cflags --libs pullback)
 test "$(LD_LIBRARY_PATH=$libdir "$root/shared" "$model")" = 2734945
-$cc $flags "$root/try.c" -o "$root/static" $(pkg-config --cflags pullback) "$libdir/libpullback.a" \
-    $(pkg-config --static --libs-only-l --libs-only-other pullback | sed 's/-lpullback//')
+$cc $flags "$root/try.c" -o "$root/static" $(pkg-config --cflags --libs pullback-static)
+if readelf -d "$root/static" | grep -q libpullback; then
+    echo "what is linked by pullback-static needs the shared library" >&2
+    exit 1
+fi
 test "$("$root/static" "$model")" = 2734945
 test "$(cd "$root" && "$root/bin/pullback" --version)" = "$("$build/pullback" --version)"
 if nm -D --defined-only "$libdir/libpullback.so" | awk '{print $3}' | grep -v '^pb_'; then

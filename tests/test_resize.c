@@ -209,9 +209,10 @@ static void test_paste(void **state)
     enum { W = 300, H = 200 };
     static const size_t widths[] = {32, 32, 400}, heights[] = {32, 400, 32};
     const pb_area area = {20, 10, 260, 180};
-    pb_photo photo = {{0, 0, NULL}, area};
+    pb_photo photo = PB_PHOTO_EMPTY;
 
     (void)state;
+    photo.area = area;
     MUST(pb_pixels_new(&photo.pixels, W, H, error));
     memset(photo.pixels.rgb, 100, 3 * W * H);
     for (size_t k = 0; k < 3; k++) {
@@ -260,13 +261,38 @@ static void test_mask(void **state)
     pb_basis_clear(&basis);
 }
 
+/* What is padded is not chosen by a white mask of the photo's size: 10 pixels of 320 on either
+ * side.
+ */
+static void test_padded_mask(void **state)
+{
+    pb_basis basis = PB_BASIS_EMPTY;
+    pb_pixels white = PB_PIXELS_EMPTY;
+
+    (void)state;
+    MUST(pb_pixels_new(&white, 300, 320, error));
+    MUST(pb_pixels_write(&white, scratch_path(&s, "white.png").text, NULL, error));
+    pb_pixels_clear(&white);
+    expect(program(s.folder,
+                   "basis --model " PB_SOURCE_DIR "/models/faces32 --steps 10 -q " PB_SOURCE_DIR
+                   "/examples/portrait.png --fit pad --tap x0 --mask "
+                   "white.png -k 1 --no-pictures -o a.safetensors"),
+           0, NULL);
+    MUST(pb_basis_read(&basis, scratch_path(&s, "a.safetensors").text, error));
+    for (size_t y = 0; y < 32; y++) {
+        assert_true(basis.mask.data[y * 32] < 0.1f && basis.mask.data[y * 32 + 31] < 0.1f);
+        assert_true(basis.mask.data[y * 32 + 4] > 0.99f && basis.mask.data[y * 32 + 27] > 0.99f);
+    }
+    pb_basis_clear(&basis);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_ramp),   TEST(test_constant), TEST(test_passes_through), TEST(test_reduction),
-        TEST(test_tensor), TEST(test_paste),    TEST(test_mask),
+        TEST(test_tensor), TEST(test_paste),    TEST(test_mask),           TEST(test_padded_mask),
     };
 
     (void)argc;

@@ -113,11 +113,48 @@ static void test_subspace(void **state)
     check("unet2d-ddpm", PB_SVD_SUBSPACE);
 }
 
+/* Points that are none of the network's. */
+static void test_points(void **state)
+{
+    static const struct {
+        size_t rank, shape[4];
+        const char *message;
+    } cases[] = {
+        {3, {2, 16, 16}, "a point of 2 channels: the network takes 3"},
+        {3, {4, 16, 16}, "a point of 4 channels: the network takes 3"},
+        {4, {1, 1, 16, 16}, "a point of 1 channels"},
+        {4, {2, 3, 16, 16}, "2 points: a basis is taken at one"},
+        {2, {16, 16}, "a point of 2 dimensions"},
+    };
+    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    pb_basis basis = PB_BASIS_EMPTY;
+    pb_tensor nothing = PB_TENSOR_EMPTY;
+    pb_error why;
+    pb_model *model;
+
+    (void)state;
+    request.svd.rank = 2;
+    MUST(pb_model_open(&model, GOLDEN "unet2d-ddpm", error));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pb_tensor x = PB_TENSOR_EMPTY;
+        MUST(pb_tensor_new(&x, cases[i].rank, cases[i].shape, error));
+        assert_int_equal(pb_basis_compute(&basis, NULL, NULL, model, &request, &x, &why),
+                         PB_INVALID);
+        if (!strstr(why.message, cases[i].message))
+            fail_msg("expected \"%s\", found \"%s\"", cases[i].message, why.message);
+        pb_tensor_clear(&x);
+    }
+    assert_int_equal(pb_basis_compute(&basis, NULL, NULL, model, &request, &nothing, &why),
+                     PB_INVALID);
+    pb_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_krylov),
         cmocka_unit_test(test_subspace),
+        cmocka_unit_test(test_points),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

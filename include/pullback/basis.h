@@ -74,8 +74,10 @@ typedef struct pb_basis_request {
  * singular triplets. *basis must be empty; pb_basis_clear frees it; its model is named and hashed.
  * svd (or NULL): gets the SVD too, pb_svd_free. verified (or NULL): svd.rank residuals measured by
  * applying the operator again.
- * Errors: as pb_linearise and pb_svd_compute; PB_INVALID (a mask of another size than the tap,
- * null_rank or bf16 where they cannot be). */
+ * Errors: as pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the
+ * network's, or of several images; a mask of another size than the tap, null_rank or bf16 where
+ * they cannot be).
+ */
 PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified,
                                   const pb_model *model, const pb_basis_request *request,
                                   const pb_tensor *x, pb_error *error);

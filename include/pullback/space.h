@@ -89,7 +89,7 @@ PB_API pb_status pb_mean_directions(const pb_space *mean, size_t count, const fl
  * matched with signs to the running mean (beginning with the first sample's), averaged, normalised,
  * until the matching stays. match: count * k entries, the vector of sample s that belongs to mean
  * i at [s * k + i], and sign likewise, +1 or -1; so that others (u with v) can be averaged alike
- * by pb_average. agreement (k): the mean of |cos|. Errors: PB_MEMORY. */
+ * by pb_average_directions. agreement (k): the mean of |cos|. Errors: PB_MEMORY. */
 PB_API pb_status pb_match_directions(size_t n, size_t k, size_t count, const float *const *vectors,
                                      size_t *match, int *sign, double *agreement, pb_error *error);
 

@@ -278,6 +278,7 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
     else {
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
         PB_TRY(pb_photo_read(&picture, o->mask, PB_FIT_STRETCH, NULL, s->width, s->height, error));
+        picture.outside = -1; /* what is padded is not to be changed */
         if (point->has_photo && picture.pixels.width == point->photo.pixels.width &&
             picture.pixels.height == point->photo.pixels.height)
             picture.area = point->photo.area;

@@ -123,6 +123,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->fix = !o->fix ? PB_FIX_NOTHING : *o->fix == 'x' ? PB_FIX_X : PB_FIX_T;
     s->in_x = o->space && *o->space == 'X';
     s->direct = o->point.direct;
+    s->latents = o->point.latents;
     s->fit = o->point.fit_value;
     s->has_crop = o->point.crop != NULL;
     s->crop = o->point.crop_value;

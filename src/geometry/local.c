@@ -31,6 +31,21 @@ static void clear(work *w)
     pb_svd_free(w->svd);
 }
 
+static pb_status check_point(const pb_model *model, const pb_tensor *x, pb_error *error)
+{
+    size_t channels = pb_model_get_info(model)->in_channels;
+
+    if (!x || !x->data || (x->rank != 3 && x->rank != 4))
+        return pb_fail(error, PB_INVALID, "a point of %zu dimensions: expected (%zu,h,w)",
+                       x ? x->rank : 0, channels);
+    if (x->rank == 4 && x->shape[0] != 1)
+        return pb_fail(error, PB_INVALID, "%zu points: a basis is taken at one", x->shape[0]);
+    if (x->shape[x->rank - 3] != channels)
+        return pb_fail(error, PB_INVALID, "a point of %zu channels: the network takes %zu",
+                       x->shape[x->rank - 3], channels);
+    return PB_OK;
+}
+
 static pb_status check(const pb_basis_request *r, pb_error *error)
 {
     if (r->null_rank && !r->mask)
@@ -190,10 +205,13 @@ static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model,
 pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, const pb_model *model,
                            const pb_basis_request *request, const pb_tensor *x, pb_error *error)
 {
-    const size_t *image = x->shape + (x->rank == 4);
     work w = {.request = request};
+    const size_t *image;
     pb_status status = check(request, error);
 
+    if (status == PB_OK)
+        status = check_point(model, x, error);
+    image = status == PB_OK ? x->shape + (x->rank == 4) : NULL;
     if (status == PB_OK)
         status = pb_linearise(&w.l, model, &request->map, x->data, image[1], image[2], error);
     if (status == PB_OK)

@@ -152,11 +152,27 @@ static void refuse(pb_config *c)
     pb_config_ignore(c, "upcast_attention");               /* everything is float32 here */
 }
 
+/* Was it written by a release of diffusers before 0.9? */
+static bool is_early(pb_config *c)
+{
+    const char *version;
+    unsigned major, minor;
+
+    pb_config_nullable(c, "_diffusers_version");
+    version = pb_config_string(c, "_diffusers_version", "");
+    return sscanf(version, "%u.%u", &major, &minor) == 2 && major == 0 && minor < 9;
+}
+
+/* Those gave early checkpoints of Stable Diffusion a sample_size of 32, which its pipeline takes
+ * for 64. */
 static void read_sample_size(pb_config *c, unet2d_condition *u)
 {
     long size[2] = {64, 64};
+    bool list = pb_config_is_list(c, "sample_size");
     size_t count = pb_config_integers(c, "sample_size", 2, size, 1, PB_LARGEST);
 
+    if (!list && size[0] < 64 && is_early(c))
+        size[0] = 64;
     u->sample_height = (size_t)size[0];
     u->sample_width = (size_t)size[count > 1];
 }

@@ -122,13 +122,13 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_
 
 /* -- the tensor ------------------------------------------------------------------------------ */
 
-/* Colour c of the pixel at (x, y) of the area, in [-1, 1]; white outside the photo. */
+/* Colour c of the pixel at (x, y) of the area, in [-1, 1]. */
 static float colour(const pb_photo *photo, size_t x, size_t y, size_t c)
 {
     long px = photo->area.x + (long)x, py = photo->area.y + (long)y;
 
     if (px < 0 || py < 0 || (size_t)px >= photo->pixels.width || (size_t)py >= photo->pixels.height)
-        return 1.0f;
+        return photo->outside;
     return (float)photo->pixels.rgb[((size_t)py * photo->pixels.width + (size_t)px) * 3 + c] /
                127.5f -
            1.0f;

@@ -21,9 +21,10 @@ typedef struct pb_area {
 typedef struct pb_photo {
     pb_pixels pixels; /* the whole photo */
     pb_area area;     /* what the network sees of it */
+    float outside;    /* what lies beyond the photo, in [-1, 1]: 1, white, unless it is changed */
 } pb_photo;
 
-#define PB_PHOTO_EMPTY ((pb_photo){{0, 0, NULL}, {0, 0, 0, 0}})
+#define PB_PHOTO_EMPTY ((pb_photo){{0, 0, NULL}, {0, 0, 0, 0}, 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
  * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. crop: the

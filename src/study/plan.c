@@ -18,8 +18,8 @@ static json_t *source_spec(const pb_study_plan *p, size_t sample)
     crop = o->has_crop ? json_pack("[I, I, I, I]", (json_int_t)o->crop.x, (json_int_t)o->crop.y,
                                    (json_int_t)o->crop.width, (json_int_t)o->crop.height)
                        : json_null();
-    return json_pack("{s:s, s:s, s:o, s:b}", "image", p->images[sample], "fit", pb_fit_name(o->fit),
-                     "crop", crop, "direct", o->direct);
+    return json_pack("{s:s, s:s, s:o, s:b, s:b}", "image", p->images[sample], "fit",
+                     pb_fit_name(o->fit), "crop", crop, "direct", o->direct, "latents", o->latents);
 }
 
 /* What determines x_t: the model with its schedule, the sample, the grid and the route. */

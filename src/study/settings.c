@@ -53,6 +53,8 @@ json_t *pb_study_settings(const pb_study_options *o)
         o->from, "tap", o->to, "fix", fixes[o->fix], "space", o->in_x ? "X" : "H", "direct",
         o->direct, "fit", fits[o->fit], "crop", crop, "class", o->class_label, "costs", o->costs,
         "catalogue", o->catalogue, "folder", o->folder);
+    if (o->latents)
+        json_object_set_new(settings, "latents", json_true());
     if (o->prompt)
         json_object_set_new(settings, "prompt", json_string(o->prompt));
     if (o->edit_prompt)
@@ -108,7 +110,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(settings, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b}",
+                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
@@ -116,7 +118,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
                        &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
                        "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
                        "negative_prompt", &negative, "guidance_scale", &o->guidance_scale, "guided",
-                       &o->guided))
+                       &o->guided, "latents", &o->latents))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);

@@ -37,6 +37,7 @@ typedef struct pb_study_options {
     pb_study_fix fix;
     int in_x; /* distances in X instead of H */
     int direct;
+    int latents; /* images in .npy are latents, not pictures */
     pb_fit fit;
     int has_crop;
     pb_area crop;

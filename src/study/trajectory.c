@@ -1,8 +1,47 @@
 #include "study/trajectory.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/memory.h"
+
+/* The pictures of an autoencoder, or of the network itself. */
+static pb_status open_autoencoder(pb_autoencoder_info *info, const pb_study_plan *p,
+                                  pb_planned_model *m, pb_error *error)
+{
+    *info = (pb_autoencoder_info){.channels = m->info->in_channels, .factor = 1};
+    if (!m->info->latent || p->options->latents)
+        return PB_OK;
+    if (!m->autoencoder)
+        PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
+    *info = pb_autoencoder_get_info(m->autoencoder);
+    return PB_OK;
+}
+
+/* A .npy of one image of this shape. */
+static pb_status read_array(pb_tensor *x, const char *path, const size_t shape[3], pb_error *error)
+{
+    PB_TRY(pb_npy_read(x, path, error));
+    if (x->rank >= 3 && pb_tensor_count(x) == shape[0] * shape[1] * shape[2] &&
+        !memcmp(x->shape + x->rank - 3, shape, 3 * sizeof *shape))
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s: expected one image (%zu, %zu, %zu)", path, shape[0],
+                   shape[1], shape[2]);
+}
+
+static pb_status read_photo(const pb_study_plan *p, pb_tensor *picture, const char *path,
+                            const size_t shape[3], pb_error *error)
+{
+    const pb_study_options *o = p->options;
+    pb_photo photo = PB_PHOTO_EMPTY;
+    pb_status status;
+
+    PB_TRY(pb_photo_read(&photo, path, o->fit, o->has_crop ? &o->crop : NULL, shape[2], shape[1],
+                         error));
+    status = pb_photo_tensor(&photo, shape[0], shape[2], shape[1], picture, error);
+    pb_photo_clear(&photo);
+    return status;
+}
 
 /* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
 static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sample, pb_tensor *x,
@@ -11,11 +50,11 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
     const pb_study_options *o = p->options;
     const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
     const char *path = o->image_count ? o->images[sample] : NULL;
-    size_t length = path ? strlen(path) : 0;
-    pb_autoencoder_info info = {.channels = shape[1], .factor = 1};
+    size_t length = path ? strlen(path) : 0, pixels[3];
     pb_tensor picture = PB_TENSOR_EMPTY;
-    pb_photo photo = PB_PHOTO_EMPTY;
+    pb_autoencoder_info info;
     pb_status status;
+    bool array;
 
     if (!path) {
         pb_rng *rng;
@@ -26,29 +65,24 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
         pb_rng_free(rng);
         return status;
     }
-    if (length > 4 && !strcmp(path + length - 4, ".npy")) {
-        PB_TRY(pb_npy_read(x, path, error));
-        if (x->rank < 3 || pb_tensor_count(x) != shape[1] * shape[2] * shape[3] ||
-            memcmp(x->shape + x->rank - 3, shape + 1, 3 * sizeof *shape))
-            return pb_fail(error, PB_INVALID, "%s: expected one image (%zu, %zu, %zu)", path,
-                           shape[1], shape[2], shape[3]);
-        return PB_OK;
-    }
-    if (m->info->latent) {
-        if (!m->autoencoder)
-            PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
-        info = pb_autoencoder_get_info(m->autoencoder);
-    }
-    PB_TRY(pb_photo_read(&photo, path, o->fit, o->has_crop ? &o->crop : NULL,
-                         m->width * info.factor, m->height * info.factor, error));
-    status = pb_photo_tensor(&photo, info.channels, m->width * info.factor, m->height * info.factor,
-                             m->info->latent ? &picture : x, error);
-    pb_photo_clear(&photo);
-    if (status == PB_OK && m->info->latent) {
+    array = length > 4 && !strcmp(path + length - 4, ".npy");
+    if (o->latents && (!array || !m->info->latent))
+        return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy, for a latent model",
+                       path);
+    PB_TRY(open_autoencoder(&info, p, m, error));
+    pixels[0] = info.channels;
+    pixels[1] = m->height * info.factor;
+    pixels[2] = m->width * info.factor;
+    status = array ? read_array(&picture, path, pixels, error)
+                   : read_photo(p, &picture, path, pixels, error);
+    if (status == PB_OK && m->info->latent && !o->latents) {
         status = pb_tensor_new(x, 4, shape, error);
         if (status == PB_OK)
-            status = pb_encode(m->autoencoder, 1, m->height * info.factor, m->width * info.factor,
-                               picture.data, x->data, o->memory, error);
+            status = pb_encode(m->autoencoder, 1, pixels[1], pixels[2], picture.data, x->data,
+                               o->memory, error);
+    } else if (status == PB_OK) {
+        *x = picture;
+        picture = PB_TENSOR_EMPTY;
     }
     pb_tensor_clear(&picture);
     return status;
