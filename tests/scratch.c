@@ -44,6 +44,22 @@ void scratch_close(scratch *s)
     remove_all(s->folder);
 }
 
+scratch here;
+
+int scratch_set_up(void **state)
+{
+    (void)state;
+    scratch_open(&here);
+    return 0;
+}
+
+int scratch_tear_down(void **state)
+{
+    (void)state;
+    scratch_close(&here);
+    return 0;
+}
+
 scratch_name scratch_path(const scratch *s, const char *name)
 {
     scratch_name path;

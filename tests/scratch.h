@@ -20,6 +20,13 @@ typedef struct scratch_name {
 void scratch_open(scratch *s);
 void scratch_close(scratch *s);
 
+/* The folder of a test that is listed by SCRATCH_TEST: made before it, removed after it. */
+extern scratch here;
+
+#define SCRATCH_TEST(f) cmocka_unit_test_setup_teardown(f, scratch_set_up, scratch_tear_down)
+int scratch_set_up(void **state);
+int scratch_tear_down(void **state);
+
 scratch_name scratch_path(const scratch *s, const char *name);
 
 /* Writes a file of these bytes. */

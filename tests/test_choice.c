@@ -17,25 +17,9 @@
 #define SD1 GOLDEN "sd1-tiny"
 #define WEIGHTS "diffusion_pytorch_model"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 static void put(const char *name, const char *text)
 {
-    scratch_write(&s, name, text, strlen(text));
+    scratch_write(&here, name, text, strlen(text));
 }
 
 static void expect_failure(const char *name, pb_status status, const char *message)
@@ -72,7 +56,7 @@ static void write_weights(const char *name, float scale, int part)
             tensors[count].data[k] *= scale;
         named[count] = (pb_named_tensor){stored->name, &tensors[count]};
     }
-    MUST(pb_safetensors_write(scratch_path(&s, name).text, count, named, 0, NULL, error));
+    MUST(pb_safetensors_write(scratch_path(&here, name).text, count, named, 0, NULL, error));
     while (count-- > 0)
         pb_tensor_clear(&tensors[count]);
     pb_weights_free(w);
@@ -90,7 +74,7 @@ static void write_shards(const char *folder, float scale)
         pb_weights *w;
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         write_weights(path, scale, i + 1);
-        MUST(pb_weights_open(&w, scratch_path(&s, path).text, error));
+        MUST(pb_weights_open(&w, scratch_path(&here, path).text, error));
         for (size_t k = 0; k < pb_weights_count(w); k++)
             json_object_set_new(map, pb_weights_at(w, k)->name, json_string(names[i]));
         pb_weights_free(w);
@@ -147,8 +131,8 @@ static void test_index_beside_file(void **state)
     char model[600];
 
     (void)state;
-    snprintf(model, sizeof model, "%s/m", s.folder);
-    scratch_copy(&s, DDPM, "m");
+    snprintf(model, sizeof model, "%s/m", here.folder);
+    scratch_copy(&here, DDPM, "m");
     write_weights("m/" WEIGHTS ".safetensors", 0.5f, 0);
     expect_golden(model, false, NULL);
     write_shards("m", 1);
@@ -160,9 +144,9 @@ static void test_variants(void **state)
     char model[600];
 
     (void)state;
-    snprintf(model, sizeof model, "%s/m", s.folder);
-    scratch_copy(&s, DDPM, "m");
-    unlink(scratch_path(&s, "m/" WEIGHTS ".safetensors").text);
+    snprintf(model, sizeof model, "%s/m", here.folder);
+    scratch_copy(&here, DDPM, "m");
+    unlink(scratch_path(&here, "m/" WEIGHTS ".safetensors").text);
     expect_failure(model, PB_IO, "no weights: expected " WEIGHTS ".safetensors");
     put("m/" WEIGHTS ".bin", "x");
     expect_failure(model, PB_UNSUPPORTED, WEIGHTS ".bin: expected " WEIGHTS ".safetensors");
@@ -199,15 +183,15 @@ static void test_families(void **state)
             snprintf(name, sizeof name, "%s%s", cases[i].stem, endings[k]);
             put(name, "{}");
             if (k == 2) { /* both of a variant */
-                MUST(pb_weights_locate(&path, NULL, s.folder, cases[i].family, error));
+                MUST(pb_weights_locate(&path, NULL, here.folder, cases[i].family, error));
                 assert_non_null(
                     strstr(path, i ? "model.fp16.safetensors" : ".safetensors.index.fp16.json"));
                 pb_free(path);
             }
         }
-        MUST(pb_weights_locate(&path, &unused, s.folder, cases[i].family, error));
+        MUST(pb_weights_locate(&path, &unused, here.folder, cases[i].family, error));
         snprintf(name, sizeof name, "/%s%s", cases[i].stem, cases[i].chosen);
-        assert_string_equal(path + strlen(s.folder), name);
+        assert_string_equal(path + strlen(here.folder), name);
         assert_non_null(strstr(unused, "fp16"));
         pb_free(path);
         pb_free(unused);
@@ -231,31 +215,31 @@ static void test_cache(void **state)
     for (size_t i = 5; i-- > 0;) { /* each goes before those after it */
         char place[80], path[160];
         snprintf(place, sizeof place, "%zu", i);
-        scratch_folder(&s, place);
-        setenv(names[i], scratch_path(&s, place).text, 1);
+        scratch_folder(&here, place);
+        setenv(names[i], scratch_path(&here, place).text, 1);
         for (const char *p = places[i]; *p;) {
             size_t n = 1 + strcspn(p + 1, "/");
             strncat(place, p, n);
-            scratch_folder(&s, place);
+            scratch_folder(&here, place);
             p += n;
         }
         snprintf(path, sizeof path, "%s/models--me--net", place);
-        scratch_folder(&s, path);
+        scratch_folder(&here, path);
         strcat(path, "/snapshots");
-        scratch_folder(&s, path);
+        scratch_folder(&here, path);
         strcat(path, "/bbbb");
-        scratch_copy(&s, DDPM, path);
+        scratch_copy(&here, DDPM, path);
         strcat(path, "/" WEIGHTS ".safetensors");
         write_weights(path, 0.5f, 0);
         expect_golden("me/net", false, NULL); /* the only snapshot */
         /* Another one: which? */
         *strstr(path, "bbbb") = '\0';
         strcat(path, "aaaa");
-        scratch_copy(&s, DDPM, path);
+        scratch_copy(&here, DDPM, path);
         expect_failure("me/net", PB_IO, "several snapshots");
         *strstr(path, "/snapshots") = '\0';
         strcat(path, "/refs");
-        scratch_folder(&s, path);
+        scratch_folder(&here, path);
         strcat(path, "/main");
         put(path, "aaaa");
         expect_golden("me/net", true, "snapshots/bbbb");
@@ -291,30 +275,30 @@ static void test_components(void **state)
     pb_model *m;
 
     (void)state;
-    snprintf(model, sizeof model, "%s/p", s.folder);
-    scratch_copy(&s, SD1, "p");
+    snprintf(model, sizeof model, "%s/p", here.folder);
+    scratch_copy(&here, SD1, "p");
     MUST(pb_model_open(&m, model, error));
     assert_null(pb_model_get_info(m)->unused);
     pb_model_free(m);
     /* What results do not depend on may be there. */
-    scratch_change(&s, "p/model_index.json",
+    scratch_change(&here, "p/model_index.json",
                    "{\"safety_checker\": [\"stable_diffusion\", \"StableDiffusionSafetyChecker\"], "
                    "\"feature_extractor\": [\"transformers\", \"CLIPImageProcessor\"], "
                    "\"image_encoder\": [null, null], \"requires_safety_checker\": true}");
     MUST(pb_model_open(&m, model, error));
     pb_model_free(m);
     /* What they do depend on is named. */
-    scratch_change(&s, "p/model_index.json", "{\"vqvae\": [\"diffusers\", \"VQModel\"]}");
+    scratch_change(&here, "p/model_index.json", "{\"vqvae\": [\"diffusers\", \"VQModel\"]}");
     expect_failure(model, PB_UNSUPPORTED, "vqvae: a component of class VQModel");
-    scratch_change(&s, "p/model_index.json",
+    scratch_change(&here, "p/model_index.json",
                    "{\"vqvae\": \"-\", \"vae\": [\"diffusers\", \"AutoencoderTiny\"]}");
     expect_failure(model, PB_UNSUPPORTED, "AutoencoderTiny is not supported");
-    scratch_change(&s, "p/model_index.json",
+    scratch_change(&here, "p/model_index.json",
                    "{\"vae\": [\"diffusers\", \"AutoencoderKL\"], "
                    "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"]}");
     expect_failure(model, PB_UNSUPPORTED, "T5EncoderModel is not supported");
     /* A folder that the index does not name is not read, and that is said. */
-    scratch_change(&s, "p/model_index.json", "{\"text_encoder\": [null, null], \"vae\": \"-\"}");
+    scratch_change(&here, "p/model_index.json", "{\"text_encoder\": [null, null], \"vae\": \"-\"}");
     MUST(pb_model_open(&m, model, error));
     info = pb_model_get_info(m);
     assert_false(info->has_autoencoder);
@@ -337,10 +321,10 @@ static void test_schedule(void **state)
     pb_model *m;
 
     (void)state;
-    snprintf(model, sizeof model, "%s/m", s.folder);
-    snprintf(file, sizeof file, "%s/other.json", s.folder);
-    scratch_copy(&s, DDPM, "m");
-    unlink(scratch_path(&s, "m/scheduler_config.json").text);
+    snprintf(model, sizeof model, "%s/m", here.folder);
+    snprintf(file, sizeof file, "%s/other.json", here.folder);
+    scratch_copy(&here, DDPM, "m");
+    unlink(scratch_path(&here, "m/scheduler_config.json").text);
     expect_failure(model, PB_IO, "has no scheduler_config.json");
     options.schedule = "ddpm";
     MUST(pb_model_open_with(&m, model, &options, error));
@@ -368,13 +352,10 @@ static void test_schedule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_index_beside_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_variants, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_families, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_cache, set_up, tear_down),
-        cmocka_unit_test(test_likeness),
-        cmocka_unit_test_setup_teardown(test_components, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_schedule, set_up, tear_down),
+        SCRATCH_TEST(test_index_beside_file), SCRATCH_TEST(test_variants),
+        SCRATCH_TEST(test_families),          SCRATCH_TEST(test_cache),
+        cmocka_unit_test(test_likeness),      SCRATCH_TEST(test_components),
+        SCRATCH_TEST(test_schedule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,22 +9,6 @@
 #include "golden.h"
 #include "icc.h"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* -- Lab, CMYK, profiles ---------------------------------------------------------------------- */
 
 /* Lab relative to D50 of an sRGB colour, by Bradford's adaptation. */
@@ -81,8 +65,8 @@ static void test_lab(void **state)
                         .photometric = TIFF_LAB,
                         .format = cases[k].format,
                         .pixels = cases[k].pixels};
-        write_tiff(&s, "lab.tif", &t);
-        expect_colours(&s, "lab.tif", false, false, cases[k].tolerance);
+        write_tiff(&here, "lab.tif", &t);
+        expect_colours(&here, "lab.tif", false, false, cases[k].tolerance);
     }
 }
 
@@ -129,14 +113,14 @@ static void test_cmyk(void **state)
         t.profile = embedded ? VIPS_AREA(blob)->data : NULL;
         t.profile_size = VIPS_AREA(blob)->length;
         t.pixels = inks;
-        write_tiff(&s, "cmyk.tif", &t);
-        expect_pixels(&s, "cmyk.tif", opaque, 8, 2);
+        write_tiff(&here, "cmyk.tif", &t);
+        expect_pixels(&here, "cmyk.tif", opaque, 8, 2);
         t.pixels = alpha, t.bands = 5, t.extra = 1;
-        write_tiff(&s, "cmyka.tif", &t);
-        expect_pixels(&s, "cmyka.tif", over, 8, 2);
+        write_tiff(&here, "cmyka.tif", &t);
+        expect_pixels(&here, "cmyka.tif", over, 8, 2);
         t.pixels = wide, t.bands = 4, t.extra = 0, t.bits = 16;
-        write_tiff(&s, "cmyk16.tif", &t);
-        expect_pixels(&s, "cmyk16.tif", opaque, 8, 2);
+        write_tiff(&here, "cmyk16.tif", &t);
+        expect_pixels(&here, "cmyk16.tif", opaque, 8, 2);
         t.bits = 8;
     }
     vips_area_unref(VIPS_AREA(blob));
@@ -213,8 +197,8 @@ static void test_profile(void **state)
                 if (depths[d].alpha)
                     put(&at, colours[i][3], depths[d].bits, depths[d].format);
             }
-            write_tiff(&s, "profile.tif", &t);
-            expect_colours(&s, "profile.tif", false, depths[d].alpha,
+            write_tiff(&here, "profile.tif", &t);
+            expect_colours(&here, "profile.tif", false, depths[d].alpha,
                            depths[d].bits == 8 ? 2.5 : 1);
         }
 }
@@ -244,8 +228,8 @@ static void test_grey_profile(void **state)
                 if (alpha)
                     put(&at, colours[i][3], bits, TIFF_UINT);
             }
-            write_tiff(&s, "grey.tif", &t);
-            expect_colours(&s, "grey.tif", true, alpha, bits == 8 ? 1.6 : 1);
+            write_tiff(&here, "grey.tif", &t);
+            expect_colours(&here, "grey.tif", true, alpha, bits == 8 ? 1.6 : 1);
         }
 }
 
@@ -264,8 +248,8 @@ static void test_other_profiles(void **state)
                 tiff t = page_of(pixels, grey, bits, TIFF_UINT, TIFF_TRANSPARENT);
                 t.profile = other ? (grey ? p3 : grey_only) : (const void *)broken;
                 t.profile_size = other ? (grey ? p3_size : grey_size) : sizeof broken;
-                write_tiff(&s, "other.tif", &t);
-                expect_colours(&s, "other.tif", grey, true, 1);
+                write_tiff(&here, "other.tif", &t);
+                expect_colours(&here, "other.tif", grey, true, 1);
             }
 }
 
@@ -275,12 +259,12 @@ static void test_other_profiles(void **state)
  * what is expected are by golden/make/rgba16.py. */
 static void test_png_of_others(void **state)
 {
-    pb_photo expected = photo_of(&s, PHOTOS "expected.png");
+    pb_photo expected = photo_of(&here, PHOTOS "expected.png");
     static const char *const names[] = {PHOTOS "rgba16.png", PHOTOS "rgba16_icc.png"};
 
     (void)state;
     for (size_t k = 0; k < 2; k++) {
-        pb_photo photo = photo_of(&s, names[k]);
+        pb_photo photo = photo_of(&here, names[k]);
         assert_int_equal(photo.pixels.width, 32);
         for (size_t i = 0; i < 3 * 32 * 32; i++)
             if (abs(photo.pixels.rgb[i] - expected.pixels.rgb[i]) > 1)
@@ -309,8 +293,8 @@ static void test_pages(void **state)
                         .next = &second};
 
     (void)state;
-    write_tiff(&s, "pages.tif", &first);
-    expect_pixels(&s, "pages.tif", expected, 2, 0);
+    write_tiff(&here, "pages.tif", &first);
+    expect_pixels(&here, "pages.tif", expected, 2, 0);
 }
 
 /* Frames below each other: red, then blue. Their first one is read, of its own height. */
@@ -328,11 +312,11 @@ static void test_frames(void **state)
     vips_image_set_int(typed, VIPS_META_PAGE_HEIGHT, 16);
     for (size_t k = 0; k < 2; k++) {
         pb_photo photo;
-        if (vips_image_write_to_file(typed, scratch_path(&s, names[k]).text, NULL)) {
+        if (vips_image_write_to_file(typed, scratch_path(&here, names[k]).text, NULL)) {
             vips_error_clear(); /* a libvips that cannot write it */
             continue;
         }
-        photo = photo_of(&s, names[k]);
+        photo = photo_of(&here, names[k]);
         assert_int_equal(photo.pixels.width, 16);
         assert_int_equal(photo.pixels.height, 16);
         for (size_t i = 0; i < 256; i++)
@@ -368,12 +352,12 @@ static void test_formats(void **state)
         VipsImage *in = NULL;
         pb_photo photo;
         assert_int_equal(vips_colourspace(large, &in, cases[k].type, NULL), 0);
-        if (vips_image_write_to_file(in, scratch_path(&s, cases[k].name).text, NULL)) {
+        if (vips_image_write_to_file(in, scratch_path(&here, cases[k].name).text, NULL)) {
             vips_error_clear(); /* a libvips that cannot write it */
             g_object_unref(in);
             continue;
         }
-        photo = photo_of(&s, cases[k].name);
+        photo = photo_of(&here, cases[k].name);
         for (size_t c = 0; c < 3; c++)
             if (abs(photo.pixels.rgb[(16 * 32 + 16) * 3 + c] - colour[c]) > cases[k].tolerance)
                 fail_msg("%s: band %zu is %d, expected %d", cases[k].name, c,
@@ -386,14 +370,18 @@ static void test_formats(void **state)
     g_object_unref(image);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_lab),          TEST(test_cmyk),           TEST(test_profile),
-        TEST(test_grey_profile), TEST(test_other_profiles), TEST(test_png_of_others),
-        TEST(test_pages),        TEST(test_frames),         TEST(test_formats),
+        SCRATCH_TEST(test_lab),
+        SCRATCH_TEST(test_cmyk),
+        SCRATCH_TEST(test_profile),
+        SCRATCH_TEST(test_grey_profile),
+        SCRATCH_TEST(test_other_profiles),
+        SCRATCH_TEST(test_png_of_others),
+        SCRATCH_TEST(test_pages),
+        SCRATCH_TEST(test_frames),
+        SCRATCH_TEST(test_formats),
     };
 
     (void)argc;

@@ -13,29 +13,13 @@
 #define SD1 GOLDEN "sd1-tiny"
 #define DDPM GOLDEN "unet2d-ddpm"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* The model's hash, or "" if it no longer opens. */
 static void hash_of(const char *name, char hash[65])
 {
     pb_model *model;
 
     *hash = '\0';
-    if (pb_model_open(&model, scratch_path(&s, name).text, NULL) != PB_OK)
+    if (pb_model_open(&model, scratch_path(&here, name).text, NULL) != PB_OK)
         return;
     MUST(pb_model_hash(model, hash, error));
     pb_model_free(model);
@@ -69,12 +53,12 @@ static void test_fields(void **state)
     size_t opened = 0, refused = 0;
 
     (void)state;
-    scratch_copy(&s, SD1, "p");
+    scratch_copy(&here, SD1, "p");
     hash_of("p", first);
     assert_int_equal(strlen(first), 64);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         size_t count;
-        unsigned char *before = scratch_read(&s, files[i], &count);
+        unsigned char *before = scratch_read(&here, files[i], &count);
         json_t *config = json_loads((const char *)before, 0, NULL), *value;
         const char *key;
 
@@ -84,7 +68,7 @@ static void test_fields(void **state)
             char *text;
             json_object_set_new(changed, key, other(value));
             text = json_dumps(changed, 0);
-            scratch_write(&s, files[i], text, strlen(text));
+            scratch_write(&here, files[i], text, strlen(text));
             hash_of("p", found);
             if (!strcmp(found, first))
                 fail_msg("%s: %s changes, the hash does not", files[i], key);
@@ -92,7 +76,7 @@ static void test_fields(void **state)
             free(text);
             json_decref(changed);
         }
-        scratch_write(&s, files[i], before, count);
+        scratch_write(&here, files[i], before, count);
         json_decref(config);
         free(before);
     }
@@ -111,27 +95,27 @@ static void test_files(void **state)
     char first[65], found[65];
 
     (void)state;
-    scratch_copy(&s, SD1, "p");
+    scratch_copy(&here, SD1, "p");
     hash_of("p", first);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         size_t count;
-        unsigned char *bytes = scratch_read(&s, files[i], &count);
+        unsigned char *bytes = scratch_read(&here, files[i], &count);
         bytes[count - 2] ^= 1;
-        scratch_write(&s, files[i], bytes, count);
+        scratch_write(&here, files[i], bytes, count);
         hash_of("p", found);
         assert_string_not_equal(found, first);
         bytes[count - 2] ^= 1;
-        scratch_write(&s, files[i], bytes, count);
+        scratch_write(&here, files[i], bytes, count);
         free(bytes);
     }
     hash_of("p", found);
     assert_string_equal(found, first);
-    scratch_copy(&s, SD1, "elsewhere");
-    scratch_write(&s, "elsewhere/pullback.json", "{\"t\": 0.4}", 10);
+    scratch_copy(&here, SD1, "elsewhere");
+    scratch_write(&here, "elsewhere/pullback.json", "{\"t\": 0.4}", 10);
     hash_of("elsewhere", found);
     assert_string_equal(found, first); /* what is recommended is written into results */
-    rename(scratch_path(&s, "p/tokenizer/special_tokens_map.json").text,
-           scratch_path(&s, "p/tokenizer/added_tokens.json").text);
+    rename(scratch_path(&here, "p/tokenizer/special_tokens_map.json").text,
+           scratch_path(&here, "p/tokenizer/added_tokens.json").text);
     hash_of("p", found);
     assert_string_not_equal(found, first);
 }
@@ -161,52 +145,54 @@ static void test_prediction_type(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        scratch_copy(&s, DDPM, "m");
-        assert_int_equal(computed(program(s.folder, STUDY)), 3);
-        assert_int_equal(computed(program(s.folder, STUDY)), 0);
-        stale = scratch_read(&s, "study/data.csv", &count);
+        scratch_copy(&here, DDPM, "m");
+        assert_int_equal(computed(program(here.folder, STUDY)), 3);
+        assert_int_equal(computed(program(here.folder, STUDY)), 0);
+        stale = scratch_read(&here, "study/data.csv", &count);
         for (int seed = 0; seed < 2; seed++)
-            expect(program(s.folder,
+            expect(program(here.folder,
                            "basis -m m --seed %d -k 2 -s 6 --no-pictures "
                            "-o %d.safetensors",
                            seed, seed),
                    0, NULL);
-        expect(program(s.folder, "compare 0.safetensors 1.safetensors"), 0, NULL);
-        expect(program(s.folder, "edit --basis 0.safetensors -s 6 -o a.png"), 0, NULL);
-        expect(program(s.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 0, NULL);
+        expect(program(here.folder, "compare 0.safetensors 1.safetensors"), 0, NULL);
+        expect(program(here.folder, "edit --basis 0.safetensors -s 6 -o a.png"), 0, NULL);
+        expect(program(here.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 0,
+               NULL);
 
-        scratch_change(&s, "m/scheduler_config.json", fields[i]);
-        assert_int_equal(computed(program(s.folder, STUDY)), 3);
-        fresh = scratch_read(&s, "study/data.csv", &count);
+        scratch_change(&here, "m/scheduler_config.json", fields[i]);
+        assert_int_equal(computed(program(here.folder, STUDY)), 3);
+        fresh = scratch_read(&here, "study/data.csv", &count);
         assert_string_not_equal((char *)stale, (char *)fresh);
         free(stale);
         free(fresh);
-        expect(program(s.folder, "edit --basis 0.safetensors -s 6 -o a.png"), 1,
+        expect(program(here.folder, "edit --basis 0.safetensors -s 6 -o a.png"), 1,
                "configs or noise schedule");
-        expect(program(s.folder, "edit --basis mean.safetensors --seed 1 -s 6 -o a.png"), 1,
+        expect(program(here.folder, "edit --basis mean.safetensors --seed 1 -s 6 -o a.png"), 1,
                "configs or noise schedule");
-        expect(program(s.folder, "transport --basis 0.safetensors --onto-t 0.9 -s 6 -o t.png"), 1,
-               "configs or noise schedule");
-        expect(program(s.folder, "basis -m m --seed 1 -k 2 -s 6 --no-pictures -o 1.safetensors"), 0,
-               NULL);
-        expect(program(s.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 1,
+        expect(program(here.folder, "transport --basis 0.safetensors --onto-t 0.9 -s 6 -o t.png"),
+               1, "configs or noise schedule");
+        expect(program(here.folder, "basis -m m --seed 1 -k 2 -s 6 --no-pictures -o 1.safetensors"),
+               0, NULL);
+        expect(program(here.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 1,
                "noise schedule");
-        expect(program(s.folder, "compare 0.safetensors 1.safetensors"), 1, "--across-models");
-        expect(program(s.folder, "compare --across-models 0.safetensors 1.safetensors"), 0, NULL);
-        expect(program(s.folder,
+        expect(program(here.folder, "compare 0.safetensors 1.safetensors"), 1, "--across-models");
+        expect(program(here.folder, "compare --across-models 0.safetensors 1.safetensors"), 0,
+               NULL);
+        expect(program(here.folder,
                        "transport --basis 1.safetensors --onto-basis 0.safetensors -s 6 -o t.png"),
                1, "configs or noise schedule");
-        scratch_close(&s);
-        scratch_open(&s);
+        scratch_close(&here);
+        scratch_open(&here);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fields, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_prediction_type, set_up, tear_down),
+        SCRATCH_TEST(test_fields),
+        SCRATCH_TEST(test_files),
+        SCRATCH_TEST(test_prediction_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

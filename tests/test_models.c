@@ -14,22 +14,6 @@
 
 #define DDPM GOLDEN "unet2d-ddpm"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* -- making models -------------------------------------------------------------------------------
  */
 
@@ -43,7 +27,7 @@ static void copy_file(const char *from, const char *name)
     assert_non_null(bytes);
     count = fread(bytes, 1, 4u << 20, file);
     fclose(file);
-    scratch_write(&s, name, bytes, count);
+    scratch_write(&here, name, bytes, count);
     free(bytes);
 }
 
@@ -52,7 +36,7 @@ static void copy_file(const char *from, const char *name)
 static void make_model(const char *changes)
 {
     copy_file(DDPM "/config.json", "config.json");
-    scratch_change(&s, "config.json", changes);
+    scratch_change(&here, "config.json", changes);
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     copy_file(DDPM "/diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors");
 }
@@ -219,9 +203,9 @@ static void test_configs(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         make_model(cases[i].changes);
         if (cases[i].message)
-            expect_error(s.folder, (pb_status)-1, cases[i].message);
+            expect_error(here.folder, (pb_status)-1, cases[i].message);
         else
-            expect_ok(s.folder);
+            expect_ok(here.folder);
     }
 }
 
@@ -258,7 +242,7 @@ static void test_sizes(void **state)
 
     (void)state;
     make_model("{\"sample_size\": 15}");
-    MUST(pb_model_open(&model, s.folder, error));
+    MUST(pb_model_open(&model, here.folder, error));
     info = pb_model_get_info(model);
     assert_true(info->sample_height == 15 && info->sample_width == 15);
     assert_true(info->size_multiple == 4 && info->size_least == 4);
@@ -287,13 +271,13 @@ static void test_sizes(void **state)
         {"{\"sample_size\": 96, \"_diffusers_version\": \"0.6.0\"}", 96},
     };
     for (size_t i = 0; i < sizeof early / sizeof *early; i++) {
-        scratch_copy(&s, GOLDEN "unet2d-cond-sd1", "early");
-        scratch_change(&s, "early/config.json", early[i].change);
-        MUST(pb_model_open(&model, scratch_path(&s, "early").text, error));
+        scratch_copy(&here, GOLDEN "unet2d-cond-sd1", "early");
+        scratch_change(&here, "early/config.json", early[i].change);
+        MUST(pb_model_open(&model, scratch_path(&here, "early").text, error));
         assert_int_equal(pb_model_get_info(model)->sample_height, early[i].size);
         pb_model_free(model);
-        scratch_close(&s);
-        scratch_open(&s);
+        scratch_close(&here);
+        scratch_open(&here);
     }
 
     MUST(pb_model_open(&model, GOLDEN "variants/odd", error)); /* padded at the end only */
@@ -343,11 +327,11 @@ static void test_schedulers(void **state)
     (void)state;
     make_model("{}");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        scratch_write(&s, "scheduler_config.json", cases[i].text, strlen(cases[i].text));
+        scratch_write(&here, "scheduler_config.json", cases[i].text, strlen(cases[i].text));
         if (cases[i].message)
-            expect_error(s.folder, (pb_status)-1, cases[i].message);
+            expect_error(here.folder, (pb_status)-1, cases[i].message);
         else
-            expect_ok(s.folder);
+            expect_ok(here.folder);
     }
 }
 
@@ -363,32 +347,32 @@ static void test_folders(void **state)
     char text[512];
 
     (void)state;
-    scratch_folder(&s, "p");
-    scratch_folder(&s, "p/unet");
-    scratch_folder(&s, "p/scheduler");
+    scratch_folder(&here, "p");
+    scratch_folder(&here, "p/unet");
+    scratch_folder(&here, "p/scheduler");
     snprintf(text, sizeof text, pipeline, "DDPMPipeline", "UNet2DModel");
-    scratch_write(&s, "p/model_index.json", text, strlen(text));
+    scratch_write(&here, "p/model_index.json", text, strlen(text));
     copy_file(DDPM "/config.json", "p/unet/config.json");
     copy_file(DDPM "/diffusion_pytorch_model.safetensors",
               "p/unet/diffusion_pytorch_model.safetensors");
-    expect_error(scratch_path(&s, "p").text, PB_IO, "scheduler_config.json");
+    expect_error(scratch_path(&here, "p").text, PB_IO, "scheduler_config.json");
     copy_file(DDPM "/scheduler_config.json", "p/scheduler/scheduler_config.json");
-    expect_ok(scratch_path(&s, "p").text);
+    expect_ok(scratch_path(&here, "p").text);
     snprintf(text, sizeof text, pipeline, "StableDiffusionXLPipeline", "UNet3DConditionModel");
-    scratch_write(&s, "p/model_index.json", text, strlen(text));
-    expect_error(scratch_path(&s, "p").text, PB_UNSUPPORTED, "StableDiffusionXLPipeline");
-    scratch_write(&s, "p/model_index.json", transformer, strlen(transformer));
-    expect_error(scratch_path(&s, "p").text, PB_UNSUPPORTED, "FluxPipeline has no U-Net");
-    expect_error(s.folder, PB_UNSUPPORTED, "not a model in the diffusers layout");
-    expect_error(scratch_path(&s, "absent").text, PB_IO, "no such model");
+    scratch_write(&here, "p/model_index.json", text, strlen(text));
+    expect_error(scratch_path(&here, "p").text, PB_UNSUPPORTED, "StableDiffusionXLPipeline");
+    scratch_write(&here, "p/model_index.json", transformer, strlen(transformer));
+    expect_error(scratch_path(&here, "p").text, PB_UNSUPPORTED, "FluxPipeline has no U-Net");
+    expect_error(here.folder, PB_UNSUPPORTED, "not a model in the diffusers layout");
+    expect_error(scratch_path(&here, "absent").text, PB_IO, "no such model");
     expect_error("", PB_INVALID, "empty");
 
     copy_file(DDPM "/config.json", "config.json");
-    expect_error(s.folder, PB_IO, "no scheduler_config.json");
+    expect_error(here.folder, PB_IO, "no scheduler_config.json");
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
-    expect_error(s.folder, PB_IO, "no weights");
-    scratch_write(&s, "diffusion_pytorch_model.bin", "x", 1);
-    expect_error(s.folder, PB_UNSUPPORTED,
+    expect_error(here.folder, PB_IO, "no weights");
+    scratch_write(&here, "diffusion_pytorch_model.bin", "x", 1);
+    expect_error(here.folder, PB_UNSUPPORTED,
                  "these formats are not read: diffusion_pytorch_model.bin");
 }
 
@@ -405,9 +389,9 @@ static void test_weight_names(void **state)
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     copy_file(DDPM "/diffusion_pytorch_model.safetensors",
               "diffusion_pytorch_model.fp16.safetensors");
-    expect_ok(s.folder);
-    unlink(scratch_path(&s, "diffusion_pytorch_model.fp16.safetensors").text);
-    expect_error(s.folder, PB_IO, "expected diffusion_pytorch_model.safetensors");
+    expect_ok(here.folder);
+    unlink(scratch_path(&here, "diffusion_pytorch_model.fp16.safetensors").text);
+    expect_error(here.folder, PB_IO, "expected diffusion_pytorch_model.safetensors");
     copy_file(DDPM "/diffusion_pytorch_model.safetensors", shard);
     MUST(pb_weights_open(&weights, DDPM "/diffusion_pytorch_model.safetensors", error));
     for (size_t i = 0; i < pb_weights_count(weights); i++)
@@ -416,10 +400,10 @@ static void test_weight_names(void **state)
     index = json_pack("{s:{}, s:o}", "metadata", "weight_map", map);
     text = json_dumps(index, 0);
     assert_non_null(text);
-    scratch_write(&s, "diffusion_pytorch_model.safetensors.index.fp16.json", text, strlen(text));
+    scratch_write(&here, "diffusion_pytorch_model.safetensors.index.fp16.json", text, strlen(text));
     free(text);
     json_decref(index);
-    expect_ok(s.folder);
+    expect_ok(here.folder);
 }
 
 /* -- weights
@@ -454,8 +438,8 @@ static tensors *read_tensors(void)
 
 static void write_tensors(const tensors *t, size_t count)
 {
-    MUST(pb_safetensors_write(scratch_path(&s, "diffusion_pytorch_model.safetensors").text, count,
-                              t->named, 0, NULL, error));
+    MUST(pb_safetensors_write(scratch_path(&here, "diffusion_pytorch_model.safetensors").text,
+                              count, t->named, 0, NULL, error));
 }
 
 static void free_tensors(tensors *t)
@@ -486,23 +470,23 @@ static void test_weights(void **state)
     (void)state;
     make_model("{}");
     write_tensors(t, t->count);
-    expect_ok(s.folder);
+    expect_ok(here.folder);
     write_tensors(t, last);
-    expect_error(s.folder, PB_FORMAT, "is missing");
+    expect_error(here.folder, PB_FORMAT, "is missing");
     snprintf(kept, sizeof kept, "%s", t->name[last]);
     snprintf(t->name[last], sizeof kept, "surplus");
     write_tensors(t, t->count);
-    expect_error(s.folder, PB_FORMAT, "is missing");
+    expect_error(here.folder, PB_FORMAT, "is missing");
     snprintf(t->name[last], sizeof kept, "%s", kept);
     t->tensor[last].shape[t->tensor[last].rank++] = 1; /* (n) as (n, 1): the same */
     write_tensors(t, t->count);
-    expect_ok(s.folder);
+    expect_ok(here.folder);
     t->tensor[last].rank--;
     for (size_t i = 0; i < t->count; i++)
         for (size_t k = 0; k < 4; k++)
             rename_part(t->name[i], renames[k][0], renames[k][1]);
     write_tensors(t, t->count);
-    expect_ok(s.folder); /* attention as it was named before diffusers 0.15 */
+    expect_ok(here.folder); /* attention as it was named before diffusers 0.15 */
     free_tensors(t);
 }
 
@@ -512,23 +496,23 @@ static void test_recommended(void **state)
 
     (void)state;
     make_model("{}");
-    scratch_write(&s, "pullback.json", "{\"t\": 0.7, \"edit_iterations\": 8}", 32);
-    MUST(pb_model_open(&model, s.folder, error));
+    scratch_write(&here, "pullback.json", "{\"t\": 0.7, \"edit_iterations\": 8}", 32);
+    MUST(pb_model_open(&model, here.folder, error));
     assert_true(pb_model_get_info(model)->recommended.t == 0.7);
     assert_int_equal(pb_model_get_info(model)->recommended.iterations, 8);
     assert_true(isnan(pb_model_get_info(model)->recommended.boost));
     pb_model_free(model);
-    scratch_write(&s, "pullback.json", "{\"t\": 7}", 8);
-    expect_error(s.folder, PB_FORMAT, "pullback.json: t");
+    scratch_write(&here, "pullback.json", "{\"t\": 7}", 8);
+    expect_error(here.folder, PB_FORMAT, "pullback.json: t");
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_variants), TEST(test_configs),      TEST(test_sizes),   TEST(test_schedulers),
-        TEST(test_folders),  TEST(test_weight_names), TEST(test_weights), TEST(test_recommended),
+        SCRATCH_TEST(test_variants), SCRATCH_TEST(test_configs),
+        SCRATCH_TEST(test_sizes),    SCRATCH_TEST(test_schedulers),
+        SCRATCH_TEST(test_folders),  SCRATCH_TEST(test_weight_names),
+        SCRATCH_TEST(test_weights),  SCRATCH_TEST(test_recommended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,6 @@
 #include "golden.h"
 #include "scratch.h"
 
-static scratch s;
-
 /* What a network's `out` is with a field changed so; false: it is refused, and *why says it.
  */
 static bool run_changed(const char *golden, const char *field, const char *value, pb_tensor *out,
@@ -22,10 +20,10 @@ static bool run_changed(const char *golden, const char *field, const char *value
     pb_evaluator *e;
     pb_model *model;
 
-    scratch_copy(&s, golden, "n");
+    scratch_copy(&here, golden, "n");
     snprintf(change, sizeof change, "{\"%s\": %s}", field, value);
-    scratch_change(&s, "n/config.json", change);
-    snprintf(path, sizeof path, "%s/n", s.folder);
+    scratch_change(&here, "n/config.json", change);
+    snprintf(path, sizeof path, "%s/n", here.folder);
     pb_status status = pb_model_open(&model, path, why);
     if (status == PB_OK) {
         const pb_model_info *info = pb_model_get_info(model);
@@ -50,8 +48,8 @@ static bool run_changed(const char *golden, const char *field, const char *value
         pb_tensor_clear(&context);
         pb_model_free(model);
     }
-    scratch_close(&s);
-    scratch_open(&s);
+    scratch_close(&here);
+    scratch_open(&here);
     return status == PB_OK;
 }
 
@@ -134,9 +132,9 @@ static void test_scheduler(void **state)
         pb_model *model;
         char path[600];
 
-        scratch_copy(&s, GOLDEN "unet2d-ddpm", "n");
-        scratch_change(&s, "n/scheduler_config.json", cases[i].change);
-        snprintf(path, sizeof path, "%s/n", s.folder);
+        scratch_copy(&here, GOLDEN "unet2d-ddpm", "n");
+        scratch_change(&here, "n/scheduler_config.json", cases[i].change);
+        snprintf(path, sizeof path, "%s/n", here.folder);
         if (pb_model_open(&model, path, &why) == PB_OK) {
             if (cases[i].message)
                 fail_msg("%s is taken", cases[i].change);
@@ -147,30 +145,16 @@ static void test_scheduler(void **state)
             pb_model_free(model);
         } else if (!cases[i].message || !strstr(why.message, cases[i].message))
             fail_msg("%s: %s", cases[i].change, why.message);
-        scratch_close(&s);
-        scratch_open(&s);
+        scratch_close(&here);
+        scratch_open(&here);
     }
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nulls, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_scheduler, set_up, tear_down),
+        SCRATCH_TEST(test_nulls),
+        SCRATCH_TEST(test_scheduler),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

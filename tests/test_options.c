@@ -14,27 +14,11 @@
 #define SD1 GOLDEN "sd1-tiny"
 #define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png --crop 93,60,104,104"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 static pb_tensor read_npy(const char *name)
 {
     pb_tensor tensor = PB_TENSOR_EMPTY;
 
-    MUST(pb_npy_read(&tensor, scratch_path(&s, name).text, error));
+    MUST(pb_npy_read(&tensor, scratch_path(&here, name).text, error));
     return tensor;
 }
 
@@ -44,14 +28,14 @@ static void write_zeros(const char *name, size_t n, size_t c, size_t h, size_t w
     pb_tensor tensor = PB_TENSOR_EMPTY;
 
     MUST(pb_tensor_new(&tensor, 4, shape, error));
-    MUST(pb_npy_write(&tensor, scratch_path(&s, name).text, error));
+    MUST(pb_npy_write(&tensor, scratch_path(&here, name).text, error));
     pb_tensor_clear(&tensor);
 }
 
 static void expect_equal(const char *a, const char *b, bool equal)
 {
     size_t n, m;
-    unsigned char *x = scratch_read(&s, a, &n), *y = scratch_read(&s, b, &m);
+    unsigned char *x = scratch_read(&here, a, &n), *y = scratch_read(&here, b, &m);
 
     if ((n == m && !memcmp(x, y, n)) != equal)
         fail_msg("%s and %s are %s", a, b, equal ? "different" : "equal");
@@ -112,8 +96,8 @@ static void test_numbers(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(program(s.folder, "%s", cases[i].line), 2, cases[i].message);
-    assert_int_equal(scratch_count(&s), 0);
+        expect(program(here.folder, "%s", cases[i].line), 2, cases[i].message);
+    assert_int_equal(scratch_count(&here), 0);
 }
 
 /* What is in range and means nothing. */
@@ -136,17 +120,17 @@ static void test_meaningless(void **state)
     };
 
     (void)state;
-    scratch_write(&s, "photo.png", "\x89PNG", 4);
+    scratch_write(&here, "photo.png", "\x89PNG", 4);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(program(s.folder, "%s", cases[i].line), 1, cases[i].message);
-    assert_int_equal(scratch_count(&s), 1);
-    expect(program(s.folder, "basis -m " FACES " --seed 0 --steps 2 -k 2 --no-pictures "
-                             "-o b.safetensors"),
+        expect(program(here.folder, "%s", cases[i].line), 1, cases[i].message);
+    assert_int_equal(scratch_count(&here), 1);
+    expect(program(here.folder, "basis -m " FACES " --seed 0 --steps 2 -k 2 --no-pictures "
+                                "-o b.safetensors"),
            0, "on a grid of 2 points t = 0.6 is t = 1");
-    expect(program(s.folder, "info " FACES " --threads 4000"), 0,
+    expect(program(here.folder, "info " FACES " --threads 4000"), 0,
            "more threads than that wait for each other");
-    expect(program(s.folder, "basis -m " FACES " --seed 0 --steps 10 --memory 1M -k 2 "
-                             "--no-pictures -o b.safetensors"),
+    expect(program(here.folder, "basis -m " FACES " --seed 0 --steps 10 --memory 1M -k 2 "
+                                "--no-pictures -o b.safetensors"),
            0, "--memory");
 }
 
@@ -157,19 +141,21 @@ static void test_own_input(void **state)
 {
     (void)state;
     write_zeros("x.npy", 1, 1, 32, 32);
-    expect(program(s.folder, "basis -m " FACES " --seed 0 -s 5 -k 2 --no-pictures "
-                             "-o b.safetensors"),
+    expect(program(here.folder, "basis -m " FACES " --seed 0 -s 5 -k 2 --no-pictures "
+                                "-o b.safetensors"),
            0, NULL);
-    assert_int_equal(symlink("x.npy", scratch_path(&s, "link.npy").text), 0);
-    expect(program(s.folder, "invert -m " FACES " x.npy -s 3 -o x.npy"), 1, "--force");
-    expect(program(s.folder, "invert -m " FACES " x.npy -s 3 -o link.npy"), 1, "--force");
-    expect(program(s.folder, "sample -m " FACES " --x x.npy -s 3 -o x.npy"), 1, "--force");
-    expect(program(s.folder, "eval -m " FACES " --x x.npy --timestep 3 -o x.npy"), 1, "--force");
-    expect(program(s.folder, "basis -m " FACES " --seed 0 --start b.safetensors -o b.safetensors"),
-           1, "--force");
-    expect(program(s.folder, "mean b.safetensors b.safetensors -o b.safetensors"), 1, "--force");
-    expect(program(s.folder, "compare b.safetensors b.safetensors -o b.safetensors"), 1, "--force");
-    expect(program(s.folder, "invert -m " FACES " x.npy -s 3 --force -o x.npy"), 0, NULL);
+    assert_int_equal(symlink("x.npy", scratch_path(&here, "link.npy").text), 0);
+    expect(program(here.folder, "invert -m " FACES " x.npy -s 3 -o x.npy"), 1, "--force");
+    expect(program(here.folder, "invert -m " FACES " x.npy -s 3 -o link.npy"), 1, "--force");
+    expect(program(here.folder, "sample -m " FACES " --x x.npy -s 3 -o x.npy"), 1, "--force");
+    expect(program(here.folder, "eval -m " FACES " --x x.npy --timestep 3 -o x.npy"), 1, "--force");
+    expect(
+        program(here.folder, "basis -m " FACES " --seed 0 --start b.safetensors -o b.safetensors"),
+        1, "--force");
+    expect(program(here.folder, "mean b.safetensors b.safetensors -o b.safetensors"), 1, "--force");
+    expect(program(here.folder, "compare b.safetensors b.safetensors -o b.safetensors"), 1,
+           "--force");
+    expect(program(here.folder, "invert -m " FACES " x.npy -s 3 --force -o x.npy"), 0, NULL);
 }
 
 /* -- images at a noise level ---------------------------------------------------------------------
@@ -178,48 +164,52 @@ static void test_own_input(void **state)
 static void test_noise_level(void **state)
 {
     (void)state;
-    expect(program(s.folder, "invert -m " FACES " " PORTRAIT " -s 20 --t 0.6 -o xt.safetensors"), 0,
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 20 --t 0.6 -o xt.safetensors"),
+           0, NULL);
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 20 --t 0.6 -o xt.npy"), 0,
            NULL);
-    expect(program(s.folder, "invert -m " FACES " " PORTRAIT " -s 20 --t 0.6 -o xt.npy"), 0, NULL);
-    expect(program(s.folder, "invert -m " FACES " " PORTRAIT " -s 20 -o xT.npy"), 0, NULL);
-    expect(program(s.folder, "sample -m " FACES " --x xT.npy -s 20 -o right.npy"), 0,
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 20 -o xT.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x xT.npy -s 20 -o right.npy"), 0,
            "xT.npy does not say its noise level: taken for t = 1");
     /* It knows where it is: steps and t. */
-    expect(program(s.folder, "sample -m " FACES " --x xt.safetensors -o a.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x xt.safetensors -o a.npy"), 0, NULL);
     pb_tensor right = read_npy("right.npy"), a = read_npy("a.npy");
     assert_near("down from t = 0.6", a.data, right.data, pb_tensor_count(&right), 1e-4);
     pb_tensor_clear(&right);
     pb_tensor_clear(&a);
-    expect(program(s.folder, "sample -m " FACES " --x xt.npy -s 20 --t 0.6 -o b.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x xt.npy -s 20 --t 0.6 -o b.npy"), 0, NULL);
     expect_equal("a.npy", "b.npy", true);
-    expect(program(s.folder, "sample -m " FACES " --x xt.npy -s 20 -o ghost.npy"), 0,
+    expect(program(here.folder, "sample -m " FACES " --x xt.npy -s 20 -o ghost.npy"), 0,
            "taken for t = 1");
     expect_equal("a.npy", "ghost.npy", false);
     /* The same for basis and edit; a basis file knows its point too. */
-    expect(program(s.folder, "basis -m " FACES " --x xt.safetensors -k 2 --no-pictures "
-                             "-o b.safetensors"),
+    expect(program(here.folder, "basis -m " FACES " --x xt.safetensors -k 2 --no-pictures "
+                                "-o b.safetensors"),
            0, NULL);
-    expect(program(s.folder, "basis -m " FACES " --x xt.npy -s 20 -k 2 --no-pictures "
-                             "-o c.safetensors"),
+    expect(program(here.folder, "basis -m " FACES " --x xt.npy -s 20 -k 2 --no-pictures "
+                                "-o c.safetensors"),
            0, "xt.npy does not say its noise level: taken for t = 0.6");
-    expect(program(s.folder, "sample -m " FACES " --x b.safetensors -s 20 -o c.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x b.safetensors -s 20 -o c.npy"), 0, NULL);
     expect_equal("a.npy", "c.npy", true);
-    expect(program(s.folder, "edit -m " FACES " --x xt.safetensors -o strip.npy"), 0, NULL);
-    expect(program(s.folder, "edit -m " FACES " --x xt.npy -s 20 --t 0.6 -o strip2.npy"), 0, NULL);
+    expect(program(here.folder, "edit -m " FACES " --x xt.safetensors -o strip.npy"), 0, NULL);
+    expect(program(here.folder, "edit -m " FACES " --x xt.npy -s 20 --t 0.6 -o strip2.npy"), 0,
+           NULL);
     expect_equal("strip.npy", "strip2.npy", true);
     /* What does not go together. */
-    expect(program(s.folder, "sample -m " FACES " --x xt.safetensors --t 0.4 -o d.npy"), 1,
+    expect(program(here.folder, "sample -m " FACES " --x xt.safetensors --t 0.4 -o d.npy"), 1,
            "lies at timestep");
-    expect(program(s.folder, "basis -m " FACES " --x xt.safetensors --timestep 3 -o d.safetensors"),
-           1, "lies at timestep");
-    expect(program(s.folder, "sample -m " FACES " --t 0.4 -o d.npy"), 2, "--t goes with --x");
-    expect(program(s.folder, "sample -m " FACES " --x xt.safetensors --spacing leading -o d.npy"),
-           1, "--spacing paper");
-    expect(program(s.folder, "sample -m " PB_SOURCE_DIR "/models/fashion32 --x xt.safetensors "
-                             "-o d.npy"),
+    expect(
+        program(here.folder, "basis -m " FACES " --x xt.safetensors --timestep 3 -o d.safetensors"),
+        1, "lies at timestep");
+    expect(program(here.folder, "sample -m " FACES " --t 0.4 -o d.npy"), 2, "--t goes with --x");
+    expect(
+        program(here.folder, "sample -m " FACES " --x xt.safetensors --spacing leading -o d.npy"),
+        1, "--spacing paper");
+    expect(program(here.folder, "sample -m " PB_SOURCE_DIR "/models/fashion32 --x xt.safetensors "
+                                "-o d.npy"),
            1, "computed with another model");
-    expect(program(s.folder, "sample -m " FACES " --x " FACES
-                             "/unet/diffusion_pytorch_model.safetensors -o d.npy"),
+    expect(program(here.folder, "sample -m " FACES " --x " FACES
+                                "/unet/diffusion_pytorch_model.safetensors -o d.npy"),
            2, "no \"timestep\"");
 }
 
@@ -228,15 +218,15 @@ static void test_noise_level_of_text(void **state)
 {
     (void)state;
     write_zeros("picture.npy", 1, 3, 64, 64);
-    expect(program(s.folder, "invert -m " SD1 " picture.npy -s 6 --t 0.6 --prompt cat "
-                             "--negative-prompt dog --guidance-scale 2 -o xt.safetensors"),
+    expect(program(here.folder, "invert -m " SD1 " picture.npy -s 6 --t 0.6 --prompt cat "
+                                "--negative-prompt dog --guidance-scale 2 -o xt.safetensors"),
            0, NULL);
-    expect(program(s.folder, "invert -m " SD1 " picture.npy -s 6 --t 0.6 --prompt cat "
-                             "--negative-prompt dog --guidance-scale 2 -o xt.npy"),
+    expect(program(here.folder, "invert -m " SD1 " picture.npy -s 6 --t 0.6 --prompt cat "
+                                "--negative-prompt dog --guidance-scale 2 -o xt.npy"),
            0, NULL);
-    expect(program(s.folder, "sample -m " SD1 " --x xt.safetensors -o a.npy"), 0, NULL);
-    expect(program(s.folder, "sample -m " SD1 " --x xt.npy -s 6 --t 0.6 --prompt cat "
-                             "--negative-prompt dog --guidance-scale 2 -o b.npy"),
+    expect(program(here.folder, "sample -m " SD1 " --x xt.safetensors -o a.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " SD1 " --x xt.npy -s 6 --t 0.6 --prompt cat "
+                                "--negative-prompt dog --guidance-scale 2 -o b.npy"),
            0, NULL);
     expect_equal("a.npy", "b.npy", true);
 }
@@ -248,17 +238,18 @@ static void test_latents(void **state)
 {
     (void)state;
     write_zeros("picture.npy", 1, 3, 64, 64);
-    expect(program(s.folder, "encode -m " SD1 " picture.npy -o latent.npy"), 0, NULL);
-    expect(program(s.folder, "invert -m " SD1 " picture.npy -s 3 -o a.npy"), 0, NULL);
-    expect(program(s.folder, "invert -m " SD1 " latent.npy --latents -s 3 -o b.npy"), 0, NULL);
+    expect(program(here.folder, "encode -m " SD1 " picture.npy -o latent.npy"), 0, NULL);
+    expect(program(here.folder, "invert -m " SD1 " picture.npy -s 3 -o a.npy"), 0, NULL);
+    expect(program(here.folder, "invert -m " SD1 " latent.npy --latents -s 3 -o b.npy"), 0, NULL);
     expect_equal("a.npy", "b.npy", true);
-    expect(program(s.folder, "invert -m " SD1 " latent.npy -s 3 -o c.npy"), 1,
+    expect(program(here.folder, "invert -m " SD1 " latent.npy -s 3 -o c.npy"), 1,
            "expected pictures of 3 channels, found 4 (latents are taken with --latents)");
-    expect(program(s.folder, "invert -m " SD1 " picture.npy --latents -s 3 -o c.npy"), 1,
+    expect(program(here.folder, "invert -m " SD1 " picture.npy --latents -s 3 -o c.npy"), 1,
            "expected latents of 4 channels, found 3");
-    expect(program(s.folder, "invert -m " SD1 " a.png --latents -o c.npy"), 2, "expected a .npy");
+    expect(program(here.folder, "invert -m " SD1 " a.png --latents -o c.npy"), 2,
+           "expected a .npy");
     write_zeros("grey.npy", 1, 1, 32, 32);
-    expect(program(s.folder, "invert -m " FACES " grey.npy --latents -s 3 -o c.npy"), 1,
+    expect(program(here.folder, "invert -m " FACES " grey.npy --latents -s 3 -o c.npy"), 1,
            "works on pictures as they are");
 }
 
@@ -268,11 +259,12 @@ static void test_latents(void **state)
 static void test_count(void **state)
 {
     (void)state;
-    expect(program(s.folder, "sample -m " FACES " -s 2 -o a.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " -s 2 -o a.npy"), 0, NULL);
     pb_tensor small = read_npy("a.npy");
     assert_int_equal(small.shape[0], 16);
     pb_tensor_clear(&small);
-    expect(program(s.folder, "sample -m " SD1 " -s 2 --height 256 --width 64 -o b.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " SD1 " -s 2 --height 256 --width 64 -o b.npy"), 0,
+           NULL);
     pb_tensor large = read_npy("b.npy");
     assert_int_equal(large.shape[0], 1);
     pb_tensor_clear(&large);
@@ -286,13 +278,13 @@ static void test_table(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++)
-        expect(program(s.folder,
+        expect(program(here.folder,
                        "basis -m " DDPM " --seed %d -s 5 -k 2 --no-pictures "
                        "-o %d.safetensors",
                        i, i),
                0, NULL);
-    expect(program(s.folder, "compare 0.safetensors 1.safetensors -o t.csv"), 0, NULL);
-    text = (char *)scratch_read(&s, "t.csv", &count);
+    expect(program(here.folder, "compare 0.safetensors 1.safetensors -o t.csv"), 0, NULL);
+    text = (char *)scratch_read(&here, "t.csv", &count);
     assert_non_null(strstr(text, ",file_a,file_b\n"));
     assert_non_null(strstr(text, ",\"0.safetensors\",\"1.safetensors\"\n"));
     free(text);
@@ -301,14 +293,14 @@ static void test_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_meaningless, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_own_input, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_noise_level, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_noise_level_of_text, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_latents, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_count, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_table, set_up, tear_down),
+        SCRATCH_TEST(test_numbers),
+        SCRATCH_TEST(test_meaningless),
+        SCRATCH_TEST(test_own_input),
+        SCRATCH_TEST(test_noise_level),
+        SCRATCH_TEST(test_noise_level_of_text),
+        SCRATCH_TEST(test_latents),
+        SCRATCH_TEST(test_count),
+        SCRATCH_TEST(test_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

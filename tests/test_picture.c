@@ -14,22 +14,6 @@
 #include "picture/spectrum.h"
 #include "scratch.h"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* -- pictures made for the tests
  * --------------------------------------------------------------------- */
 
@@ -57,7 +41,7 @@ static void write_picture(const char *name, VipsImage *(*edit)(VipsImage *in, in
     if (edit)
         typed = edit(typed, argument);
     assert_non_null(typed);
-    if (vips_image_write_to_file(typed, scratch_path(&s, name).text, NULL))
+    if (vips_image_write_to_file(typed, scratch_path(&here, name).text, NULL))
         fail_msg("%s: %s", name, vips_error_buffer());
     g_object_unref(typed);
 }
@@ -116,7 +100,7 @@ static pb_photo read_photo(const char *name, pb_fit fit, const pb_area *crop)
 {
     pb_photo photo = PB_PHOTO_EMPTY;
 
-    MUST(pb_photo_read(&photo, scratch_path(&s, name).text, fit, crop, 32, 32, error));
+    MUST(pb_photo_read(&photo, scratch_path(&here, name).text, fit, crop, 32, 32, error));
     return photo;
 }
 
@@ -190,7 +174,7 @@ static void expect_error(const char *name, const pb_area *crop, const char *mess
     pb_photo photo = PB_PHOTO_EMPTY;
     pb_error error = {0};
 
-    if (pb_photo_read(&photo, scratch_path(&s, name).text, PB_FIT_CROP, crop, 32, 32, &error) ==
+    if (pb_photo_read(&photo, scratch_path(&here, name).text, PB_FIT_CROP, crop, 32, 32, &error) ==
         PB_OK)
         fail_msg("%s was read", name);
     if (!strstr(error.message, message) || !strstr(error.message, name))
@@ -212,16 +196,16 @@ static void test_bad_files(void **state)
     write_picture("a.jpg", NULL, 0);
     for (int i = 0; i < 2; i++) {
         const char *name = i ? "a.jpg" : "a.png";
-        bytes = scratch_read(&s, name, &count);
-        scratch_write(&s, "cut", bytes, count * 2 / 3);
+        bytes = scratch_read(&here, name, &count);
+        scratch_write(&here, "cut", bytes, count * 2 / 3);
         expect_error("cut", NULL, "");
         free(bytes);
     }
-    scratch_write(&s, "noise.jpg", "\xff\xd8\xff\xe0garbage", 11);
+    scratch_write(&here, "noise.jpg", "\xff\xd8\xff\xe0garbage", 11);
     expect_error("noise.jpg", NULL, "");
-    scratch_write(&s, "huge.png", huge, sizeof huge);
+    scratch_write(&here, "huge.png", huge, sizeof huge);
     expect_error("huge.png", NULL, "");
-    scratch_write(&s, "empty.png", "", 0);
+    scratch_write(&here, "empty.png", "", 0);
     expect_error("empty.png", NULL, "empty");
     expect_error("absent.png", NULL, "No such file");
     expect_error("a.png", &outside, "the photo has 60x40");
@@ -232,7 +216,7 @@ static void test_bad_files(void **state)
 /* Somebody cuts the file when it has been opened, and not read yet. */
 static void test_cut_while_read(void **state)
 {
-    const scratch_name path = scratch_path(&s, "a.png");
+    const scratch_name path = scratch_path(&here, "a.png");
 
     (void)state;
     write_picture("a.png", NULL, 0);
@@ -379,15 +363,16 @@ static void test_settings(void **state)
 
     (void)state;
     assert_int_equal(pb_pixels_new(&pixels, 5, 4, &error), PB_OK);
-    assert_int_equal(pb_pixels_write(&pixels, scratch_path(&s, "a.png").text, text, &error), PB_OK);
-    assert_int_equal(pb_png_settings(&found, scratch_path(&s, "a.png").text, &error), PB_OK);
+    assert_int_equal(pb_pixels_write(&pixels, scratch_path(&here, "a.png").text, text, &error),
+                     PB_OK);
+    assert_int_equal(pb_png_settings(&found, scratch_path(&here, "a.png").text, &error), PB_OK);
     assert_string_equal(found, text);
     pb_free(found);
-    assert_int_equal(pb_pixels_write(&pixels, scratch_path(&s, "a.xyz").text, NULL, &error),
+    assert_int_equal(pb_pixels_write(&pixels, scratch_path(&here, "a.xyz").text, NULL, &error),
                      PB_INVALID);
-    assert_int_equal(pb_pixels_write(&pixels, scratch_path(&s, "no/a.png").text, NULL, &error),
+    assert_int_equal(pb_pixels_write(&pixels, scratch_path(&here, "no/a.png").text, NULL, &error),
                      PB_IO);
-    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(scratch_count(&here), 1);
     pb_pixels_clear(&pixels);
 }
 
@@ -404,14 +389,14 @@ static void test_spectrum(void **state)
     size_t count;
 
     (void)state;
-    MUST(pb_spectrum_plot(&spectrum, scratch_path(&s, "a b").text, error));
-    text = scratch_read(&s, "a b.csv", &count);
+    MUST(pb_spectrum_plot(&spectrum, scratch_path(&here, "a b").text, error));
+    text = scratch_read(&here, "a b.csv", &count);
     assert_non_null(strstr((char *)text, "1,2,1e-06,1e-06"));
     free(text);
-    text = scratch_read(&s, "a b.png", &count);
+    text = scratch_read(&here, "a b.png", &count);
     assert_memory_equal(text + 1, "PNG", 3);
     free(text);
-    assert_int_equal(scratch_count(&s), 3); /* with the script */
+    assert_int_equal(scratch_count(&here), 3); /* with the script */
 }
 
 /* A script that fails half-way leaves the picture of before, and nothing else. */
@@ -425,14 +410,14 @@ static void test_plot_fails(void **state)
     size_t count;
 
     (void)state;
-    scratch_write(&s, "a.gp", script, sizeof script - 1);
-    scratch_write(&s, "a.svg", before, sizeof before);
-    assert_int_equal(pb_plot_run(scratch_path(&s, "a.gp").text, &error), PB_IO);
+    scratch_write(&here, "a.gp", script, sizeof script - 1);
+    scratch_write(&here, "a.svg", before, sizeof before);
+    assert_int_equal(pb_plot_run(scratch_path(&here, "a.gp").text, &error), PB_IO);
     assert_non_null(strstr(error.message, "nowhere.csv"));
-    text = scratch_read(&s, "a.svg", &count);
+    text = scratch_read(&here, "a.svg", &count);
     assert_string_equal((char *)text, before);
     free(text);
-    assert_int_equal(scratch_count(&s), 2);
+    assert_int_equal(scratch_count(&here), 2);
 }
 
 /* A picture that ends too early, as on a full disk, does not take the place of the one before. */
@@ -449,27 +434,27 @@ static void test_plot_half(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
         pb_error error = {.message = ""};
-        scratch_write(&s, "a.gp", scripts[i], strlen(scripts[i]));
-        scratch_write(&s, "a.svg", before, sizeof before);
-        assert_int_equal(pb_plot_run(scratch_path(&s, "a.gp").text, &error), PB_IO);
+        scratch_write(&here, "a.gp", scripts[i], strlen(scripts[i]));
+        scratch_write(&here, "a.svg", before, sizeof before);
+        assert_int_equal(pb_plot_run(scratch_path(&here, "a.gp").text, &error), PB_IO);
         if (!strstr(error.message, "a.svg: gnuplot could not write all of it"))
             fail_msg("found \"%s\"", error.message);
-        text = scratch_read(&s, "a.svg", &count);
+        text = scratch_read(&here, "a.svg", &count);
         assert_string_equal((char *)text, before);
         free(text);
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_formats),   TEST(test_orientation), TEST(test_grey_and_alpha),
-        TEST(test_bad_files), TEST(test_fits),        TEST(test_paste),
-        TEST(test_sheet),     TEST(test_levels),      TEST(test_settings),
-        TEST(test_spectrum),  TEST(test_plot_fails),  TEST(test_cut_while_read),
-        TEST(test_plot_half),
+        SCRATCH_TEST(test_formats),        SCRATCH_TEST(test_orientation),
+        SCRATCH_TEST(test_grey_and_alpha), SCRATCH_TEST(test_bad_files),
+        SCRATCH_TEST(test_fits),           SCRATCH_TEST(test_paste),
+        SCRATCH_TEST(test_sheet),          SCRATCH_TEST(test_levels),
+        SCRATCH_TEST(test_settings),       SCRATCH_TEST(test_spectrum),
+        SCRATCH_TEST(test_plot_fails),     SCRATCH_TEST(test_cut_while_read),
+        SCRATCH_TEST(test_plot_half),
     };
 
     (void)argc;

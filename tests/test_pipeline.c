@@ -364,8 +364,8 @@ static void test_autoencoder_alone(void **state)
 
     (void)state;
     MUST(pb_weights_open(&io, GOLDEN "autoencoder-kl/io.safetensors", error));
-    MUST(pb_network_open(&network, &config, GOLDEN "autoencoder-kl", "AutoencoderKL",
-                         PB_DIFFUSERS, error));
+    MUST(pb_network_open(&network, &config, GOLDEN "autoencoder-kl", "AutoencoderKL", PB_DIFFUSERS,
+                         error));
     MUST(pb_autoencoder_build(&network.graph, &facts, config, network.weights, network.convolver,
                               error));
     x = golden(io, "x");

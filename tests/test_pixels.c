@@ -11,22 +11,6 @@
 #include "golden.h"
 #include "picture/srgb.h"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* -- integers and floats, grey and RGB -------------------------------------------------------- */
 
 static void test_integers(void **state)
@@ -45,11 +29,11 @@ static void test_integers(void **state)
                          meaning == TIFF_PREMULTIPLIED ? "pre"
                          : meaning > 0                 ? "alpha"
                                                        : "");
-                write_tiff(&s, name, &t);
+                write_tiff(&here, name, &t);
                 if (bits == 32 && meaning >= 0)
-                    expect_refusal(&s, name, PB_UNSUPPORTED, "bands of uint");
+                    expect_refusal(&here, name, PB_UNSUPPORTED, "bands of uint");
                 else /* 8 bits premultiplied have lost some of theirs */
-                    expect_colours(&s, name, grey, meaning >= 0,
+                    expect_colours(&here, name, grey, meaning >= 0,
                                    meaning == TIFF_PREMULTIPLIED && bits == 8 ? 1.51 : 1);
             }
 }
@@ -64,18 +48,18 @@ static void test_no_range(void **state)
     for (size_t bits = 8; bits <= 32; bits *= 2)
         for (int grey = 0; grey < 2; grey++) {
             t = page_of(pixels, grey, bits, TIFF_INT, -1);
-            write_tiff(&s, "signed.tif", &t);
-            expect_refusal(&s, "signed.tif", PB_UNSUPPORTED,
+            write_tiff(&here, "signed.tif", &t);
+            expect_refusal(&here, "signed.tif", PB_UNSUPPORTED,
                            bits == 8    ? "of char"
                            : bits == 16 ? "of short"
                                         : "of int");
         }
     t = page_of(pixels, true, 32, TIFF_FLOAT, -1);
-    write_tiff(&s, "grey.tif", &t);
-    expect_refusal(&s, "grey.tif", PB_UNSUPPORTED, "found 1 bands of float as b-w");
+    write_tiff(&here, "grey.tif", &t);
+    expect_refusal(&here, "grey.tif", PB_UNSUPPORTED, "found 1 bands of float as b-w");
     t = page_of(pixels, false, 32, TIFF_FLOAT, TIFF_TRANSPARENT);
-    write_tiff(&s, "alpha.tif", &t);
-    expect_refusal(&s, "alpha.tif", PB_UNSUPPORTED, "found 4 bands of float as scrgb");
+    write_tiff(&here, "alpha.tif", &t);
+    expect_refusal(&here, "alpha.tif", PB_UNSUPPORTED, "found 4 bands of float as scrgb");
 }
 
 /* Linear light. */
@@ -90,8 +74,8 @@ static void test_floats(void **state)
     (void)state;
     expected[0][1] = encoded(0.5);
     t = page_of(pixels, false, 32, TIFF_FLOAT, -1);
-    write_tiff(&s, "linear.tif", &t);
-    expect_colours(&s, "linear.tif", false, false, 1);
+    write_tiff(&here, "linear.tif", &t);
+    expect_colours(&here, "linear.tif", false, false, 1);
     t = (tiff){.width = 2,
                .height = 1,
                .bands = 3,
@@ -99,13 +83,14 @@ static void test_floats(void **state)
                .photometric = TIFF_RGB,
                .format = TIFF_FLOAT,
                .pixels = beyond};
-    write_tiff(&s, "beyond.tif", &t);
-    expect_pixels(&s, "beyond.tif", expected, 2, 1);
+    write_tiff(&here, "beyond.tif", &t);
+    expect_pixels(&here, "beyond.tif", expected, 2, 1);
     for (size_t i = 0; i < 3; i++) {
         t = page_of(pixels, false, 32, TIFF_FLOAT, -1);
         memcpy(pixels + (6 * 3 + 1) * sizeof(float), &bad[i], sizeof(float));
-        write_tiff(&s, "bad.tif", &t);
-        expect_refusal(&s, "bad.tif", PB_FORMAT, "pixel (2, 1), band 1: expected a finite number");
+        write_tiff(&here, "bad.tif", &t);
+        expect_refusal(&here, "bad.tif", PB_FORMAT,
+                       "pixel (2, 1), band 1: expected a finite number");
     }
 }
 
@@ -129,8 +114,8 @@ static void test_few_bits(void **state)
                             .bits = (size_t)1 << i,
                             .photometric = white ? TIFF_MIN_IS_BLACK : TIFF_MIN_IS_WHITE,
                             .pixels = &bits[i]};
-            write_tiff(&s, "bits.tif", &t);
-            expect_pixels(&s, "bits.tif", expected[i], widths[i], 1);
+            write_tiff(&here, "bits.tif", &t);
+            expect_pixels(&here, "bits.tif", expected[i], widths[i], 1);
             for (size_t k = 0; k < 12; k++)
                 expected[i][k / 3][k % 3] = 1 - expected[i][k / 3][k % 3];
         }
@@ -169,8 +154,8 @@ static void test_palettes(void **state)
                     }
                 }
                 if (bits > 4 || !alpha) {
-                    write_tiff(&s, "palette.tif", &t);
-                    expect_colours(&s, "palette.tif", grey, alpha, 1);
+                    write_tiff(&here, "palette.tif", &t);
+                    expect_colours(&here, "palette.tif", grey, alpha, 1);
                 }
                 pb_free(palette);
             }
@@ -188,8 +173,9 @@ static void test_png_palette(void **state)
     (void)state;
     image = vips_image_new_from_memory_copy(rgba, 4, 1, 1, 4, VIPS_FORMAT_UCHAR);
     assert_int_equal(vips_copy(image, &typed, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), 0);
-    if (vips_image_write_to_file(typed, scratch_path(&s, "p.png").text, "palette", TRUE, NULL) == 0)
-        expect_pixels(&s, "p.png", (double(*)[3])expected, 1, 1);
+    if (vips_image_write_to_file(typed, scratch_path(&here, "p.png").text, "palette", TRUE, NULL) ==
+        0)
+        expect_pixels(&here, "p.png", (double(*)[3])expected, 1, 1);
     else
         vips_error_clear(); /* a libvips without quantisation */
     g_object_unref(typed);
@@ -226,8 +212,8 @@ static void test_bands(void **state)
                         .extra = cases[i].extra,
                         .meaning = TIFF_UNSPECIFIED,
                         .pixels = pixels};
-        write_tiff(&s, "bands.tif", &t);
-        expect_refusal(&s, "bands.tif", PB_UNSUPPORTED, cases[i].message);
+        write_tiff(&here, "bands.tif", &t);
+        expect_refusal(&here, "bands.tif", PB_UNSUPPORTED, cases[i].message);
     }
 }
 
@@ -264,14 +250,14 @@ static void test_crops(void **state)
                         .photometric = TIFF_MIN_IS_BLACK,
                         .orientation = tag,
                         .pixels = pixels};
-        write_tiff(&s, "turned.tif", &t);
+        write_tiff(&here, "turned.tif", &t);
         for (size_t i = 0; i < 6; i++) {
             pb_area crop = {0, 0, 1, 1};
             pb_photo photo = PB_PHOTO_EMPTY;
             pb_tensor seen = PB_TENSOR_EMPTY;
             upright(tag, i % 3, i / 3, &crop.x, &crop.y);
-            MUST(pb_photo_read(&photo, scratch_path(&s, "turned.tif").text, PB_FIT_CROP, &crop, 4,
-                               4, error));
+            MUST(pb_photo_read(&photo, scratch_path(&here, "turned.tif").text, PB_FIT_CROP, &crop,
+                               4, 4, error));
             MUST(pb_photo_tensor(&photo, 3, 4, 4, &seen, error));
             for (size_t k = 0; k < 48; k++)
                 assert_true(fabs((double)seen.data[k] - (pixels[i] / 127.5 - 1)) < 1e-6);
@@ -371,19 +357,18 @@ static void test_ppm(void **state)
     double rgb[2][3] = {{0, 0.5, 1}, {1, 0.1, 0.01}}, grey[2][3] = {{0.5, 0.5, 0.5}, {1, 1, 1}};
 
     (void)state;
-    scratch_write(&s, "a.ppm", hundred, sizeof hundred - 1);
-    expect_pixels(&s, "a.ppm", rgb, 2, 1);
-    scratch_write(&s, "a.pgm", thousand, sizeof thousand - 1);
-    expect_pixels(&s, "a.pgm", grey, 2, 1);
+    scratch_write(&here, "a.ppm", hundred, sizeof hundred - 1);
+    expect_pixels(&here, "a.ppm", rgb, 2, 1);
+    scratch_write(&here, "a.pgm", thousand, sizeof thousand - 1);
+    expect_pixels(&here, "a.pgm", grey, 2, 1);
 }
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_integers), TEST(test_no_range),    TEST(test_floats), TEST(test_few_bits),
-        TEST(test_palettes), TEST(test_png_palette), TEST(test_bands),  TEST(test_crops),
-        TEST(test_names),    TEST(test_ppm),
+        SCRATCH_TEST(test_integers), SCRATCH_TEST(test_no_range), SCRATCH_TEST(test_floats),
+        SCRATCH_TEST(test_few_bits), SCRATCH_TEST(test_palettes), SCRATCH_TEST(test_png_palette),
+        SCRATCH_TEST(test_bands),    SCRATCH_TEST(test_crops),    SCRATCH_TEST(test_names),
+        SCRATCH_TEST(test_ppm),
     };
 
     (void)argc;

@@ -17,22 +17,6 @@
 #define DDPM GOLDEN "unet2d-ddpm"
 #define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png --crop 93,60,104,104"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 static double number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -44,14 +28,14 @@ static double number(const json_t *object, const char *key)
 
 static void write_npy(const char *name, const pb_tensor *tensor)
 {
-    MUST(pb_npy_write(tensor, scratch_path(&s, name).text, error));
+    MUST(pb_npy_write(tensor, scratch_path(&here, name).text, error));
 }
 
 static pb_tensor read_npy(const char *name)
 {
     pb_tensor tensor = PB_TENSOR_EMPTY;
 
-    MUST(pb_npy_read(&tensor, scratch_path(&s, name).text, error));
+    MUST(pb_npy_read(&tensor, scratch_path(&here, name).text, error));
     return tensor;
 }
 
@@ -63,12 +47,12 @@ static void test_help(void **state)
                                            "edit", "eval",   "demo"};
 
     (void)state;
-    expect(program(s.folder, "--help"), 0, NULL);
-    expect(program(s.folder, "--version"), 0, NULL);
-    expect(program(s.folder, "%s", ""), 2, "Usage:");
-    expect(program(s.folder, "paint"), 2, "no command \"paint\"");
+    expect(program(here.folder, "--help"), 0, NULL);
+    expect(program(here.folder, "--version"), 0, NULL);
+    expect(program(here.folder, "%s", ""), 2, "Usage:");
+    expect(program(here.folder, "paint"), 2, "no command \"paint\"");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        const outcome *o = program(s.folder, "%s --help", commands[i]);
+        const outcome *o = program(here.folder, "%s --help", commands[i]);
         expect(o, 0, NULL);
         assert_non_null(strstr(o->out, "Example"));
         assert_non_null(strstr(o->out, "--threads"));
@@ -117,8 +101,8 @@ static void test_usage(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(program(s.folder, "%s", cases[i].line), 2, cases[i].message);
-    assert_int_equal(scratch_count(&s), 0);
+        expect(program(here.folder, "%s", cases[i].line), 2, cases[i].message);
+    assert_int_equal(scratch_count(&here), 0);
 }
 
 static void test_failures(void **state)
@@ -128,34 +112,36 @@ static void test_failures(void **state)
     const pb_tensor odd = {.rank = 4, .shape = {1, 1, 33, 31}, .data = (float *)zero};
 
     (void)state;
-    scratch_write(&s, "old.npy", "old", 3);
-    scratch_write(&s, "text.png", "not a picture", 13);
+    scratch_write(&here, "old.npy", "old", 3);
+    scratch_write(&here, "text.png", "not a picture", 13);
     write_npy("wide.npy", &wide);
     write_npy("odd.npy", &odd);
-    expect(program(s.folder, "info nowhere"), 1, "nowhere: no such model");
-    expect(program(s.folder, "info text.png"), 1, "a model is a folder");
-    expect(program(s.folder, "sample -m " FACES " -o no/where.png"), 1, "there is no folder");
-    expect(program(s.folder, "sample -m " FACES " -n 1 --steps 2 -o a.jpeg2k"), 2, "ends in its");
-    expect(program(s.folder, "sample -m " FACES " -n 1 --steps 2 --class 3 -o a.png"), 1,
+    expect(program(here.folder, "info nowhere"), 1, "nowhere: no such model");
+    expect(program(here.folder, "info text.png"), 1, "a model is a folder");
+    expect(program(here.folder, "sample -m " FACES " -o no/where.png"), 1, "there is no folder");
+    expect(program(here.folder, "sample -m " FACES " -n 1 --steps 2 -o a.jpeg2k"), 2,
+           "ends in its");
+    expect(program(here.folder, "sample -m " FACES " -n 1 --steps 2 --class 3 -o a.png"), 1,
            "class label");
-    expect(program(s.folder, "invert -m " FACES " none.png -o old.npy"), 1, "none.png");
-    expect(program(s.folder, "invert -m " FACES " text.png -o old.npy"), 1, "text.png");
-    expect(program(s.folder, "invert -m " FACES " wide.npy -o old.npy"), 1, "wide.npy: expected");
-    expect(program(s.folder, "invert -m " FACES " odd.npy -o old.npy"), 1, "multiples of 4");
-    expect(program(s.folder, "invert -m " FACES " " PB_SOURCE_DIR
-                             "/examples/portrait.png --crop 250,0,100,100 -o old.npy"),
+    expect(program(here.folder, "invert -m " FACES " none.png -o old.npy"), 1, "none.png");
+    expect(program(here.folder, "invert -m " FACES " text.png -o old.npy"), 1, "text.png");
+    expect(program(here.folder, "invert -m " FACES " wide.npy -o old.npy"), 1,
+           "wide.npy: expected");
+    expect(program(here.folder, "invert -m " FACES " odd.npy -o old.npy"), 1, "multiples of 4");
+    expect(program(here.folder, "invert -m " FACES " " PB_SOURCE_DIR
+                                "/examples/portrait.png --crop 250,0,100,100 -o old.npy"),
            1, "the photo has 300x320");
-    expect(program(s.folder, "basis -m " FACES " --seed 0 --steps 5 --tap top -o a.safetensors"), 1,
-           "no tap \"top\"");
-    expect(program(s.folder, "basis -m " FACES " --seed 0 --steps 5 --rank 2000 "
-                             "-o a.safetensors"),
+    expect(program(here.folder, "basis -m " FACES " --seed 0 --steps 5 --tap top -o a.safetensors"),
+           1, "no tap \"top\"");
+    expect(program(here.folder, "basis -m " FACES " --seed 0 --steps 5 --rank 2000 "
+                                "-o a.safetensors"),
            1, "rank 2000");
-    expect(program(s.folder, "edit -m " FACES " --basis old.npy -o a.png"), 1, "old.npy");
+    expect(program(here.folder, "edit -m " FACES " --basis old.npy -o a.png"), 1, "old.npy");
     size_t count;
-    unsigned char *kept = scratch_read(&s, "old.npy", &count);
+    unsigned char *kept = scratch_read(&here, "old.npy", &count);
     assert_int_equal(count, 3); /* nothing was half-written over it */
     free(kept);
-    assert_int_equal(scratch_count(&s), 4);
+    assert_int_equal(scratch_count(&here), 4);
 }
 
 /* -- info, eval, sample, invert ------------------------------------------------------------------
@@ -163,7 +149,7 @@ static void test_failures(void **state)
 
 static void test_info(void **state)
 {
-    json_t *o = object_of(program(s.folder, "info " FACES " --json --hash"));
+    json_t *o = object_of(program(here.folder, "info " FACES " --json --hash"));
 
     (void)state;
     assert_int_equal((int)number(o, "parameters"), 2734945);
@@ -173,9 +159,9 @@ static void test_info(void **state)
         json_integer_value(json_array_get(json_object_get(json_object_get(o, "taps"), "mid"), 0)),
         128);
     json_decref(o);
-    assert_non_null(
-        strstr(program(s.folder, "info " DDPM)->out, "trained at 16x16; sizes: multiples of 4\n"));
-    o = object_of(program(s.folder, "info " PB_SOURCE_DIR "/tests/golden/variants/odd --json"));
+    assert_non_null(strstr(program(here.folder, "info " DDPM)->out,
+                           "trained at 16x16; sizes: multiples of 4\n"));
+    o = object_of(program(here.folder, "info " PB_SOURCE_DIR "/tests/golden/variants/odd --json"));
     assert_int_equal((int)number(o, "size_multiple"), 1);
     assert_int_equal((int)number(o, "size_least"), 4);
     json_decref(o);
@@ -190,24 +176,24 @@ static void test_sample_size(void **state)
 
     (void)state;
     json_object_set_new(config, "sample_size", json_integer(15));
-    assert_int_equal(json_dump_file(config, scratch_path(&s, "config.json").text, 0), 0);
+    assert_int_equal(json_dump_file(config, scratch_path(&here, "config.json").text, 0), 0);
     json_decref(config);
     for (size_t i = 0; i < 2; i++) {
         char from[512];
         snprintf(from, sizeof from, DDPM "/%s", files[i]);
-        assert_int_equal(symlink(from, scratch_path(&s, files[i]).text), 0);
+        assert_int_equal(symlink(from, scratch_path(&here, files[i]).text), 0);
     }
-    assert_non_null(strstr(program(s.folder, "info .")->out,
+    assert_non_null(strstr(program(here.folder, "info .")->out,
                            "15x15 is none of these: what follows is for 16x16"));
-    o = object_of(program(s.folder, "info . --json"));
+    o = object_of(program(here.folder, "info . --json"));
     x = json_object_get(json_object_get(o, "taps"), "x");
     assert_int_equal(json_integer_value(json_array_get(x, 1)), 16);
     json_decref(o);
-    expect(program(s.folder, "sample -m . -n 1 --steps 2 -o a.npy"), 1,
+    expect(program(here.folder, "sample -m . -n 1 --steps 2 -o a.npy"), 1,
            "15x15 (height x width): this network takes multiples of 4");
-    expect(program(s.folder, "sample -m . -n 1 --steps 2 --height 17 -o a.npy"), 1,
+    expect(program(here.folder, "sample -m . -n 1 --steps 2 --height 17 -o a.npy"), 1,
            "--height 17: expected multiples of 4 pixels from 4 on");
-    expect(program(s.folder, "sample -m . -n 1 --steps 2 --height 16 --width 20 -o a.npy"), 0,
+    expect(program(here.folder, "sample -m . -n 1 --steps 2 --height 16 --width 20 -o a.npy"), 0,
            NULL);
 }
 
@@ -218,8 +204,8 @@ static void check_eval(const pb_weights *io, const char *network, double t, cons
     const outcome *o;
 
     write_npy("in.npy", &in);
-    o = program(s.folder, "eval -m " GOLDEN "%s --x x.npy --timestep %g %s -o out.npy", network, t,
-                options);
+    o = program(here.folder, "eval -m " GOLDEN "%s --x x.npy --timestep %g %s -o out.npy", network,
+                t, options);
     expect(o, 0, NULL);
     found = read_npy("out.npy");
     assert_int_equal(pb_tensor_count(&found), pb_tensor_count(&out));
@@ -263,28 +249,31 @@ static void test_sample(void **state)
     (void)state;
     MUST(pb_weights_open(&io, GOLDEN "faces32/io.safetensors", error));
     expected = golden(io, "sample.x0");
-    expect(program(s.folder, "sample -m " FACES " --seed 0 -n 16 --steps 50 -o out.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --seed 0 -n 16 --steps 50 -o out.npy"), 0,
+           NULL);
     found = read_npy("out.npy");
     assert_near("samples", found.data, expected.data, pb_tensor_count(&expected), 2e-5);
-    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 0.5 "
-                             "-o grid.png --memory 8M"),
+    expect(program(here.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 0.5 "
+                                "-o grid.png --memory 8M"),
            0, NULL);
-    assert_true(scratch_has(&s, "grid.png"));
+    assert_true(scratch_has(&here, "grid.png"));
     pb_tensor_clear(&expected);
     pb_tensor_clear(&found);
     /* Stochastic steps: an image is the same however many there are; another seed, another noise.
      */
-    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 1 -o two.npy"), 0,
-           NULL);
-    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 1 --noise-seed 3 --steps 5 --boost 1 "
-                             "-o one.npy"),
+    expect(program(here.folder, "sample -m " FACES " --seed 3 -n 2 --steps 5 --boost 1 -o two.npy"),
+           0, NULL);
+    expect(program(here.folder,
+                   "sample -m " FACES " --seed 3 -n 1 --noise-seed 3 --steps 5 --boost 1 "
+                   "-o one.npy"),
            0, NULL);
     expected = read_npy("one.npy");
     found = read_npy("two.npy");
     assert_near("the first", found.data, expected.data, pb_tensor_count(&expected), 2e-5);
     pb_tensor_clear(&expected);
-    expect(program(s.folder, "sample -m " FACES " --seed 3 -n 1 --noise-seed 4 --steps 5 --boost 1 "
-                             "-o other.npy"),
+    expect(program(here.folder,
+                   "sample -m " FACES " --seed 3 -n 1 --noise-seed 4 --steps 5 --boost 1 "
+                   "-o other.npy"),
            0, NULL);
     expected = read_npy("other.npy");
     assert_memory_not_equal(found.data, expected.data, pb_tensor_count(&expected) * sizeof(float));
@@ -301,12 +290,12 @@ static void test_invert(void **state)
     json_t *o;
 
     (void)state;
-    o = object_of(program(s.folder, "invert -m " FACES " " PORTRAIT " --steps 100 -o xT.npy "
-                                    "--json"));
+    o = object_of(program(here.folder, "invert -m " FACES " " PORTRAIT " --steps 100 -o xT.npy "
+                                       "--json"));
     assert_true(fabs(number(o, "timestep") - 999) < 1e-9);
     json_decref(o);
-    expect(program(s.folder, "sample -m " FACES " --x xT.npy --steps 100 -o back.npy"), 0, NULL);
-    expect(program(s.folder, "invert -m " FACES " " PORTRAIT " --t 0 --direct -o same.npy"), 0,
+    expect(program(here.folder, "sample -m " FACES " --x xT.npy --steps 100 -o back.npy"), 0, NULL);
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " --t 0 --direct -o same.npy"), 0,
            NULL);
     back = read_npy("back.npy");
     image = read_npy("same.npy");
@@ -327,8 +316,9 @@ static void test_basis_and_edit(void **state)
     json_t *o;
 
     (void)state;
-    o = object_of(program(s.folder, "basis -m " FACES " " PORTRAIT " --t 0.6 --steps 20 --rank 12 "
-                                    "--verify --json -o b.safetensors"));
+    o = object_of(program(here.folder,
+                          "basis -m " FACES " " PORTRAIT " --t 0.6 --steps 20 --rank 12 "
+                          "--verify --json -o b.safetensors"));
     assert_int_equal((int)number(o, "converged"), 12);
     assert_true(number(o, "applications") > 24 && number(o, "seconds") > 0);
     assert_int_equal(json_array_size(json_object_get(o, "sigma")), 12);
@@ -338,41 +328,42 @@ static void test_basis_and_edit(void **state)
         assert_true(r <= 1e-3 && fabs(r - v) < 1e-5);
     }
     json_decref(o);
-    assert_true(scratch_has(&s, "b.safetensors") && scratch_has(&s, "b-directions.png"));
-    assert_true(scratch_has(&s, "b-spectrum.csv") && scratch_has(&s, "b-spectrum.gp"));
+    assert_true(scratch_has(&here, "b.safetensors") && scratch_has(&here, "b-directions.png"));
+    assert_true(scratch_has(&here, "b-spectrum.csv") && scratch_has(&here, "b-spectrum.gp"));
 
-    p = program(s.folder, "edit -m " FACES " --basis b.safetensors --direction 0,2 --steps 20 "
-                          "--stages 2 --edit-iterations 4 -o strip.png");
+    p = program(here.folder, "edit -m " FACES " --basis b.safetensors --direction 0,2 --steps 20 "
+                             "--stages 2 --edit-iterations 4 -o strip.png");
     expect(p, 0, NULL);
-    assert_true(scratch_has(&s, "strip.png"));
-    expect(program(s.folder, "edit -m " FACES " " PORTRAIT " --basis b.safetensors --steps 20 "
-                             "--strength -0.5 --edit-iterations 4 --paste -o photo.jpg"),
+    assert_true(scratch_has(&here, "strip.png"));
+    expect(program(here.folder, "edit -m " FACES " " PORTRAIT " --basis b.safetensors --steps 20 "
+                                "--strength -0.5 --edit-iterations 4 --paste -o photo.jpg"),
            0, NULL);
-    assert_true(scratch_has(&s, "photo.jpg"));
-    expect(program(s.folder, "edit -m " FACES " " PB_SOURCE_DIR "/examples/portrait.png --steps 20 "
-                             "--basis b.safetensors -o wrong.png"),
+    assert_true(scratch_has(&here, "photo.jpg"));
+    expect(program(here.folder,
+                   "edit -m " FACES " " PB_SOURCE_DIR "/examples/portrait.png --steps 20 "
+                   "--basis b.safetensors -o wrong.png"),
            1, "transport");
-    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --t 0.5 -o wrong.png"), 1,
+    expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --t 0.5 -o wrong.png"), 1,
            "b.safetensors has its own point");
-    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 21 -o wrong.png"), 1,
-           "not on a grid of 21 points");
-    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --direction 12 "
-                             "-o wrong.png"),
+    expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --steps 21 -o wrong.png"),
+           1, "not on a grid of 21 points");
+    expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --direction 12 "
+                                "-o wrong.png"),
            1, "--direction 12");
-    expect(program(s.folder, "edit -m " PB_SOURCE_DIR "/tests/golden/unet2d-modern "
-                             "--basis b.safetensors -o wrong.png"),
+    expect(program(here.folder, "edit -m " PB_SOURCE_DIR "/tests/golden/unet2d-modern "
+                                "--basis b.safetensors -o wrong.png"),
            1, "another model");
-    assert_false(scratch_has(&s, "wrong.png"));
+    assert_false(scratch_has(&here, "wrong.png"));
 
-    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
-                             "--edit-iterations 4 -o folder/"),
+    expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
+                                "--edit-iterations 4 -o folder/"),
            0, NULL);
-    assert_true(scratch_has(&s, "folder/strip.png") &&
-                scratch_has(&s, "folder/reconstruction.png"));
-    assert_true(scratch_has(&s, "folder/v0-plus-04.png") &&
-                scratch_has(&s, "folder/v0-minus-02.png"));
-    expect(program(s.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
-                             "--edit-iterations 4 -o all.npy"),
+    assert_true(scratch_has(&here, "folder/strip.png") &&
+                scratch_has(&here, "folder/reconstruction.png"));
+    assert_true(scratch_has(&here, "folder/v0-plus-04.png") &&
+                scratch_has(&here, "folder/v0-minus-02.png"));
+    expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --stages 2 "
+                                "--edit-iterations 4 -o all.npy"),
            0, NULL);
     pb_tensor all = read_npy("all.npy");
     assert_int_equal(all.shape[0], 5);
@@ -394,8 +385,8 @@ static void test_golden_basis(void **state)
     MUST(pb_tensor_new(&first, 4, shape, error));
     memcpy(first.data, x.data, 1024 * sizeof(float));
     write_npy("x.npy", &first);
-    o = object_of(program(s.folder, "basis -m " FACES " --x x.npy --timestep 595.363636363636 "
-                                    "--rank 50 --no-pictures --json -o b.safetensors"));
+    o = object_of(program(here.folder, "basis -m " FACES " --x x.npy --timestep 595.363636363636 "
+                                       "--rank 50 --no-pictures --json -o b.safetensors"));
     assert_int_equal((int)number(o, "converged"), 50);
     assert_true(number(o, "applications") <= 320);
     for (size_t i = 0; i < 50; i++) {
@@ -403,13 +394,14 @@ static void test_golden_basis(void **state)
         assert_true(fabs(found - (double)sigma.data[i]) < 1e-3 * (double)sigma.data[0]);
     }
     json_decref(o);
-    o = object_of(program(s.folder, "basis -m " FACES " --x x.npy --t 0.6 --rank 50 --no-pictures "
-                                    "--max-applications 110 --json -o b.safetensors"));
+    o = object_of(program(here.folder,
+                          "basis -m " FACES " --x x.npy --t 0.6 --rank 50 --no-pictures "
+                          "--max-applications 110 --json -o b.safetensors"));
     assert_true(number(o, "converged") < 50 && number(o, "applications") <= 111);
     assert_true(fabs(number(o, "timestep") - 595.363636) < 1e-5);
     json_decref(o);
-    expect(program(s.folder, "basis -m " FACES " --x x.npy --t 0.6 --rank 50 --no-pictures "
-                             "--max-applications 110 -o b.safetensors"),
+    expect(program(here.folder, "basis -m " FACES " --x x.npy --t 0.6 --rank 50 --no-pictures "
+                                "--max-applications 110 -o b.safetensors"),
            0, "warning");
     pb_tensor_clear(&first);
     pb_tensor_clear(&sigma);
@@ -443,7 +435,7 @@ static void test_bench(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        json_t *o = object_of(program(s.folder,
+        json_t *o = object_of(program(here.folder,
                                       "bench " FACES " --seconds 0.01 --blocks 1,8 --rank 10 "
                                       "--threads 2 --json --precision %s",
                                       precisions[i]));
@@ -471,9 +463,9 @@ static void test_bench(void **state)
             assert_true(number_of(basis, "applications_fp32") < number_of(basis, "applications"));
         json_decref(o);
     }
-    expect(program(s.folder, "bench " FACES " --blocks 0"), 2, "--blocks 0: expected");
-    expect(program(s.folder, "bench " FACES " --precision half"), 2, "expected fp32 or bf16");
-    expect(program(s.folder, "bench"), 2, "which model?");
+    expect(program(here.folder, "bench " FACES " --blocks 0"), 2, "--blocks 0: expected");
+    expect(program(here.folder, "bench " FACES " --precision half"), 2, "expected fp32 or bf16");
+    expect(program(here.folder, "bench"), 2, "which model?");
 }
 
 static void test_costs(void **state)
@@ -496,16 +488,16 @@ static void test_costs(void **state)
 
     (void)state;
     o = object_of(
-        program(s.folder, "bench " FACES " --seconds 0.01 --blocks 1 --tune c.json --json"));
+        program(here.folder, "bench " FACES " --seconds 0.01 --blocks 1 --tune c.json --json"));
     assert_true(number_of(o, "costs") > 10);
     json_decref(o);
-    expect(program(s.folder, "%s --costs c.json", basis), 0, NULL);
+    expect(program(here.folder, "%s --costs c.json", basis), 0, NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        scratch_write(&s, "bad.json", bad[i].text, strlen(bad[i].text));
-        expect(program(s.folder, "%s --costs bad.json", basis), 1, bad[i].message);
+        scratch_write(&here, "bad.json", bad[i].text, strlen(bad[i].text));
+        expect(program(here.folder, "%s --costs bad.json", basis), 1, bad[i].message);
     }
-    expect(program(s.folder, "%s --costs none.json", basis), 1, "none.json");
-    expect(program(s.folder, "bench " FACES " --tune nowhere/c.json"), 1, "nowhere");
+    expect(program(here.folder, "%s --costs none.json", basis), 1, "none.json");
+    expect(program(here.folder, "bench " FACES " --tune nowhere/c.json"), 1, "nowhere");
 }
 
 /* A neighbour's basis saves applications. */
@@ -517,19 +509,19 @@ static void test_start(void **state)
     json_t *o;
 
     (void)state;
-    expect(program(s.folder, "%s a.safetensors --t 0.55", line), 0, NULL);
-    o = object_of(program(s.folder, "%s b.safetensors --t 0.6", line));
+    expect(program(here.folder, "%s a.safetensors --t 0.55", line), 0, NULL);
+    o = object_of(program(here.folder, "%s b.safetensors --t 0.6", line));
     fresh = number_of(o, "applications");
     json_decref(o);
-    o = object_of(program(s.folder, "%s b.safetensors --t 0.6 --start a.safetensors", line));
+    o = object_of(program(here.folder, "%s b.safetensors --t 0.6 --start a.safetensors", line));
     started = number_of(o, "applications");
     assert_int_equal(number_of(o, "converged"), 30);
     json_decref(o);
     print_message("%g applications, %g from a neighbour's basis\n", fresh, started);
     assert_true(started < 0.95 * fresh);
-    expect(program(s.folder, "%s b.safetensors --from down.0 --start a.safetensors", line), 1,
+    expect(program(here.folder, "%s b.safetensors --from down.0 --start a.safetensors", line), 1,
            "a.safetensors: directions of 1 x 32 x 32, expected 32 x 16 x 16");
-    expect(program(s.folder, "%s b.safetensors --start none.safetensors", line), 1,
+    expect(program(here.folder, "%s b.safetensors --start none.safetensors", line), 1,
            "none.safetensors");
 }
 
@@ -541,10 +533,10 @@ static void test_same_bits(void **state)
     size_t n, m;
 
     (void)state;
-    expect(program(s.folder, "%s a.safetensors", line), 0, NULL);
-    expect(program(s.folder, "%s b.safetensors", line), 0, NULL);
-    a = scratch_read(&s, "a.safetensors", &n);
-    b = scratch_read(&s, "b.safetensors", &m);
+    expect(program(here.folder, "%s a.safetensors", line), 0, NULL);
+    expect(program(here.folder, "%s b.safetensors", line), 0, NULL);
+    a = scratch_read(&here, "a.safetensors", &n);
+    b = scratch_read(&here, "b.safetensors", &m);
     assert_int_equal(n, m);
     assert_memory_equal(a, b, n);
     free(a);
@@ -563,24 +555,26 @@ static void test_limit(void **state)
     small = limit;
     small.rlim_cur = 512;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    o = program(s.folder, "sample -m " FACES " --steps 2 -n 1 -q -o a.npy");
+    o = program(here.folder, "sample -m " FACES " --steps 2 -n 1 -q -o a.npy");
     expect(o, 1, "a.npy: cannot write: ");
     expect(o, 1, strerror(EFBIG));
-    o = program(s.folder, "--help");
+    o = program(here.folder, "--help");
     expect(o, 1, "standard output: cannot write");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    assert_int_equal(scratch_count(&s), 0);
+    assert_int_equal(scratch_count(&here), 0);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_help),      TEST(test_usage),        TEST(test_failures),       TEST(test_info),
-        TEST(test_eval),      TEST(test_sample),       TEST(test_basis_and_edit), TEST(test_invert),
-        TEST(test_same_bits), TEST(test_golden_basis), TEST(test_bench),          TEST(test_costs),
-        TEST(test_start),     TEST(test_limit),        TEST(test_sample_size),
+        SCRATCH_TEST(test_help),           SCRATCH_TEST(test_usage),
+        SCRATCH_TEST(test_failures),       SCRATCH_TEST(test_info),
+        SCRATCH_TEST(test_eval),           SCRATCH_TEST(test_sample),
+        SCRATCH_TEST(test_basis_and_edit), SCRATCH_TEST(test_invert),
+        SCRATCH_TEST(test_same_bits),      SCRATCH_TEST(test_golden_basis),
+        SCRATCH_TEST(test_bench),          SCRATCH_TEST(test_costs),
+        SCRATCH_TEST(test_start),          SCRATCH_TEST(test_limit),
+        SCRATCH_TEST(test_sample_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

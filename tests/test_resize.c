@@ -16,22 +16,6 @@
 /* 16 x 16: red grows from 20 to 220 along x, green along y; blue is 127. */
 #define RAMP PB_SOURCE_DIR "/tests/faults/enlarged-photo/ramp16.png"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* The place of the centre of pixel i of n, in [0, 1]. */
 static double centre(size_t i, size_t n)
 {
@@ -245,11 +229,11 @@ static void test_mask(void **state)
     pb_basis basis = PB_BASIS_EMPTY;
 
     (void)state;
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "basis --model " PB_SOURCE_DIR "/models/faces32 --steps 10 -q " RAMP
                    " --fit stretch --tap x0 --mask " RAMP " -k 1 --no-pictures -o a.safetensors"),
            0, NULL);
-    MUST(pb_basis_read(&basis, scratch_path(&s, "a.safetensors").text, error));
+    MUST(pb_basis_read(&basis, scratch_path(&here, "a.safetensors").text, error));
     assert_int_equal(basis.mask.shape[0], 32);
     for (size_t y = 4; y < 28; y++)
         for (size_t x = 4; x < 28; x++) {
@@ -271,14 +255,14 @@ static void test_padded_mask(void **state)
 
     (void)state;
     MUST(pb_pixels_new(&white, 300, 320, error));
-    MUST(pb_pixels_write(&white, scratch_path(&s, "white.png").text, NULL, error));
+    MUST(pb_pixels_write(&white, scratch_path(&here, "white.png").text, NULL, error));
     pb_pixels_clear(&white);
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "basis --model " PB_SOURCE_DIR "/models/faces32 --steps 10 -q " PB_SOURCE_DIR
                    "/examples/portrait.png --fit pad --tap x0 --mask "
                    "white.png -k 1 --no-pictures -o a.safetensors"),
            0, NULL);
-    MUST(pb_basis_read(&basis, scratch_path(&s, "a.safetensors").text, error));
+    MUST(pb_basis_read(&basis, scratch_path(&here, "a.safetensors").text, error));
     for (size_t y = 0; y < 32; y++) {
         assert_true(basis.mask.data[y * 32] < 0.1f && basis.mask.data[y * 32 + 31] < 0.1f);
         assert_true(basis.mask.data[y * 32 + 4] > 0.99f && basis.mask.data[y * 32 + 27] > 0.99f);
@@ -286,13 +270,13 @@ static void test_padded_mask(void **state)
     pb_basis_clear(&basis);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_ramp),   TEST(test_constant), TEST(test_passes_through), TEST(test_reduction),
-        TEST(test_tensor), TEST(test_paste),    TEST(test_mask),           TEST(test_padded_mask),
+        SCRATCH_TEST(test_ramp),           SCRATCH_TEST(test_constant),
+        SCRATCH_TEST(test_passes_through), SCRATCH_TEST(test_reduction),
+        SCRATCH_TEST(test_tensor),         SCRATCH_TEST(test_paste),
+        SCRATCH_TEST(test_mask),           SCRATCH_TEST(test_padded_mask),
     };
 
     (void)argc;

@@ -15,25 +15,9 @@
 #define CLIPS FAULTS "clip-sample/model"
 #define OFF "clip_sample of the model's scheduler is off in steps that must be reversible"
 
-static scratch s;
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 static void link_to(const char *target, const char *name)
 {
-    assert_int_equal(symlink(target, scratch_path(&s, name).text), 0);
+    assert_int_equal(symlink(target, scratch_path(&here, name).text), 0);
 }
 
 /* A flat model: the network of CLIPS with another scheduler, the text of a file. */
@@ -46,13 +30,13 @@ static void make_model(const char *name, const char *scheduler)
     assert_non_null(file);
     length = fread(text, 1, sizeof text, file);
     fclose(file);
-    assert_int_equal(mkdir(scratch_path(&s, name).text, 0755), 0);
+    assert_int_equal(mkdir(scratch_path(&here, name).text, 0755), 0);
     snprintf(line, sizeof line, "%s/config.json", name);
     link_to(CLIPS "/unet/config.json", line);
     snprintf(line, sizeof line, "%s/diffusion_pytorch_model.safetensors", name);
     link_to(CLIPS "/unet/diffusion_pytorch_model.safetensors", line);
     snprintf(line, sizeof line, "%s/scheduler_config.json", name);
-    scratch_write(&s, line, text, length);
+    scratch_write(&here, line, text, length);
 }
 
 /* What the program wrote to a .npy of the scratch folder. */
@@ -60,7 +44,7 @@ static void compare(const char *what, const char *name, const pb_tensor *expecte
 {
     pb_tensor found = PB_TENSOR_EMPTY;
 
-    MUST(pb_npy_read(&found, scratch_path(&s, name).text, error));
+    MUST(pb_npy_read(&found, scratch_path(&here, name).text, error));
     assert_int_equal(pb_tensor_count(&found), pb_tensor_count(expected));
     assert_near(what, found.data, expected->data, pb_tensor_count(expected), tolerance);
     pb_tensor_clear(&found);
@@ -75,7 +59,7 @@ static void test_clip_sample(void **state)
 
     (void)state;
     MUST(pb_npy_read(&expected, FAULTS "clip-sample/expected.npy", error));
-    o = program(s.folder, "sample -m " CLIPS " --spacing leading -s 10 -n 1 --seed 0 -o a.npy");
+    o = program(here.folder, "sample -m " CLIPS " --spacing leading -s 10 -n 1 --seed 0 -o a.npy");
     expect(o, 0, NULL);
     assert_string_equal(o->error, "");
     compare("clip_sample", "a.npy", &expected, 1e-3);
@@ -96,7 +80,7 @@ static void test_timesteps(void **state)
         snprintf(path, sizeof path, FAULTS "timesteps-half/expected-%s-%s.npy", cases[i][0],
                  cases[i][1]);
         MUST(pb_npy_read(&expected, path, error));
-        expect(program(s.folder, "sample -m model --spacing %s -s %s -n 1 --seed 0 -o a.npy",
+        expect(program(here.folder, "sample -m model --spacing %s -s %s -n 1 --seed 0 -o a.npy",
                        cases[i][0], cases[i][1]),
                0, NULL);
         compare(cases[i][0], "a.npy", &expected, 1e-5);
@@ -119,7 +103,7 @@ static void test_schedulers(void **state)
 
         snprintf(path, sizeof path, GOLDEN "ddim-pipeline/%s.json", names[i]);
         make_model(names[i], path);
-        expect(program(s.folder, "sample -m %s --spacing leading -s 10 -n 1 --seed 0 -o a.npy",
+        expect(program(here.folder, "sample -m %s --spacing leading -s 10 -n 1 --seed 0 -o a.npy",
                        names[i]),
                0, NULL);
         compare(names[i], "a.npy", &expected, 1e-3);
@@ -158,13 +142,13 @@ static void test_note(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const outcome *o = program(s.folder, "%s", cases[i].line);
+        const outcome *o = program(here.folder, "%s", cases[i].line);
 
         expect(o, 0, NULL);
         if (occurrences(o->error, "is off in steps that must be reversible") != cases[i].notes)
             fail_msg("%s: %s", cases[i].line, o->error);
     }
-    expect(program(s.folder, "%s", cases[0].line), 0, "pullback sample: " OFF "\n");
+    expect(program(here.folder, "%s", cases[0].line), 0, "pullback sample: " OFF "\n");
 }
 
 /* Images of boosted steps are clipped; those of deterministic ones are what they were. */
@@ -174,17 +158,17 @@ static void test_boost(void **state)
     float most = 0;
 
     (void)state;
-    expect(program(s.folder, "sample -m " CLIPS " -s 10 -n 2 --seed 0 --boost 1 -o a.npy"), 0,
+    expect(program(here.folder, "sample -m " CLIPS " -s 10 -n 2 --seed 0 --boost 1 -o a.npy"), 0,
            NULL);
-    MUST(pb_npy_read(&image, scratch_path(&s, "a.npy").text, error));
+    MUST(pb_npy_read(&image, scratch_path(&here, "a.npy").text, error));
     for (size_t i = 0; i < pb_tensor_count(&image); i++)
         most = fmaxf(most, fabsf(image.data[i]));
     assert_true(most < 1.2f); /* at timestep 0 there is a little noise beside the image */
     pb_tensor_clear(&image);
-    expect(program(s.folder, "sample -m " CLIPS " -s 10 -n 2 --seed 0 -o a.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " CLIPS " -s 10 -n 2 --seed 0 -o a.npy"), 0, NULL);
     make_model("model", FAULTS "timesteps-half/scheduler_config.json"); /* as CLIPS's, off */
-    expect(program(s.folder, "sample -m model -s 10 -n 2 --seed 0 -o b.npy"), 0, NULL);
-    MUST(pb_npy_read(&image, scratch_path(&s, "b.npy").text, error));
+    expect(program(here.folder, "sample -m model -s 10 -n 2 --seed 0 -o b.npy"), 0, NULL);
+    MUST(pb_npy_read(&image, scratch_path(&here, "b.npy").text, error));
     compare("deterministic", "a.npy", &image, 0);
     pb_tensor_clear(&image);
 }
@@ -194,19 +178,19 @@ static void test_info(void **state)
     json_t *o, *clip;
 
     (void)state;
-    o = object_of(program(s.folder, "info --json " CLIPS));
+    o = object_of(program(here.folder, "info --json " CLIPS));
     clip = json_object_get(o, "clip");
     assert_true(json_number_value(json_object_get(clip, "clip_sample_range")) == 1);
     assert_string_equal(json_string_value(json_object_get(o, "switched_off")), "clip_sample");
     json_decref(o);
     make_model("threshold", GOLDEN "ddim-pipeline/ddpm-threshold.json");
-    o = object_of(program(s.folder, "info --json threshold"));
+    o = object_of(program(here.folder, "info --json threshold"));
     clip = json_object_get(o, "clip");
     assert_true(json_number_value(json_object_get(clip, "dynamic_thresholding_ratio")) == 0.9);
     assert_true(json_number_value(json_object_get(clip, "sample_max_value")) == 1.5);
     assert_string_equal(json_string_value(json_object_get(o, "switched_off")), "thresholding");
     json_decref(o);
-    o = object_of(program(s.folder, "info --json " PB_SOURCE_DIR "/models/faces32"));
+    o = object_of(program(here.folder, "info --json " PB_SOURCE_DIR "/models/faces32"));
     assert_true(json_is_null(json_object_get(o, "clip")));
     json_decref(o);
 }
@@ -226,7 +210,7 @@ static void test_text(void **state)
     const outcome *o;
 
     (void)state;
-    assert_int_equal(mkdir(scratch_path(&s, "model").text, 0755), 0);
+    assert_int_equal(mkdir(scratch_path(&here, "model").text, 0755), 0);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char target[512], name[100];
 
@@ -234,25 +218,24 @@ static void test_text(void **state)
         snprintf(name, sizeof name, "model/%s", parts[i]);
         link_to(target, name);
     }
-    assert_int_equal(mkdir(scratch_path(&s, "model/scheduler").text, 0755), 0);
-    scratch_write(&s, "model/scheduler/scheduler_config.json", scheduler, strlen(scheduler));
-    expect(program(s.folder, "sample -m " GOLDEN "sd1-tiny %s -o a.npy", line), 0, NULL);
-    expect(program(s.folder, "sample -m model %s -o b.npy", line), 0, NULL);
-    MUST(pb_npy_read(&expected, scratch_path(&s, "a.npy").text, error));
+    assert_int_equal(mkdir(scratch_path(&here, "model/scheduler").text, 0755), 0);
+    scratch_write(&here, "model/scheduler/scheduler_config.json", scheduler, strlen(scheduler));
+    expect(program(here.folder, "sample -m " GOLDEN "sd1-tiny %s -o a.npy", line), 0, NULL);
+    expect(program(here.folder, "sample -m model %s -o b.npy", line), 0, NULL);
+    MUST(pb_npy_read(&expected, scratch_path(&here, "a.npy").text, error));
     compare("text", "b.npy", &expected, 0);
     pb_tensor_clear(&expected);
-    o = program(s.folder, "sample -m model -s 4 -n 1 --seed 5 --prompt face -o b.npy");
+    o = program(here.folder, "sample -m model -s 4 -n 1 --seed 5 --prompt face -o b.npy");
     expect(o, 0, NULL);
     assert_null(strstr(o->error, "is off in steps"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_clip_sample), TEST(test_timesteps), TEST(test_schedulers), TEST(test_note),
-        TEST(test_boost),       TEST(test_info),      TEST(test_text),
+        SCRATCH_TEST(test_clip_sample), SCRATCH_TEST(test_timesteps), SCRATCH_TEST(test_schedulers),
+        SCRATCH_TEST(test_note),        SCRATCH_TEST(test_boost),     SCRATCH_TEST(test_info),
+        SCRATCH_TEST(test_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,8 +15,6 @@
 #define EIGHTS PB_SOURCE_DIR "/tests/faults/size-of-eights"
 #define PORTRAIT PB_SOURCE_DIR "/examples/portrait.png"
 
-static scratch s;
-
 /* Writes a golden tensor of a pipeline as FILE. */
 static void put(const char *pipeline, const char *tensor, const char *file)
 {
@@ -27,7 +25,7 @@ static void put(const char *pipeline, const char *tensor, const char *file)
     snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", pipeline);
     MUST(pb_weights_open(&io, path, error));
     value = golden(io, "%s", tensor);
-    MUST(pb_npy_write(&value, scratch_path(&s, file).text, error));
+    MUST(pb_npy_write(&value, scratch_path(&here, file).text, error));
     pb_tensor_clear(&value);
     pb_weights_free(io);
 }
@@ -42,7 +40,7 @@ static void compare(const char *pipeline, const char *tensor, const char *file, 
     snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", pipeline);
     MUST(pb_weights_open(&io, path, error));
     expected = golden(io, "%s", tensor);
-    MUST(pb_npy_read(&found, scratch_path(&s, file).text, error));
+    MUST(pb_npy_read(&found, scratch_path(&here, file).text, error));
     assert_int_equal(pb_tensor_count(&found), pb_tensor_count(&expected));
     assert_near(tensor, found.data, expected.data, pb_tensor_count(&expected), tolerance);
     pb_tensor_clear(&expected);
@@ -56,18 +54,18 @@ static void test_prompt(void **state)
     json_t *o;
 
     (void)state;
-    o = object_of(program(s.folder, "prompt -q --json --model " SD1 " -o e.npy -- -Photo"));
+    o = object_of(program(here.folder, "prompt -q --json --model " SD1 " -o e.npy -- -Photo"));
     assert_int_equal(json_array_size(json_object_get(o, "ids")), 77);
     assert_int_equal(json_integer_value(json_object_get(o, "tokens")), 4);
     assert_string_equal(json_string_value(json_array_get(json_object_get(o, "pieces"), 2)),
                         "photo</w>");
     json_decref(o);
-    assert_true(scratch_has(&s, "e.npy"));
-    p = program(s.folder, "prompt --model " SD1 " %s", "");
+    assert_true(scratch_has(&here, "e.npy"));
+    p = program(here.folder, "prompt --model " SD1 " %s", "");
     expect(p, 2, "expected one text");
-    expect(program(s.folder, "prompt --model " PB_SOURCE_DIR "/models/faces32 x"), 1,
+    expect(program(here.folder, "prompt --model " PB_SOURCE_DIR "/models/faces32 x"), 1,
            "not conditioned on text");
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "invert -m " PB_SOURCE_DIR "/models/faces32 " PORTRAIT " --prompt x -o a.npy"),
            1, "takes no prompt");
 }
@@ -85,20 +83,23 @@ static void test_eval(void **state)
     MUST(pb_weights_open(&io, GOLDEN "sd2-tiny/io.safetensors", error));
     t = golden_timestep(io);
     pb_weights_free(io);
-    expect(program(s.folder, "eval -m " SD2 " --x x.npy --timestep %g --context c.npy -o a.npy", t),
-           0, NULL);
+    expect(
+        program(here.folder, "eval -m " SD2 " --x x.npy --timestep %g --context c.npy -o a.npy", t),
+        0, NULL);
     compare("sd2-tiny", "out.eps", "a.npy", 1e-5);
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "eval -m " SD2 " --x x.npy --timestep %g --context c.npy --tap mid "
                    "--jvp v.npy -o a.npy",
                    t),
            0, NULL);
     compare("sd2-tiny", "jvp.mid", "a.npy", 1e-5);
-    expect(program(s.folder, "eval -m " SD1 " --x x.npy --timestep 421 --context c.npy -o b.npy"),
-           1, "expected (tokens, 32)");
-    expect(program(s.folder, "eval -m " SD2 " --x x.npy --timestep 421 --prompt blurry -o b.npy"),
-           0, NULL);
-    assert_true(scratch_has(&s, "a.npy") && scratch_has(&s, "b.npy"));
+    expect(
+        program(here.folder, "eval -m " SD1 " --x x.npy --timestep 421 --context c.npy -o b.npy"),
+        1, "expected (tokens, 32)");
+    expect(
+        program(here.folder, "eval -m " SD2 " --x x.npy --timestep 421 --prompt blurry -o b.npy"),
+        0, NULL);
+    assert_true(scratch_has(&here, "a.npy") && scratch_has(&here, "b.npy"));
 }
 
 static void test_latents(void **state)
@@ -106,17 +107,17 @@ static void test_latents(void **state)
     (void)state;
     put("sd1-tiny", "image", "image.npy");
     put("sd1-tiny", "invert.reconstruction", "latent.npy");
-    expect(program(s.folder, "encode -m " SD1 " image.npy -o l.npy"), 0, NULL);
+    expect(program(here.folder, "encode -m " SD1 " image.npy -o l.npy"), 0, NULL);
     compare("sd1-tiny", "latent", "l.npy", 1e-5);
-    expect(program(s.folder, "decode -m " SD1 " latent.npy -o d.npy"), 0, NULL);
+    expect(program(here.folder, "decode -m " SD1 " latent.npy -o d.npy"), 0, NULL);
     compare("sd1-tiny", "invert.decoded", "d.npy", 1e-5);
-    expect(program(s.folder, "decode -m " SD1 " latent.npy -o d.png"), 0, NULL);
-    expect(program(s.folder, "encode -m " SD1 " " PORTRAIT " --height 48 -o l.npy"), 0, NULL);
-    expect(program(s.folder, "encode -m " SD1 " " PORTRAIT " --height 49 -o l.npy"), 1,
+    expect(program(here.folder, "decode -m " SD1 " latent.npy -o d.png"), 0, NULL);
+    expect(program(here.folder, "encode -m " SD1 " " PORTRAIT " --height 48 -o l.npy"), 0, NULL);
+    expect(program(here.folder, "encode -m " SD1 " " PORTRAIT " --height 49 -o l.npy"), 1,
            "--height 49: expected multiples of 2 pixels");
-    expect(program(s.folder, "decode -m " PB_SOURCE_DIR "/models/faces32 latent.npy -o d.png"), 1,
-           "no latent model");
-    assert_true(scratch_has(&s, "d.png"));
+    expect(program(here.folder, "decode -m " PB_SOURCE_DIR "/models/faces32 latent.npy -o d.png"),
+           1, "no latent model");
+    assert_true(scratch_has(&here, "d.png"));
 }
 
 /* Sizes that are multiples of the autoencoder's eight pixels, but of no higher power of two: the
@@ -127,35 +128,35 @@ static void test_odd_sizes(void **state)
     pb_tensor expected = PB_TENSOR_EMPTY, found = PB_TENSOR_EMPTY;
 
     (void)state;
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "sample -m " EIGHTS "/model -n 1 -s 4 --seed 3 --spacing leading --height 72 "
                    "--width 104 --prompt the\tcat --guidance-scale 3 -o z.npy"),
            0, NULL);
     MUST(pb_npy_read(&expected, EIGHTS "/expected.npy", error));
-    MUST(pb_npy_read(&found, scratch_path(&s, "z.npy").text, error));
+    MUST(pb_npy_read(&found, scratch_path(&here, "z.npy").text, error));
     assert_memory_equal(found.shape, expected.shape, 4 * sizeof *found.shape);
     assert_near("latents", found.data, expected.data, pb_tensor_count(&expected), 1e-5);
     pb_tensor_clear(&expected);
     pb_tensor_clear(&found);
-    expect(program(s.folder, "sample -m " EIGHTS "/model -n 1 -s 2 --width 76 --prompt cat "
-                             "-o z.npy"),
+    expect(program(here.folder, "sample -m " EIGHTS "/model -n 1 -s 2 --width 76 --prompt cat "
+                                "-o z.npy"),
            1, "--width 76: expected multiples of 8 pixels from 8 on");
-    assert_non_null(strstr(program(s.folder, "info " EIGHTS "/model")->out,
+    assert_non_null(strstr(program(here.folder, "info " EIGHTS "/model")->out,
                            "pictures of 128x128 pixels; sizes: multiples of 8\n"));
 
     /* Bases, masks and pasting there. */
-    expect(program(s.folder, "basis -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
-                             "--prompt cat --rank 3 -o b.safetensors"),
+    expect(program(here.folder, "basis -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
+                                "--prompt cat --rank 3 -o b.safetensors"),
            0, NULL);
-    expect(program(s.folder, "edit -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
-                             "--prompt cat --basis b.safetensors --direction 1 --strength 1 "
-                             "--paste -o e.png"),
+    expect(program(here.folder, "edit -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
+                                "--prompt cat --basis b.safetensors --direction 1 --strength 1 "
+                                "--paste -o e.png"),
            0, NULL);
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "basis -m " SD1 " " PORTRAIT " --height 18 --width 26 --steps 6 "
                    "--prompt cat --rank 3 --tap eps --mask " PORTRAIT " -o m.safetensors"),
            0, NULL);
-    assert_true(scratch_has(&s, "e.png") && scratch_has(&s, "m.safetensors"));
+    assert_true(scratch_has(&here, "e.png") && scratch_has(&here, "m.safetensors"));
 }
 
 /* Samples are guided unless told otherwise. */
@@ -165,21 +166,22 @@ static void test_sample(void **state)
 
     (void)state;
     put("sd2-tiny", "x", "x.npy");
-    expect(program(s.folder, "sample -m " SD2 " --seed 5 -n 1 --steps 10 --spacing leading "
-                             "--prompt face --negative-prompt blurry -o a.npy"),
+    expect(program(here.folder, "sample -m " SD2 " --seed 5 -n 1 --steps 10 --spacing leading "
+                                "--prompt face --negative-prompt blurry -o a.npy"),
            0, NULL);
-    expect(program(s.folder, "sample -m " SD2 " --seed 5 -n 1 --steps 10 --spacing leading "
-                             "--prompt face --negative-prompt blurry --guidance-scale 1 -o b.npy"),
+    expect(program(here.folder,
+                   "sample -m " SD2 " --seed 5 -n 1 --steps 10 --spacing leading "
+                   "--prompt face --negative-prompt blurry --guidance-scale 1 -o b.npy"),
            0, NULL);
-    MUST(pb_npy_read(&a, scratch_path(&s, "a.npy").text, error));
-    MUST(pb_npy_read(&b, scratch_path(&s, "b.npy").text, error));
+    MUST(pb_npy_read(&a, scratch_path(&here, "a.npy").text, error));
+    MUST(pb_npy_read(&b, scratch_path(&here, "b.npy").text, error));
     assert_true(relative_error(a.data, b.data, pb_tensor_count(&a)) > 1e-3);
     pb_tensor_clear(&a);
     pb_tensor_clear(&b);
-    expect(program(s.folder, "sample -m " SD2 " --x x.npy --steps 10 --spacing middle -o c.npy"), 2,
-           "paper, leading");
-    expect(program(s.folder, "sample -m " SD2 " --x x.npy --steps 10 -o a.png"), 0, NULL);
-    assert_true(scratch_has(&s, "a.png"));
+    expect(program(here.folder, "sample -m " SD2 " --x x.npy --steps 10 --spacing middle -o c.npy"),
+           2, "paper, leading");
+    expect(program(here.folder, "sample -m " SD2 " --x x.npy --steps 10 -o a.png"), 0, NULL);
+    assert_true(scratch_has(&here, "a.png"));
 }
 
 static void assert_text(const json_t *object, const char *key, const char *expected)
@@ -195,16 +197,16 @@ static void test_settings(void **state)
     json_t *o;
 
     (void)state;
-    o = object_of(program(s.folder, "sample -q --json -m " SD2 " --seed 3 -n 1 --steps 4 "
-                                    "--prompt face --negative-prompt blurry -o a.png"));
+    o = object_of(program(here.folder, "sample -q --json -m " SD2 " --seed 3 -n 1 --steps 4 "
+                                       "--prompt face --negative-prompt blurry -o a.png"));
     assert_text(o, "prompt", "face");
     assert_text(o, "negative_prompt", "blurry");
     assert_null(json_object_get(o, "edit_prompt"));
     assert_true(json_number_value(json_object_get(o, "guidance_scale")) == 7.5);
     assert_int_equal(json_integer_value(json_object_get(o, "seed")), 3);
     json_decref(o);
-    o = object_of(program(s.folder, "edit -q --json -m " SD2 " --seed 3 --steps 6 --stages 1 "
-                                    "--edit-iterations 2 --edit-prompt smile -o a.png"));
+    o = object_of(program(here.folder, "edit -q --json -m " SD2 " --seed 3 --steps 6 --stages 1 "
+                                       "--edit-iterations 2 --edit-prompt smile -o a.png"));
     assert_text(o, "prompt", "");
     assert_text(o, "edit_prompt", "smile");
     json_decref(o);
@@ -215,36 +217,38 @@ static void test_edit(void **state)
     pb_basis basis = PB_BASIS_EMPTY;
 
     (void)state;
-    expect(program(s.folder, "basis -m " SD1 " " PORTRAIT " --steps 10 --rank 4 --prompt face "
-                             "--edit-prompt smile -o basis.safetensors --no-pictures"),
+    expect(program(here.folder, "basis -m " SD1 " " PORTRAIT " --steps 10 --rank 4 --prompt face "
+                                "--edit-prompt smile -o basis.safetensors --no-pictures"),
            0, NULL);
-    MUST(pb_basis_read(&basis, scratch_path(&s, "basis.safetensors").text, error));
+    MUST(pb_basis_read(&basis, scratch_path(&here, "basis.safetensors").text, error));
     assert_string_equal(basis.prompt, "smile");
     assert_int_equal(basis.x.shape[0], 4);
     pb_basis_clear(&basis);
-    expect(program(s.folder, "edit --basis basis.safetensors --steps 10 --stages 2 "
-                             "--edit-iterations 4 -o strip.png"),
+    expect(program(here.folder, "edit --basis basis.safetensors --steps 10 --stages 2 "
+                                "--edit-iterations 4 -o strip.png"),
            0, NULL);
-    expect(program(s.folder, "edit -m " SD1 " " PORTRAIT " --steps 10 --strength 1 --prompt face "
-                             "--edit-iterations 2 --paste -o photo.png"),
+    expect(program(here.folder,
+                   "edit -m " SD1 " " PORTRAIT " --steps 10 --strength 1 --prompt face "
+                   "--edit-iterations 2 --paste -o photo.png"),
            0, NULL);
-    assert_true(scratch_has(&s, "strip.png") && scratch_has(&s, "photo.png"));
+    assert_true(scratch_has(&here, "strip.png") && scratch_has(&here, "photo.png"));
     /* A mask drawn in pixels, at the photo's size; and directions carried to another picture. */
-    expect(program(s.folder, "edit -m " SD1 " " PORTRAIT " --steps 10 --mask " PORTRAIT " --tap x0 "
-                             "--null-rank 2 --stages 1 --edit-iterations 2 -o masked.png"),
+    expect(program(here.folder,
+                   "edit -m " SD1 " " PORTRAIT " --steps 10 --mask " PORTRAIT " --tap x0 "
+                   "--null-rank 2 --stages 1 --edit-iterations 2 -o masked.png"),
            0, NULL);
-    expect(program(s.folder, "transport --basis basis.safetensors --steps 10 --onto " PORTRAIT
-                             " --crop 0,0,200,200 --prompt face --stages 1 --edit-iterations 2 "
-                             "-o carried.png"),
+    expect(program(here.folder, "transport --basis basis.safetensors --steps 10 --onto " PORTRAIT
+                                " --crop 0,0,200,200 --prompt face --stages 1 --edit-iterations 2 "
+                                "-o carried.png"),
            0, NULL);
-    assert_true(scratch_has(&s, "masked.png") && scratch_has(&s, "carried.png"));
+    assert_true(scratch_has(&here, "masked.png") && scratch_has(&here, "carried.png"));
 }
 
 /* The first singular value of the map to eps. */
 static double first_sigma(const char *options)
 {
     json_t *o =
-        object_of(program(s.folder,
+        object_of(program(here.folder,
                           "basis -q --json -m " SD1 " --seed 0 --steps 5 --rank 3 --tol 1e-4 "
                           "--tap eps --verify --no-pictures -o b.safetensors %s",
                           options));
@@ -268,7 +272,7 @@ static void test_guided(void **state)
     (void)state;
     assert_true(fabs(one / positive - 1) < 1e-5 && fabs(none / negative - 1) < 1e-5);
     assert_true(fabs(far / positive - 1) > 1e-3);
-    expect(program(s.folder, "basis -m " SD1 " --seed 0 --steps 5 --guided -o b.safetensors"), 2,
+    expect(program(here.folder, "basis -m " SD1 " --seed 0 --steps 5 --guided -o b.safetensors"), 2,
            "a guided map ends at eps or x0");
 }
 
@@ -281,25 +285,26 @@ static void test_study(void **state)
     size_t size;
 
     (void)state;
-    scratch_write(&s, "prompts.txt", prompts, sizeof prompts - 1);
+    scratch_write(&here, "prompts.txt", prompts, sizeof prompts - 1);
     for (int again = 0; again < 2; again++) {
-        o = object_of(program(s.folder, "study prompts -q --json -m " SD1 " --prompts prompts.txt "
-                                        "--samples 1 --timesteps 2 --steps 5 --rank 4 -o study"));
+        o = object_of(program(here.folder,
+                              "study prompts -q --json -m " SD1 " --prompts prompts.txt "
+                              "--samples 1 --timesteps 2 --steps 5 --rank 4 -o study"));
         assert_int_equal(json_integer_value(json_object_get(o, "items")), 4 * 2 + 1);
         assert_int_equal(json_integer_value(json_object_get(o, "computed")), again ? 0 : 9);
         json_decref(o);
     }
-    data = scratch_read(&s, "study/data.csv", &size);
+    data = scratch_read(&here, "study/data.csv", &size);
     assert_non_null(strstr((char *)data, "sd1-tiny,prompted,0.5"));
     assert_non_null(strstr((char *)data, "sd1-tiny,correlation,1"));
     free(data);
-    assert_true(scratch_has(&s, "study/figure.svg") && scratch_has(&s, "study/report.html"));
-    expect(program(s.folder, "study prompts -m " SD1 " -o study"), 2, "which prompts?");
-    scratch_write(&s, "prompts.txt", "one\n", 4);
-    expect(program(s.folder, "study prompts -m " SD1 " --prompts prompts.txt -o study"), 1,
+    assert_true(scratch_has(&here, "study/figure.svg") && scratch_has(&here, "study/report.html"));
+    expect(program(here.folder, "study prompts -m " SD1 " -o study"), 2, "which prompts?");
+    scratch_write(&here, "prompts.txt", "one\n", 4);
+    expect(program(here.folder, "study prompts -m " SD1 " --prompts prompts.txt -o study"), 1,
            "one prompt has no distance");
-    expect(program(s.folder, "study timesteps -m " PB_SOURCE_DIR "/models/faces32 --prompt x "
-                             "--timesteps 2 --steps 5 -o other"),
+    expect(program(here.folder, "study timesteps -m " PB_SOURCE_DIR "/models/faces32 --prompt x "
+                                "--timesteps 2 --steps 5 -o other"),
            1, "takes no prompt");
 }
 
@@ -310,7 +315,7 @@ static void without(const char *part)
                                         "tokenizer",        "text_encoder"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        scratch_name link = scratch_path(&s, parts[i]);
+        scratch_name link = scratch_path(&here, parts[i]);
         char target[512];
         snprintf(target, sizeof target, SD1 "/%s", parts[i]);
         unlink(link.text);
@@ -330,29 +335,30 @@ static void test_prompt_files(void **state)
     size_t size;
 
     (void)state;
-    scratch_write(&s, "two.txt", two, sizeof two - 1);
-    scratch_write(&s, "equal.txt", "one\none\none\n", 12);
-    scratch_write(&s, "nul.txt", nul, sizeof nul - 1);
+    scratch_write(&here, "two.txt", two, sizeof two - 1);
+    scratch_write(&here, "equal.txt", "one\none\none\n", 12);
+    scratch_write(&here, "nul.txt", nul, sizeof nul - 1);
     snprintf(command, sizeof command, "%stwo.txt -o two", study);
-    expect(program(s.folder, command), 0, NULL);
-    data = scratch_read(&s, "two/settings.json", &size);
+    expect(program(here.folder, command), 0, NULL);
+    data = scratch_read(&here, "two/settings.json", &size);
     assert_non_null(strstr((char *)data, "\"red\""));
     free(data);
-    assert_true(scratch_has(&s, "two/report.html") && scratch_has(&s, "two/figure.png"));
+    assert_true(scratch_has(&here, "two/report.html") && scratch_has(&here, "two/figure.png"));
     snprintf(command, sizeof command, "%sequal.txt -o equal", study);
-    expect(program(s.folder, command), 0, NULL);
-    expect(program(s.folder, "study prompts -q --settings two/settings.json --prompts equal.txt "
-                             "-o other"),
+    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "study prompts -q --settings two/settings.json --prompts equal.txt "
+                                "-o other"),
            0, NULL);
-    expect(program(s.folder,
+    expect(program(here.folder,
                    "study samples -q -m " SD1 " --samples 2 --timesteps 2 --steps 5 --rank 2 "
                    "--tap x0 --guided --guidance-scale 2 --prompt face -o guided"),
            0, NULL);
-    expect(program(s.folder, "study samples -q --settings guided/settings.json -o again"), 0, NULL);
-    expect(program(s.folder, "study samples -m " SD1 " --guided --guidance-scale 2 -o a"), 2,
+    expect(program(here.folder, "study samples -q --settings guided/settings.json -o again"), 0,
+           NULL);
+    expect(program(here.folder, "study samples -m " SD1 " --guided --guidance-scale 2 -o a"), 2,
            "ends at eps or x0");
     snprintf(command, sizeof command, "%snul.txt -o nul", study);
-    expect(program(s.folder, command), 1, "without NUL");
+    expect(program(here.folder, command), 1, "without NUL");
 }
 
 /* A basis file brings its prompts along: an edit from it is the edit that computes it. */
@@ -366,25 +372,25 @@ static void test_basis_prompts(void **state)
 
     (void)state;
     snprintf(command, sizeof command, "edit %s%sa.npy --rank 3", under, how);
-    expect(program(s.folder, command), 0, NULL);
+    expect(program(here.folder, command), 0, NULL);
     snprintf(command, sizeof command, "basis %s--rank 3 --no-pictures -o basis.safetensors", under);
-    expect(program(s.folder, command), 0, NULL);
+    expect(program(here.folder, command), 0, NULL);
     snprintf(command, sizeof command, "edit --basis basis.safetensors --steps 8 %sb.npy", how);
-    expect(program(s.folder, command), 0, NULL);
-    MUST(pb_npy_read(&a, scratch_path(&s, "a.npy").text, error));
-    MUST(pb_npy_read(&b, scratch_path(&s, "b.npy").text, error));
+    expect(program(here.folder, command), 0, NULL);
+    MUST(pb_npy_read(&a, scratch_path(&here, "a.npy").text, error));
+    MUST(pb_npy_read(&b, scratch_path(&here, "b.npy").text, error));
     assert_near("edit", b.data, a.data, pb_tensor_count(&a), 1e-4);
     pb_tensor_clear(&a);
     pb_tensor_clear(&b);
-    expect(program(s.folder, "edit --basis basis.safetensors --edit-prompt dog -o c.npy"), 1,
+    expect(program(here.folder, "edit --basis basis.safetensors --edit-prompt dog -o c.npy"), 1,
            "the basis is that of \"cat\"");
     /* At another size than the model's own, and carried over at that size. */
-    expect(program(s.folder, "basis -m " SD1 " " PORTRAIT " --height 48 --width 32 --steps 6 "
-                             "--rank 2 --no-pictures -o wide.safetensors"),
+    expect(program(here.folder, "basis -m " SD1 " " PORTRAIT " --height 48 --width 32 --steps 6 "
+                                "--rank 2 --no-pictures -o wide.safetensors"),
            0, NULL);
-    expect(program(s.folder, "transport --basis wide.safetensors --steps 6 --onto " PORTRAIT
-                             " --crop 0,0,200,200 --edit-prompt smile --stages 1 "
-                             "--edit-iterations 2 -o carried.png"),
+    expect(program(here.folder, "transport --basis wide.safetensors --steps 6 --onto " PORTRAIT
+                                " --crop 0,0,200,200 --edit-prompt smile --stages 1 "
+                                "--edit-iterations 2 -o carried.png"),
            0, NULL);
 }
 
@@ -406,16 +412,17 @@ static void test_usage(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(program(s.folder, cases[i].command), 2, cases[i].message);
-    expect(program(s.folder, "encode -m " SD1 " -o a.npy -- -a.png"), 1, "-a.png");
+        expect(program(here.folder, cases[i].command), 2, cases[i].message);
+    expect(program(here.folder, "encode -m " SD1 " -o a.npy -- -a.png"), 1, "-a.png");
     put("sd1-tiny", "image", "picture.npy");
-    expect(program(s.folder, "basis -m " SD1 " --x picture.npy -o a.safetensors"), 1,
+    expect(program(here.folder, "basis -m " SD1 " --x picture.npy -o a.safetensors"), 1,
            "encode makes latents");
-    expect(program(s.folder, "encode -m " SD1 " picture.npy -o latent.npy"), 0, NULL);
+    expect(program(here.folder, "encode -m " SD1 " picture.npy -o latent.npy"), 0, NULL);
     compare("sd1-tiny", "latent", "latent.npy", 1e-5);
     put("sd1-tiny", "x", "x.npy");
-    expect(program(s.folder, "eval -m " SD1 " --x x.npy --timestep 421 --tap eps --guidance-scale "
-                             "7.5 --prompt face --negative-prompt low -o eps.npy"),
+    expect(program(here.folder,
+                   "eval -m " SD1 " --x x.npy --timestep 421 --tap eps --guidance-scale "
+                   "7.5 --prompt face --negative-prompt low -o eps.npy"),
            0, NULL);
 }
 
@@ -431,10 +438,10 @@ static void test_prefix(void **state)
 
     (void)state;
     without("text_encoder");
-    assert_int_equal(mkdir(scratch_path(&s, "text_encoder").text, 0777), 0);
-    assert_int_equal(
-        symlink(SD1 "/text_encoder/config.json", scratch_path(&s, "text_encoder/config.json").text),
-        0);
+    assert_int_equal(mkdir(scratch_path(&here, "text_encoder").text, 0777), 0);
+    assert_int_equal(symlink(SD1 "/text_encoder/config.json",
+                             scratch_path(&here, "text_encoder/config.json").text),
+                     0);
     MUST(pb_weights_open(&w, SD1 "/text_encoder/model.safetensors", error));
     for (size_t i = 0; i < pb_weights_count(w); i++) {
         const pb_stored *stored = pb_weights_at(w, i);
@@ -446,15 +453,15 @@ static void test_prefix(void **state)
         count++;
     }
     assert_true(count > 10);
-    MUST(pb_safetensors_write(scratch_path(&s, "text_encoder/model.safetensors").text, count, named,
-                              0, NULL, error));
+    MUST(pb_safetensors_write(scratch_path(&here, "text_encoder/model.safetensors").text, count,
+                              named, 0, NULL, error));
     pb_weights_free(w);
     for (size_t i = 0; i < count; i++)
         pb_tensor_clear(&tensors[i]);
-    expect(program(s.folder, "prompt -q -m . -o a.npy smile"), 0, NULL);
-    expect(program(s.folder, "prompt -q -m " SD1 " -o b.npy smile"), 0, NULL);
-    MUST(pb_npy_read(&a, scratch_path(&s, "a.npy").text, error));
-    MUST(pb_npy_read(&b, scratch_path(&s, "b.npy").text, error));
+    expect(program(here.folder, "prompt -q -m . -o a.npy smile"), 0, NULL);
+    expect(program(here.folder, "prompt -q -m " SD1 " -o b.npy smile"), 0, NULL);
+    MUST(pb_npy_read(&a, scratch_path(&here, "a.npy").text, error));
+    MUST(pb_npy_read(&b, scratch_path(&here, "b.npy").text, error));
     assert_memory_equal(a.data, b.data, pb_tensor_count(&b) * sizeof *b.data);
     pb_tensor_clear(&a);
     pb_tensor_clear(&b);
@@ -467,7 +474,7 @@ static void expect_ids(const char *prompt, size_t count, const int *expected)
     json_t *o;
     const json_t *ids;
 
-    o = object_of(program(s.folder, "prompt -q --json -m " TOY " %s", prompt));
+    o = object_of(program(here.folder, "prompt -q --json -m " TOY " %s", prompt));
     ids = json_object_get(o, "ids");
     assert_int_equal(json_array_size(ids), 77);
     for (size_t i = 0; i < 77; i++)
@@ -502,15 +509,16 @@ static void test_vectors(void **state)
     expect_ids("a<toy>dog", 6, (const int[]){528, 320, 530, 531, 532, 515});
     expect_ids("<TOY>", 2, (const int[]){528, 530});
     snprintf(command, sizeof command, "%s--prompt a<toy>dog --guidance-scale 5", how);
-    expect(program(s.folder, command), 0, NULL);
-    compare_files(scratch_path(&s, "z.npy").text, TOY "/expected.npy", 0, 1e-4);
+    expect(program(here.folder, command), 0, NULL);
+    compare_files(scratch_path(&here, "z.npy").text, TOY "/expected.npy", 0, 1e-4);
     snprintf(command, sizeof command, "%s--prompt a<toy>dog --guidance-scale 1", how);
-    expect(program(s.folder, command), 0, NULL);
-    rename(scratch_path(&s, "z.npy").text, scratch_path(&s, "positive.npy").text);
+    expect(program(here.folder, command), 0, NULL);
+    rename(scratch_path(&here, "z.npy").text, scratch_path(&here, "positive.npy").text);
     snprintf(command, sizeof command, "%s--prompt= --negative-prompt a<toy>dog --guidance-scale 0",
              how);
-    expect(program(s.folder, command), 0, NULL);
-    compare_files(scratch_path(&s, "z.npy").text, scratch_path(&s, "positive.npy").text, 0, 1e-6);
+    expect(program(here.folder, command), 0, NULL);
+    compare_files(scratch_path(&here, "z.npy").text, scratch_path(&here, "positive.npy").text, 0,
+                  1e-6);
 }
 
 /* -- files of a text encoder ------------------------------------------------------------------ */
@@ -520,7 +528,7 @@ static void with_field(const char *part, const char *name, const char *field, js
 {
     static const char *const links[] = {"text_encoder/model.safetensors", "tokenizer/vocab.json",
                                         "tokenizer/merges.txt"};
-    scratch_name folder = scratch_path(&s, part), path;
+    scratch_name folder = scratch_path(&here, part), path;
     char target[512], *text;
     json_t *config;
 
@@ -528,7 +536,7 @@ static void with_field(const char *part, const char *name, const char *field, js
     assert_int_equal(mkdir(folder.text, 0777), 0);
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (!strncmp(links[i], part, strlen(part))) {
-            path = scratch_path(&s, links[i]);
+            path = scratch_path(&here, links[i]);
             snprintf(target, sizeof target, SD1 "/%s", links[i]);
             assert_int_equal(symlink(target, path.text), 0);
         }
@@ -539,7 +547,7 @@ static void with_field(const char *part, const char *name, const char *field, js
     text = json_dumps(config, 0);
     assert_non_null(text);
     snprintf(target, sizeof target, "%s/%s", part, name);
-    scratch_write(&s, target, text, strlen(text));
+    scratch_write(&here, target, text, strlen(text));
     free(text);
     json_decref(config);
 }
@@ -553,9 +561,9 @@ static void clear_part(const char *part)
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", part, names[i]);
-        unlink(scratch_path(&s, path).text);
+        unlink(scratch_path(&here, path).text);
     }
-    assert_int_equal(rmdir(scratch_path(&s, part).text), 0);
+    assert_int_equal(rmdir(scratch_path(&here, part).text), 0);
 }
 
 /* Fields of the text encoder: what transformers takes a null for, and what diffusers heeds. */
@@ -584,14 +592,15 @@ static void test_encoder_config(void **state)
     };
 
     (void)state;
-    expect(program(s.folder, "prompt -q -m " SD1 " -o a.npy face"), 0, NULL);
+    expect(program(here.folder, "prompt -q -m " SD1 " -o a.npy face"), 0, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *value = cases[i].value < 0 ? json_null() : json_boolean(cases[i].value);
         with_field("text_encoder", "config.json", cases[i].field, value);
-        expect(program(s.folder, "prompt -q -m . -o b.npy face"), cases[i].message ? 1 : 0,
+        expect(program(here.folder, "prompt -q -m . -o b.npy face"), cases[i].message ? 1 : 0,
                cases[i].message);
         if (!cases[i].message)
-            compare_files(scratch_path(&s, "b.npy").text, scratch_path(&s, "a.npy").text, 0, 1e-7);
+            compare_files(scratch_path(&here, "b.npy").text, scratch_path(&here, "a.npy").text, 0,
+                          1e-7);
         clear_part("text_encoder");
     }
 }
@@ -606,18 +615,18 @@ static void test_lengths(void **state)
     } cases[] = {{20, 20}, {78, 0}, {0, 77}};
 
     (void)state;
-    expect(program(s.folder, "prompt -q -m " SD1 " -o a.npy face"), 0, NULL);
+    expect(program(here.folder, "prompt -q -m " SD1 " -o a.npy face"), 0, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         with_field("tokenizer", "tokenizer_config.json", "model_max_length",
                    cases[i].length ? json_integer(cases[i].length) : json_null());
         if (cases[i].tokens) {
-            json_t *o = object_of(program(s.folder, "prompt -q --json -m . -o b.npy face"));
+            json_t *o = object_of(program(here.folder, "prompt -q --json -m . -o b.npy face"));
             assert_int_equal(json_array_size(json_object_get(o, "ids")), cases[i].tokens);
             json_decref(o);
-            compare_files(scratch_path(&s, "b.npy").text, scratch_path(&s, "a.npy").text,
+            compare_files(scratch_path(&here, "b.npy").text, scratch_path(&here, "a.npy").text,
                           cases[i].tokens * 32, 1e-5);
         } else
-            expect(program(s.folder, "prompt -q -m . -o b.npy face"), 1,
+            expect(program(here.folder, "prompt -q -m . -o b.npy face"), 1,
                    "prompts of 78 tokens (model_max_length), but the text encoder has positions "
                    "for 77");
         clear_part("tokenizer");
@@ -628,46 +637,34 @@ static void test_missing(void **state)
 {
     (void)state;
     without("vae");
-    expect(program(s.folder, "basis -m . " PORTRAIT " --steps 4 --rank 2 -o b.safetensors"), 1,
+    expect(program(here.folder, "basis -m . " PORTRAIT " --steps 4 --rank 2 -o b.safetensors"), 1,
            "no vae/: pictures cannot be turned into latents");
-    expect(program(s.folder, "basis -m . --seed 0 --steps 4 --rank 2 --no-pictures "
-                             "-o b.safetensors"),
+    expect(program(here.folder, "basis -m . --seed 0 --steps 4 --rank 2 --no-pictures "
+                                "-o b.safetensors"),
            0, NULL);
     without("tokenizer");
-    expect(program(s.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
+    expect(program(here.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
            "no tokenizer/: prompts cannot be read");
-    expect(program(s.folder, "encode -m . " PORTRAIT " -o latent.npy"), 0, NULL);
+    expect(program(here.folder, "encode -m . " PORTRAIT " -o latent.npy"), 0, NULL);
     without("unet");
-    expect(program(s.folder, "info ."), 1, "no unet/config.json");
+    expect(program(here.folder, "info ."), 1, "no unet/config.json");
     without("text_encoder");
-    expect(program(s.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
+    expect(program(here.folder, "sample -m . -n 1 --steps 4 -o a.png"), 1,
            "no text_encoder/: prompts cannot be read");
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_prompt),       TEST(test_eval),          TEST(test_latents),
-        TEST(test_sample),       TEST(test_settings),      TEST(test_edit),
-        TEST(test_guided),       TEST(test_study),         TEST(test_missing),
-        TEST(test_prompt_files), TEST(test_basis_prompts), TEST(test_usage),
-        TEST(test_prefix),       TEST(test_vectors),       TEST(test_encoder_config),
-        TEST(test_lengths),      TEST(test_odd_sizes),
+        SCRATCH_TEST(test_prompt),         SCRATCH_TEST(test_eval),
+        SCRATCH_TEST(test_latents),        SCRATCH_TEST(test_sample),
+        SCRATCH_TEST(test_settings),       SCRATCH_TEST(test_edit),
+        SCRATCH_TEST(test_guided),         SCRATCH_TEST(test_study),
+        SCRATCH_TEST(test_missing),        SCRATCH_TEST(test_prompt_files),
+        SCRATCH_TEST(test_basis_prompts),  SCRATCH_TEST(test_usage),
+        SCRATCH_TEST(test_prefix),         SCRATCH_TEST(test_vectors),
+        SCRATCH_TEST(test_encoder_config), SCRATCH_TEST(test_lengths),
+        SCRATCH_TEST(test_odd_sizes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,12 +34,6 @@
 #define MOST 1.6      /* … up to this */
 #define LIFE 2        /* seconds the idle team stays without anybody looking */
 
-/* What the system has counted for all threads of this process. */
-typedef struct counts {
-    double time, busy; /* seconds, of the clock and of processors */
-    long willing, unwilling;
-} counts;
-
 /* One process, one runtime of OpenMP, one way of waiting: the only state of its kind here. */
 static struct {
     pthread_mutex_t mutex;
@@ -50,7 +44,7 @@ static struct {
     double renewed; /* when somebody looked last */
     double pause;   /* until the next look for company, after what was none */
     int suspected;  /* looks that have seen it, on end */
-    counts last;
+    pb_waiting_counts last;
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .end = PTHREAD_COND_INITIALIZER, .pause = LEAST};
 
 int pb_waiting_sleeps(void)
@@ -63,13 +57,20 @@ static double seconds_of(struct timeval t)
     return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
 }
 
-static counts count(double time)
+static pb_waiting_counts count(double time)
 {
     struct rusage usage;
 
     getrusage(RUSAGE_SELF, &usage);
-    return (counts){time, seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime), usage.ru_nvcsw,
-                    usage.ru_nivcsw};
+    return (pb_waiting_counts){time, seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime),
+                               (double)usage.ru_nvcsw, (double)usage.ru_nivcsw};
+}
+
+int pb_waiting_company(const pb_waiting_counts *c, int sleeps, int threads)
+{
+    if (sleeps)
+        return c->unwilling > ALONE * c->time;
+    return c->busy < (threads - LOST) * c->time && c->willing + c->unwilling > COMPANY * c->time;
 }
 
 /* A thread that has a team of more threads than there are processors, and does nothing with it. */
@@ -110,15 +111,16 @@ static void begin_to_sleep(void)
 }
 
 /* With the mutex held: has the way of waiting to change? Returns the seconds to the next look. */
-static double look(const counts *now)
+static double look(const pb_waiting_counts *now)
 {
-    double seconds = now->time - state.last.time, busy = now->busy - state.last.busy;
-    double willing = (double)(now->willing - state.last.willing);
-    double unwilling = (double)(now->unwilling - state.last.unwilling);
+    const pb_waiting_counts *last = &state.last;
+    const pb_waiting_counts since = {now->time - last->time, now->busy - last->busy,
+                                     now->willing - last->willing,
+                                     now->unwilling - last->unwilling};
+    bool sleeps = atomic_load(&state.sleeps);
+    bool company = pb_waiting_company(&since, sleeps, omp_get_max_threads());
 
-    if (!atomic_load(&state.sleeps)) {
-        bool company = busy < (omp_get_max_threads() - LOST) * seconds &&
-                       willing + unwilling > COMPANY * seconds;
+    if (!sleeps) {
         state.suspected = company ? state.suspected + 1 : 0;
         if (state.suspected < LOOKS)
             return LOOK;
@@ -126,7 +128,7 @@ static double look(const counts *now)
         begin_to_sleep();
         return REST;
     }
-    if (unwilling > ALONE * seconds) {
+    if (company) {
         state.pause = LEAST;
         return REST;
     }
@@ -140,7 +142,7 @@ static double look(const counts *now)
 void pb_waiting_adapt(void)
 {
     double time = pb_seconds(), next = time + LOOK;
-    counts now;
+    pb_waiting_counts now;
 
     if (time < atomic_load_explicit(&state.next, memory_order_relaxed) ||
         omp_get_max_threads() == 1 || pthread_mutex_trylock(&state.mutex))
