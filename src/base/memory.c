@@ -11,6 +11,20 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LARGE (2 * HUGE_PAGE)
 
+void *pb_grow(void *list, size_t count, size_t *room, size_t size)
+{
+    size_t more = 2 * count + 8;
+    void *grown = pb_malloc(more, size);
+
+    if (!grown)
+        return NULL;
+    if (count)
+        memcpy(grown, list, count * size);
+    pb_free(list);
+    *room = more;
+    return grown;
+}
+
 char *pb_list_add(char *list, const char *name)
 {
     char *longer = list ? pb_sprintf("%s, %s", list, name) : pb_strdup(name);

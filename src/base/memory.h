@@ -24,6 +24,10 @@ char *pb_strdup(const char *text);
 /* printf into a new string; NULL when there is no memory. */
 char *pb_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A longer copy of a list of `count` items of `size` bytes that is full, which it frees; *room: how
+ * many it then has room for. NULL when there is no memory; the list is then as it was. */
+void *pb_grow(void *list, size_t count, size_t *room, size_t size);
+
 /* Adds a name to a list of names, "a, b"; NULL begins one. Frees the list; NULL when there is no
  * memory. */
 char *pb_list_add(char *list, const char *name);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "io/file.h"
 #include "io/weights.h"
 
@@ -120,6 +121,20 @@ static void order_bytes(size_t n, float *values)
         values[i] = from_bits(le32toh(bits));
     }
 #endif
+}
+
+pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error)
+{
+    float *values = pb_malloc(stored->count, sizeof *values);
+    pb_status status = values ? pb_stored_read(stored, values, error)
+                              : pb_fail_memory(error, stored->count * sizeof *values, stored->name);
+
+    if (status != PB_OK) {
+        pb_free(values);
+        values = NULL;
+    }
+    *out = values;
+    return status;
 }
 
 pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,

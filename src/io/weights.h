@@ -49,6 +49,9 @@ const char *pb_weights_metadata(const pb_weights *weights, const char *key);
  * are. A PB_INTEGER tensor leaves out as it is. Errors: PB_IO, as pb_file_read_at. */
 pb_status pb_stored_read(const pb_stored *stored, float *out, pb_error *error);
 
+/* All of them as a new array (pb_free). Errors: also PB_MEMORY; *out is then NULL. */
+pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error);
+
 /* The same for `count` entries from number `first` on. */
 pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
                               pb_error *error);

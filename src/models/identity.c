@@ -37,15 +37,10 @@ static pb_status add(file_list *list, const char *path, const pb_file *open, pb_
         if (!strcmp(list->entries[i].path, path))
             return PB_OK;
     if (list->count == list->room) {
-        size_t room = 2 * list->room + 16;
-        entry *grown = pb_malloc(room, sizeof *grown);
+        entry *grown = pb_grow(list->entries, list->count, &list->room, sizeof *grown);
         if (!grown)
-            return pb_fail_memory(error, room * sizeof *grown, "file names");
-        if (list->count)
-            memcpy(grown, list->entries, list->count * sizeof *grown);
-        pb_free(list->entries);
+            return pb_fail_memory(error, 2 * list->room * sizeof *grown, "file names");
         list->entries = grown;
-        list->room = room;
     }
     list->entries[list->count++] = (entry){path, open};
     return PB_OK;

@@ -63,15 +63,10 @@ static pb_status add_candidate(candidates *c, const candidate *found, const char
                                pb_error *error)
 {
     if (c->count == c->room) {
-        size_t room = 2 * c->room + 4;
-        candidate *grown = pb_malloc(room, sizeof *grown);
+        candidate *grown = pb_grow(c->list, c->count, &c->room, sizeof *grown);
         if (!grown)
-            return pb_fail_memory(error, room * sizeof *grown, "file names");
-        if (c->count)
-            memcpy(grown, c->list, c->count * sizeof *grown);
-        pb_free(c->list);
+            return pb_fail_memory(error, 2 * c->room * sizeof *grown, "file names");
         c->list = grown;
-        c->room = room;
     }
     c->list[c->count] = *found;
     c->list[c->count].name = pb_strdup(name);

@@ -80,11 +80,8 @@ pb_status pb_add_table_new(void **params, size_t rows, size_t channels, const pb
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "a table");
-    *p = (add_table){rows, channels, pb_malloc(table->count, sizeof *p->table)};
-    if (p->table)
-        status = pb_stored_read(table, p->table, error);
-    else
-        status = pb_fail_memory(error, table->count * sizeof *p->table, table->name);
+    *p = (add_table){rows, channels, NULL};
+    status = pb_stored_load(&p->table, table, error);
     if (status == PB_OK)
         *params = p;
     else

@@ -301,13 +301,8 @@ pb_status pb_conv2d_new(void **params, pb_convolver *convolver, const pb_conv2d_
         return pb_fail_memory(error, sizeof *p, "a convolution");
     *p = (conv2d){.convolver = convolver, .o = *options, .weight = weight};
     pthread_mutex_init(&p->mutex, NULL);
-    if (bias) {
-        p->bias = pb_malloc(bias->count, sizeof *p->bias);
-        if (p->bias)
-            status = pb_stored_read(bias, p->bias, error);
-        else
-            status = pb_fail_memory(error, bias->count * sizeof *p->bias, bias->name);
-    }
+    if (bias)
+        status = pb_stored_load(&p->bias, bias, error);
     if (status == PB_OK)
         *params = p;
     else

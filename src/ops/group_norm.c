@@ -436,19 +436,14 @@ pb_status pb_group_norm_new(void **params, size_t channels, size_t groups, doubl
                             pb_error *error)
 {
     group_norm *p = pb_calloc(1, sizeof *p);
-    pb_status status = PB_OK;
+    pb_status status;
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "a group norm");
     *p = (group_norm){channels, groups, eps, activation, NULL, NULL};
-    p->gamma = pb_malloc(channels, sizeof *p->gamma);
-    p->beta = pb_malloc(channels, sizeof *p->beta);
-    if (!p->gamma || !p->beta)
-        status = pb_fail_memory(error, channels * sizeof *p->gamma, gamma->name);
+    status = pb_stored_load(&p->gamma, gamma, error);
     if (status == PB_OK)
-        status = pb_stored_read(gamma, p->gamma, error);
-    if (status == PB_OK)
-        status = pb_stored_read(beta, p->beta, error);
+        status = pb_stored_load(&p->beta, beta, error);
     if (status == PB_OK)
         *params = p;
     else

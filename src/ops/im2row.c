@@ -33,17 +33,13 @@ pb_status pb_im2row_weights(float **out, const pb_stored *weight, size_t out_c, 
                             size_t kernel, pb_error *error)
 {
     size_t count = pb_im2row_weight_floats(out_c, in_c, kernel), square = kernel * kernel;
-    float *g = pb_malloc(weight->count, sizeof *g), *u = pb_calloc(count, sizeof *u);
-    pb_status status;
+    float *g, *u;
 
-    if (g && u)
-        status = pb_stored_read(weight, g, error);
-    else
-        status = pb_fail_memory(error, count * sizeof *u, weight->name);
-    if (status != PB_OK) {
+    PB_TRY(pb_stored_load(&g, weight, error));
+    u = pb_calloc(count, sizeof *u);
+    if (!u) {
         pb_free(g);
-        pb_free(u);
-        return status;
+        return pb_fail_memory(error, count * sizeof *u, weight->name);
     }
     for (size_t o = 0; o < out_c; o++) {
         float *panel = u + o / PB_PANEL * PB_PANEL * square * in_c + o % PB_PANEL;

@@ -152,18 +152,14 @@ pb_status pb_layer_norm_new(void **params, size_t channels, double eps, const pb
                             const pb_stored *beta, pb_error *error)
 {
     layer_norm *p = pb_calloc(1, sizeof *p);
-    pb_status status = PB_OK;
+    pb_status status;
 
     if (!p)
         return pb_fail_memory(error, sizeof *p, "layer norm");
-    *p = (layer_norm){channels, eps, pb_malloc(channels, sizeof *p->gamma),
-                      pb_malloc(channels, sizeof *p->beta)};
-    if (!p->gamma || !p->beta)
-        status = pb_fail_memory(error, channels * sizeof *p->gamma, gamma->name);
+    *p = (layer_norm){channels, eps, NULL, NULL};
+    status = pb_stored_load(&p->gamma, gamma, error);
     if (status == PB_OK)
-        status = pb_stored_read(gamma, p->gamma, error);
-    if (status == PB_OK)
-        status = pb_stored_read(beta, p->beta, error);
+        status = pb_stored_load(&p->beta, beta, error);
     if (status == PB_OK)
         *params = p;
     else

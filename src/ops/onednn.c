@@ -171,17 +171,17 @@ static pb_status make_pack(pack **out, dnnl_engine_t engine, const pb_stored *we
 {
     dnnl_memory_desc_t plain = {0};
     dnnl_memory_t source = NULL;
-    float *values = pb_malloc(weight->count, sizeof *values);
-    pack *p = pb_calloc(1, sizeof *p);
-    pb_status status = PB_OK;
+    pack *p = NULL;
+    float *values;
+    pb_status status = pb_stored_load(&values, weight, error);
 
-    if (!values || !p) {
-        status = pb_fail_memory(error, weight->count * sizeof *values, weight->name);
-        goto end;
-    }
-    status = pb_stored_read(weight, values, error);
     if (status != PB_OK)
         goto end;
+    p = pb_calloc(1, sizeof *p);
+    if (!p) {
+        status = pb_fail_memory(error, sizeof *p, weight->name);
+        goto end;
+    }
     if (rounded)
         pb_bfloat_round(weight->count, values, values);
     p->weight = weight;

@@ -101,17 +101,13 @@ pb_status pb_winograd_weights(float **out, const pb_stored *weight, size_t out_c
                               pb_error *error)
 {
     size_t count = pb_winograd_weight_floats(out_c, in_c);
-    float *g = pb_malloc(weight->count, sizeof *g), *u = pb_malloc(count, sizeof *u);
-    pb_status status;
+    float *g, *u;
 
-    if (g && u)
-        status = pb_stored_read(weight, g, error);
-    else
-        status = pb_fail_memory(error, count * sizeof *u, weight->name);
-    if (status != PB_OK) {
+    PB_TRY(pb_stored_load(&g, weight, error));
+    u = pb_malloc(count, sizeof *u);
+    if (!u) {
         pb_free(g);
-        pb_free(u);
-        return status;
+        return pb_fail_memory(error, count * sizeof *u, weight->name);
     }
 #pragma omp parallel for
     for (size_t j = 0; j < pb_panels(out_c); j++)
