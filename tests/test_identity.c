@@ -120,6 +120,23 @@ static void test_files(void **state)
     assert_string_not_equal(found, first);
 }
 
+/* What was read is what is hashed: a config that changes while the model is open. */
+static void test_changed(void **state)
+{
+    char hash[65], *signature;
+    pb_error why;
+    pb_model *model;
+
+    (void)state;
+    scratch_copy(&here, SD1, "p");
+    MUST(pb_model_open(&model, scratch_path(&here, "p").text, error));
+    scratch_change(&here, "p/scheduler/scheduler_config.json", "{\"prediction_type\": \"sample\"}");
+    assert_int_equal(pb_model_hash(model, hash, &why), PB_IO);
+    assert_non_null(strstr(why.message, "have changed since it was opened"));
+    assert_int_equal(pb_model_signature(model, &signature, &why), PB_IO);
+    pb_model_free(model);
+}
+
 /* -- what is computed under another schedule -----------------------------------------------------
  */
 
@@ -135,6 +152,22 @@ static int computed(const outcome *o)
 
 #define STUDY                                                                                      \
     "study timesteps --model m --samples 1 --timesteps 2 --rank 2 --steps 6 --json -o study"
+
+/* A network without a schedule, studied with one that is given; another is another study. */
+static void test_given_schedule(void **state)
+{
+    (void)state;
+    scratch_copy(&here, DDPM, "m");
+    unlink(scratch_path(&here, "m/scheduler_config.json").text);
+    scratch_write(&here, "v.json", "{\"prediction_type\": \"v_prediction\"}", 35);
+    expect(program(here.folder, STUDY), 1, "has no scheduler_config.json");
+    assert_int_equal(computed(program(here.folder, STUDY " --schedule ddpm")), 3);
+    assert_int_equal(computed(program(here.folder, STUDY " --schedule ddpm")), 0);
+    assert_int_equal(computed(program(here.folder, "study timesteps --json --settings "
+                                                   "study/settings.json")),
+                     0);
+    assert_int_equal(computed(program(here.folder, STUDY " --schedule v.json")), 3);
+}
 
 static void test_prediction_type(void **state)
 {
@@ -190,8 +223,8 @@ static void test_prediction_type(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_fields),
-        SCRATCH_TEST(test_files),
+        SCRATCH_TEST(test_fields),          SCRATCH_TEST(test_files),
+        SCRATCH_TEST(test_changed),         SCRATCH_TEST(test_given_schedule),
         SCRATCH_TEST(test_prediction_type),
     };
 

@@ -1,8 +1,10 @@
 /* What the program takes and refuses: numbers that mean "not given" inside, files that would be
  * overwritten by what reads them, images at a noise level, pictures and latents; and its words. */
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "golden.h"
@@ -90,6 +92,13 @@ static void test_numbers(void **state)
         {"study samples -m " FACES " --samples 0 -o f", "--samples 0"},
         {"study samples -m " FACES " --seed -1 -o f", "--seed -1"},
         {"info " FACES " --threads 0", "--threads 0"},
+        {"edit -m " FACES " --seed 0 --mode= -o a.png", "--mode: expected something"},
+        {"edit -m " FACES " --seed 0 --direction= -o a.png", "--direction: expected something"},
+        {"edit -m " FACES " --seed 0 --direction 0, -o a.png", "--direction 0,"},
+        {"basis -m " FACES " --seed 0 --tap= -o a.safetensors", "--tap: expected something"},
+        {"bench " FACES " --blocks=", "--blocks: expected something"},
+        {"invert -m " FACES " a.png --crop 0,0,-1,-1 -o a.npy", "--crop 0,0,-1,-1"},
+        {"edti", "did you mean \"edit\"?"},
         {"sample -m " FACES " --sed 3 -o a.png", "did you mean \"--seed\"?"},
         {"edit -m " FACES " --seed 1 --stage 3 -o a.png", "did you mean \"--stages\"?"},
     };
@@ -156,6 +165,25 @@ static void test_own_input(void **state)
     expect(program(here.folder, "compare b.safetensors b.safetensors -o b.safetensors"), 1,
            "--force");
     expect(program(here.folder, "invert -m " FACES " x.npy -s 3 --force -o x.npy"), 0, NULL);
+    /* Files beside the one that -o names, and in the folder that it names. */
+    scratch_copy(&here, PB_SOURCE_DIR "/examples", "photos");
+    assert_int_equal(symlink("photos/portrait.png", scratch_path(&here, "b-directions.png").text),
+                     0);
+    expect(program(here.folder, "basis -m " FACES " b-directions.png -s 5 -k 2 -o b.safetensors"),
+           1, "b-directions.png is read by this command");
+    assert_int_equal(rename(scratch_path(&here, "photos/portrait.png").text,
+                            scratch_path(&here, "photos/reconstruction.png").text),
+                     0);
+    expect(program(here.folder, "edit -m " FACES " photos/reconstruction.png -s 5 --stages 1 "
+                                "--edit-iterations 1 -o photos/"),
+           1, "reconstruction.png is read by this command");
+    /* And those of the model. */
+    scratch_copy(&here, DDPM, "m");
+    expect(program(here.folder, "basis -m m --seed 0 -s 5 -k 2 --no-pictures "
+                                "-o m/diffusion_pytorch_model.safetensors"),
+           1, "--force");
+    expect(program(here.folder, "basis -m m --seed 0 -s 5 -k 2 --no-pictures -o m/b.safetensors"),
+           0, NULL);
 }
 
 /* -- images at a noise level ---------------------------------------------------------------------
@@ -201,6 +229,9 @@ static void test_noise_level(void **state)
     expect(
         program(here.folder, "basis -m " FACES " --x xt.safetensors --timestep 3 -o d.safetensors"),
         1, "lies at timestep");
+    expect(program(here.folder, "eval -m " FACES " --x xt.safetensors -o e.npy"), 0, NULL);
+    expect(program(here.folder, "eval -m " FACES " --x xt.safetensors --timestep 5 -o e.npy"), 2,
+           "lies at timestep");
     expect(program(here.folder, "sample -m " FACES " --t 0.4 -o d.npy"), 2, "--t goes with --x");
     expect(
         program(here.folder, "sample -m " FACES " --x xt.safetensors --spacing leading -o d.npy"),
@@ -229,6 +260,9 @@ static void test_noise_level_of_text(void **state)
                                 "--negative-prompt dog --guidance-scale 2 -o b.npy"),
            0, NULL);
     expect_equal("a.npy", "b.npy", true);
+    /* Of another model, which reads no text: that is what is said. */
+    expect(program(here.folder, "sample -m " FACES " --x xt.safetensors -o c.npy"), 1,
+           "computed with another model");
 }
 
 /* -- pictures and latents ------------------------------------------------------------------------
@@ -268,6 +302,32 @@ static void test_count(void **state)
     pb_tensor large = read_npy("b.npy");
     assert_int_equal(large.shape[0], 1);
     pb_tensor_clear(&large);
+    /* Large also where there is no autoencoder to say how large. */
+    scratch_copy(&here, SD1, "m");
+    scratch_change(&here, "m/unet/config.json", "{\"sample_size\": 32}");
+    scratch_change(&here, "m/model_index.json", "{\"vae\": \"-\"}");
+    expect(program(here.folder, "sample -m m -s 2 -o c.npy"), 0, NULL);
+    large = read_npy("c.npy");
+    assert_int_equal(large.shape[0], 1);
+    pb_tensor_clear(&large);
+}
+
+/* A run that is going to take long says so after its first step. It is ended by a limit of
+ * processor time. */
+static void test_long(void **state)
+{
+    struct rlimit before, limit;
+    const outcome *o;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_CPU, &before), 0);
+    limit = before;
+    limit.rlim_cur = 30;
+    assert_int_equal(setrlimit(RLIMIT_CPU, &limit), 0);
+    o = program(here.folder, "sample -m " PB_SOURCE_DIR "/models/faces64-text -n 16 -s 1000 "
+                             "--threads 1 -o a.npy");
+    assert_int_equal(setrlimit(RLIMIT_CPU, &before), 0);
+    expect(o, 128 + SIGXCPU, "sampling: this takes about");
 }
 
 /* compare's table names the files. */
@@ -300,6 +360,7 @@ int main(void)
         SCRATCH_TEST(test_noise_level_of_text),
         SCRATCH_TEST(test_latents),
         SCRATCH_TEST(test_count),
+        SCRATCH_TEST(test_long),
         SCRATCH_TEST(test_table),
     };
 

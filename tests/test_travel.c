@@ -307,6 +307,9 @@ static void test_studies(void **state)
     assert_int_equal(computed(program(s.folder, "study samples --json" STUDY "-o two")), 0);
     check_folder("two");
     expect(program(s.folder, "study models" STUDY "-o three"), 2, "one model");
+    expect(
+        program(s.folder, "study models --model " PB_SOURCE_DIR "/models/faces32" STUDY "-o three"),
+        1, "are the same model");
     assert_int_equal(computed(program(s.folder, "study models --json --model " PB_SOURCE_DIR
                                                 "/models/fashion32" STUDY "-o three")),
                      12);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,7 @@ static int work_until_asleep(void)
 static void test_company(void **state)
 {
     int processors = omp_get_num_procs(), count = processors < MOST ? processors : MOST;
+    struct rusage usage;
     pid_t busy[MOST];
 
     (void)state;
@@ -81,6 +83,9 @@ static void test_company(void **state)
         kill(busy[i], SIGKILL);
         waitpid(busy[i], NULL, 0);
     }
+    getrusage(RUSAGE_SELF, &usage);
+    if (!slept && usage.ru_nivcsw == 0)
+        skip(); /* a system that does not count switches */
     assert_true(slept);
     /* Who stops working spins again; whether others work beside this test is not ours to say. */
     for (double begin = pb_seconds(); pb_waiting_sleeps() && pb_seconds() - begin < PATIENCE;)

@@ -115,7 +115,8 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
  * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
  * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies;
  * the network's weights are those that are open.
- * Reads every file the first time: milliseconds to seconds. Errors: PB_IO, PB_MEMORY. */
+ * Reads every file the first time: milliseconds to seconds. Errors: PB_IO (also where a config has
+ * changed since the model was opened), PB_MEMORY. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
 
 /* Tells the hash, where it is known from before (a cache by pb_model_signature), so that it need

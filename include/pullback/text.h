@@ -24,8 +24,7 @@ PB_API size_t pb_text_encoder_length(const pb_text_encoder *text);
 PB_API size_t pb_text_encoder_width(const pb_text_encoder *text);
 
 /* The tokens of a prompt: pb_text_encoder_length() ids, as Hugging Face's CLIPTokenizer gives them
- * in a pipeline of diffusers: a token that a textual inversion of several vectors added, "<toy>",
- * is
+ * in a pipeline of diffusers: a token that a textual inversion of several vectors added, "<toy>", is
  * "<toy> <toy>_1 <toy>_2", where it is spelt as it was added. *used (or NULL): those without
  * padding. A prompt that is too long is cut: *rest (or NULL) gets what was left out (the caller's,
  * pb_text_free), else NULL. Errors: PB_INVALID (not UTF-8, over 32 KiB, also with all vectors, or

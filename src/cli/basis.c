@@ -33,6 +33,8 @@ static pb_status run(const options *o, pb_error *error)
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
+    if (!o->no_pictures)
+        PB_TRY(pb_basis_check_pictures(&o->cli, o->out, error));
     status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
     if (status == PB_OK)
         status = pb_point_find(&point, &session, &o->point, error);

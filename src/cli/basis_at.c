@@ -254,6 +254,20 @@ static pb_status draw_directions(const pb_basis_found *found, const char *path, 
     return status;
 }
 
+pb_status pb_basis_check_pictures(const pb_cli *cli, const char *path, pb_error *error)
+{
+    static const char *const endings[] = {"-directions.png", "-spectrum.png", "-spectrum.csv",
+                                          "-spectrum.gp"};
+    pb_status status = PB_OK;
+
+    for (size_t i = 0; status == PB_OK && i < sizeof endings / sizeof *endings; i++) {
+        char *picture = pb_beside(path, endings[i]);
+        status = pb_check_output(cli, picture, error);
+        g_free(picture);
+    }
+    return status;
+}
+
 pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, const char *path,
                             pb_error *error)
 {

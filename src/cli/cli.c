@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/threads.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "models/find.h"
 
 /* -- parsing --------------------------------------------------------------------------------- */
 
@@ -119,11 +122,27 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     return status;
 }
 
+pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model)
+{
+    return pb_fail(error, PB_INVALID,
+                   "%s was computed with another model than this, or with other files of it "
+                   "(weights, configs or noise schedule): %s",
+                   path, model ? model : "unnamed");
+}
+
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
     const pb_model_options options = {.schedule = cli->schedule};
 
-    return pb_model_open_with(model, cli->model, &options, error);
+    char hash[65];
+
+    PB_TRY(pb_model_open_with(model, cli->model, &options, error));
+    if (!cli->expected_hash)
+        return PB_OK;
+    PB_TRY(pb_model_hash(*model, hash, error));
+    return strcmp(hash, cli->expected_hash)
+               ? pb_fail_other_model(error, cli->expected_by, cli->expected_model)
+               : PB_OK;
 }
 
 int pb_cli_given(const pb_cli *cli, const char *option)
@@ -227,14 +246,6 @@ pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error 
     return PB_OK;
 }
 
-pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model)
-{
-    return pb_fail(error, PB_INVALID,
-                   "%s was computed with another model than this, or with other files of it "
-                   "(weights, configs or noise schedule): %s",
-                   path, model ? model : "unnamed");
-}
-
 pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error)
 {
     static const struct {
@@ -272,11 +283,30 @@ pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_err
     return pb_fail(error, PB_INVALID, "-o %s: expected %s", out, expected);
 }
 
+/* Does a file lie in the model's folder? */
+static int is_of_model(const pb_cli *cli, const char *path)
+{
+    char *folder = NULL, *unused = NULL, *root = NULL, *file = realpath(path, NULL);
+    int found = 0;
+
+    if (cli->model && file && pb_model_find(&folder, &unused, cli->model, NULL) == PB_OK)
+        root = realpath(folder, NULL);
+    if (root)
+        found = g_str_has_prefix(file, root) && file[strlen(root)] == '/';
+    free(root);
+    free(file);
+    pb_free(folder);
+    pb_free(unused);
+    return found;
+}
+
 /* Is this the very file that an option or an argument names as something to read? */
-static int is_input(const pb_cli *cli, const struct stat *output)
+static int is_input(const pb_cli *cli, const char *path, const struct stat *output)
 {
     struct stat info;
 
+    if (is_of_model(cli, path))
+        return 1;
     for (guint i = 0; i < cli->inputs->len; i++)
         if (stat(cli->inputs->pdata[i], &info) == 0 && S_ISREG(info.st_mode) &&
             info.st_dev == output->st_dev && info.st_ino == output->st_ino)
@@ -298,7 +328,7 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
         status = pb_fail(error, PB_IO, "%s: is a folder", path);
     else if (access(path, W_OK) && errno != ENOENT)
         status = pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
-    else if (!cli->force && stat(path, &info) == 0 && is_input(cli, &info))
+    else if (!cli->force && stat(path, &info) == 0 && is_input(cli, path, &info))
         status = pb_fail(error, PB_INVALID,
                          "%s is read by this command, and would be overwritten: another name, or "
                          "--force",

@@ -45,6 +45,10 @@ typedef struct pb_cli {
     GPtrArray *owned;  /* the strings of options, freed at the end */
     GPtrArray *given;  /* the names of the numbers given */
     GPtrArray *inputs; /* the files named, but for -o */
+    /* The hash that the model must have, the file that says so, and the model's name there; or
+     * NULL.
+     */
+    const char *expected_hash, *expected_by, *expected_model;
 } pb_cli;
 
 /* Texts of a command's help. */
@@ -61,7 +65,8 @@ typedef struct pb_help {
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
 
-/* Opens the model of --model and --schedule. Errors: as pb_model_open_with. */
+/* Opens the model of --model and --schedule. Errors: as pb_model_open_with; PB_INVALID (not the
+ * model expected). */
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error);
 
 /* Reports an error of usage; returns 2. */

@@ -145,6 +145,7 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
     const pb_tensor one = {
         .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)image};
 
+    PB_TRY(pb_check_output(&o->cli, path, error));
     if (o->paste)
         return pb_strip_paste(strip, image, &point->photo, path, settings, error);
     return pb_write_pictures(&one, path, settings, error);
@@ -158,8 +159,10 @@ static pb_status write_folder(const options *o, const pb_strip *strip, const pb_
     char *settings = pb_strip_settings(strip, s, basis);
     char *path = g_build_filename(o->out, "strip.png", NULL);
     const pb_strip *strips[] = {strip};
-    pb_status status = pb_strip_write(1, strips, s, basis, path, error);
+    pb_status status = pb_check_output(&o->cli, path, error);
 
+    if (status == PB_OK)
+        status = pb_strip_write(1, strips, s, basis, path, error);
     g_free(path);
     for (size_t d = 0; d < strip->count; d++)
         for (long stage = -stages; status == PB_OK && stage <= stages; stage++) {

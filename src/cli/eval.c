@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/noisy.h"
 #include "cli/session.h"
 
 typedef struct options {
@@ -20,8 +21,26 @@ static int is_guided(const options *o)
     return !isnan(o->text.scale) && o->text.scale != 1;
 }
 
-static pb_status check(const options *o, int argc, pb_error *error)
+/* Of a .safetensors the timestep is what it says of itself. */
+static pb_status take_timestep(options *o, pb_error *error)
 {
+    pb_noisy n = PB_NOISY_EMPTY;
+    pb_status status = pb_noisy_read(&n, NULL, o->x, error);
+
+    if (status == PB_OK && isnan(o->timestep))
+        o->timestep = n.timestep;
+    else if (status == PB_OK && fabs(o->timestep - n.timestep) > 1e-3)
+        status =
+            pb_fail(error, PB_INVALID, "%s lies at timestep %g, not at %g: leave out --timestep",
+                    o->x, n.timestep, o->timestep);
+    pb_noisy_clear(&n);
+    return status;
+}
+
+static pb_status check(options *o, int argc, pb_error *error)
+{
+    if (o->x && pb_has_ending(o->x, ".safetensors"))
+        PB_TRY(take_timestep(o, error));
     if (argc > 1)
         return pb_fail(error, PB_INVALID, "unexpected argument: the point is named by --x");
     if (!o->cli.model)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/likeness.h"
 #include "cli/cli.h"
 
 static const struct {
@@ -56,6 +57,16 @@ static int flush(int status)
     return status;
 }
 
+/* What a name may have meant. */
+static pb_hint likely(const char *name)
+{
+    pb_likeness likeness = pb_likeness_to(name);
+
+    for (size_t i = 0; i < COUNT; i++)
+        pb_likeness_add(&likeness, commands[i].name);
+    return pb_likeness_hint(&likeness);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -74,7 +85,7 @@ int main(int argc, char **argv)
         if (!strcmp(name, commands[i].name))
             return flush(commands[i].run(argc - 1, argv + 1));
     if (*name)
-        fprintf(stderr, "pullback: no command \"%s\"\n", name);
+        fprintf(stderr, "pullback: no command \"%s\"%s\n", name, likely(name).text);
     print_help(stderr);
     return PB_EXIT_USAGE;
 }

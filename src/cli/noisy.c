@@ -120,7 +120,7 @@ static pb_status read_file(pb_noisy *n, pb_tensor *x, const pb_weights *file, co
     PB_TRY(read_number(&n->timestep, file, path, "timestep", 0, 1e9, error));
     if (t && strcmp(t, "nan") && strcmp(t, "-nan"))
         PB_TRY(read_number(&n->t, file, path, "t", 0, 1, error));
-    PB_TRY(read_number(&steps, file, path, "steps", 0, 100000, error));
+    PB_TRY(read_number(&steps, file, path, "steps", 2, 100000, error));
     PB_TRY(read_number(&label, file, path, "class_label", -1, 1e9, error));
     PB_TRY(read_number(&n->scale, file, path, "guidance_scale", -1000, 1000, error));
     n->steps = (size_t)steps;

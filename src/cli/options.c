@@ -148,6 +148,23 @@ static pb_status read_number(const char *command, const GOptionEntry *e, const c
     return PB_OK;
 }
 
+/* A text may be empty only where that means something: a prompt of nothing; and -o, which asks
+ * where to. */
+static bool may_be_empty(const char *name)
+{
+    static const char *const names[] = {"prompt", "edit-prompt", "negative-prompt", "out"};
+    size_t i = 0;
+
+    while (i < sizeof names / sizeof *names && strcmp(names[i], name))
+        i++;
+    return i < sizeof names / sizeof *names;
+}
+
+static bool is_text(const GOptionEntry *e)
+{
+    return e->arg == G_OPTION_ARG_STRING || e->arg == G_OPTION_ARG_FILENAME;
+}
+
 /* Takes over what parsing has put into one table. */
 static pb_status settle(pb_cli *cli, const table *t, pb_error *error)
 {
@@ -156,8 +173,12 @@ static pb_status settle(pb_cli *cli, const table *t, pb_error *error)
         if (t->texts[i]) {
             PB_TRY(read_number(cli->name, e, t->texts[i], error));
             g_ptr_array_add(cli->given, (void *)e->long_name);
-        } else if (e->arg == G_OPTION_ARG_FILENAME && *(char **)e->arg_data &&
-                   strcmp(e->long_name, "out") && strcmp(e->long_name, "tune"))
+        } else if (is_text(e) && *(char **)e->arg_data && !**(char **)e->arg_data &&
+                   !may_be_empty(e->long_name))
+            return pb_fail(error, PB_INVALID, "--%s: expected something, found nothing",
+                           e->long_name);
+        else if (e->arg == G_OPTION_ARG_FILENAME && *(char **)e->arg_data &&
+                 strcmp(e->long_name, "out") && strcmp(e->long_name, "tune"))
             g_ptr_array_add(cli->inputs, *(char **)e->arg_data);
     }
     return PB_OK;
@@ -167,7 +188,7 @@ static pb_status settle(pb_cli *cli, const table *t, pb_error *error)
 static void keep_strings(pb_cli *cli, const table *t)
 {
     for (const GOptionEntry *e = t->original; e->long_name; e++)
-        if (e->arg == G_OPTION_ARG_STRING || e->arg == G_OPTION_ARG_FILENAME)
+        if (is_text(e))
             g_ptr_array_add(cli->owned, *(char **)e->arg_data);
 }
 

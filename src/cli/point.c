@@ -82,6 +82,7 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
 static pb_status check_fit(pb_point_options *o, pb_error *error)
 {
     static const char *const names[] = {"crop", "pad", "stretch"};
+    long width, height;
     int end = 0;
 
     for (int i = 0; i < 3; i++)
@@ -92,11 +93,13 @@ static pb_status check_fit(pb_point_options *o, pb_error *error)
             return pb_fail(error, PB_INVALID, "--fit %s: expected crop, pad or stretch", o->fit);
     if (!o->crop)
         return PB_OK;
-    if (sscanf(o->crop, "%ld,%ld,%zu,%zu%n", &o->crop_value.x, &o->crop_value.y,
-               &o->crop_value.width, &o->crop_value.height, &end) != 4 ||
-        o->crop[end])
+    if (sscanf(o->crop, "%ld,%ld,%ld,%ld%n", &o->crop_value.x, &o->crop_value.y, &width, &height,
+               &end) != 4 ||
+        o->crop[end] || width < 1 || height < 1)
         return pb_fail(error, PB_INVALID, "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels",
                        o->crop);
+    o->crop_value.width = (size_t)width;
+    o->crop_value.height = (size_t)height;
     if (o->fit && o->fit_value != PB_FIT_CROP)
         return pb_fail(error, PB_INVALID, "--crop goes with --fit crop, not %s", o->fit);
     return PB_OK;
@@ -109,6 +112,11 @@ static pb_status take_noisy(pb_cli *cli, pb_point_options *o, pb_error *error)
     pb_status status = pb_noisy_read(&n, NULL, o->x, error);
 
     if (status == PB_OK) {
+        if (n.model_hash && *n.model_hash) {
+            cli->expected_by = o->x;
+            g_ptr_array_add(cli->owned, (void *)(cli->expected_hash = g_strdup(n.model_hash)));
+            g_ptr_array_add(cli->owned, (void *)(cli->expected_model = g_strdup(n.model)));
+        }
         o->x_timestep = n.timestep;
         if (isnan(o->t) && isnan(o->timestep)) {
             o->timestep = n.timestep;

@@ -92,8 +92,7 @@ int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double lef
     return interrupted;
 }
 
-/* Says once that the whole takes long, if it does. */
-static void tell_long(pb_progress_bar *bar, double seconds)
+void pb_progress_tell(pb_progress_bar *bar, double seconds)
 {
     if (!bar->cli || bar->told || seconds < LONG)
         return;
@@ -110,7 +109,7 @@ int pb_progress_step(void *context, size_t done, size_t total)
     double each = done ? (pb_seconds() - bar->start) / (double)done : 0;
 
     if (done == 1)
-        tell_long(bar, each * (double)total);
+        pb_progress_tell(bar, each * (double)total);
     return pb_progress_show(bar, done, total, each * (double)(total - done));
 }
 
@@ -119,8 +118,8 @@ int pb_progress_svd(void *context, const pb_svd_progress *progress)
     pb_progress_bar *bar = context;
 
     if (progress->applications)
-        tell_long(bar, (pb_seconds() - bar->start) / (double)progress->applications * EACH *
-                           (double)progress->rank);
+        pb_progress_tell(bar, (pb_seconds() - bar->start) / (double)progress->applications * EACH *
+                                  (double)progress->rank);
     if (due(bar, 0)) {
         fprintf(stderr, "\r\033[K%s: %zu of %zu converged, %zu applications", bar->label,
                 progress->converged, progress->rank, progress->applications);

@@ -48,6 +48,8 @@ static pb_status choose_count(size_t *count, const options *o, pb_session *s, pb
         return PB_OK;
     if (s->info->has_autoencoder)
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    else if (s->info->latent)
+        factor = 8; /* as nearly all autoencoders have it */
     *count = factor * MAX(s->height, s->width) < LARGE ? MANY : 1;
     return PB_OK;
 }

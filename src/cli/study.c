@@ -140,6 +140,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "--guided: --guidance-scale 1 guides nothing");
     s->memory = o->cli.memory;
     s->costs = o->cli.costs;
+    s->schedule = o->cli.schedule;
     s->models = o->models;
     s->model_count = o->models ? g_strv_length(o->models) : 0;
     if (o->settings)
@@ -181,6 +182,8 @@ static int show(void *context, const pb_study_progress *p)
     double left =
         p->computed ? p->seconds / (double)p->computed * (double)(p->total - p->done) : NAN;
 
+    if (p->computed)
+        pb_progress_tell(&w->bar, p->seconds + left);
     return pb_progress_show(&w->bar, p->done, p->total, left);
 }
 

@@ -18,7 +18,7 @@ pb_status pb_travel_check(pb_travel_options *o, pb_error *error)
             last = strtoul(at, &end, 10);
             bad = end == at;
         }
-        if (bad || (*end && *end != ',') || last < first || last > 100000 ||
+        if (bad || (*end && (*end != ',' || !end[1])) || last < first || last > 100000 ||
             last - first >= PB_DIRECTIONS_MOST - o->count)
             return pb_fail(error, PB_INVALID,
                            "--direction %s: expected numbers from 0 on, such as 0 or 0,2 or 0-3, "

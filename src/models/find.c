@@ -184,6 +184,27 @@ static void note_models(pb_likeness *likeness, const char *folder)
         closedir(directory);
 }
 
+/* Notes the repositories of the cache, "models--OWNER--NAME". */
+static void note_cached(pb_likeness *likeness, const char *cache)
+{
+    static const char mark[] = "models--";
+    DIR *directory = cache ? opendir(cache) : NULL;
+    struct dirent *entry;
+
+    while (directory && (entry = readdir(directory)) != NULL) {
+        const char *owner = entry->d_name + strlen(mark), *name;
+        char *text;
+        if (strncmp(entry->d_name, mark, strlen(mark)) || !(name = strstr(owner, "--")))
+            continue;
+        text = pb_sprintf("%.*s/%s", (int)(name - owner), owner, name + 2);
+        if (text)
+            pb_likeness_add(likeness, text);
+        pb_free(text);
+    }
+    if (directory)
+        closedir(directory);
+}
+
 static pb_status fail_unknown(const char *name, pb_error *error)
 {
     pb_likeness likeness = pb_likeness_to(name);
@@ -191,6 +212,7 @@ static pb_status fail_unknown(const char *name, pb_error *error)
 
     note_models(&likeness, "models");
     note_models(&likeness, PB_DATA_DIR "/models");
+    note_cached(&likeness, cache);
     pb_fail(error, PB_IO,
             "%s: no such model%s: looked for a folder of that name, here, in models/, in %s/models "
             "and in the Hugging Face cache, %s",

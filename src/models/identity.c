@@ -57,20 +57,27 @@ static pb_status add_weights(file_list *list, const char *path, const pb_weights
     return add(list, path, NULL, error);
 }
 
-/* All that can change a number: the pipeline's index, the network's config and weights, the noise
- * schedule, and the other components' configs, weights and vocabularies. pullback.json is none of
- * it: what it recommends is written into every result. */
+/* The files that are read by name, when they are needed: the pipeline's index, the network's
+ * config, the noise schedule, and the other components' configs and vocabularies. */
+static pb_status add_named(file_list *list, const pb_model_files *files, pb_error *error)
+{
+    PB_TRY(add(list, files->index, NULL, error));
+    PB_TRY(add(list, files->config, NULL, error));
+    PB_TRY(add(list, files->scheduler, NULL, error));
+    for (size_t i = 0; i < files->part_count; i++)
+        PB_TRY(add(list, files->parts[i], NULL, error));
+    return PB_OK;
+}
+
+/* All that can change a number: those, and all weights. pullback.json is none of it: what it
+ * recommends is written into every result. */
 static pb_status list_files(const pb_model *model, file_list *list, pb_error *error)
 {
     const pb_model_files *files = &model->files;
 
     *list = (file_list){0};
-    PB_TRY(add(list, files->index, NULL, error));
-    PB_TRY(add(list, files->config, NULL, error));
-    PB_TRY(add(list, files->scheduler, NULL, error));
+    PB_TRY(add_named(list, files, error));
     PB_TRY(add_weights(list, files->weights, model->weights, error));
-    for (size_t i = 0; i < files->part_count; i++)
-        PB_TRY(add(list, files->parts[i], NULL, error));
     for (size_t i = 0; i < files->part_weights_count; i++) {
         PB_TRY(pb_weights_open(&list->opened[i], files->part_weights[i], error));
         PB_TRY(add_weights(list, files->part_weights[i], list->opened[i], error));
@@ -96,6 +103,59 @@ static const char *name_in(const pb_model *model, const char *path)
     if (!strncmp(path, model->files.folder, n) && path[n] == '/')
         return path + n + 1;
     return "scheduler_config.json";
+}
+
+/* "path|size|times of modification and of change|inode" of every file. */
+static pb_status sign_files(char **signature, const file_list *list, pb_error *error)
+{
+    char *text = pb_strdup("pullback model 2\n");
+
+    for (size_t i = 0; text && i < list->count; i++) {
+        const entry *e = &list->entries[i];
+        struct stat info;
+        char line[128];
+        if (e->open ? fstat(e->open->descriptor, &info) : stat(e->path, &info)) {
+            pb_free(text);
+            return pb_fail(error, PB_IO, "%s: %s", e->path, strerror(errno));
+        }
+        snprintf(line, sizeof line, "%jd|%jd.%09ld|%jd.%09ld|%ju", (intmax_t)info.st_size,
+                 (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (intmax_t)info.st_ctim.tv_sec,
+                 info.st_ctim.tv_nsec, (uintmax_t)info.st_ino);
+        text = add_line(text, e->path, line);
+    }
+    if (!text)
+        return pb_fail_memory(error, list->count * 65, "a signature");
+    *signature = text;
+    return PB_OK;
+}
+
+static pb_status sign_named(char **signature, const pb_model *model, pb_error *error)
+{
+    file_list list = {0};
+    pb_status status = add_named(&list, &model->files, error);
+
+    if (status == PB_OK)
+        status = sign_files(signature, &list, error);
+    clear(&list);
+    return status;
+}
+
+pb_status pb_model_note_files(pb_model *model, pb_error *error)
+{
+    return sign_named(&model->digest->noted, model, error);
+}
+
+/* What was read by name must be what is there now, or the hash would be that of another model. */
+static pb_status check_noted(const pb_model *model, pb_error *error)
+{
+    char *now = NULL;
+    pb_status status = sign_named(&now, model, error);
+
+    if (status == PB_OK && strcmp(now, model->digest->noted))
+        status = pb_fail(error, PB_IO, "%s: its files have changed since it was opened",
+                         model->files.folder);
+    pb_free(now);
+    return status;
 }
 
 /* The hash of a text that names every file and its own hash. */
@@ -128,6 +188,8 @@ static pb_status find_hash(const pb_model *model, char hash[65], pb_error *error
 
     if (status == PB_OK)
         status = hash_files(model, &list, hash, error);
+    if (status == PB_OK)
+        status = check_noted(model, error);
     clear(&list);
     if (status != PB_OK)
         *hash = '\0';
@@ -155,34 +217,13 @@ pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error)
     return PB_OK;
 }
 
-/* "path|size|time of modification|inode" of every file. */
-static pb_status sign_files(char **signature, const file_list *list, pb_error *error)
-{
-    char *text = pb_strdup("pullback model 2\n");
-
-    for (size_t i = 0; text && i < list->count; i++) {
-        const entry *e = &list->entries[i];
-        struct stat info;
-        char line[128];
-        if (e->open ? fstat(e->open->descriptor, &info) : stat(e->path, &info)) {
-            pb_free(text);
-            return pb_fail(error, PB_IO, "%s: %s", e->path, strerror(errno));
-        }
-        snprintf(line, sizeof line, "%jd|%jd.%09ld|%ju", (intmax_t)info.st_size,
-                 (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (uintmax_t)info.st_ino);
-        text = add_line(text, e->path, line);
-    }
-    if (!text)
-        return pb_fail_memory(error, list->count * 65, "a signature");
-    *signature = text;
-    return PB_OK;
-}
-
 pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *error)
 {
     file_list list;
     pb_status status = list_files(model, &list, error);
 
+    if (status == PB_OK)
+        status = check_noted(model, error);
     if (status == PB_OK)
         status = sign_files(signature, &list, error);
     clear(&list);

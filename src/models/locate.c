@@ -217,7 +217,7 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
             "%s has no %s: the noise schedule is part of a model. Put that of the "
             "pipeline there (scheduler.save_pretrained writes it), or, where the network "
             "was trained on DDPMScheduler's defaults or only the network matters, give "
-            "the schedule \"ddpm\"",
+            "the schedule \"ddpm\" (--schedule ddpm)",
             files->folder, name);
     if (!strcmp(schedule, "ddpm"))
         return PB_OK;
@@ -295,6 +295,10 @@ pb_status pb_model_locate(pb_model_files *files, const char *name, const char *s
         status = (files->index ? find_pipeline : find_flat)(files, schedule, error);
     if (status == PB_OK)
         status = file_in(&files->recommended, files->folder, "pullback.json", error);
+    if (status != PB_OK && files->unused && error) {
+        const pb_error found = *error;
+        pb_fail(error, status, "%s (not read: %s)", found.message, files->unused);
+    }
     if (status != PB_OK)
         pb_model_files_clear(files);
     return status;

@@ -19,8 +19,10 @@ void pb_model_free(pb_model *model)
     pb_weights_free(model->weights);
     pb_schedule_free(model->schedule);
     pb_model_files_clear(&model->files);
-    if (model->digest)
+    if (model->digest) {
         pthread_mutex_destroy(&model->digest->mutex);
+        pb_free(model->digest->noted);
+    }
     pb_free(model->digest);
     pb_free(model);
 }
@@ -157,6 +159,7 @@ static pb_status open_parts(pb_model *model, const char *name, const char *sched
                             pb_error *error)
 {
     PB_TRY(pb_model_locate(&model->files, name, schedule, error));
+    PB_TRY(pb_model_note_files(model, error));
     PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
     PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));

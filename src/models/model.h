@@ -17,6 +17,7 @@
 typedef struct pb_model_digest {
     pthread_mutex_t mutex;
     char hash[65]; /* "" until then */
+    char *noted;   /* the signature of the files that are read by name, when that began */
 } pb_model_digest;
 
 struct pb_model {
@@ -35,6 +36,10 @@ struct pb_model {
  * Errors: PB_INVALID (a size the network does not take). */
 pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width, size_t tokens,
                                 pb_shape shapes[PB_INPUTS], pb_error *error);
+
+/* Notes the files found, before any of them is read: the hash is refused once they are others.
+ * Errors: PB_IO, PB_MEMORY. */
+pb_status pb_model_note_files(pb_model *model, pb_error *error);
 
 /* "no tap NAME", and those there are. Returns PB_INVALID. */
 pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap);

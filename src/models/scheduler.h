@@ -18,9 +18,9 @@ typedef struct pb_scheduler_facts {
     pb_clip clip; /* clip_sample, or thresholding, which goes first */
 } pb_scheduler_facts;
 
-/* Reads scheduler_config.json (path NULL: DDPMScheduler's defaults). Any class that has the betas of DDPMScheduler will do: the grid and
- * the steps are ours.
- * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (naming the field), PB_MEMORY. */
+/* Reads scheduler_config.json (path NULL: DDPMScheduler's defaults). Any class that has the betas
+ * of DDPMScheduler will do: the grid and the steps are ours. Errors: PB_IO, PB_FORMAT,
+ * PB_UNSUPPORTED (naming the field), PB_MEMORY. */
 pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, const char *path,
                             pb_error *error);
 

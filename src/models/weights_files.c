@@ -21,6 +21,7 @@ typedef struct candidates {
     size_t count, room;
     candidate *list;
     char *foreign; /* names of files in other formats, "a, b", or NULL */
+    char *plain;   /* the one of them that has no variant, or NULL */
 } candidates;
 
 static void clear(candidates *c)
@@ -29,6 +30,7 @@ static void clear(candidates *c)
         pb_free(c->list[i].name);
     pb_free(c->list);
     pb_free(c->foreign);
+    pb_free(c->plain);
 }
 
 static bool ends(const char *text, const char *ending)
@@ -102,6 +104,17 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const candidate *)a)->name, ((const candidate *)b)->name);
 }
 
+/* Weights of no variant that from_pretrained would read in PyTorch's own format? */
+static bool is_plain_foreign(const char *name, const char *stem)
+{
+    size_t n = strlen("pytorch_");
+
+    if (!strncmp(name, "pytorch_model.", n + 6) && !strcmp(stem, "model"))
+        name += n;
+    return !strncmp(name, stem, strlen(stem)) && (!strcmp(name + strlen(stem), ".bin") ||
+                                                  !strcmp(name + strlen(stem), ".bin.index.json"));
+}
+
 static pb_status gather(candidates *c, const char *folder, const char *stem, pb_error *error)
 {
     static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
@@ -117,6 +130,8 @@ static pb_status gather(candidates *c, const char *folder, const char *stem, pb_
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             if (ends(entry->d_name, others[i]))
                 c->foreign = pb_list_add(c->foreign, entry->d_name);
+        if (!c->plain && is_plain_foreign(entry->d_name, stem))
+            c->plain = pb_strdup(entry->d_name);
     }
     closedir(directory);
     if (c->count)
@@ -164,6 +179,13 @@ static pb_status choose(const candidate **chosen, const candidates *c, const cha
     *chosen = pick(c, &plain, index_first);
     if (*chosen)
         return PB_OK;
+    if (c->count && c->plain)
+        return pb_fail(
+            error, PB_UNSUPPORTED,
+            "%s: %s is not read, and %s is of a variant, which may be other weights: "
+            "expected %s.safetensors (save_pretrained(…, safe_serialization=True) of the "
+            "one, or a copy of the other under that name)",
+            folder, c->plain, c->list[0].name, stem);
     for (size_t i = 1; i < c->count; i++)
         if (!same_variant(&c->list[i], &c->list[0]))
             return fail_ambiguous(c, folder, stem, error);

@@ -119,10 +119,11 @@ static pb_status find_hash(pb_study_plan *p, pb_planned_model *m, pb_error *erro
 static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
                             pb_error *error)
 {
+    const pb_model_options options = {.schedule = p->options->schedule};
     const char *slash;
 
     m->name = name;
-    PB_TRY(pb_model_open(&m->model, name, error));
+    PB_TRY(pb_model_open_with(&m->model, name, &options, error));
     if (p->options->costs)
         PB_TRY(pb_model_set_costs(m->model, p->options->costs, error));
     m->info = pb_model_get_info(m->model);
@@ -189,6 +190,12 @@ pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_err
     }
     for (size_t m = 0; status == PB_OK && m < o->model_count; m++)
         status = open_model(p, &p->models[m], o->models[m], error);
+    for (size_t m = 1; status == PB_OK && m < o->model_count; m++)
+        for (size_t k = 0; status == PB_OK && k < m; k++)
+            if (!strcmp(p->models[k].hash, p->models[m].hash))
+                status =
+                    pb_fail(error, PB_INVALID, "%s and %s are the same model: nothing to compare",
+                            o->models[k], o->models[m]);
     return status == PB_OK ? find_keys(p, error) : status;
 }
 

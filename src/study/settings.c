@@ -55,6 +55,8 @@ json_t *pb_study_settings(const pb_study_options *o)
         "catalogue", o->catalogue, "folder", o->folder);
     if (o->latents)
         json_object_set_new(settings, "latents", json_true());
+    if (o->schedule)
+        json_object_set_new(settings, "schedule", json_string(o->schedule));
     if (o->prompt)
         json_object_set_new(settings, "prompt", json_string(o->prompt));
     if (o->edit_prompt)
@@ -101,7 +103,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
 {
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
     json_t *models, *images, *prompts = NULL, *crop = NULL;
-    const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL;
+    const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL, *schedule = NULL;
     json_int_t samples, seed, timesteps, steps, rank, label, box[4];
     const char *version;
     int kind, fix_number, fit_number;
@@ -110,7 +112,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(settings, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b}",
+                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
@@ -118,7 +120,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
                        &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
                        "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
                        "negative_prompt", &negative, "guidance_scale", &o->guidance_scale, "guided",
-                       &o->guided, "latents", &o->latents))
+                       &o->guided, "latents", &o->latents, "schedule", &schedule))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
@@ -145,6 +147,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->from = (char *)from;
     o->to = (char *)to;
     o->costs = (char *)costs;
+    o->schedule = (char *)schedule;
     o->catalogue = (char *)catalogue;
     o->folder = (char *)folder;
     o->prompt = (char *)prompt;

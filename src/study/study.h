@@ -37,7 +37,8 @@ typedef struct pb_study_options {
     pb_study_fix fix;
     int in_x; /* distances in X instead of H */
     int direct;
-    int latents; /* images in .npy are latents, not pictures */
+    char *schedule; /* of a model without one, as pb_model_options has it; or NULL */
+    int latents;    /* images in .npy are latents, not pictures */
     pb_fit fit;
     int has_crop;
     pb_area crop;
