@@ -81,7 +81,7 @@ static void test_usage(void **state)
         {"invert -m " FACES " a.png --fit squeeze -o a.npy", "--fit squeeze"},
         {"invert -m " FACES " a.png --crop 1,2,3 -o a.npy", "--crop 1,2,3"},
         {"invert -m " FACES " a.png --t 1.2 -o a.npy", "--t 1.2"},
-        {"basis -m " FACES " -o a.safetensors", "an image, --x F.npy or --seed S"},
+        {"basis -m " FACES " -o a.safetensors", "an image, --x F or --seed S"},
         {"basis -m " FACES " --seed 0 --rank 0 -o a.safetensors", "--rank 0"},
         {"basis -m " FACES " --seed 0 --tol 0 -o a.safetensors", "--tol 0"},
         {"basis -m " FACES " --seed 0 --method qr -o a.safetensors", "--method qr"},

@@ -19,7 +19,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_basis_check(&o->cli, &o->basis, error));
     PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
-        return pb_fail(error, PB_INVALID, "where? an image, --x F.npy or --seed S");
+        return pb_fail(error, PB_INVALID, "where? an image, --x F or --seed S");
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     return pb_check_out(o->out, PB_OUT_BASIS, "basis.safetensors", error);
@@ -63,7 +63,7 @@ static pb_status run(const options *o, pb_error *error)
 int pb_command_basis(int argc, char **argv)
 {
     static const pb_help help = {
-        "--model MODEL (IMAGE | --x F.npy | --seed S) -o basis.safetensors",
+        "--model MODEL (IMAGE | --x F | --seed S) -o basis.safetensors",
         "Computes the local latent basis: the leading singular triplets of the Jacobian of the "
         "map\n"
         "from one tap to another, each with its residual. Writes a safetensors file, a picture of\n"

@@ -189,7 +189,7 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     d->found.basis = PB_BASIS_EMPTY;
     if (!where->image && !where->x && where->seed < 0) {
         status = pb_fail(error, PB_INVALID,
-                         "%s is a mean of %zu bases: edit what? an image, --x F.npy or --seed S",
+                         "%s is a mean of %zu bases: edit what? an image, --x F or --seed S",
                          o->basis, mean.samples);
         pb_basis_clear(&mean);
         return status;

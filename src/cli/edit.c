@@ -102,7 +102,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (o->from.basis_here.null_rank && !o->point.mask)
         return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
     if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
-        return pb_fail(error, PB_INVALID, "edit what? an image, --x F.npy, --seed S or --basis F");
+        return pb_fail(error, PB_INVALID, "edit what? an image, --x F, --seed S or --basis F");
     if (o->paste && !o->point.image)
         return pb_fail(error, PB_INVALID, "--paste needs the photo");
     if (!o->cli.model && !o->from.basis)
@@ -307,7 +307,7 @@ static pb_status run(options *o, pb_error *error)
 int pb_command_edit(int argc, char **argv)
 {
     static const pb_help help = {
-        "--model MODEL (IMAGE | --x F.npy | --seed S | --basis F) -o OUT",
+        "--model MODEL (IMAGE | --x F | --seed S | --basis F) -o OUT",
         "Edits an image along directions of its local latent basis. OUT is a strip (its middle "
         "the\n"
         "reconstruction, edits growing to both sides), with --strength one picture, or a folder/ "

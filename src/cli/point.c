@@ -14,7 +14,8 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     } all[] = {
         {PB_POINT_T,
          {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
-          "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: the model's, or "
+          "Noise level as a fraction of T, above 0 and up to 1, snapped to the grid (default: the "
+          "model's, or "
           "0.6; of latents 0.7)",
           "T"}},
         {PB_POINT_STEPS,
