@@ -3,16 +3,14 @@
 #include <errno.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "base/threads.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "models/find.h"
+#include "models/locate.h"
 
 /* -- parsing --------------------------------------------------------------------------------- */
 
@@ -283,35 +281,58 @@ pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_err
     return pb_fail(error, PB_INVALID, "-o %s: expected %s", out, expected);
 }
 
-/* Does a file lie in the model's folder? */
-static int is_of_model(const pb_cli *cli, const char *path)
-{
-    char *folder = NULL, *unused = NULL, *root = NULL, *file = realpath(path, NULL);
-    int found = 0;
-
-    if (cli->model && file && pb_model_find(&folder, &unused, cli->model, NULL) == PB_OK)
-        root = realpath(folder, NULL);
-    if (root)
-        found = g_str_has_prefix(file, root) && file[strlen(root)] == '/';
-    free(root);
-    free(file);
-    pb_free(folder);
-    pb_free(unused);
-    return found;
-}
-
-/* Is this the very file that an option or an argument names as something to read? */
-static int is_input(const pb_cli *cli, const char *path, const struct stat *output)
+static int is_same(const char *path, const struct stat *file)
 {
     struct stat info;
 
-    if (is_of_model(cli, path))
-        return 1;
+    return path && stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_dev == file->st_dev &&
+           info.st_ino == file->st_ino;
+}
+
+/* Is it one of the files that weights lie in? Of an index any file that its name begins like. */
+static int is_weights(const char *weights, const char *path, const struct stat *file)
+{
+    char *of_index = g_path_get_dirname(weights), *of_path = g_path_get_dirname(path);
+    char *index = g_path_get_basename(weights), *name = g_path_get_basename(path);
+    struct stat a, b;
+    int found = is_same(weights, file);
+
+    if (!found && g_str_has_suffix(index, ".json") && g_str_has_suffix(name, ".safetensors") &&
+        stat(of_index, &a) == 0 && stat(of_path, &b) == 0 && a.st_dev == b.st_dev &&
+        a.st_ino == b.st_ino)
+        found = !strncmp(index, name, strcspn(index, "."));
+    g_free(of_index);
+    g_free(of_path);
+    g_free(index);
+    g_free(name);
+    return found;
+}
+
+/* Is it a file of the command's model? */
+static int is_of_model(const pb_cli *cli, const char *path, const struct stat *file)
+{
+    pb_model_files f;
+    int found = 0;
+
+    if (!cli->model || pb_model_locate(&f, cli->model, cli->schedule, NULL) != PB_OK)
+        return 0;
+    found = is_same(f.index, file) || is_same(f.config, file) || is_same(f.scheduler, file) ||
+            is_same(f.recommended, file) || is_weights(f.weights, path, file);
+    for (size_t i = 0; !found && i < f.part_count; i++)
+        found = is_same(f.parts[i], file);
+    for (size_t i = 0; !found && i < f.part_weights_count; i++)
+        found = is_weights(f.part_weights[i], path, file);
+    pb_model_files_clear(&f);
+    return found;
+}
+
+/* Is this a file that an option or an argument names as something to read, or the model's? */
+static int is_input(const pb_cli *cli, const char *path, const struct stat *output)
+{
     for (guint i = 0; i < cli->inputs->len; i++)
-        if (stat(cli->inputs->pdata[i], &info) == 0 && S_ISREG(info.st_mode) &&
-            info.st_dev == output->st_dev && info.st_ino == output->st_ino)
+        if (is_same(cli->inputs->pdata[i], output))
             return 1;
-    return 0;
+    return is_of_model(cli, path, output);
 }
 
 pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)

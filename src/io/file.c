@@ -67,7 +67,7 @@ static pb_status open_any(pb_file *file, const char *path, pb_error *error)
         return pb_fail(error, PB_IO, "%s: %jd bytes are more than this machine can address", path,
                        (intmax_t)info.st_size);
     }
-    *file = (pb_file){path, descriptor, (size_t)info.st_size, info.st_mtim};
+    *file = (pb_file){path, descriptor, (size_t)info.st_size, info.st_mtim, info.st_ctim};
     return PB_OK;
 }
 

@@ -21,6 +21,7 @@ typedef struct pb_file {
     int descriptor;
     size_t size;
     struct timespec written; /* when it was last written to */
+    struct timespec changed; /* the same or what was done to it as a whole, before it was opened */
 } pb_file;
 
 #define PB_FILE_NONE ((pb_file){.path = NULL})

@@ -118,6 +118,8 @@ static pb_status sign_files(char **signature, const file_list *list, pb_error *e
             pb_free(text);
             return pb_fail(error, PB_IO, "%s: %s", e->path, strerror(errno));
         }
+        if (e->open) /* to be replaced changes a file too, but not what is in it */
+            info.st_ctim = e->open->changed;
         snprintf(line, sizeof line, "%jd|%jd.%09ld|%jd.%09ld|%ju", (intmax_t)info.st_size,
                  (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (intmax_t)info.st_ctim.tv_sec,
                  info.st_ctim.tv_nsec, (uintmax_t)info.st_ino);
