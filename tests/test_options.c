@@ -177,6 +177,12 @@ static void test_own_input(void **state)
     expect(program(here.folder, "edit -m " FACES " photos/reconstruction.png -s 5 --stages 1 "
                                 "--edit-iterations 1 -o photos/"),
            1, "reconstruction.png is read by this command");
+    assert_int_equal(rename(scratch_path(&here, "photos/reconstruction.png").text,
+                            scratch_path(&here, "photos/figure.png").text),
+                     0);
+    expect(program(here.folder, "study timesteps -m " FACES " photos/figure.png --timesteps 2 -k 2 "
+                                "-s 5 -o photos"),
+           1, "figure.png is read by this command");
     /* And those of the model. */
     scratch_copy(&here, DDPM, "m");
     expect(program(here.folder, "basis -m m --seed 0 -s 5 -k 2 --no-pictures "
@@ -234,6 +240,16 @@ static void test_noise_level(void **state)
     expect(program(here.folder, "eval -m " FACES " --x xt.safetensors -o e.npy"), 0, NULL);
     expect(program(here.folder, "eval -m " FACES " --x xt.safetensors --timestep 5 -o e.npy"), 2,
            "lies at timestep");
+    expect(program(here.folder, "invert -m " FACES " xt.safetensors -o d.npy"), 1, "given as --x");
+    for (int i = 0; i < 2; i++)
+        expect(program(here.folder,
+                       "basis -m " FACES " --seed %d -s 5 -k 2 --no-pictures "
+                       "-o %d.safetensors",
+                       i, i),
+               0, NULL);
+    expect(program(here.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x mean.safetensors -o d.npy"), 2,
+           "a mean has none");
     expect(program(here.folder, "sample -m " FACES " --t 0.4 -o d.npy"), 2, "--t goes with --x");
     expect(
         program(here.folder, "sample -m " FACES " --x xt.safetensors --spacing leading -o d.npy"),
@@ -243,7 +259,7 @@ static void test_noise_level(void **state)
            1, "computed with another model");
     expect(program(here.folder, "sample -m " FACES " --x " FACES
                                 "/unet/diffusion_pytorch_model.safetensors -o d.npy"),
-           2, "no \"timestep\"");
+           2, "no tensor \"x\"");
 }
 
 /* The trajectory's prompts and guidance go with it. */

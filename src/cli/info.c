@@ -191,6 +191,28 @@ static void print_json(const pb_cli *cli, const pb_model *model, const needs *n,
             "clip", clip_json(&info->clip)));
 }
 
+/* The settings that pullback.json has, as options. */
+static void print_recommended(const pb_cli *cli, const pb_recommended *r)
+{
+    const struct {
+        const char *option;
+        double value;
+    } all[] = {{"t", r->t},
+               {"edit-step", r->step},
+               {"edit-scale", r->scale},
+               {"edit-iterations", r->iterations ? (double)r->iterations : NAN},
+               {"boost", r->boost}};
+    GString *text = g_string_new(NULL);
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!isnan(all[i].value))
+            g_string_append_printf(text, "%s--%s %g", text->len ? " " : "", all[i].option,
+                                   all[i].value);
+    if (text->len)
+        pb_say(cli, "recommended   %s", text->str);
+    g_string_free(text, TRUE);
+}
+
 static void print_text(const pb_cli *cli, const pb_model *model, const needs *n, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
@@ -231,11 +253,7 @@ static void print_text(const pb_cli *cli, const pb_model *model, const needs *n,
            info->scheduler, T, prediction_name(schedule), pb_alpha_bar(schedule, 0),
            pb_alpha_bar(schedule, T - 1));
     print_clip(cli, &info->clip);
-    if (!isnan(r->t) || !isnan(r->step) || !isnan(r->scale) || r->iterations)
-        pb_say(cli,
-               "recommended   --t %g --edit-step %g --edit-scale %g --edit-iterations %zu "
-               "--boost %g",
-               r->t, r->step, r->scale, r->iterations, r->boost);
+    print_recommended(cli, r);
     pb_say(cli,
            "memory        %.0f MB for a basis of rank %d, x to mid: weights %.0f and %.0f as the "
            "kernels",

@@ -83,11 +83,6 @@ static pb_status read_images(pb_tensor *x, const pb_weights *file, const char *p
     const pb_stored *stored = pb_weights_find(file, "x");
     size_t shape[4] = {1}, add;
 
-    if (!stored)
-        return pb_fail(error, PB_FORMAT,
-                       "%s: no tensor \"x\": expected images as invert writes "
-                       "them, or a basis at a point",
-                       path);
     if (stored->dtype == PB_INTEGER || stored->count == 0 ||
         (stored->rank != 3 && stored->rank != 4))
         return pb_fail(error, PB_FORMAT,
@@ -110,6 +105,12 @@ static pb_status read_file(pb_noisy *n, pb_tensor *x, const pb_weights *file, co
     const char *t = pb_weights_metadata(file, "t");
     double steps = 0, label = -1;
 
+    if (!pb_weights_find(file, "x"))
+        return pb_fail(
+            error, PB_FORMAT,
+            "%s: no tensor \"x\": expected images as invert writes them, or a basis at a "
+            "point (a mean has none)",
+            path);
     if (!pb_weights_metadata(file, "timestep"))
         return pb_fail(
             error, PB_FORMAT,

@@ -173,6 +173,11 @@ pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_poi
 {
     size_t factor, channels, height, width;
 
+    if (pb_has_ending(o->image, ".safetensors"))
+        return pb_fail(error, PB_INVALID,
+                       "%s is no picture: an image at a noise level is given as --x, a basis as "
+                       "--basis",
+                       o->image);
     if (pb_has_ending(o->image, ".npy")) {
         PB_TRY((o->latents ? pb_read_latents : pb_read_pictures)(&point->image, session, o->image,
                                                                  1, error));

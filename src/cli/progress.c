@@ -13,7 +13,8 @@
 
 #define WIDTH 24
 #define INTERVAL 0.1 /* seconds between drawings */
-#define LONG 60      /* seconds of which a word is said */
+#define LONG 60      /* seconds of which a word is said, */
+#define SETTLED 3    /* after as many: a short first step packs weights, and says little */
 #define EACH 5       /* applications for each triplet of a basis, about (docs/performance.md) */
 
 /* The one thing that the thread below tells all others. */
@@ -94,7 +95,7 @@ int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double lef
 
 void pb_progress_tell(pb_progress_bar *bar, double seconds)
 {
-    if (!bar->cli || bar->told || seconds < LONG)
+    if (!bar->cli || bar->told || seconds < LONG || pb_seconds() - bar->start < SETTLED)
         return;
     bar->told = 1;
     if (seconds < 90 * 60)
@@ -108,7 +109,7 @@ int pb_progress_step(void *context, size_t done, size_t total)
     pb_progress_bar *bar = context;
     double each = done ? (pb_seconds() - bar->start) / (double)done : 0;
 
-    if (done == 1)
+    if (done)
         pb_progress_tell(bar, each * (double)total);
     return pb_progress_show(bar, done, total, each * (double)(total - done));
 }

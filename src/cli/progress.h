@@ -21,11 +21,13 @@ pb_progress_bar pb_progress_begin(const struct pb_cli *cli, const char *label);
 /* Draws the bar, with the seconds left (NaN: not known). Non-zero after control-C. */
 int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double left);
 
-/* Says, once, that a run of so many seconds takes long, if it does. */
+/* Says, once, that a run of so many seconds in all takes long, if it does and has gone on for some.
+ */
 void pb_progress_tell(pb_progress_bar *bar, double seconds);
 
-/* A pb_progress callback; context: a pb_progress_bar. After its first step a run that is going to
- * take over a minute says so, on terminals and elsewhere. Non-zero after control-C. */
+/* A pb_progress callback; context: a pb_progress_bar. After its first step, or some seconds, a run
+ * that is going to take over a minute says so, on terminals and elsewhere. Non-zero after
+ * control-C. */
 int pb_progress_step(void *context, size_t done, size_t total);
 
 /* A pb_svd_monitor; context: a pb_progress_bar. */

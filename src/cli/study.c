@@ -187,6 +187,22 @@ static int show(void *context, const pb_study_progress *p)
     return pb_progress_show(&w->bar, p->done, p->total, left);
 }
 
+/* What a study leaves in its folder must not be what it reads. */
+static pb_status check_outputs(const options *o, pb_error *error)
+{
+    static const char *const names[] = {"data.csv",    "figure.svg",    "figure.png",
+                                        "report.html", "settings.json", "figure.gp"};
+    pb_status status = PB_OK;
+
+    for (size_t i = 0; status == PB_OK && i < sizeof names / sizeof *names; i++) {
+        char *path = g_build_filename(o->study.folder, names[i], NULL);
+        if (!o->settings || strcmp(names[i], "settings.json"))
+            status = pb_check_output(&o->cli, path, error);
+        g_free(path);
+    }
+    return status;
+}
+
 static pb_status run(options *o, pb_error *error)
 {
     watch w = {pb_progress_begin(&o->cli, "study"), &o->cli};
@@ -201,6 +217,7 @@ static pb_status run(options *o, pb_error *error)
         return pb_fail(error, PB_INVALID, "%s: one prompt has no distance: expected at least two",
                        o->prompts ? o->prompts : o->settings);
     PB_TRY(pb_make_folder(o->study.folder, error));
+    PB_TRY(check_outputs(o, error));
     PB_TRY(pb_picture_start(o->cli.name, o->cli.threads, error));
     folder = realpath(o->study.folder, NULL);
     if (!folder)
