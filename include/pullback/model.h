@@ -17,8 +17,9 @@ typedef struct pb_model pb_model;
 
 /* Opens a model: a pipeline folder (model_index.json, unet/, scheduler/) or a flat one
  * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
- * a folder of that name inside `models/` of the working directory or of the installation; failing
- * that owner/name in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
+ * a folder of that name inside $PULLBACK_MODELS, `models/` of the working directory, of the clone
+ * in whose build folder the running program lies, or of the installation; failing that owner/name
+ * in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
  * $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded. Where
  * several files could be meant, that is read which diffusers or transformers read
  * (pb_model_info.unused names the others). Weights are checked against the architecture, not yet

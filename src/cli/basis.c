@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "cli/basis_at.h"
+#include "cli/commands.h"
 
 typedef struct options {
     pb_cli cli;

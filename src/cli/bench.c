@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/commands.h"
 #include "cli/point.h"
 #include "cli/progress.h"
 #include "map/measure_convolutions.h"
@@ -65,7 +66,10 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one model");
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? pullback bench MODEL");
-    PB_TRY(pb_check_precision(&o->cli, o->precision, error));
+    pb_check_precision(&o->cli, o->precision);
+    if (o->tune)
+        PB_TRY(pb_cli_refuse(&o->cli, "rank,tol,precision",
+                             "is of measurements that --tune leaves out", error));
     return parse_blocks(o, error);
 }
 

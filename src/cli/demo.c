@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
+#include "base/places.h"
 #include "cli/basis_at.h"
+#include "cli/commands.h"
 #include "cli/travel.h"
 #include "picture/sheet.h"
 
@@ -20,18 +23,30 @@ typedef struct options {
     const char *out;
 } options;
 
-/* A bundled file: beside the working directory, or where it is installed. */
+/* A bundled file, pb_free's. */
 static pb_status find_bundled(char **path, const char *name, pb_error *error)
 {
-    *path = g_strdup(name);
-    if (g_file_test(*path, G_FILE_TEST_EXISTS))
-        return PB_OK;
-    g_free(*path);
-    *path = g_build_filename(PB_DATA_DIR, name, NULL);
-    if (g_file_test(*path, G_FILE_TEST_EXISTS))
-        return PB_OK;
-    g_free(*path);
-    return pb_fail(error, PB_IO, "%s: neither here nor in %s", name, PB_DATA_DIR);
+    char *places = NULL;
+    pb_status status = PB_OK;
+    int found = 0;
+
+    *path = NULL;
+    for (size_t i = 0; status == PB_OK && !found && i < PB_PLACES; i++) {
+        status = pb_place(path, i, name, error);
+        if (status != PB_OK || !*path)
+            continue;
+        found = g_file_test(*path, G_FILE_TEST_EXISTS);
+        if (!found) {
+            places = pb_list_add(places, *path);
+            pb_free(*path);
+            *path = NULL;
+        }
+    }
+    if (status == PB_OK && !found)
+        status = pb_fail(error, PB_IO, "the bundled portrait is not there: looked for %s",
+                         places ? places : name);
+    pb_free(places);
+    return status;
 }
 
 /* OUT/NAME; the caller frees it. */
@@ -190,7 +205,7 @@ static pb_status run(options *o, pb_error *error)
     pb_basis_found_clear(&found);
     pb_point_clear(&point);
     pb_session_close(&s);
-    g_free(portrait);
+    pb_free(portrait);
     return status;
 }
 

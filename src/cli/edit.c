@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/directions.h"
 #include "cli/travel.h"
 
@@ -76,6 +77,28 @@ static pb_status check_output(const options *o, pb_error *error)
     return PB_OK;
 }
 
+/* What would have no effect. */
+static pb_status check_idle(const options *o, pb_error *error)
+{
+    int along = has_mode(o, PB_MODE_STRAIGHT) || has_mode(o, PB_MODE_RELINEARISE);
+
+    if (!o->from.u)
+        PB_TRY(pb_cli_refuse(&o->cli, "damping", "goes with --u", error));
+    if (!o->from.basis)
+        PB_TRY(pb_cli_refuse(&o->cli, "form,project", "goes with a --basis that is a mean", error));
+    if (!along)
+        PB_TRY(pb_cli_refuse(&o->cli, "edit-length", "goes with --mode straight or relinearise",
+                             error));
+    if (!isnan(o->length) && !has_mode(o, PB_MODE_GUIDANCE))
+        PB_TRY(pb_cli_refuse(&o->cli, "edit-step,edit-scale",
+                             "goes with --mode guidance, or else without --edit-length", error));
+    return isnan(o->strength) ? PB_OK
+                              : pb_cli_refuse(&o->cli, "stages",
+                                              "is of strips, and --strength "
+                                              "makes one picture",
+                                              error);
+}
+
 static pb_status check(options *o, int argc, char **argv, pb_error *error)
 {
     if (argc > 2)
@@ -92,7 +115,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_travel_check(&o->travel, error));
     o->from.needed = pb_travel_last(&o->travel) + 1;
     PB_TRY(parse_modes(o, error));
-    PB_TRY(pb_transport_form_of(&o->from.form_value, o->from.form, error));
+    o->from.form_value = pb_transport_form_of(o->from.form);
+    PB_TRY(check_idle(o, error));
     if (o->from.basis && o->from.u)
         return pb_fail(error, PB_INVALID, "--basis and --u exclude each other");
     if (has_mode(o, PB_MODE_RELINEARISE) && o->from.basis_here.rank == 0)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/commands.h"
 #include "cli/noisy.h"
 #include "cli/session.h"
 

@@ -2,7 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/likeness.h"
 #include "cli/cli.h"
+#include "cli/commands.h"
+#include "models/find.h"
 
 typedef struct options {
     pb_cli cli;
@@ -291,6 +294,11 @@ static pb_status run(const options *o, pb_error *error)
     return status;
 }
 
+static void note(void *likeness, const char *name)
+{
+    pb_likeness_add(likeness, name);
+}
+
 int pb_command_info(int argc, char **argv)
 {
     static const pb_help help = {
@@ -309,7 +317,9 @@ int pb_command_info(int argc, char **argv)
     if (argc == 2 && !o.cli.model)
         o.cli.model = argv[1];
     else if (argc != 1 || !o.cli.model) {
-        pb_fail(&error, PB_INVALID, "expected one model");
+        pb_likeness known = pb_likeness_to("");
+        pb_models_visit(note, &known);
+        pb_fail(&error, PB_INVALID, "expected one model%s", pb_likeness_hint(&known).text);
         return pb_cli_usage(&o.cli, &error);
     }
     return pb_cli_end(&o.cli, run(&o, &error), &error);

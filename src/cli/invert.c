@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/point.h"
 
 typedef struct options {

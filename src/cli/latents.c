@@ -1,4 +1,5 @@
 /* encode and decode: between pictures and the latents of a model. */
+#include "cli/commands.h"
 #include "cli/point.h"
 
 typedef struct options {
@@ -89,7 +90,7 @@ int pb_command_encode(int argc, char **argv)
     GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point, PB_POINT_IMAGE | PB_POINT_SIZE, where);
+    pb_point_entries(&o.point, PB_POINT_PICTURE | PB_POINT_SIZE, where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, "picture", PB_OUT_NPY, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);

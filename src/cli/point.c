@@ -28,21 +28,21 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
         {PB_POINT_SEED,
          {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
           "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"}},
-        {PB_POINT_IMAGE,
+        {PB_POINT_PICTURE,
          {"crop", 0, 0, G_OPTION_ARG_STRING, &o->crop,
           "The part of the photo to use: X,Y,W,H in its pixels, auto (around the largest face, of "
           "models of faces) or none (default: auto for those models, unless the picture has the "
           "model's own size; else none)",
           "PART"}},
-        {PB_POINT_IMAGE,
+        {PB_POINT_PICTURE,
          {"fit", 0, 0, G_OPTION_ARG_STRING, &o->fit,
           "How a whole photo (--crop none) meets the network's proportions: crop, pad or stretch "
           "(default: crop, its middle)",
           "HOW"}},
-        {PB_POINT_IMAGE,
+        {PB_POINT_INVERT,
          {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
           "Stop the inversion at t (fewer steps, nearly the same point)", NULL}},
-        {PB_POINT_IMAGE,
+        {PB_POINT_INVERT,
          {"latents", 0, 0, G_OPTION_ARG_NONE, &o->latents,
           "IMAGE.npy holds latents, as encode writes them, not a picture", NULL}},
         {PB_POINT_CLASS,
@@ -165,6 +165,11 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
         return pb_fail(error, PB_INVALID, "an image, --x and --seed exclude each other");
     if (o->x && pb_has_ending(o->x, ".safetensors"))
         PB_TRY(take_noisy(cli, o, error));
+    if (!o->image)
+        PB_TRY(pb_cli_refuse(cli, "crop,fit,direct,latents", "goes with an image", error));
+    else if (pb_has_ending(o->image, ".npy"))
+        PB_TRY(pb_cli_refuse(cli, "crop,fit,height,width",
+                             "is for pictures, and a .npy is taken as it is", error));
     if (o->latents && o->image && !pb_has_ending(o->image, ".npy"))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy", o->image);
     PB_TRY(pb_text_check(&o->text, error));

@@ -40,7 +40,9 @@ enum {
     PB_POINT_T = 2,
     PB_POINT_X = 4,
     PB_POINT_SEED = 8,
-    PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct, --latents */
+    PB_POINT_PICTURE = 16,  /* how a picture is read: --fit, --crop */
+    PB_POINT_INVERT = 2048, /* how it is inverted: --direct, --latents */
+    PB_POINT_IMAGE = PB_POINT_PICTURE | PB_POINT_INVERT,
     PB_POINT_CLASS = 32,
     PB_POINT_MASK = 64,
     PB_POINT_PROMPT = 128,    /* --prompt */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/point.h"
 
 #define SCALE 7.5 /* of guidance, unless it is given */
@@ -27,9 +28,6 @@ static pb_status read_spacing(options *o, pb_error *error)
     for (int i = 0; i < 3; i++)
         if (!strcmp(o->spacing, names[i]))
             o->spacing_value = i;
-    if (o->spacing_value < 0)
-        return pb_fail(error, PB_INVALID,
-                       "--spacing %s: expected paper, leading, trailing or linspace", o->spacing);
     if (o->boost > 0)
         return pb_fail(error, PB_INVALID, "--boost goes with --spacing paper");
     return PB_OK;
@@ -95,6 +93,8 @@ static pb_status check(options *o, int argc, pb_error *error)
         return pb_fail(error, PB_INVALID, "--t goes with --x: drawn noise is at t = 1");
     if (o->point.x && pb_cli_given(&o->cli, "number"))
         return pb_fail(error, PB_INVALID, "-n is for drawn images: --x has its own");
+    if (o->boost == 0)
+        PB_TRY(pb_cli_refuse(&o->cli, "noise-seed", "goes with --boost", error));
     if (o->noise_seed < 0)
         o->noise_seed = MAX(o->point.seed, 0);
     PB_TRY(read_spacing(o, error));

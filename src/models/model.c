@@ -272,8 +272,15 @@ pb_status pb_model_check_class(const pb_model *model, long label, pb_error *erro
         return label < 0 ? PB_OK
                          : pb_fail(error, PB_INVALID,
                                    "a class label (%ld) for a network that takes none", label);
+    if (label < 0 && facts->classes)
+        return pb_fail(error, PB_INVALID,
+                       "this network needs a class label, 0 to %zu: --class C of the program, "
+                       "class_label of a pb_condition",
+                       facts->classes - 1);
     if (label < 0)
-        return pb_fail(error, PB_INVALID, "this network needs a class label");
+        return pb_fail(error, PB_INVALID,
+                       "this network needs a class label, any number: --class C of the program, "
+                       "class_label of a pb_condition");
     if (facts->classes && (size_t)label >= facts->classes)
         return pb_fail(error, PB_INVALID, "class label %ld: expected 0 to %zu", label,
                        facts->classes - 1);
