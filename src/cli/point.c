@@ -14,20 +14,23 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     } all[] = {
         {PB_POINT_T,
          {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
-          "Noise level as a fraction of T, above 0 and up to 1, snapped to the grid (default: the "
-          "model's, or "
-          "0.6; of latents 0.7)",
+          "Noise level: a fraction above 0 (the image) and up to 1 (pure noise), snapped to the "
+          "time grid (default: the model's, or 0.6; of latents 0.7)",
           "T"}},
         {PB_POINT_STEPS,
-         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, "Points of the time grid (default: 100)",
+         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps,
+          "Points of the time grid between image and noise: more are slower and more exact "
+          "(default: 100)",
           "S"}},
         {PB_POINT_X,
          {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
-          "The noisy image itself: a .safetensors of invert or basis, which says its t, or a .npy",
+          "The noisy image x_t itself: a .safetensors of invert or basis, which says its t, or a "
+          ".npy",
           "F"}},
         {PB_POINT_SEED,
          {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
-          "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"}},
+          "Begin with the noise of this seed, as torch.randn draws it after torch.manual_seed(N)",
+          "N"}},
         {PB_POINT_PICTURE,
          {"fit", 0, 0, G_OPTION_ARG_STRING, &o->fit,
           "How a photo meets the network's size: crop, pad or stretch (default: crop)", "HOW"}},
@@ -36,13 +39,15 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "The part of the photo to use, in its pixels", "X,Y,W,H"}},
         {PB_POINT_INVERT,
          {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
-          "Stop the inversion at t (fewer steps, nearly the same point)", NULL}},
+          "Stop the inversion at t, in place of going up to noise and down again (fewer steps, "
+          "nearly the same point)",
+          NULL}},
         {PB_POINT_INVERT,
          {"latents", 0, 0, G_OPTION_ARG_NONE, &o->latents,
           "IMAGE.npy holds latents, as encode writes them, not a picture", NULL}},
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
-          "Class label, for a network that has them", "C"}},
+          "The class, by its number, for a network that was trained with classes", "C"}},
         {PB_POINT_PROMPT,
          {"prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.prompt,
           "What inversion and sampling are conditioned on, for a model that reads text (default: "
@@ -62,10 +67,11 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "W"}},
         {PB_POINT_SIZE,
          {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
-          "Height in pixels (default: what the model was trained at)", "H"}},
+          "Height in pixels of what a seed draws or a photo becomes (default: what the model was "
+          "trained at)",
+          "H"}},
         {PB_POINT_SIZE,
-         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels (default: the same)",
-          "W"}},
+         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels, likewise", "W"}},
         {PB_POINT_MASK,
          {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
           "The region to change, white in a picture of the image's or the network's size; for taps "
