@@ -248,6 +248,17 @@ static void test_models(void **state)
     expect(program(PB_SOURCE_DIR, "info %s", "nowhere/at/all"), 1, "no such model");
 }
 
+/* The demo, outside of the clone; it ends with what to try next. */
+static void test_demo(void **state)
+{
+    const outcome *o = program(here.folder, "demo -m faces32 -o d");
+
+    (void)state;
+    expect(o, 0, NULL);
+    assert_non_null(strstr(o->out, PB_BINARY_DIR "/pullback edit photo.jpg\n"));
+    assert_true(scratch_has(&here, "d/pasted.png"));
+}
+
 /* What a network with classes asks for names the option. */
 static void test_class(void **state)
 {
@@ -261,7 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_helps),      SCRATCH_TEST(test_groups), SCRATCH_TEST(test_terms),
         SCRATCH_TEST(test_completion), SCRATCH_TEST(test_idle),   SCRATCH_TEST(test_idle_basis),
-        SCRATCH_TEST(test_models),     SCRATCH_TEST(test_class),
+        SCRATCH_TEST(test_models),     SCRATCH_TEST(test_class),  SCRATCH_TEST(test_demo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
