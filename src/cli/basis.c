@@ -21,8 +21,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
         return pb_fail(error, PB_INVALID, "where? an image, --x F or --seed S");
-    if (!o->cli.model)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     return pb_check_out(o->out, PB_OUT_BASIS, "basis.safetensors", error);
 }
 

@@ -12,6 +12,9 @@
 
 #include "base/error.h"
 
+/* The model that the demo shows, and that photos are edited with where none is named. */
+#define PB_BUNDLED_MODEL "faces64-text"
+
 #define PB_EXIT_FAILED 1
 #define PB_EXIT_USAGE 2
 

@@ -112,8 +112,7 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     size_t top;
 
     where.image = portrait;
-    where.crop = portrait; /* any text: a crop is given */
-    where.crop_value = FACE;
+    where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
     PB_TRY(pb_point_find(point, s, &where, error));
@@ -236,6 +235,6 @@ int pb_command_demo(int argc, char **argv)
     if (!o.out)
         o.out = "demo";
     if (!o.cli.model)
-        o.cli.model = "faces64-text";
+        o.cli.model = PB_BUNDLED_MODEL;
     return pb_cli_end(&o.cli, run(&o, &error), &error);
 }

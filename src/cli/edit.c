@@ -129,8 +129,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F, --seed S or --basis F");
     if (o->paste && !o->point.image)
         return pb_fail(error, PB_INVALID, "--paste needs the photo");
-    if (!o->cli.model && !o->from.basis)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    if (!o->from.basis)
+        PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     if (!isnan(o->strength) && (o->travel.count != 1 || o->mode_count != 1))
         return pb_fail(error, PB_INVALID,
                        "--strength makes one picture of one direction, in one mode");

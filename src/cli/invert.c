@@ -18,8 +18,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_point_check(&o->cli, &o->point, error));
     if (isnan(o->point.t))
         o->point.t = 1;
-    if (!o->cli.model)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     return pb_check_out(o->out, PB_OUT_NOISY | PB_OUT_NPY | PB_OUT_PICTURE, "xt.safetensors",
                         error);
 }

@@ -15,8 +15,7 @@ static pb_status check(options *o, int argc, char **argv, const char *what, unsi
         return pb_fail(error, PB_INVALID, "expected one %s, found %d", what, argc - 1);
     o->point.image = argv[1];
     PB_TRY(pb_point_check(&o->cli, &o->point, error));
-    if (!o->cli.model)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     return pb_check_out(o->out, kinds, kinds & PB_OUT_PICTURE ? "picture.png" : "latent.npy",
                         error);
 }

@@ -135,9 +135,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->in_x = o->space && *o->space == 'X';
     s->direct = o->point.direct;
     s->latents = o->point.latents;
-    s->fit = o->point.fit_value;
-    s->has_crop = o->point.crop != NULL;
-    s->crop = o->point.crop_value;
+    s->crop = o->point.cut;
     s->class_label = o->point.class_label;
     s->prompt = o->point.text.prompt;
     s->edit_prompt = o->point.text.edit_prompt;
