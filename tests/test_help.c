@@ -152,6 +152,7 @@ static void test_completion(void **state)
     check_candidates("edit --mode=s", "--mode=straight");
     check_candidates("edit --mode = s", "straight"); /* as bash has it */
     check_candidates("edit --fit =", "crop pad stretch");
+    check_candidates("edit --crop a", "auto");
     check_candidates("edit --strength 1 -m fac", "faces32 faces64-text");
     check_candidates("study samples --model fash", "fashion32");
     check_candidates("info cif", "cifar32");

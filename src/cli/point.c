@@ -91,17 +91,13 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     entries[count] = (GOptionEntry)G_OPTION_ENTRY_NULL;
 }
 
-static pb_status check_fit(pb_point_options *o, pb_error *error)
+static void take_fit(pb_point_options *o)
 {
     static const char *const names[] = {"crop", "pad", "stretch"};
 
     for (int i = 0; o->fit && i < 3; i++)
-        if (!strcmp(o->fit, names[i])) {
+        if (!strcmp(o->fit, names[i]))
             o->cut.fit = (pb_fit)i;
-            return PB_OK;
-        }
-    return o->fit ? pb_fail(error, PB_INVALID, "--fit %s: expected crop, pad or stretch", o->fit)
-                  : PB_OK;
 }
 
 static pb_status check_crop(pb_point_options *o, pb_error *error)
@@ -186,7 +182,7 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
     if (!isnan(o->timestep) && !o->x)
         return pb_fail(error, PB_INVALID,
                        "--timestep goes with --x: a point of the time grid is named by --t");
-    PB_TRY(check_fit(o, error));
+    take_fit(o);
     return check_crop(o, error);
 }
 
