@@ -58,6 +58,9 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
  * model expected). */
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error);
 
+/* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
+GPtrArray *pb_model_names(void);
+
 /* Reports an error of usage; returns 2. */
 int pb_cli_usage(pb_cli *cli, const pb_error *error);
 

@@ -392,7 +392,8 @@ int pb_command_edit(int argc, char **argv)
         "its middle, edits growing to both sides. OUT is a picture, a FOLDER/ for every stage in a "
         "file of its own, or a .npy: of one picture (1,c,h,w), of a strip (n,c,h,w), the "
         "reconstruction, then for each direction its stages +1 ... +N and its stages -1 ... -N, as "
-        "decoded pictures. Without -o it is written beside the photo.\n\nSettings not given are "
+        "pictures in about [-1, 1], decoded where the model works on latents. Without -o it is "
+        "written beside the photo.\n\nSettings not given are "
         "the "
         "model's recommended ones, or the paper's; they are written into the PNG.",
         "Examples:\n"
@@ -435,20 +436,24 @@ int pb_command_edit(int argc, char **argv)
          "tap",
          "F"},
         {"damping", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.damping,
-         "Of the pre-image, in units of the first singular value (default: 0.1)", "D"},
+         "How much a short pre-image is preferred to an exact one, in units of the first singular "
+         "value (default: 0.1)",
+         "D"},
         {"project", 0, 0, G_OPTION_ARG_NONE, &o.from.project,
-         "Project a mean of X on the tangent space of the image", NULL},
+         "With a mean of X: project it on the tangent space of the image", NULL},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.from.form,
-         "How a mean of H is carried over: projection, or pseudo-inverse (default: projection)",
+         "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
+         "projection)",
          "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
          "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
-         "Triplets of the basis computed (default: as many as needed, 20 for relinearise)", "K"},
+         "How many directions to compute (default: as many as needed, 20 for relinearise)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.basis_here.tolerance,
-         "Their largest residual (default: 1e-3)", "R"},
+         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
+         "R"},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest", "R"},
         G_OPTION_ENTRY_NULL,

@@ -193,7 +193,8 @@ int pb_command_sample(int argc, char **argv)
         "faces.png"};
     options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .noise_seed = -1};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: a picture, .png say, or a .npy", "OUT"},
         {"number", 'n', 0, G_OPTION_ARG_INT, &o.count,
          "How many images (default: 16; 1 of 256 pixels and more)", "N"},
         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
@@ -210,7 +211,7 @@ int pb_command_sample(int argc, char **argv)
          "diffusers' DDIMScheduler has them (S steps) (default: paper)",
          "HOW"},
         {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed,
-         "Seed of their noise (default: as --seed)", "N"},
+         "Seed of the noise of stochastic steps (default: as --seed)", "N"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

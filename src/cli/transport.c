@@ -208,7 +208,8 @@ int pb_command_transport(int argc, char **argv)
                  .onto_t = NAN,
                  .travel = PB_TRAVEL_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a picture, .png say",
+         "OUT"},
         {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.basis, "The source: a basis file at a point",
          "A"},
         PB_TRAVEL_ENTRIES(o.travel),
