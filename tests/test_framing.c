@@ -179,6 +179,42 @@ static void test_found(void **state)
         "face"));
 }
 
+/* A photo alone is enough: the model, the part, and a free name beside it are found; one direction
+ * makes the photo, half as far as the full edit goes; several a strip. */
+static void test_alone(void **state)
+{
+    pb_pixels face = portrait();
+    const outcome *o;
+    json_t *made;
+    char *settings;
+    pb_photo a = PB_PHOTO_EMPTY;
+
+    (void)state;
+    MUST(pb_pixels_write(&face, scratch_path(&here, "my.photo.png").text, NULL, error));
+    o = program(here.folder, "edit my.photo.png --steps 4 --json");
+    expect(o, 0, "with faces64-text");
+    assert_non_null(strstr(o->error, "the other side: --strength -0.5"));
+    made = object_of(o);
+    assert_string_equal(json_string_value(json_object_get(made, "out")), "my.photo-edited.png");
+    assert_int_equal(json_integer_value(json_object_get(made, "edit_iterations")), 8);
+    assert_int_equal(json_array_size(json_object_get(made, "crop")), 4);
+    json_decref(made);
+    MUST(pb_photo_read(&a, scratch_path(&here, "my.photo-edited.png").text,
+                       &(pb_crop){.fit = PB_FIT_STRETCH}, 64, 64, error));
+    assert_true(a.pixels.width == face.width && a.pixels.height == face.height);
+    assert_memory_equal(a.pixels.rgb, face.rgb, 3 * face.width * 30); /* above the face */
+    pb_photo_clear(&a);
+    expect(program(here.folder, "edit my.photo.png --steps 4 --strength -0.25"), 0, NULL);
+    MUST(pb_png_settings(&settings, scratch_path(&here, "my.photo-edited-2.png").text, error));
+    assert_non_null(strstr(settings, "\"edit_iterations\":4"));
+    pb_free(settings);
+    expect(program(here.folder, "edit my.photo.png --steps 4 -d 0,1 --edit-iterations 4"), 0, NULL);
+    assert_true(scratch_has(&here, "my.photo-strip.png"));
+    expect(program(here.folder, "edit my.photo.png --steps 4 --no-paste -o seen.npy"), 0, NULL);
+    expect(program(here.folder, "edit -m " FACES " --seed 1"), 2, "where to?");
+    pb_pixels_clear(&face);
+}
+
 /* No face is a warning; to a study, which draws conclusions, an error. A model that says nothing of
  * faces is not asked. */
 static void test_faceless(void **state)
@@ -229,7 +265,7 @@ int main(void)
         cmocka_unit_test(test_sizes),   cmocka_unit_test(test_several),
         cmocka_unit_test(test_borders), cmocka_unit_test(test_none),
         SCRATCH_TEST(test_found),       SCRATCH_TEST(test_faceless),
-        cmocka_unit_test(test_ready),
+        SCRATCH_TEST(test_alone),       cmocka_unit_test(test_ready),
     };
     pb_error error;
 

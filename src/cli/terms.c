@@ -53,8 +53,8 @@ static const pb_term terms[] = {
      "repeated (--edit-iterations). --mode straight adds the direction itself."},
     {"stage, strip, strength",
      "An edit is shown in stages of growing distance to both sides of the reconstruction; all of "
-     "them in a row are a strip. --strength 0.5 is one picture half as far, --strength -0.5 one "
-     "on the other side."},
+     "them in a row are a strip. The strength is how far: 1 all of --edit-iterations, 0.5 half of "
+     "them, as far as an edit goes by default; of one picture -0.5 is the other side."},
     {"mask, null space",
      "A mask is the region that an edit shall change. The null space holds the directions that "
      "do not change the rest: with --null-rank R those are avoided to which the rest responds "

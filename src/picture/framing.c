@@ -70,14 +70,15 @@ static pb_status look(pb_face faces[PB_FACES_MOST], size_t *count, const pb_pixe
     return status;
 }
 
-/* Looks at a face once more, at several sizes, and takes what they say on average. */
-static pb_status refine(pb_face *face, const pb_pixels *photo, pb_error *error)
+/* Looks at a face once more, at several sizes, and takes what they say on average. *times: at how
+ * many of them it is seen again. */
+static pb_status refine(pb_face *face, size_t *times, const pb_pixels *photo, pb_error *error)
 {
     const pb_area around = {lround(face->x - face->size), lround(face->y - face->size),
                             (size_t)lround(2 * face->size), (size_t)lround(2 * face->size)};
     pb_face sum = {0, 0, 0};
-    size_t times = 0;
 
+    *times = 0;
     for (int i = 0; i < SIZES; i++) {
         double side = FINE_SIDE * pow(STEP, (double)i / SIZES);
         pb_face found[PB_FACES_MOST];
@@ -89,12 +90,13 @@ static pb_status refine(pb_face *face, const pb_pixels *photo, pb_error *error)
                 fabs(log(f->size / face->size)) > log(1.5))
                 continue;
             sum = (pb_face){sum.x + f->x, sum.y + f->y, sum.size + f->size};
-            times++;
+            ++*times;
             break;
         }
     }
-    if (times)
-        *face = (pb_face){sum.x / (double)times, sum.y / (double)times, sum.size / (double)times};
+    if (*times)
+        *face =
+            (pb_face){sum.x / (double)*times, sum.y / (double)*times, sum.size / (double)*times};
     return PB_OK;
 }
 
@@ -141,16 +143,23 @@ pb_status pb_frame_faces(pb_area areas[PB_FRAMES_MOST], size_t *count, const pb_
     double first = fmin(ENLARGED_MOST, first_side / longer);
     double second = fmin(ENLARGED_MOST, second_side / longer);
     pb_face faces[PB_FACES_MOST];
-    size_t found;
+    size_t found, kept = 0;
 
     *count = 0;
     PB_TRY(look(faces, &found, photo, &whole, first, error));
     if (found == 0 && second > first)
         PB_TRY(look(faces, &found, photo, &whole, second, error));
-    qsort(faces, found, sizeof *faces, by_size);
-    for (size_t i = 0; i < found && *count < PB_FRAMES_MOST; i++) {
-        PB_TRY(refine(&faces[i], photo, error));
-        areas[(*count)++] = frame(&faces[i], photo, where, width, height);
+    /* A face is seen at all sizes or all but one; what only looks like one, at half of them. */
+    for (size_t i = 0; i < found && kept < PB_FRAMES_MOST; i++) {
+        size_t times;
+        PB_TRY(refine(&faces[i], &times, photo, error));
+        if (times > SIZES * 2 / 3)
+            faces[kept++] = faces[i];
     }
+    if (found && !kept)
+        kept = 1;
+    qsort(faces, kept, sizeof *faces, by_size);
+    for (; *count < kept; ++*count)
+        areas[*count] = frame(&faces[*count], photo, where, width, height);
     return PB_OK;
 }
