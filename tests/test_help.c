@@ -179,8 +179,6 @@ static void test_idle(void **state)
         {"edit -m " FACES " --x x.npy --fit pad -o a.png", "--fit would do nothing"},
         {"edit -m " FACES " --seed 0 --direct -o a.png", "--direct would do nothing"},
         {"edit -m " FACES " --seed 0 --edit-length 1 -o a.png", "--edit-length would do nothing"},
-        {"edit -m " FACES " --seed 0 --strength 1 --stages 2 -o a.png",
-         "--stages would do nothing"},
         {"edit -m " FACES " --seed 0 --mode straight --edit-length 1 --edit-step 2 -o a.png",
          "--edit-step would do nothing"},
         {"invert -m " FACES " a.npy --height 32 -o b.npy", "--height would do nothing"},
