@@ -4,6 +4,7 @@
 
 #include <pullback/tensor.h>
 
+#include "io/file.h"
 #include "picture/pixels.h"
 
 typedef enum pb_fit {
@@ -20,11 +21,12 @@ typedef struct pb_area {
 
 typedef struct pb_photo {
     pb_pixels pixels; /* the whole photo */
+    pb_bytes file;    /* what was read, for picture/original.h; may be empty */
     pb_area area;     /* what the network sees of it */
     float outside;    /* what lies beyond the photo, in [-1, 1]: 1, white, unless it is changed */
 } pb_photo;
 
-#define PB_PHOTO_EMPTY ((pb_photo){{0, 0, NULL}, {0, 0, 0, 0}, 1})
+#define PB_PHOTO_EMPTY ((pb_photo){.pixels = PB_PIXELS_EMPTY, .outside = 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
  * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. crop: the
@@ -34,6 +36,9 @@ typedef struct pb_photo {
 pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
                         size_t width, size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
+
+/* Colour c (red, green, blue) of the pixel at (x, y) of the area, in [-1, 1]. */
+float pb_photo_colour(const pb_photo *photo, size_t x, size_t y, size_t c);
 
 /* The area as a tensor (1, channels, height, width) in [-1, 1], resized as in picture/resize.h;
  * channels 1 (luma, Rec. 601) or 3.
@@ -45,12 +50,5 @@ pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, 
  * *pixels must be empty. Errors: PB_MEMORY. */
 pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,
                            pb_error *error);
-
-/* The photo at its full size plus a difference of images (channels, height, width; in the
- * network's units, 2 for black to white), enlarged to the area and faded out towards its border. A
- * single channel is added to red, green and blue alike. *pixels must be empty.
- * Errors: PB_UNSUPPORTED, PB_MEMORY. */
-pb_status pb_photo_paste(const pb_photo *photo, const float *difference, size_t channels,
-                         size_t width, size_t height, pb_pixels *pixels, pb_error *error);
 
 #endif
