@@ -156,7 +156,8 @@ static void sharpen(small *s)
         }
 }
 
-/* slope and offset of a colour's difference from luma, over luma, about each pixel. rgb: p. */
+/* slope and offset of a colour's difference from luma, over luma, about each pixel; b and c become
+ * luma's mean there and its standard deviation. rgb: p. */
 static void colour_over_luma(small *s, const float *rgb)
 {
     float *difference = s->a, *mean = s->b, *square = s->c, *mixed = s->slope;
@@ -168,9 +169,10 @@ static void colour_over_luma(small *s, const float *rgb)
     blur(s->w, s->h, s->luma, COLOUR_WINDOW, 0, s->scratch, mean);
     blur(s->w, s->h, difference, COLOUR_WINDOW, 0, s->scratch, difference);
     for (size_t i = 0; i < s->n; i++) {
-        float variance = fmaxf(square[i] - mean[i] * mean[i], 0) + EVEN;
-        s->slope[i] = (mixed[i] - mean[i] * difference[i]) / variance;
+        float variance = fmaxf(square[i] - mean[i] * mean[i], 0);
+        s->slope[i] = (mixed[i] - mean[i] * difference[i]) / (variance + EVEN);
         s->offset[i] = difference[i] - s->slope[i] * mean[i];
+        square[i] = sqrtf(variance);
     }
 }
 
@@ -256,20 +258,34 @@ static pb_status blend_plane(blend *b, size_t c, float *change, pb_error *error)
     return PB_OK;
 }
 
+/* The colour that goes with a luma: not beyond what there is about there, and in the dark less. */
+static float likely(float luma, float slope, float offset, float mean, float deviation)
+{
+    float darkest = fmaxf(mean - deviation, 1);
+    float within = fminf(fmaxf(luma, darkest), mean + deviation);
+
+    return (slope * within + offset) * fminf(luma / darkest, 1);
+}
+
 /* Where structure moves, colour follows the new luma. change: that of luma, in all three. */
 static pb_status colour(blend *b, float *change, pb_error *error)
 {
+    float *slope = b->sharp, *offset = b->low, *mean = b->luma, *deviation = b->edit;
+
     for (size_t c = 0; c < 3; c++) {
-        float *slope = b->sharp, *offset = b->low, *own = change + c * b->n;
+        float *own = change + c * b->n;
 
         colour_over_luma(&b->small, b->seen.data + c * b->small.n);
         PB_TRY(enlarge(b, b->small.slope, slope, error));
         PB_TRY(enlarge(b, b->small.offset, offset, error));
+        PB_TRY(enlarge(b, b->small.b, mean, error));
+        PB_TRY(enlarge(b, b->small.c, deviation, error));
         for (size_t i = 0; i < b->n; i++) {
             float gone = 1 - fminf(fmaxf(b->keep[i], 0), 1), old = photo_at(b, i, 3);
             float now = fminf(fmaxf(old + own[i], 0), 255);
-            float likely = slope[i] * now + offset[i];
-            own[i] += b->fade[i] * gone * (likely - (photo_at(b, i, c) - old));
+            float is = photo_at(b, i, c) - old;
+            own[i] += b->fade[i] * gone *
+                      (likely(now, slope[i], offset[i], mean[i], fmaxf(deviation[i], 0)) - is);
         }
     }
     return PB_OK;
