@@ -168,7 +168,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
-        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
+        status = pb_strip_paste(&strip, &o->cli, pb_strip_image(&strip, PASTED, (long)strip.stages),
                                 &point->photo, pasted, NULL, error);
     }
     if (status == PB_OK)

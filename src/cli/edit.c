@@ -221,7 +221,7 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
 
     PB_TRY(pb_check_output(&o->cli, path, error));
     if (is_pasted(o))
-        return pb_strip_paste(strip, image, &point->photo, path, settings, error);
+        return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, error);
     return pb_write_pictures(&one, path, settings, error);
 }
 
