@@ -214,10 +214,10 @@ static void test_pictures(void **state)
            0, NULL);
     expect_same("one/samples.png", "two/samples.png", 0);
     expect(program(here.folder, "study timesteps " PB_SOURCE_DIR
-                                "/examples/portrait.png --boost 1" QUICK "-o three"),
+                                "/examples/portrait.png --crop none --boost 1" QUICK "-o three"),
            2, "drawn samples");
-    expect(program(here.folder,
-                   "study timesteps " PB_SOURCE_DIR "/examples/portrait.png" QUICK "-o three"),
+    expect(program(here.folder, "study timesteps " PB_SOURCE_DIR
+                                "/examples/portrait.png --crop none" QUICK "-o three"),
            0, NULL);
     assert_false(scratch_has(&here, "three/samples.png"));
     assert_false(holds("three/report.html", "<img"));
@@ -231,6 +231,9 @@ static void test_other(void **state)
     (void)state;
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one"), 0, NULL);
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one/"), 0, NULL);
+    expect(
+        program(here.folder, "study samples --samples 2 --fit pad --crop 0,0,9,9" QUICK "-o one"),
+        0, NULL); /* there is nothing to crop */
     expect(program(here.folder, "study samples --samples 3" QUICK "-o one"), 1,
            "holds another study: \"samples\" is 2 there, and 3 here");
     expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 1, "--force");
@@ -293,12 +296,13 @@ static void test_status(void **state)
     }
     assert_non_null(strstr(program(here.folder, "study status one")->out, "all 6 items done"));
     /* One image three times: two bases. */
-    assert_int_equal(number_of(program(here.folder, "study samples --json %s %s %s" QUICK "-o two",
-                                       PB_SOURCE_DIR "/examples/portrait.png",
-                                       PB_SOURCE_DIR "/examples/portrait.png",
-                                       PB_SOURCE_DIR "/examples/portrait.png"),
-                               "items"),
-                     2);
+    assert_int_equal(
+        number_of(program(here.folder, "study samples --json --crop none %s %s %s" QUICK "-o two",
+                          PB_SOURCE_DIR "/examples/portrait.png",
+                          PB_SOURCE_DIR "/examples/portrait.png",
+                          PB_SOURCE_DIR "/examples/portrait.png"),
+                  "items"),
+        2);
     assert_non_null(strstr(program(here.folder, "study status two")->out, "all 2 items done"));
 }
 

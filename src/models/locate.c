@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 #include "io/config.h"
 #include "models/find.h"
@@ -56,15 +57,12 @@ static pb_status file_in(char **path, const char *folder, const char *name, pb_e
 static char *file_ending(const char *folder, const char *ending)
 {
     DIR *directory = opendir(folder);
-    size_t length = strlen(ending);
     struct dirent *entry;
     char *found = NULL;
 
-    while (directory && !found && (entry = readdir(directory)) != NULL) {
-        size_t n = strlen(entry->d_name);
-        if (n > length && !strcmp(entry->d_name + n - length, ending))
+    while (directory && !found && (entry = readdir(directory)) != NULL)
+        if (pb_ends_with(entry->d_name, ending))
             found = pb_strdup(entry->d_name);
-    }
     if (directory)
         closedir(directory);
     return found;
@@ -75,18 +73,17 @@ static char *file_ending(const char *folder, const char *ending)
 typedef struct component {
     const char *name;
     const char *classes[3]; /* NULL: of any class */
-    bool read;
 } component;
 
 static const component components[] = {
-    {"unet", {"UNet2DModel", "UNet2DConditionModel"}, true},
-    {"scheduler", {NULL}, true}, /* by its own config */
-    {"vae", {"AutoencoderKL"}, true},
-    {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}, true},
-    {"text_encoder", {"CLIPTextModel"}, true},
-    {"safety_checker", {NULL}, false},    /* blackens pictures */
-    {"feature_extractor", {NULL}, false}, /* of the safety checker */
-    {"image_encoder", {NULL}, false},     /* of pictures as prompts, which nothing here takes */
+    {"unet", {"UNet2DModel", "UNet2DConditionModel"}},
+    {"scheduler", {NULL}}, /* by its own config */
+    {"vae", {"AutoencoderKL"}},
+    {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}},
+    {"text_encoder", {"CLIPTextModel"}},
+    {"safety_checker", {NULL}},    /* blackens pictures */
+    {"feature_extractor", {NULL}}, /* of the safety checker */
+    {"image_encoder", {NULL}},     /* of pictures as prompts, which nothing here takes */
 };
 
 /* Checks one component, ["library", "class"]. */

@@ -138,7 +138,7 @@ static void over_t(FILE *f, const char *label)
 
 static void over_all(FILE *f)
 {
-    fprintf(f, "  set autoscale\n  set xtics autofreq\n  set key top right\n");
+    fprintf(f, "  set autoscale\n  unset offsets\n  set xtics autofreq\n  set key top right\n");
 }
 
 /* -- panels ------------------------------------------------------------------------------------ */
@@ -159,7 +159,7 @@ static void heat_map(FILE *f, const pb_study_plan *p, size_t model)
     label_distance(f, p, "cb");
     over_t(f, "t");
     fprintf(f,
-            "  set ylabel \"t'\"\n  set cbrange [0:1]\n  set cblabel offset -1\n  set cbtics "
+            "  set ylabel \"t'\"\n  set cbrange [0:1]\n  set cblabel offset -0.5\n  set cbtics "
             "0.25\n  set ytics 0.25\n"
             "  set size ratio 1\n  set xrange [%.9g:%.9g]\n  set yrange [%.9g:%.9g]\n"
             "  plot $distance_%zu using 1:2:(%.9g):(%.9g):3 with boxxyerror fillcolor palette "
@@ -228,14 +228,14 @@ static void scatter_panel(FILE *f, const pb_study_plan *p)
     panel(f, p);
     fprintf(f, "  set title \"similar prompts, similar spaces\"\n"
                "  set xlabel \"cosine of hidden states\"\n"
-               "  set key bottom left\n");
+               "  set key top right\n  set offsets 0, 0, graph 0.45, 0\n");
     label_distance(f, p, "y");
     fprintf(f, "  set yrange [0:*]\n  plot ");
     for (size_t i = 0; i < shown; i++) {
         double t = shown_t(p, i, shown);
         fprintf(f,
                 "%s$pair_0 using (abs($1 - %.9g) < 1e-6 ? $2 : NaN):3 with points pointtype %d "
-                "pointsize small linewidth 1.2 linecolor rgb \"%s\" title \"t = %.3g\"",
+                "pointsize small linewidth 1.5 linecolor rgb \"%s\" title \"t = %.3g\"",
                 i ? ", \\\n    " : "", t, open_marks[i], ordered[2 * i], t);
     }
     fprintf(f, "\n");
@@ -260,7 +260,7 @@ static void prompts_panels(FILE *f, const pb_study_plan *p)
     fprintf(f, "\n");
     panel(f, p);
     fprintf(f, "  set title \"the prompt's influence over t\"\n  set yrange [0:*]\n"
-               "  set key bottom right\n");
+               "  set offsets 0, 0, graph 0.35, 0\n  set key top right\n");
     label_distance(f, p, "y");
     fprintf(f, "  plot ");
     curve(f, "prompted", 0, 0, "from the empty prompt");
@@ -344,10 +344,10 @@ void pb_figure_script(FILE *f, const pb_study_plan *p)
         "do for [kind in \"svg png\"] {\n"
         "  if (kind eq \"svg\") {\n"
         "    set terminal svg size %zu,%zu font \"DejaVu Sans,%d\" background \"white\" "
-        "noenhanced\n    large = \",%d\"\n    set pointsize 0.6\n    small = 0.4\n"
+        "noenhanced\n    large = \",%d\"\n    set pointsize 0.6\n    small = 0.6\n"
         "  } else {\n"
         "    set terminal pngcairo size %zu,%zu font \"DejaVu Sans,%d\" fontscale 2 linewidth 2 "
-        "pointscale 2 noenhanced\n    large = \",%d\"\n    set pointsize 1\n    small = 0.6\n"
+        "pointscale 2 noenhanced\n    large = \",%d\"\n    set pointsize 1\n    small = 0.9\n"
         "  }\n"
         "  set output \"figure.\".kind\n  letter = 0\n"
         "  set multiplot layout %zu,%zu\n",

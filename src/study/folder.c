@@ -71,26 +71,31 @@ static pb_status has_results(const pb_study_options *o, const pb_study_options *
     return status;
 }
 
-/* Settings that change no number. */
-static int may_differ(const char *key)
+/* Settings that change no number: these, and where samples are drawn how images are read, where
+ * images are given how samples are drawn. */
+static int may_differ(const char *key, int drawn)
 {
-    static const char *const keys[] = {"pullback", "folder", "catalogue", "boost"};
+    static const char *const keys[] = {"pullback", "folder", "catalogue", "boost", NULL},
+                             *const reading[] = {"fit", "crop", "direct", "latents", NULL},
+                             *const drawing[] = {"seed", NULL};
+    const char *const *const lists[] = {keys, drawn ? reading : drawing};
 
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!strcmp(key, keys[i]))
-            return 1;
+    for (size_t i = 0; i < 2; i++)
+        for (const char *const *name = lists[i]; *name; name++)
+            if (!strcmp(key, *name))
+                return 1;
     return 0;
 }
 
 /* The first setting of `a` that is another in `b`, or NULL. */
-static const char *first_other(json_t *a, json_t *b)
+static const char *first_other(json_t *a, json_t *b, int drawn)
 {
     const char *key;
     json_t *value;
 
     json_object_foreach(a, key, value)
     {
-        if (!may_differ(key) && !json_equal(value, json_object_get(b, key)))
+        if (!may_differ(key, drawn) && !json_equal(value, json_object_get(b, key)))
             return key;
     }
     return NULL;
@@ -135,9 +140,9 @@ static pb_status compare(const pb_study_options *o, json_t *old, const char *pat
     if (status == PB_OK && (!was || !is))
         status = pb_fail(error, PB_INTERNAL, "settings that are no JSON");
     if (status == PB_OK) {
-        key = first_other(was, is);
+        key = first_other(was, is, o->image_count == 0);
         if (!key)
-            key = first_other(is, was);
+            key = first_other(is, was, o->image_count == 0);
     }
     if (key)
         status = has_results(o, &other, &has, error);

@@ -75,8 +75,9 @@ static pb_status add(thumbnails *t, const pb_study_plan *p, size_t model, size_t
     size_t row = model * (t->rows / p->options->model_count) + sample / t->columns;
     size_t at = row * t->columns + sample % t->columns, longer, factor;
     char *path = pb_catalogue_path(p->catalogue, key, PB_PICTURE_ENDING);
+    const pb_crop whole = {.kind = PB_CROP_FIT, .fit = PB_FIT_STRETCH};
     pb_photo photo = PB_PHOTO_EMPTY;
-    pb_status status = path ? pb_photo_read(&photo, path, PB_FIT_STRETCH, NULL, 1, 1, error)
+    pb_status status = path ? pb_photo_read(&photo, path, &whole, 1, 1, error)
                             : pb_fail_memory(error, sizeof *key, "a path");
 
     if (status == PB_OK && !t->width) {

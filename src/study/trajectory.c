@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 
 /* The pictures of an autoencoder, or of the network itself. */
@@ -29,16 +30,22 @@ static pb_status read_array(pb_tensor *x, const char *path, const size_t shape[3
                    shape[1], shape[2]);
 }
 
-static pb_status read_photo(const pb_study_plan *p, pb_tensor *picture, const char *path,
-                            const size_t shape[3], pb_error *error)
+static pb_status read_photo(const pb_study_plan *p, const pb_planned_model *m, pb_tensor *picture,
+                            const char *path, const size_t shape[3], pb_error *error)
 {
     const pb_study_options *o = p->options;
+    const pb_crop crop = pb_crop_for(o->crop, &m->info->recommended);
     pb_photo photo = PB_PHOTO_EMPTY;
     pb_status status;
 
-    PB_TRY(pb_photo_read(&photo, path, o->fit, o->has_crop ? &o->crop : NULL, shape[2], shape[1],
-                         error));
-    status = pb_photo_tensor(&photo, shape[0], shape[2], shape[1], picture, error);
+    PB_TRY(pb_photo_read(&photo, path, &crop, shape[2], shape[1], error));
+    if (photo.looked && !photo.faces)
+        status = pb_fail(error, PB_INVALID,
+                         "%s: no face is found in it, and %s knows faces only: --crop none takes "
+                         "the middle, of all photos, --crop X,Y,W,H a part",
+                         path, m->info->path);
+    else
+        status = pb_photo_tensor(&photo, shape[0], shape[2], shape[1], picture, error);
     pb_photo_clear(&photo);
     return status;
 }
@@ -48,8 +55,7 @@ static pb_status read_source(const pb_study_plan *p, pb_planned_model *m, size_t
                              pb_tensor *picture, size_t pixels[3], pb_error *error)
 {
     const char *path = p->options->images[sample];
-    size_t length = strlen(path);
-    bool array = length > 4 && !strcmp(path + length - 4, ".npy");
+    bool array = pb_ends_with(path, ".npy");
     pb_autoencoder_info info;
 
     if (p->options->latents && (!array || !m->info->latent))
@@ -60,7 +66,7 @@ static pb_status read_source(const pb_study_plan *p, pb_planned_model *m, size_t
     pixels[1] = m->height * info.factor;
     pixels[2] = m->width * info.factor;
     return array ? read_array(picture, path, pixels, error)
-                 : read_photo(p, picture, path, pixels, error);
+                 : read_photo(p, m, picture, path, pixels, error);
 }
 
 /* x_T of a drawn sample. */
