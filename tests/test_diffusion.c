@@ -703,6 +703,13 @@ static void test_pace(void **state)
     /* Steady, but far and fast: a limit alone is none. */
     assert_int_equal(pace_of(1, 16, &tight).kind, PB_PACE_FAST);
     assert_int_equal(pace_of(1, 16, &wide).kind, PB_PACE_STEADY);
+    /* Fast at first, far only then. */
+    p = pb_pace_of(2,
+                   (const pb_pace_stage[]){{.iterate = 4, .change = 8, .distance = 8},
+                                           {.iterate = 8, .change = 4, .distance = 11}},
+                   &(const pb_pace_limits){.rate = 1.5, .distance = 10});
+    assert_int_equal(p.kind, PB_PACE_FAST);
+    assert_true(p.from == 0 && p.to == 4 && fabs(p.rate - 2) < 1e-12);
     /* An edit that ends. */
     p = pb_pace_of(2,
                    (const pb_pace_stage[]){{.iterate = 4, .change = 8, .distance = 8},

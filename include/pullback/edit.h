@@ -78,13 +78,14 @@ typedef struct pb_pace_stage {
     double distance; /* pb_change from where the edit began */
 } pb_pace_stage;
 
-/* A stage is too fast that is beyond both. */
+/* An edit is too fast that comes further than the one once a stage was faster than the other. */
 typedef struct pb_pace_limits {
     double rate; /* change per iteration */
     double distance;
 } pb_pace_limits;
 
-/* How an edit goes on in the first stage where it is not steady, or in the last one. */
+/* How an edit goes on in the first stage where it is not steady (of one that is too fast, in the
+ * fastest stage until then), or in the last one. */
 typedef struct pb_pace {
     pb_pace_kind kind;
     size_t from, to; /* the stage: from this iterate on up to that */

@@ -8,10 +8,11 @@
 #include "cli/progress.h"
 #include "picture/sheet.h"
 
-/* Pictures in [-1, 1] that are further from the reconstruction and go faster than this (root mean
- * square, the rate in a full edit) are often no longer a face (docs/results.md). */
+/* Pictures in [-1, 1] that come further from the reconstruction than FAR, in edits that once went
+ * faster than FAST (root mean square; the rate that of a full edit), are often no longer a face
+ * (docs/results.md). */
 #define FAR (2 * 20.0 / 255)
-#define FAST (2 * 28.0 / 255)
+#define FAST (2 * 30.0 / 255)
 
 void pb_strip_clear(pb_strip *s)
 {
