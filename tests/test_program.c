@@ -64,7 +64,6 @@ static void test_usage(void **state)
     static const struct {
         const char *line, *message;
     } cases[] = {
-        {"info", "expected one model"},
         {"info a b", "expected one model"},
         {"info " FACES " --colour", "--colour"},
         {"info " FACES " --memory lots", "--memory lots"},

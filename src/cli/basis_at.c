@@ -308,7 +308,8 @@ pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, cons
     if (status == PB_OK) {
         pb_say(cli, "%s: the leading directions", directions);
         if (pb_spectrum_plot(&spectrum, stem, &plot) == PB_OK)
-            pb_say(cli, "%s.png: the singular values", stem);
+            pb_say(cli, "%s.png: the singular values (.csv: as numbers; .gp: the plot's script)",
+                   stem);
         else
             pb_warn(cli, "%s", plot.message);
     }

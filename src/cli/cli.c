@@ -12,6 +12,7 @@
 #include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "models/find.h"
 #include "models/locate.h"
 
 /* -- parsing --------------------------------------------------------------------------------- */
@@ -79,8 +80,9 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
 {
     const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
-         "The model: a name in models/ (pullback info NAME), a folder in the diffusers layout, or "
-         "owner/name in the Hugging Face cache",
+         "The model: a name (pullback info lists those there are), a folder in the diffusers "
+         "layout, "
+         "or owner/name in the Hugging Face cache",
          "MODEL"},
         G_OPTION_ENTRY_NULL,
     };
@@ -99,13 +101,13 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     };
     const GOptionEntry common[] = {
         {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
-         "Threads (default: all processors this process may use)", "N"},
+         "Threads of computation (default: all processors this process may use)", "N"},
         {"force", 0, 0, G_OPTION_ARG_NONE, &cli->force,
          "Write even over a file that is read by the same command, or is the model's", NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",
          NULL},
-        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "Print neither progress nor results",
-         NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet,
+         "Print neither progress nor results, only warnings and errors", NULL},
         G_OPTION_ENTRY_NULL,
     };
     GOptionContext *context = g_option_context_new(NULL);
@@ -136,27 +138,49 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     return status;
 }
 
-pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model)
+pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
+                         const char *name, pb_error *error)
 {
+    char own[65];
+
+    if (!hash || !*hash)
+        return PB_OK;
+    PB_TRY(pb_model_hash(model, own, error));
+    if (!strcmp(own, hash))
+        return PB_OK;
     return pb_fail(error, PB_INVALID,
                    "%s was computed with another model than this, or with other files of it "
                    "(weights, configs or noise schedule): %s",
-                   path, model ? model : "unnamed");
+                   path, name ? name : "unnamed");
 }
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
     const pb_model_options options = {.schedule = cli->schedule};
 
-    char hash[65];
-
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));
-    if (!cli->expected_hash)
-        return PB_OK;
-    PB_TRY(pb_model_hash(*model, hash, error));
-    return strcmp(hash, cli->expected_hash)
-               ? pb_fail_other_model(error, cli->expected_by, cli->expected_model)
-               : PB_OK;
+    return pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model, error);
+}
+
+/* Notes a name, unless it is there already. */
+static void add_name(void *names, const char *name)
+{
+    if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+        g_ptr_array_add(names, g_strdup(name));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *pb_model_names(void)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+    pb_models_visit(add_name, names);
+    g_ptr_array_sort(names, by_name);
+    return names;
 }
 
 int pb_cli_given(const pb_cli *cli, const char *option)

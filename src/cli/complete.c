@@ -4,7 +4,6 @@
 #include "cli/commands.h"
 #include "cli/manual.h"
 #include "cli/options.h"
-#include "models/find.h"
 
 /* A candidate, if it begins with what is there; before: what stands before it ("--model="). */
 static void offer(FILE *stream, const char *before, const char *begun, const char *word,
@@ -14,25 +13,12 @@ static void offer(FILE *stream, const char *before, const char *begun, const cha
         fprintf(stream, "%s%s\t%s\n", before, word, meaning);
 }
 
-static void add_name(void *names, const char *name)
-{
-    g_ptr_array_add(names, g_strdup(name));
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void offer_models(FILE *stream, const char *before, const char *begun)
 {
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *names = pb_model_names();
 
-    pb_models_visit(add_name, names);
-    g_ptr_array_sort(names, by_name);
     for (guint i = 0; i < names->len; i++)
-        if (i == 0 || strcmp(names->pdata[i], names->pdata[i - 1]))
-            offer(stream, before, begun, names->pdata[i], "a model");
+        offer(stream, before, begun, names->pdata[i], "a model");
     g_ptr_array_unref(names);
 }
 
@@ -117,7 +103,8 @@ void pb_manual_complete(const pb_manual *m, int count, char **words, FILE *strea
         offer_values(stream, "", begun, option);
     else if (*begun == '-')
         offer_options(m, stream, begun);
-    else if (!strncmp(m->help->usage, "MODEL", 5))
+    else if (g_str_has_prefix(m->help->usage, "MODEL") ||
+             g_str_has_prefix(m->help->usage, "[MODEL]"))
         offer_models(stream, "", begun);
     else if (count == 1)
         offer_parts(m->name, stream, begun);

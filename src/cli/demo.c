@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -167,7 +168,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
-        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
+        status = pb_strip_paste(&strip, &o->cli, pb_strip_image(&strip, PASTED, (long)strip.stages),
                                 &point->photo, pasted, NULL, error);
     }
     if (status == PB_OK)
@@ -199,6 +200,8 @@ static pb_status run(options *o, pb_error *error)
         status = edit(o, &s, &point, &found, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "Done in %.1f s: look into %s", pb_seconds() - start, o->out);
+        pb_say(&o->cli, "Next, with a photo of your own: %s edit photo.jpg",
+               program_invocation_name);
         pb_cli_print(&o->cli,
                      json_pack("{s:s, s:f}", "out", o->out, "seconds", pb_seconds() - start));
     }

@@ -79,19 +79,20 @@ static int is_pasted(const options *o)
 }
 
 /* A name beside the photo that no file has: "holiday-edited.jpg", "holiday-edited-2.jpg" …, in the
- * photo's format if that is written. */
+ * photo's format if that is written; of a strip a PNG. */
 static char *name_beside(const char *photo, const char *what)
 {
     static const char *const kept[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
     static const char *const lossy[] = {".heic", ".heif", ".avif", ".jxl"};
     const char *dot = strrchr(photo, '.'), *slash = strrchr(photo, '/'), *ending = ".png";
+    int is_photo = strcmp(what, "strip") != 0; /* which is a figure */
     int named = dot && (!slash || dot > slash + 1) && dot != photo;
     char *name = NULL;
 
-    for (size_t i = 0; named && i < G_N_ELEMENTS(kept); i++)
+    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(kept); i++)
         if (!g_ascii_strcasecmp(dot, kept[i]))
             ending = dot;
-    for (size_t i = 0; named && i < G_N_ELEMENTS(lossy); i++)
+    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(lossy); i++)
         if (!g_ascii_strcasecmp(dot, lossy[i]))
             ending = ".jpg";
     for (int i = 1; !name || g_file_test(name, G_FILE_TEST_EXISTS); i++) {
@@ -224,7 +225,7 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
 
     PB_TRY(pb_check_output(&o->cli, path, error));
     if (is_pasted(o))
-        return pb_strip_paste(strip, image, &point->photo, path, settings, error);
+        return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, error);
     return pb_write_pictures(&one, path, settings, error);
 }
 
@@ -402,7 +403,8 @@ int pb_command_edit(int argc, char **argv)
         "its middle, edits growing to both sides. OUT is a picture, a FOLDER/ for every stage in a "
         "file of its own, or a .npy: of one picture (1,c,h,w), of a strip (n,c,h,w), the "
         "reconstruction, then for each direction its stages +1 ... +N and its stages -1 ... -N, as "
-        "decoded pictures. Without -o it is written beside the photo.\n\nSettings not given are "
+        "pictures in about [-1, 1], decoded where the model works on latents. Without -o it is "
+        "written beside the photo.\n\nSettings not given are "
         "the "
         "model's recommended ones, or the paper's; they are written into the PNG.",
         "Examples:\n"
@@ -445,11 +447,14 @@ int pb_command_edit(int argc, char **argv)
          "tap",
          "F"},
         {"damping", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.damping,
-         "Of the pre-image, in units of the first singular value (default: 0.1)", "D"},
+         "How much a short pre-image is preferred to an exact one, in units of the first singular "
+         "value (default: 0.1)",
+         "D"},
         {"project", 0, 0, G_OPTION_ARG_NONE, &o.from.project,
-         "Project a mean of X on the tangent space of the image", NULL},
+         "With a mean of X: project it on the tangent space of the image", NULL},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.from.form,
-         "How a mean of H is carried over: projection, or pseudo-inverse (default: projection)",
+         "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
+         "projection)",
          "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
@@ -457,9 +462,10 @@ int pb_command_edit(int argc, char **argv)
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
          "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
-         "Triplets of the basis computed (default: as many as needed, 20 for relinearise)", "K"},
+         "How many directions to compute (default: as many as needed, 20 for relinearise)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.basis_here.tolerance,
-         "Their largest residual (default: 1e-3)", "R"},
+         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
+         "R"},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest "
          "(default: "

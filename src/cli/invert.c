@@ -66,9 +66,12 @@ int pb_command_invert(int argc, char **argv)
         "  pullback sample --model faces32 --x xt.safetensors -o back.png"};
     options o = {.cli = {.name = "invert"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: x.safetensors, x.npy, or a picture of the noise", "OUT"},
         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
-         "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: 1)", "T"},
+         "Noise level: a fraction from 0 (the image) to 1 (pure noise), snapped to the time grid "
+         "(default: 1)",
+         "T"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

@@ -84,7 +84,8 @@ int pb_command_encode(int argc, char **argv)
         "Example:\n  pullback encode --model stable-diffusion-v1-5 portrait.jpg -o latent.npy"};
     options o = {.cli = {.name = "encode"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a .npy of (1,c,h,w)",
+         "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];
@@ -106,7 +107,8 @@ int pb_command_decode(int argc, char **argv)
         "Example:\n  pullback decode --model stable-diffusion-v1-5 latent.npy -o picture.png"};
     options o = {.cli = {.name = "decode"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: a picture, .png say, or a .npy", "OUT"},
         G_OPTION_ENTRY_NULL,
     };
     pb_error error;

@@ -115,7 +115,7 @@ int pb_command_mean(int argc, char **argv)
         "  pullback edit --basis mean.safetensors portrait.jpg -o strip.png"};
     options o = {.cli = {.name = "mean", .no_model = 1}};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: NAME.safetensors", "OUT"},
         {"kind", 0, 0, G_OPTION_ARG_STRING, &o.kind,
          "karcher (of the spaces) or matched (of directions) (default: karcher)", "KIND"},
         {"space", 0, 0, G_OPTION_ARG_STRING, &o.space,

@@ -83,6 +83,7 @@ static const struct {
     const char *name, *words;
     bool closed;
 } choices[] = {
+    {"crop", "auto,none", false},
     {"fit", "crop,pad,stretch", true},
     {"fix", "x,t", true},
     {"form", "projection,pseudo-inverse", true},

@@ -14,20 +14,23 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     } all[] = {
         {PB_POINT_T,
          {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
-          "Noise level as a fraction of T, above 0 and up to 1, snapped to the grid (default: the "
-          "model's, or "
-          "0.6; of latents 0.7)",
+          "Noise level: a fraction above 0 (the image) and up to 1 (pure noise), snapped to the "
+          "time grid (default: the model's, or 0.6; of latents 0.7)",
           "T"}},
         {PB_POINT_STEPS,
-         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, "Points of the time grid (default: 100)",
+         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps,
+          "Points of the time grid between image and noise: more are slower and more exact "
+          "(default: 100)",
           "S"}},
         {PB_POINT_X,
          {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
-          "The noisy image itself: a .safetensors of invert or basis, which says its t, or a .npy",
+          "The noisy image x_t itself: a .safetensors of invert or basis, which says its t, or a "
+          ".npy",
           "F"}},
         {PB_POINT_SEED,
          {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
-          "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"}},
+          "Begin with the noise of this seed, as torch.randn draws it after torch.manual_seed(N)",
+          "N"}},
         {PB_POINT_PICTURE,
          {"crop", 0, 0, G_OPTION_ARG_STRING, &o->crop,
           "The part of the photo to use: X,Y,W,H in its pixels, auto (around the largest face, of "
@@ -41,13 +44,15 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "HOW"}},
         {PB_POINT_INVERT,
          {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
-          "Stop the inversion at t (fewer steps, nearly the same point)", NULL}},
+          "Stop the inversion at t, in place of going up to noise and down again (fewer steps, "
+          "nearly the same point)",
+          NULL}},
         {PB_POINT_INVERT,
          {"latents", 0, 0, G_OPTION_ARG_NONE, &o->latents,
           "IMAGE.npy holds latents, as encode writes them, not a picture", NULL}},
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
-          "Class label, for a network that has them", "C"}},
+          "The class, by its number, for a network that was trained with classes", "C"}},
         {PB_POINT_PROMPT,
          {"prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.prompt,
           "What inversion and sampling are conditioned on, for a model that reads text (default: "
@@ -67,10 +72,11 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "W"}},
         {PB_POINT_SIZE,
          {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
-          "Height in pixels (default: what the model was trained at)", "H"}},
+          "Height in pixels of what a seed draws or a photo becomes (default: what the model was "
+          "trained at)",
+          "H"}},
         {PB_POINT_SIZE,
-         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels (default: the same)",
-          "W"}},
+         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels, likewise", "W"}},
         {PB_POINT_MASK,
          {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
           "The region to change, white in a picture of the image's or the network's size; the rest "
@@ -85,17 +91,13 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     entries[count] = (GOptionEntry)G_OPTION_ENTRY_NULL;
 }
 
-static pb_status check_fit(pb_point_options *o, pb_error *error)
+static void take_fit(pb_point_options *o)
 {
     static const char *const names[] = {"crop", "pad", "stretch"};
 
     for (int i = 0; o->fit && i < 3; i++)
-        if (!strcmp(o->fit, names[i])) {
+        if (!strcmp(o->fit, names[i]))
             o->cut.fit = (pb_fit)i;
-            return PB_OK;
-        }
-    return o->fit ? pb_fail(error, PB_INVALID, "--fit %s: expected crop, pad or stretch", o->fit)
-                  : PB_OK;
 }
 
 static pb_status check_crop(pb_point_options *o, pb_error *error)
@@ -180,7 +182,7 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
     if (!isnan(o->timestep) && !o->x)
         return pb_fail(error, PB_INVALID,
                        "--timestep goes with --x: a point of the time grid is named by --t");
-    PB_TRY(check_fit(o, error));
+    take_fit(o);
     return check_crop(o, error);
 }
 
@@ -339,6 +341,15 @@ pb_status pb_point_time(pb_point *point, const pb_session *session, const pb_poi
     } else
         point->grid = pb_grid_of(T, S, o->timestep);
     return check_time(point, session, o, error);
+}
+
+pb_status pb_point_on_grid(const pb_point *point, int steps, pb_error *error)
+{
+    return point->grid != SIZE_MAX
+               ? PB_OK
+               : pb_fail(error, PB_INVALID,
+                         "timestep %g is not on a grid of %d points: give the --steps it came from",
+                         point->timestep, steps);
 }
 
 /* The noise x_T of a seed, or the image inverted. Returns the grid point reached in *at. */

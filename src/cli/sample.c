@@ -67,10 +67,7 @@ static pb_status find_start(size_t *from, const options *o, const pb_session *s,
         return PB_OK;
     }
     PB_TRY(pb_point_time(&point, s, &where, error));
-    if (point.grid == SIZE_MAX)
-        return pb_fail(error, PB_INVALID,
-                       "timestep %g is not on a grid of %d points: give the --steps it came from",
-                       point.timestep, o->point.steps);
+    PB_TRY(pb_point_on_grid(&point, o->point.steps, error));
     if (o->spacing_value >= 0 && point.grid != *from)
         return pb_fail(error, PB_INVALID,
                        "--spacing %s begins at t = 1, %s is at t = %.2g: --spacing paper goes on "
@@ -193,7 +190,8 @@ int pb_command_sample(int argc, char **argv)
         "faces.png"};
     options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .noise_seed = -1};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: a picture, .png say, or a .npy", "OUT"},
         {"number", 'n', 0, G_OPTION_ARG_INT, &o.count,
          "How many images (default: 16; 1 of 256 pixels and more)", "N"},
         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
@@ -210,7 +208,7 @@ int pb_command_sample(int argc, char **argv)
          "diffusers' DDIMScheduler has them (S steps) (default: paper)",
          "HOW"},
         {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed,
-         "Seed of their noise (default: as --seed)", "N"},
+         "Seed of the noise of stochastic steps (default: as --seed)", "N"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

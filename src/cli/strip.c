@@ -6,6 +6,8 @@
 
 #include "base/memory.h"
 #include "cli/progress.h"
+#include "picture/blend.h"
+#include "picture/original.h"
 #include "picture/sheet.h"
 
 /* Pictures in [-1, 1] that come further from the reconstruction than FAR, in edits that once went
@@ -232,25 +234,22 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
     return status;
 }
 
-pb_status pb_strip_paste(const pb_strip *s, const float *image, const pb_photo *photo,
-                         const char *path, const char *settings, pb_error *error)
+pb_status pb_strip_paste(const pb_strip *s, const pb_cli *cli, const float *image,
+                         const pb_photo *photo, const char *path, const char *settings,
+                         pb_error *error)
 {
     const size_t *shape = s->images.shape;
-    size_t size = shape[1] * shape[2] * shape[3];
-    const float *middle = pb_strip_image(s, 0, 0);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    float *difference = pb_malloc(size, sizeof *difference);
-    pb_status status;
+    pb_tensor change = {0};
+    char *lost = NULL;
+    pb_status status = pb_blend(photo, pb_strip_image(s, 0, 0), image, shape[1], shape[3], shape[2],
+                                &change, error);
 
-    if (!difference)
-        return pb_fail_memory(error, size * sizeof *difference, "an edit");
-    for (size_t i = 0; i < size; i++)
-        difference[i] = image[i] - middle[i];
-    status = pb_photo_paste(photo, difference, shape[1], shape[3], shape[2], &pixels, error);
     if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, settings, error);
-    pb_pixels_clear(&pixels);
-    pb_free(difference);
+        status = pb_original_write(photo, &change, path, settings, &lost, error);
+    if (lost)
+        pb_warn(cli, "%s does not keep all of the photo: %s", path, lost);
+    g_free(lost);
+    pb_tensor_clear(&change);
     return status;
 }
 

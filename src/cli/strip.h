@@ -54,9 +54,11 @@ long pb_strip_iteration(const pb_strip *strip, long stage);
 /* The settings as a JSON text (free with free()). */
 char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const pb_basis *basis);
 
-/* Writes the photo with (image - reconstruction) added. */
-pb_status pb_strip_paste(const pb_strip *strip, const float *image, const pb_photo *photo,
-                         const char *path, const char *settings, pb_error *error);
+/* Writes the photo with what the edit `image` changes (picture/blend.h, picture/original.h), and
+ * warns of what its format does not hold. */
+pb_status pb_strip_paste(const pb_strip *strip, const pb_cli *cli, const float *image,
+                         const pb_photo *photo, const char *path, const char *settings,
+                         pb_error *error);
 
 /* Draws strips of equal stages one below the other, one row per direction: the reconstruction in
  * the middle, edits growing to both sides. */

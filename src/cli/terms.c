@@ -24,8 +24,9 @@ static const pb_term terms[] = {
      "and up.0 … its blocks, mid its middle, out its output; eps the noise and x0 the clean image "
      "that it predicts. pullback info MODEL lists those of a model."},
     {"h-space, H",
-     "All values that the tap mid can take: the network's bottleneck, where few numbers stand for "
-     "what an image shows. X is the space of the noisy images themselves."},
+     "All values that the tap mid can take, the network's bottleneck: there an image is coarsest, "
+     "and the numbers stand for what it shows rather than for its pixels. X is the space of the "
+     "noisy images themselves."},
     {"map, Jacobian",
      "The map is the part of the network between two taps, mostly from x to mid. Its Jacobian J "
      "says how the one changes when the other changes a little: J v is the change for a change v."},
@@ -65,8 +66,8 @@ static const pb_term terms[] = {
      "all, 0 nothing."},
     {"Karcher mean",
      "The mean of spaces that cannot be added: the space from which the squared distances to all "
-     "of them add up to least. The tangent spaces of many images have one, whose directions then "
-     "do for any image (\"global\")."},
+     "of them add up to least. The tangent spaces of many images have one, whose directions "
+     "can be tried on any image (\"global\" ones)."},
     {"principal angles, distances",
      "How far two tangent spaces are apart: angles between them, 0 where they share a direction "
      "and 90 degrees where nothing of one is in the other. The geodesic distance is the root of "

@@ -28,19 +28,19 @@ typedef struct pb_travel_options {
     {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &(o).strength, \
      "How far: a share of the full edit, -1 to 1; of one picture the sign chooses the side " \
      "(default: 0.5, or 1 where its length or --edit-iterations is given)", "S"}, \
-    {"stages", 0, 0, G_OPTION_ARG_INT, &(o).stages, "Stages on each side (default: 4)", "N"}, \
+    {"stages", 0, 0, G_OPTION_ARG_INT, &(o).stages, "Stages shown on each side of the reconstruction (default: 4)", "N"}, \
     {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &(o).step, \
-     "Delta: how far along the direction the noise is compared (default: the model's, or 1)", \
+     "How far along the direction the network's noise is compared (delta; default: the model's, or 1)", \
      "D"}, \
     {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &(o).scale, \
-     "Gamma: how much of the difference is added (default: the model's, or 0.1; 1 for latents)", "G"}, \
+     "How much of the difference is added to the image (gamma; default: the model's, or 0.1; 1 for latents)", "G"}, \
     {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &(o).iterations, \
-     "How often (default: the model's, or 16; for latents under an edit prompt 64)", "N"}, \
+     "How often that is repeated (default: the model's, or 16; for latents under an edit prompt 64)", "N"}, \
     {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &(o).boost, \
-     "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2; none for latents)", \
+     "Stochastic steps, which repair blemishes, from this fraction of T down to the image, 0 for none (default: the model's, or 0.2; none for latents)", \
      "T"}, \
     {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &(o).noise_seed, \
-     "Seed of their noise (default: 0)", "N"}
+     "Seed of the noise of stochastic steps (default: 0)", "N"}
 /* clang-format on */
 
 /* Checks the options after parsing, and reads the list of directions. Errors: PB_INVALID. */

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* A stage below and above these shares of the first one's rate is no longer what it began as. Of 140
- * full edits of 14 faces x_t keeps within 0.47 and 1.8, the picture within 0.18 and 2.4. */
+/* A stage below and above these shares of the first one's rate is no longer what it began as. Of
+ * 140 full edits of 14 faces x_t keeps within 0.47 and 1.8, the picture within 0.18 and 2.4. */
 #define COLLAPSED 0.1
 #define EXPLODED 3.0
 
