@@ -173,7 +173,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
     }
     if (status == PB_OK)
         pb_say(&o->cli, "%s: an edit in the photo itself", pasted);
-    pb_tensor_clear(&strip.images);
+    pb_strip_clear(&strip);
     g_free(path);
     g_free(pasted);
     return status;

@@ -25,7 +25,8 @@ typedef struct options {
 /* "guidance,straight", "all" */
 static pb_status parse_modes(options *o, pb_error *error)
 {
-    char **names = g_strsplit(!o->mode                  ? "guidance"
+    char **names = g_strsplit(!o->mode && o->point.mask ? "straight"
+                              : !o->mode                ? "guidance"
                               : !strcmp(o->mode, "all") ? "guidance,straight,relinearise"
                                                         : o->mode,
                               ",", -1);
@@ -175,6 +176,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "--guided is for a basis computed here: it goes with neither --basis nor "
                        "--u");
+    if (!o->from.basis && !o->from.u)
+        o->from.basis_here.to = pb_basis_tap(&o->from.basis_here, &o->point);
     PB_TRY(pb_guided_check(&o->from.basis_here, &o->point.text, error));
     PB_TRY(pb_travel_check(&o->travel, error));
     o->from.needed = pb_travel_last(&o->travel) + 1;
@@ -187,7 +190,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         o->from.basis_here.rank = o->from.needed > 20 ? (int)o->from.needed : 20;
     if (has_mode(o, PB_MODE_RELINEARISE) && (o->from.u || o->point.mask))
         return pb_fail(error, PB_INVALID, "--mode relinearise goes with neither --u nor --mask");
-    if (o->from.basis_here.null_rank && !o->point.mask)
+    if (o->from.basis_here.null_rank > 0 && !o->point.mask)
         return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
     if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F, --seed S or --basis F");
@@ -290,6 +293,13 @@ static void tell(const options *o, const pb_strip *strip, const pb_session *s,
         pb_say(&o->cli, "%s: timestep %g, %s, length %g, boost %g; first singular value %.4g",
                o->out, strip->timestep, pb_mode_name(strip->mode), strip->length, strip->boost,
                (double)basis->s.data[0]);
+    for (size_t d = 0; strip->outside && d < strip->count; d++) {
+        size_t sides = strip->one_side ? 1 : 2;
+        const double *share = strip->outside + d * sides;
+        pb_say(&o->cli,
+               "v%zu: a share of %.2f of the squared change lies outside the mask (null rank %zu)",
+               strip->direction[d], fmax(share[0], share[sides - 1]), basis->null_rank);
+    }
     json_object_set_new(object, "out", json_string(o->out));
     if (!pb_cli_given(&o->cli, "out") && o->made == ONE_PICTURE)
         pb_note(&o->cli,
@@ -375,7 +385,7 @@ static pb_status run(options *o, pb_error *error)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
     for (size_t i = 0; i < PB_MODES; i++)
-        pb_tensor_clear(&w.strips[i].images);
+        pb_strip_clear(&w.strips[i]);
     pb_directions_clear(&w.directions);
     pb_point_clear(&w.point);
     pb_session_close(&w.session);
@@ -422,7 +432,7 @@ int pb_command_edit(int argc, char **argv)
          "The edited picture as the model sees it, not the photo", NULL},
         {"mode", 0, 0, G_OPTION_ARG_STRING, &o.mode,
          "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
-         "commas side by side, or all (default: guidance)",
+         "commas side by side, or all (default: guidance; straight with --mask)",
          "MODE"},
         {"edit-length", 0, 0, G_OPTION_ARG_DOUBLE, &o.length,
          "How far straight and re-linearised edits go (default: step times scale times iterations, "
@@ -447,7 +457,8 @@ int pb_command_edit(int argc, char **argv)
          "projection)",
          "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
+         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
+         "TAP"},
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
          "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
@@ -456,7 +467,10 @@ int pb_command_edit(int argc, char **argv)
          "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
          "R"},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
-         "With --mask: keep to the complement of this many leading directions of the rest", "R"},
+         "With --mask: keep to the complement of this many leading directions of the rest "
+         "(default: "
+         "50)",
+         "R"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];
