@@ -26,8 +26,8 @@ pb_photo photo_of(const scratch *s, const char *name)
 {
     pb_photo photo = PB_PHOTO_EMPTY;
 
-    MUST(pb_photo_read(&photo, *name == '/' ? name : scratch_path(s, name).text, PB_FIT_STRETCH,
-                       NULL, 32, 32, error));
+    MUST(pb_photo_read(&photo, *name == '/' ? name : scratch_path(s, name).text,
+                       &(pb_crop){.fit = PB_FIT_STRETCH}, 32, 32, error));
     return photo;
 }
 
@@ -63,8 +63,8 @@ void expect_refusal(const scratch *s, const char *name, pb_status status, const 
     pb_photo photo = PB_PHOTO_EMPTY;
     pb_error error = {0};
 
-    if (pb_photo_read(&photo, scratch_path(s, name).text, PB_FIT_STRETCH, NULL, 32, 32, &error) !=
-        status)
+    if (pb_photo_read(&photo, scratch_path(s, name).text, &(pb_crop){.fit = PB_FIT_STRETCH}, 32, 32,
+                      &error) != status)
         fail_msg("%s: expected status %d: %s", name, status, error.message);
     if (!strstr(error.message, message) || !strstr(error.message, name))
         fail_msg("%s: expected %s, found %s", name, message, error.message);

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs into a new folder, builds a small program against what is there, both ways, and checks
-# that the shared library exports the public names only. Arguments: the build folder, the compiler.
+# Installs into a new folder, builds a small program against what is there, both ways, and the example;
+# checks that the shared library exports the public names only, that the man pages render without a
+# warning, and that bash completes. Arguments: the build folder, the compiler.
 set -eu
 build=$1
 cc=$2
@@ -45,4 +46,55 @@ readelf -d "$libdir/libpullback.so" | grep -q NODELETE
 if nm -D --defined-only "$libdir/libpullback.so" | awk '{print $3}' | grep -v '^pb_'; then
     echo "the shared library exports other names than pb_*" >&2
     exit 1
+fi
+
+# The example, on a picture that the program makes of the portrait.
+$cc $flags -Wall -Wextra -Werror "$root/share/pullback/examples/edit.c" -o "$root/edit" \
+    $(pkg-config --cflags --libs pullback) -lm
+"$root/bin/pullback" invert -q --model "$model" "$root/share/pullback/examples/portrait.png" \
+    --crop 93,60,104,104 --t 0 --direct -o "$root/face.npy"
+LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/face.npy" "$root/edited.ppm" 1 0.6
+test "$(head -c 13 "$root/edited.ppm" | tr '\n' ' ')" = "P6 96 32 255 "
+LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/face.npy" "$root/edited.npy"
+# A picture of another size, and a damaged one.
+LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/edited.ppm" "$root/again.ppm"
+head -c 100 "$root/edited.ppm" >"$root/cut.ppm"
+if LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/cut.ppm" "$root/no.ppm" 2>"$root/message"; then
+    echo "the example takes a damaged picture" >&2
+    exit 1
+fi
+grep -q 'cut.ppm: expected a PPM' "$root/message"
+
+# The installed program finds the models installed beside it, wherever that is.
+test "$(cd / && "$root/bin/pullback" info faces32 --json | sed -n 's/^  "model": "\(.*\)",$/\1/p')" = \
+    "$model"
+test -f "$root/share/doc/pullback/api.md"
+
+man=$root/share/man/man1
+for command in "" -edit -study -study-samples -help; do
+    test -s "$man/pullback$command.1"
+done
+if command -v man >/dev/null; then
+    for page in "$man"/*.1; do
+        LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$page" 2>"$root/message" >"$root/page"
+        if [ -s "$root/message" ] || ! grep -q '^EXAMPLES' "$root/page"; then
+            cat "$page" "$root/message" >&2
+            exit 1
+        fi
+    done
+fi
+
+if command -v bash >/dev/null; then
+    completed=$(PATH=$root/bin:$PATH bash -c '
+        . "$1"
+        try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pullback; echo "${COMPREPLY[*]}"; }
+        try pullback tr
+        try pullback edit --mod
+        try pullback edit --model = faces3
+        try pullback study ""
+        try pullback edit photo' bash "$root/share/bash-completion/completions/pullback")
+    test "$completed" = "transport
+--mode --model
+faces32
+timesteps samples models prompts status"
 fi

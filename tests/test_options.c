@@ -118,7 +118,7 @@ static void test_meaningless(void **state)
         {"edit -m " FACES " --seed 0 --steps 5 --strength 0.01 -o a.png",
          "--strength 0.01: less than one of 16 iterations"},
         {"edit -m " FACES " --seed 0 --steps 5 --stages 100 -o a.png",
-         "--stages 100: an edit of 16 iterations has at most 16"},
+         "--stages 100: an edit of strength 0.5 has 8 iterations"},
         {"edit -m " FACES " --seed 0 --steps 5 -d 5000 -o a.png",
          "--direction 5000: the map from x to mid has directions 0 to 1023"},
         {"basis -m " FACES " --seed 0 --steps 5 --t 0.05 -k 2 -o b.safetensors",

@@ -213,9 +213,10 @@ static void write_deep(const char *name, int bands)
 
 static pb_photo read_photo(const char *name)
 {
+    const pb_crop crop = {.kind = PB_CROP_AREA, .area = area};
     pb_photo photo = PB_PHOTO_EMPTY;
 
-    MUST(pb_photo_read(&photo, scratch_path(&here, name).text, PB_FIT_CROP, &area, 32, 32, error));
+    MUST(pb_photo_read(&photo, scratch_path(&here, name).text, &crop, 32, 32, error));
     return photo;
 }
 

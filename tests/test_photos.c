@@ -41,7 +41,7 @@ static void read_photos(const char *folder)
         if (!strstr(entry->d_name, ".jpg"))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        MUST(pb_photo_read(&photo, path, PB_FIT_CROP, NULL, 32, 32, error));
+        MUST(pb_photo_read(&photo, path, &(pb_crop){.fit = PB_FIT_CROP}, 32, 32, error));
         MUST(pb_photo_tensor(&photo, 1, 32, 32, &tensor, error));
         memcpy(all.x + all.count * SIZE, tensor.data, SIZE * sizeof(float));
         snprintf(all.names[all.count++], sizeof all.names[0], "%s", entry->d_name);

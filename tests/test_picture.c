@@ -96,11 +96,14 @@ static VipsImage *with_alpha(VipsImage *in, int alpha)
     return replace(in, &out, failed);
 }
 
-static pb_photo read_photo(const char *name, pb_fit fit, const pb_area *crop)
+static pb_photo read_photo(const char *name, pb_fit fit, const pb_area *area)
 {
+    const pb_crop crop = {.kind = area ? PB_CROP_AREA : PB_CROP_FIT,
+                          .fit = fit,
+                          .area = area ? *area : (pb_area){0, 0, 0, 0}};
     pb_photo photo = PB_PHOTO_EMPTY;
 
-    MUST(pb_photo_read(&photo, scratch_path(&here, name).text, fit, crop, 32, 32, error));
+    MUST(pb_photo_read(&photo, scratch_path(&here, name).text, &crop, 32, 32, error));
     return photo;
 }
 
@@ -169,13 +172,14 @@ static void test_grey_and_alpha(void **state)
     pb_photo_clear(&photo);
 }
 
-static void expect_error(const char *name, const pb_area *crop, const char *message)
+static void expect_error(const char *name, const pb_area *area, const char *message)
 {
+    const pb_crop crop = {.kind = area ? PB_CROP_AREA : PB_CROP_FIT,
+                          .area = area ? *area : (pb_area){0, 0, 0, 0}};
     pb_photo photo = PB_PHOTO_EMPTY;
     pb_error error = {0};
 
-    if (pb_photo_read(&photo, scratch_path(&here, name).text, PB_FIT_CROP, crop, 32, 32, &error) ==
-        PB_OK)
+    if (pb_photo_read(&photo, scratch_path(&here, name).text, &crop, 32, 32, &error) == PB_OK)
         fail_msg("%s was read", name);
     if (!strstr(error.message, message) || !strstr(error.message, name))
         fail_msg("expected %s, found %s", message, error.message);

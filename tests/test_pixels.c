@@ -256,8 +256,8 @@ static void test_crops(void **state)
             pb_photo photo = PB_PHOTO_EMPTY;
             pb_tensor seen = PB_TENSOR_EMPTY;
             upright(tag, i % 3, i / 3, &crop.x, &crop.y);
-            MUST(pb_photo_read(&photo, scratch_path(&here, "turned.tif").text, PB_FIT_CROP, &crop,
-                               4, 4, error));
+            MUST(pb_photo_read(&photo, scratch_path(&here, "turned.tif").text,
+                               &(pb_crop){.kind = PB_CROP_AREA, .area = crop}, 4, 4, error));
             MUST(pb_photo_tensor(&photo, 3, 4, 4, &seen, error));
             for (size_t k = 0; k < 48; k++)
                 assert_true(fabs((double)seen.data[k] - (pixels[i] / 127.5 - 1)) < 1e-6);

@@ -64,7 +64,6 @@ static void test_usage(void **state)
     static const struct {
         const char *line, *message;
     } cases[] = {
-        {"info", "expected one model"},
         {"info a b", "expected one model"},
         {"info " FACES " --colour", "--colour"},
         {"info " FACES " --memory lots", "--memory lots"},
@@ -90,9 +89,11 @@ static void test_usage(void **state)
         {"edit -m " FACES " --seed 0 --direction 3-1 -o a.png", "--direction 3-1"},
         {"edit -m " FACES " --seed 0 --direction 0-999 -o a.png", "--direction 0-999"},
         {"edit -m " FACES " --seed 0 --strength 2 -o a.png", "--strength 2"},
-        {"edit -m " FACES " --seed 0 --strength 1 --direction 0,1 -o a.png", "one direction"},
+        {"edit -m " FACES " --seed 0 --strength -1 --direction 0,1 -o a.png", "both sides"},
+        {"edit -m " FACES " a.png --direction 0,1 --no-paste -o a.png", "is of one picture"},
         {"edit -m " FACES " --seed 0 --strength 1 --paste -o a.png", "--paste needs the photo"},
-        {"edit -m " FACES " a.png --paste -o a.png", "give --strength"},
+        {"edit -m " FACES " a.png --paste --strip -o a.png", "is of one picture"},
+        {"edit -m " FACES " a.png --paste -o a.npy", "makes a picture, not a .npy"},
         {"edit -m " FACES " --seed 0", "where to?"},
         {"eval -m " FACES " -o a.npy", "where?"},
         {"eval -m " FACES " --x a.npy --timestep 1 --jvp a --vjp b -o a.npy", "exclude"},

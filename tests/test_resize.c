@@ -147,12 +147,12 @@ static void test_reduction(void **state)
 
 /* The photo of the ramp, a part of it or all, as the network sees it: on the line through the
  * pixels of the photo, to the rounding of the bytes. */
-static void check_tensor(const pb_area *crop, size_t size)
+static void check_tensor(const pb_crop *crop, size_t size)
 {
     pb_tensor t = PB_TENSOR_EMPTY;
     pb_photo photo = PB_PHOTO_EMPTY;
 
-    MUST(pb_photo_read(&photo, RAMP, PB_FIT_STRETCH, crop, size, size, error));
+    MUST(pb_photo_read(&photo, RAMP, crop, size, size, error));
     MUST(pb_photo_tensor(&photo, 3, size, size, &t, error));
     for (size_t y = 0; y < size; y++)
         for (size_t x = 0; x < size; x++) {
@@ -174,15 +174,17 @@ static void check_tensor(const pb_area *crop, size_t size)
 
 static void test_tensor(void **state)
 {
-    const pb_area wide = {0, 2, 16, 8}, tall = {5, 0, 9, 16};
+    const pb_crop all = {.fit = PB_FIT_STRETCH};
+    const pb_crop wide = {.kind = PB_CROP_AREA, .area = {0, 2, 16, 8}};
+    const pb_crop tall = {.kind = PB_CROP_AREA, .area = {5, 0, 9, 16}};
 
     (void)state;
     for (size_t size = 16; size <= 64; size += 12) {
-        check_tensor(NULL, size);
+        check_tensor(&all, size);
         check_tensor(&wide, size);
         check_tensor(&tall, size);
     }
-    check_tensor(NULL, 12);
+    check_tensor(&all, 12);
     check_tensor(&wide, 12); /* one axis reduced, the other enlarged */
 }
 

@@ -17,8 +17,9 @@ typedef struct pb_model pb_model;
 
 /* Opens a model: a pipeline folder (model_index.json, unet/, scheduler/) or a flat one
  * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
- * a folder of that name inside `models/` of the working directory or of the installation; failing
- * that owner/name in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
+ * a folder of that name inside $PULLBACK_MODELS, `models/` of the working directory, of the clone
+ * in whose build folder the running program lies, or of the installation; failing that owner/name
+ * in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
  * $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded. Where
  * several files could be meant, that is read which diffusers or transformers read
  * (pb_model_info.unused names the others). Weights are checked against the architecture, not yet
@@ -46,8 +47,11 @@ PB_API pb_status pb_model_open_with(pb_model **out, const char *name,
 PB_API void pb_model_free(pb_model *model);
 
 /* What a model's pullback.json says: recommended editing settings "t", "edit_step", "edit_scale",
- * "edit_iterations", "boost"; and "heldout_loss", its denoising loss on held-out data. NaN
- * (iterations: 0) where absent. */
+ * "edit_iterations", "boost"; "heldout_loss", its denoising loss on held-out data; and of a model
+ * that shows faces "face_x", "face_y", "face_size", where in its pictures a face lies: the centre
+ * and the side of the square from brow to chin that a detector of faces finds, in units of the
+ * picture's shorter side and relative to the largest centred square in it. NaN (iterations: 0)
+ * where absent. */
 typedef struct pb_recommended {
     double t;          /* fraction of T */
     double step;       /* delta */
@@ -55,6 +59,7 @@ typedef struct pb_recommended {
     size_t iterations; /* N; 0: absent */
     double boost;      /* fraction of T; 0: no boost */
     double heldout_loss;
+    double face_x, face_y, face_size; /* all three or none */
 } pb_recommended;
 
 /* Chooses the algorithm of each convolution by a table of costs, a file that `pullback bench

@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "cli/basis_at.h"
+#include "cli/commands.h"
 
 typedef struct options {
     pb_cli cli;
@@ -20,8 +21,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
         return pb_fail(error, PB_INVALID, "where? an image, --x F or --seed S");
-    if (!o->cli.model)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     return pb_check_out(o->out, PB_OUT_BASIS, "basis.safetensors", error);
 }
 
@@ -64,43 +64,55 @@ int pb_command_basis(int argc, char **argv)
 {
     static const pb_help help = {
         "--model MODEL (IMAGE | --x F | --seed S) -o basis.safetensors",
-        "Computes the local latent basis: the leading singular triplets of the Jacobian of the "
-        "map\n"
-        "from one tap to another, each with its residual. Writes a safetensors file, a picture of\n"
-        "the leading directions and a plot of the singular values.",
+        "Computes the local latent basis: the directions of the noisy image x_t that a place "
+        "inside "
+        "the network (a tap) responds to most. They are the leading singular triplets of the "
+        "Jacobian of the map from one tap to another, each with its residual, a certificate of its "
+        "exactness. Writes a safetensors file, which edit, transport, compare and mean take; "
+        "beside "
+        "it, unless --no-pictures, a picture of the leading directions and a plot of the singular "
+        "values, with its data and its gnuplot script.",
         "Example:\n  pullback basis --model faces32 portrait.jpg --t 0.6 --rank 50 "
         "-o basis.safetensors"};
     options o = {.cli = {.name = "basis"}, .point = PB_POINT_DEFAULTS, .basis = PB_BASIS_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: NAME.safetensors; pictures and the singular values go beside it, "
+         "NAME-directions.png, NAME-spectrum.png, .csv and .gp",
+         "OUT"},
         {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.point.timestep,
          "The network's own time of --x, in place of --t", "T"},
         {"from", 0, 0, G_OPTION_ARG_STRING, &o.basis.from, "The tap that varies (default: x)",
          "TAP"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.basis.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.basis.rank, "Triplets wanted (default: 50)", "K"},
+        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.basis.rank,
+         "How many directions to compute (default: 50)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.basis.tolerance,
-         "Largest residual, relative to the first singular value (default: 1e-3)", "R"},
+         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
+         "R"},
         {"method", 0, 0, G_OPTION_ARG_STRING, &o.basis.method,
-         "krylov, or the paper's subspace (default: krylov)", "NAME"},
+         "How: krylov, or subspace, which is the paper's and slower (default: krylov)", "NAME"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.basis.precision,
          "Of the Jacobian: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
         {"block", 0, 0, G_OPTION_ARG_INT, &o.basis.block,
-         "Vectors at a time (default: chosen for the map)", "B"},
+         "How many vectors go through the network at a time (default: chosen for the map)", "B"},
         {"max-applications", 0, 0, G_OPTION_ARG_INT, &o.basis.max_applications,
-         "Stop there, converged or not (default: a generous limit)", "N"},
+         "Stop after so many applications of the Jacobian, converged or not (default: a generous "
+         "limit)",
+         "N"},
         {"start-seed", 0, 0, G_OPTION_ARG_INT64, &o.basis.start_seed,
          "Seed of the random starting block (default: 0)", "N"},
         {"start", 0, 0, G_OPTION_ARG_FILENAME, &o.basis.start,
          "Start from the directions of this basis, of a neighbouring point say", "F.safetensors"},
         {"verify", 0, 0, G_OPTION_ARG_NONE, &o.basis.verify,
-         "Check the residuals by applying the Jacobian", NULL},
+         "Measure the residuals again, by applying the Jacobian", NULL},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.basis.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest", "R"},
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.basis.guided,
          "With --tap eps or x0: the map with classifier-free guidance, (1-w) J_N + w J_P", NULL},
-        {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures, "Write the basis only", NULL},
+        {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures,
+         "Write the basis only, without what goes beside it", NULL},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

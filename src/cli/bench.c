@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/commands.h"
 #include "cli/point.h"
 #include "cli/progress.h"
 #include "map/measure_convolutions.h"
@@ -65,7 +66,10 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one model");
     if (!o->cli.model)
         return pb_fail(error, PB_INVALID, "which model? pullback bench MODEL");
-    PB_TRY(pb_check_precision(&o->cli, o->precision, error));
+    pb_check_precision(&o->cli, o->precision);
+    if (o->tune)
+        PB_TRY(pb_cli_refuse(&o->cli, "rank,tol,precision",
+                             "is of measurements that --tune leaves out", error));
     return parse_blocks(o, error);
 }
 
@@ -412,18 +416,22 @@ int pb_command_bench(int argc, char **argv)
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The point (default: noise)", "x.npy"},
         {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.timestep,
          "The network's own time (default: 600)", "T"},
-        {"height", 0, 0, G_OPTION_ARG_INT, &o.height, "Of the noise (default: the model's)", "H"},
-        {"width", 0, 0, G_OPTION_ARG_INT, &o.width, "Of the noise (default: the model's)", "W"},
+        {"height", 0, 0, G_OPTION_ARG_INT, &o.height,
+         "Height of the noise, in positions of the network (default: the model's)", "H"},
+        {"width", 0, 0, G_OPTION_ARG_INT, &o.width, "Width of the noise, likewise", "W"},
         {"blocks", 0, 0, G_OPTION_ARG_STRING, &o.blocks_text,
-         "Vectors at a time (default: 1,2,4,8,16,32)", "LIST"},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank, "Of the basis; 0: none (default: 50)", "K"},
+         "How many vectors at a time: the numbers to measure (default: 1,2,4,8,16,32)", "LIST"},
+        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank,
+         "Directions of the basis that is measured; 0: none (default: 50)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.tolerance,
          "Largest residual of the basis (default: 1e-3)", "R"},
         {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
          "Of the linear passes: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
         {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds,
-         "For each pass; a convolution alone gets a twentieth (default: 1)", "S"},
-        {"tune", 0, 0, G_OPTION_ARG_FILENAME, &o.tune, "Write a table of costs there", "FILE"},
+         "How long to measure each pass; a convolution alone gets a twentieth (default: 1)", "S"},
+        {"tune", 0, 0, G_OPTION_ARG_FILENAME, &o.tune,
+         "Measure every algorithm of convolution instead, and write the table of their costs there",
+         "FILE"},
         G_OPTION_ENTRY_NULL,
     };
     pb_error error;

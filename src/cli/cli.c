@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/threads.h"
+#include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "models/find.h"
 #include "models/locate.h"
 
 /* -- parsing --------------------------------------------------------------------------------- */
@@ -75,48 +78,63 @@ static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error 
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error)
 {
-    const GOptionEntry common[] = {
+    const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
-         "Folder in the diffusers layout, a name in models/, or owner/name in the Hugging Face "
-         "cache",
+         "The model: a name (pullback info lists those there are), a folder in the diffusers "
+         "layout, "
+         "or owner/name in the Hugging Face cache",
          "MODEL"},
-        {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
-         "Threads (default: all processors this process may use)", "N"},
-        {"costs", 0, 0, G_OPTION_ARG_FILENAME, &cli->costs,
-         "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
-        {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
-         "Working memory: activations, and weights as the kernels read them (default: 2G)", "SIZE"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry of_model[] = {
         {"schedule", 0, 0, G_OPTION_ARG_FILENAME, &cli->schedule,
          "The noise schedule of a model that has none with it: ddpm (DDPMScheduler's defaults), or "
-         "a "
-         "scheduler_config.json",
+         "a scheduler_config.json",
          "HOW"},
+        {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
+         "Working memory, for activations and for weights as the kernels read them: 512M, 8G … "
+         "(default: 2G)",
+         "SIZE"},
+        {"costs", 0, 0, G_OPTION_ARG_FILENAME, &cli->costs,
+         "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
+        G_OPTION_ENTRY_NULL,
+    };
+    const GOptionEntry common[] = {
+        {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
+         "Threads of computation (default: all processors this process may use)", "N"},
         {"force", 0, 0, G_OPTION_ARG_NONE, &cli->force,
          "Write even over a file that is read by the same command, or is the model's", NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",
          NULL},
-        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet, "Print neither progress nor results",
-         NULL},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet,
+         "Print neither progress nor results, only warnings and errors", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionContext *context = g_option_context_new(help->usage);
+    GOptionContext *context = g_option_context_new(NULL);
     char *program = g_strdup_printf("pullback %s", cli->name);
-    const GOptionEntry *const tables[] = {entries, more, common + (cli->many_models != 0)};
+    const GOptionEntry *const tables[] = {entries, more,
+                                          cli->no_model || cli->many_models ? NULL : model,
+                                          cli->no_model ? NULL : of_model, common};
+    const pb_manual manual = {cli->name, help, tables, sizeof tables / sizeof *tables};
     pb_status status;
 
+    if (pb_manual_answer(&manual, *argc, *argv))
+        exit(pb_cli_flush(0));
     g_set_prgname(program);
-    g_option_context_set_summary(context, help->summary);
-    g_option_context_set_description(context, help->example);
     cli->owned = g_ptr_array_new_with_free_func(g_free);
     cli->given = g_ptr_array_new();
     cli->inputs = g_ptr_array_new();
-    status = pb_options_parse(cli, context, tables, 3, argc, argv, error);
+    status = pb_options_parse(cli, context, tables, manual.count, argc, argv, error);
+    if (cli->help_asked)
+        pb_manual_print(&manual, stdout);
     if (status == PB_OK)
         status = settle(cli, error);
     if (status == PB_OK)
         status = check_names(cli, *argc, *argv, error);
     g_option_context_free(context);
     g_free(program);
+    if (cli->help_asked)
+        exit(pb_cli_flush(0));
     return status;
 }
 
@@ -143,12 +161,45 @@ pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error
                : PB_OK;
 }
 
+/* Notes a name, unless it is there already. */
+static void add_name(void *names, const char *name)
+{
+    if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+        g_ptr_array_add(names, g_strdup(name));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *pb_model_names(void)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+
+    pb_models_visit(add_name, names);
+    g_ptr_array_sort(names, by_name);
+    return names;
+}
+
 int pb_cli_given(const pb_cli *cli, const char *option)
 {
     for (guint i = 0; i < cli->given->len; i++)
         if (!strcmp(cli->given->pdata[i], option))
             return 1;
     return 0;
+}
+
+pb_status pb_cli_refuse(const pb_cli *cli, const char *options, const char *why, pb_error *error)
+{
+    char **names = g_strsplit(options, ",", -1);
+    pb_status status = PB_OK;
+
+    for (char **name = names; *name && status == PB_OK; name++)
+        if (pb_cli_given(cli, *name))
+            status = pb_fail(error, PB_INVALID, "--%s would do nothing here: it %s", *name, why);
+    g_strfreev(names);
+    return status;
 }
 
 static void drop_lists(pb_cli *cli)
@@ -159,6 +210,18 @@ static void drop_lists(pb_cli *cli)
 }
 
 /* -- messages -------------------------------------------------------------------------------- */
+
+int pb_cli_flush(int status)
+{
+    int lost = ferror(stdout); /* before: the reason is gone */
+
+    if ((fflush(stdout) || lost) && status == 0) {
+        fprintf(stderr, "pullback: standard output: cannot write: %s\n",
+                lost ? "some of it is lost" : strerror(errno));
+        return PB_EXIT_FAILED;
+    }
+    return status;
+}
 
 int pb_cli_usage(pb_cli *cli, const pb_error *error)
 {
@@ -232,16 +295,11 @@ void pb_cli_print(const pb_cli *cli, json_t *object)
 
 /* -- paths ----------------------------------------------------------------------------------- */
 
-pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error *error)
+void pb_check_precision(const pb_cli *cli, const char *precision)
 {
-    if (!precision || !strcmp(precision, "fp32"))
-        return PB_OK;
-    if (strcmp(precision, "bf16"))
-        return pb_fail(error, PB_INVALID, "--precision %s: expected fp32 or bf16", precision);
-    if (!pb_bf16_is_native())
+    if (precision && !strcmp(precision, "bf16") && !pb_bf16_is_native())
         pb_warn(cli, "this processor does not multiply bfloat16 numbers: they are rounded so and "
                      "computed in fp32, which is not faster");
-    return PB_OK;
 }
 
 pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error)

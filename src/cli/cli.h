@@ -12,29 +12,17 @@
 
 #include "base/error.h"
 
+/* The model that the demo shows, and that photos are edited with where none is named. */
+#define PB_BUNDLED_MODEL "faces64-text"
+
 #define PB_EXIT_FAILED 1
 #define PB_EXIT_USAGE 2
-
-int pb_command_info(int argc, char **argv);
-int pb_command_sample(int argc, char **argv);
-int pb_command_invert(int argc, char **argv);
-int pb_command_basis(int argc, char **argv);
-int pb_command_edit(int argc, char **argv);
-int pb_command_transport(int argc, char **argv);
-int pb_command_compare(int argc, char **argv);
-int pb_command_study(int argc, char **argv);
-int pb_command_mean(int argc, char **argv);
-int pb_command_prompt(int argc, char **argv);
-int pb_command_encode(int argc, char **argv);
-int pb_command_decode(int argc, char **argv);
-int pb_command_eval(int argc, char **argv);
-int pb_command_bench(int argc, char **argv);
-int pb_command_demo(int argc, char **argv);
 
 /* The options of every command. Begin with {.name = "sample"}. */
 typedef struct pb_cli {
     const char *name;
-    int many_models; /* the command has a --model of its own, or none */
+    int many_models; /* the command has a --model of its own */
+    int no_model;    /* it works on files alone */
     const char *model;
     int threads; /* 0 until parsed: then those used */
     char *costs; /* a table of costs, or NULL */
@@ -42,8 +30,9 @@ typedef struct pb_cli {
     size_t memory;  /* bytes; 0: the library's default */
     char *schedule; /* of a model without one: "ddpm" or a file; or NULL */
     gboolean json, quiet, force;
+    int help_asked;    /* --help stands among the options */
     GPtrArray *owned;  /* the strings of options, freed at the end */
-    GPtrArray *given;  /* the names of the numbers given */
+    GPtrArray *given;  /* the names of the options given */
     GPtrArray *inputs; /* the files named, but for -o */
     /* The hash that the model must have, the file that says so, and the model's name there; or
      * NULL.
@@ -51,23 +40,26 @@ typedef struct pb_cli {
     const char *expected_hash, *expected_by, *expected_model;
 } pb_cli;
 
-/* Texts of a command's help. */
+/* Texts of a command's help (manual.h). */
 typedef struct pb_help {
     const char *usage;   /* "IMAGE -o xT.npy" */
-    const char *summary; /* what it does, before the options */
-    const char *example; /* after the options */
+    const char *summary; /* what it does, before the options; two line ends begin a paragraph */
+    const char *example; /* after the options: "Example:\n  pullback …" */
 } pb_help;
 
 /* Parses argv: the command's own entries, `more` (or NULL), and the options of all commands; what
  * is left stays in argv[1 … argc-1]. Sets the number of threads. Returns PB_OK, or PB_INVALID with
- * the message; --help prints and ends the program. Strings last until pb_cli_usage or pb_cli_end.
- */
+ * the message; --help, and as the first argument what manual.h answers, print and end the program.
+ * Strings last until pb_cli_usage or pb_cli_end. */
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
 
 /* Opens the model of --model and --schedule. Errors: as pb_model_open_with; PB_INVALID (not the
  * model expected). */
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error);
+
+/* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
+GPtrArray *pb_model_names(void);
 
 /* Reports an error of usage; returns 2. */
 int pb_cli_usage(pb_cli *cli, const pb_error *error);
@@ -87,11 +79,19 @@ void pb_warn(const pb_cli *cli, const char *format, ...) __attribute__((format(p
 /* Prints the object on stdout with --json; frees it in any case. */
 void pb_cli_print(const pb_cli *cli, json_t *object);
 
-/* Was this number given ("stages")? */
+/* Was this option given ("stages")? */
 int pb_cli_given(const pb_cli *cli, const char *option);
 
-/* Checks --precision (NULL: not given), and warns where bf16 is not faster. Errors: PB_INVALID. */
-pb_status pb_check_precision(const pb_cli *cli, const char *precision, pb_error *error);
+/* Refuses those of the options ("damping,form") that are given although they would do nothing; why:
+ * "goes with --u". Errors: PB_INVALID. */
+pb_status pb_cli_refuse(const pb_cli *cli, const char *options, const char *why, pb_error *error);
+
+/* Writes out what was printed; what cannot be written, to a full disk say, makes of the status 0 a
+ * failure. Returns the status to end with. */
+int pb_cli_flush(int status);
+
+/* Warns where the --precision given (or NULL) is bf16, and not faster. */
+void pb_check_precision(const pb_cli *cli, const char *precision);
 
 /* What a command writes, by the endings of its name. */
 enum { PB_OUT_NPY = 1, PB_OUT_PICTURE = 2, PB_OUT_BASIS = 4, PB_OUT_NOISY = 8 };

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "cli/commands.h"
 #include "io/file.h"
 
 #define DRAWS 100 /* pairs of random spaces */
@@ -251,7 +252,7 @@ int pb_command_compare(int argc, char **argv)
         "geodesic, chordal, Procrustes and projection distance, each also divided by its largest\n"
         "value, beside random subspaces of the same dimensions. More than two files: a matrix.",
         "Example:\n  pullback compare a.safetensors b.safetensors c.safetensors -o distances.csv"};
-    options o = {.cli = {.name = "compare"}};
+    options o = {.cli = {.name = "compare", .no_model = 1}};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Write all pairs as a table; a and b count the files from 0, file_a and file_b name them",

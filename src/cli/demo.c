@@ -1,8 +1,12 @@
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
+#include "base/places.h"
 #include "cli/basis_at.h"
+#include "cli/commands.h"
 #include "cli/travel.h"
 #include "picture/sheet.h"
 
@@ -20,18 +24,30 @@ typedef struct options {
     const char *out;
 } options;
 
-/* A bundled file: beside the working directory, or where it is installed. */
+/* A bundled file, pb_free's. */
 static pb_status find_bundled(char **path, const char *name, pb_error *error)
 {
-    *path = g_strdup(name);
-    if (g_file_test(*path, G_FILE_TEST_EXISTS))
-        return PB_OK;
-    g_free(*path);
-    *path = g_build_filename(PB_DATA_DIR, name, NULL);
-    if (g_file_test(*path, G_FILE_TEST_EXISTS))
-        return PB_OK;
-    g_free(*path);
-    return pb_fail(error, PB_IO, "%s: neither here nor in %s", name, PB_DATA_DIR);
+    char *places = NULL;
+    pb_status status = PB_OK;
+    int found = 0;
+
+    *path = NULL;
+    for (size_t i = 0; status == PB_OK && !found && i < PB_PLACES; i++) {
+        status = pb_place(path, i, name, error);
+        if (status != PB_OK || !*path)
+            continue;
+        found = g_file_test(*path, G_FILE_TEST_EXISTS);
+        if (!found) {
+            places = pb_list_add(places, *path);
+            pb_free(*path);
+            *path = NULL;
+        }
+    }
+    if (status == PB_OK && !found)
+        status = pb_fail(error, PB_IO, "the bundled portrait is not there: looked for %s",
+                         places ? places : name);
+    pb_free(places);
+    return status;
 }
 
 /* OUT/NAME; the caller frees it. */
@@ -96,8 +112,7 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     size_t top;
 
     where.image = portrait;
-    where.crop = portrait; /* any text: a crop is given */
-    where.crop_value = FACE;
+    where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
     PB_TRY(pb_point_find(point, s, &where, error));
@@ -185,13 +200,15 @@ static pb_status run(options *o, pb_error *error)
         status = edit(o, &s, &point, &found, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "Done in %.1f s: look into %s", pb_seconds() - start, o->out);
+        pb_say(&o->cli, "Next, with a photo of your own: %s edit photo.jpg",
+               program_invocation_name);
         pb_cli_print(&o->cli,
                      json_pack("{s:s, s:f}", "out", o->out, "seconds", pb_seconds() - start));
     }
     pb_basis_found_clear(&found);
     pb_point_clear(&point);
     pb_session_close(&s);
-    g_free(portrait);
+    pb_free(portrait);
     return status;
 }
 
@@ -218,6 +235,6 @@ int pb_command_demo(int argc, char **argv)
     if (!o.out)
         o.out = "demo";
     if (!o.cli.model)
-        o.cli.model = "faces64-text";
+        o.cli.model = PB_BUNDLED_MODEL;
     return pb_cli_end(&o.cli, run(&o, &error), &error);
 }

@@ -12,15 +12,9 @@ void pb_directions_clear(pb_directions *directions)
     pb_basis_found_clear(&directions->found);
 }
 
-pb_status pb_transport_form_of(pb_transport_form *form, const char *name, pb_error *error)
+pb_transport_form pb_transport_form_of(const char *name)
 {
-    *form = PB_TRANSPORT_PROJECTION;
-    if (!name || !strcmp(name, "projection"))
-        return PB_OK;
-    *form = PB_TRANSPORT_INVERSE;
-    if (!strcmp(name, "pseudo-inverse"))
-        return PB_OK;
-    return pb_fail(error, PB_INVALID, "--form %s: expected projection or pseudo-inverse", name);
+    return name && !strcmp(name, "pseudo-inverse") ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION;
 }
 
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *s, const char *path, pb_error *error)
@@ -143,6 +137,11 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
         return pb_fail(error, PB_INVALID,
                        "--basis %s has its own point: expected neither --t, --x nor --seed",
                        o->basis);
+    PB_TRY(pb_cli_refuse(s->cli, "tap,rank,tol,mask,null-rank,class",
+                         "is settled by --basis, whose directions these are", error));
+    PB_TRY(pb_cli_refuse(s->cli, "form,project", "goes with a --basis that is a mean", error));
+    if (!where->image)
+        PB_TRY(pb_cli_refuse(s->cli, "height,width", "is settled by --basis", error));
     s->class_label = basis->class_label;
     PB_TRY(pb_prompts_of_basis(&s->prompts, s->cli, &where->text, basis, error));
     if (where->image) {
@@ -191,6 +190,13 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
         status = pb_fail(error, PB_INVALID,
                          "%s is a mean of %zu bases: edit what? an image, --x F or --seed S",
                          o->basis, mean.samples);
+        pb_basis_clear(&mean);
+        return status;
+    }
+    status =
+        in_h ? pb_cli_refuse(s->cli, "project", "goes with a mean of X, this is one of H", error)
+             : pb_cli_refuse(s->cli, "form", "goes with a mean of H, this is one of X", error);
+    if (status != PB_OK) {
         pb_basis_clear(&mean);
         return status;
     }

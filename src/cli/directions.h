@@ -32,8 +32,8 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_sess
                              pb_error *error);
 void pb_directions_clear(pb_directions *directions);
 
-/* "projection" (NULL) or "pseudo-inverse". Errors: PB_INVALID. */
-pb_status pb_transport_form_of(pb_transport_form *form, const char *name, pb_error *error);
+/* "projection" (NULL) or "pseudo-inverse". */
+pb_transport_form pb_transport_form_of(const char *name);
 
 /* Reads a basis file, and checks that it belongs to the session's model. */
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *session, const char *path,

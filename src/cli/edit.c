@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/directions.h"
 #include "cli/travel.h"
 
@@ -13,9 +14,10 @@ typedef struct options {
     pb_edit_mode modes[PB_MODES];
     size_t mode_count;
     pb_travel_options travel;
-    double length, strength; /* NaN: not given */
-    gboolean paste;
+    double length; /* NaN: not given */
+    gboolean strip, paste, no_paste;
     char *out;
+    enum { ONE_PICTURE, STRIP, FOLDER } made; /* after check */
 } options;
 
 /* -- options --------------------------------------------------------------------------------- */
@@ -55,24 +57,108 @@ static int has_mode(const options *o, pb_edit_mode mode)
     return 0;
 }
 
-static int to_folder(const options *o)
+/* -- what is made ------------------------------------------------------------------------------ */
+
+static int is_folder(const char *out)
 {
-    return o->out[strlen(o->out) - 1] == '/' || g_file_test(o->out, G_FILE_TEST_IS_DIR);
+    return *out && (out[strlen(out) - 1] == '/' || g_file_test(out, G_FILE_TEST_IS_DIR));
 }
 
-static pb_status check_output(const options *o, pb_error *error)
+/* Is the image a photo, into which an edit can be pasted? */
+static int has_photo(const options *o)
 {
-    if (!o->out || !*o->out)
-        return pb_fail(error, PB_INVALID, "where to? -o strip.png, out.npy or FOLDER/");
-    if (!to_folder(o))
-        PB_TRY(pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "strip.png", error));
-    if (!o->paste)
-        return PB_OK;
-    if (isnan(o->strength) && !to_folder(o))
+    return o->point.image && !pb_has_ending(o->point.image, ".npy");
+}
+
+static int is_pasted(const options *o)
+{
+    return o->made == FOLDER        ? o->paste
+           : o->made == ONE_PICTURE ? has_photo(o) && !o->no_paste && !pb_has_ending(o->out, ".npy")
+                                    : 0;
+}
+
+/* A name beside the photo that no file has: "holiday-edited.jpg", "holiday-edited-2.jpg" …, in the
+ * photo's format if that is written. */
+static char *name_beside(const char *photo, const char *what)
+{
+    static const char *const kept[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
+    static const char *const lossy[] = {".heic", ".heif", ".avif", ".jxl"};
+    const char *dot = strrchr(photo, '.'), *slash = strrchr(photo, '/'), *ending = ".png";
+    int named = dot && (!slash || dot > slash + 1) && dot != photo;
+    char *name = NULL;
+
+    for (size_t i = 0; named && i < G_N_ELEMENTS(kept); i++)
+        if (!g_ascii_strcasecmp(dot, kept[i]))
+            ending = dot;
+    for (size_t i = 0; named && i < G_N_ELEMENTS(lossy); i++)
+        if (!g_ascii_strcasecmp(dot, lossy[i]))
+            ending = ".jpg";
+    for (int i = 1; !name || g_file_test(name, G_FILE_TEST_EXISTS); i++) {
+        char *number = i > 1 ? g_strdup_printf("-%d", i) : g_strdup("");
+        g_free(name);
+        name = g_strdup_printf("%.*s-%s%s%s", (int)(named ? (size_t)(dot - photo) : strlen(photo)),
+                               photo, what, number, ending);
+        g_free(number);
+    }
+    return name;
+}
+
+static pb_status check_output(options *o, pb_error *error)
+{
+    int several = o->travel.count > 1 || o->mode_count > 1;
+
+    if (o->out && !*o->out)
+        return pb_fail(error, PB_INVALID, "where to? -o edited.jpg, strip.png, out.npy or FOLDER/");
+    o->made = o->out && is_folder(o->out)                              ? FOLDER
+              : several || o->strip || pb_cli_given(&o->cli, "stages") ? STRIP
+                                                                       : ONE_PICTURE;
+    if (!o->out && !has_photo(o))
+        return pb_fail(error, PB_INVALID, "where to? -o edited.png, strip.png, out.npy or FOLDER/");
+    if (!o->out)
+        g_ptr_array_add(o->cli.owned, o->out = name_beside(o->point.image,
+                                                           o->made == STRIP ? "strip" : "edited"));
+    if (o->made != FOLDER)
+        PB_TRY(pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "edited.jpg", error));
+    if (o->mode_count > 1 && (o->made == FOLDER || pb_has_ending(o->out, ".npy")))
+        return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
+    if (o->made != ONE_PICTURE && o->travel.strength < 0)
         return pb_fail(error, PB_INVALID,
-                       "--paste makes one photo of one edit: give --strength, or -o FOLDER/");
-    if (pb_has_ending(o->out, ".npy"))
+                       "--strength %g: a strip shows both sides: expected 0 to 1",
+                       o->travel.strength);
+    return PB_OK;
+}
+
+static pb_status check_paste(const options *o, pb_error *error)
+{
+    if (o->paste && o->no_paste)
+        return pb_fail(error, PB_INVALID, "--paste and --no-paste exclude each other");
+    if (o->made == STRIP)
+        return pb_cli_refuse(&o->cli, "paste,no-paste",
+                             "is of one picture, and several directions, several modes, --stages "
+                             "and --strip make a strip; -o FOLDER/ takes all its pictures",
+                             error);
+    if (o->paste && !has_photo(o))
+        return pb_fail(error, PB_INVALID, "--paste needs the photo");
+    if (o->paste && pb_has_ending(o->out, ".npy"))
         return pb_fail(error, PB_INVALID, "--paste makes a picture, not a .npy");
+    return PB_OK;
+}
+
+/* What would have no effect. */
+static pb_status check_idle(const options *o, pb_error *error)
+{
+    int along = has_mode(o, PB_MODE_STRAIGHT) || has_mode(o, PB_MODE_RELINEARISE);
+
+    if (!o->from.u)
+        PB_TRY(pb_cli_refuse(&o->cli, "damping", "goes with --u", error));
+    if (!o->from.basis)
+        PB_TRY(pb_cli_refuse(&o->cli, "form,project", "goes with a --basis that is a mean", error));
+    if (!along)
+        PB_TRY(pb_cli_refuse(&o->cli, "edit-length", "goes with --mode straight or relinearise",
+                             error));
+    if (!isnan(o->length) && !has_mode(o, PB_MODE_GUIDANCE))
+        PB_TRY(pb_cli_refuse(&o->cli, "edit-step,edit-scale",
+                             "goes with --mode guidance, or else without --edit-length", error));
     return PB_OK;
 }
 
@@ -92,7 +178,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_travel_check(&o->travel, error));
     o->from.needed = pb_travel_last(&o->travel) + 1;
     PB_TRY(parse_modes(o, error));
-    PB_TRY(pb_transport_form_of(&o->from.form_value, o->from.form, error));
+    o->from.form_value = pb_transport_form_of(o->from.form);
+    PB_TRY(check_idle(o, error));
     if (o->from.basis && o->from.u)
         return pb_fail(error, PB_INVALID, "--basis and --u exclude each other");
     if (has_mode(o, PB_MODE_RELINEARISE) && o->from.basis_here.rank == 0)
@@ -103,32 +190,19 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
     if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F, --seed S or --basis F");
-    if (o->paste && !o->point.image)
-        return pb_fail(error, PB_INVALID, "--paste needs the photo");
-    if (!o->cli.model && !o->from.basis)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
-    if (!isnan(o->strength) && (o->travel.count != 1 || o->mode_count != 1))
-        return pb_fail(error, PB_INVALID,
-                       "--strength makes one picture of one direction, in one mode");
-    if (o->mode_count > 1 && (to_folder(o) || pb_has_ending(o->out, ".npy")))
-        return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
-    return check_output(o, error);
+    if (!o->from.basis)
+        PB_TRY(pb_model_for(&o->cli, o->point.image, error));
+    PB_TRY(check_output(o, error));
+    return check_paste(o, error);
 }
 
-/* With --strength only one side is wanted, and only so far. */
+/* Of one picture only one side is wanted, and only its end. */
 static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
                         const pb_point *point, pb_error *error)
 {
     PB_TRY(pb_travel_strip(strip, &o->travel, s, point, o->point.steps, error));
-    if (!isnan(o->strength)) {
-        double N = (double)strip->guidance.iterations;
-        strip->guidance.iterations = (size_t)lround(fabs(o->strength) * N);
-        if (o->strength != 0 && !strip->guidance.iterations)
-            return pb_fail(error, PB_INVALID,
-                           "--strength %g: less than one of %g iterations: expected %.2g or more "
-                           "(or 0, the reconstruction)",
-                           o->strength, N, 0.5 / N);
-        strip->one_side = o->strength < 0 ? -1 : 1;
+    if (o->made == ONE_PICTURE) {
+        strip->one_side = o->travel.strength < 0 ? -1 : 1;
         strip->stages = strip->guidance.iterations ? 1 : 0;
     }
     return PB_OK;
@@ -136,7 +210,7 @@ static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
 
 /* -- output ---------------------------------------------------------------------------------- */
 
-/* One edited image: into the photo with --paste, else as it is. */
+/* One edited image: into the photo, or as it is. */
 static pb_status write_one(const options *o, const pb_strip *strip, const pb_point *point,
                            const float *image, const char *settings, const char *path,
                            pb_error *error)
@@ -146,7 +220,7 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
         .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)image};
 
     PB_TRY(pb_check_output(&o->cli, path, error));
-    if (o->paste)
+    if (is_pasted(o))
         return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, error);
     return pb_write_pictures(&one, path, settings, error);
 }
@@ -185,14 +259,14 @@ static pb_status write_result(const options *o, const pb_strip *strip, const pb_
 {
     const pb_strip *strips[] = {strip};
 
-    if (!isnan(o->strength)) {
+    if (o->made == ONE_PICTURE) {
         const float *image = pb_strip_image(strip, 0, strip->stages ? 1 : 0);
         char *settings = pb_strip_settings(strip, s, basis);
         pb_status status = write_one(o, strip, point, image, settings, o->out, error);
         free(settings);
         return status;
     }
-    if (to_folder(o))
+    if (o->made == FOLDER)
         return write_folder(o, strip, s, point, basis, error);
     if (pb_has_ending(o->out, ".npy"))
         return pb_npy_write(&strip->images, o->out, error);
@@ -216,6 +290,11 @@ static void tell(const options *o, const pb_strip *strip, const pb_session *s,
                o->out, strip->timestep, pb_mode_name(strip->mode), strip->length, strip->boost,
                (double)basis->s.data[0]);
     json_object_set_new(object, "out", json_string(o->out));
+    if (!pb_cli_given(&o->cli, "out") && o->made == ONE_PICTURE)
+        pb_note(&o->cli,
+                "the other side: --strength %g; other directions: --direction 1 … 4; side "
+                "by side: --direction 0-4",
+                -pb_travel_strength(&o->travel, &o->cli));
     pb_cli_print(&o->cli, object);
     free(settings);
 }
@@ -256,8 +335,8 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
         if (isnan(o->length))
             strip->length = strip->guidance.step * strip->guidance.scale *
                             (double)strip->guidance.iterations / 2;
-        else if (!isnan(o->strength))
-            strip->length *= fabs(o->strength);
+        else
+            strip->length *= fabs(pb_travel_strength(&o->travel, &o->cli));
         strip->label = o->mode_count > 1 ? pb_mode_name(strip->mode) : NULL;
         strip->basis = &w->directions.found.basis;
         strip->request = &w->request;
@@ -274,9 +353,6 @@ static pb_status edit(const options *o, work *w, pb_error *error)
 
     PB_TRY(pb_session_open(&w->session, &o->cli, o->point.class_label, &o->point.text, error));
     PB_TRY(pb_directions_find(&w->directions, &w->point, &w->session, &o->point, &o->from, error));
-    if (o->paste && !w->point.has_photo)
-        return pb_fail(error, PB_INVALID, "%s: --paste needs a picture, not a .npy",
-                       o->point.image);
     if (has_mode(o, PB_MODE_RELINEARISE) && !has_own_basis(w))
         return pb_fail(error, PB_INVALID,
                        "--mode relinearise needs a basis of this very point, not a mean");
@@ -292,7 +368,8 @@ static pb_status run(options *o, pb_error *error)
     work w = {.directions.found.basis = PB_BASIS_EMPTY};
     pb_status status;
 
-    PB_TRY(to_folder(o) ? pb_make_folder(o->out, error) : pb_check_output(&o->cli, o->out, error));
+    PB_TRY(o->made == FOLDER ? pb_make_folder(o->out, error)
+                             : pb_check_output(&o->cli, o->out, error));
     if (o->from.basis)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
@@ -307,32 +384,40 @@ static pb_status run(options *o, pb_error *error)
 int pb_command_edit(int argc, char **argv)
 {
     static const pb_help help = {
-        "--model MODEL (IMAGE | --x F | --seed S | --basis F) -o OUT",
-        "Edits an image along directions of its local latent basis. OUT is a strip (its middle "
-        "the\n"
-        "reconstruction, edits growing to both sides), with --strength one picture, or a folder/ "
-        "for\n"
-        "every stage in a file of its own. Settings not given are the model's recommended ones, "
-        "or\n"
-        "the paper's; they are written into the PNG. OUT.npy holds (n,c,h,w): the reconstruction,\n"
-        "then for each direction its stages +1 ... +N and its stages -1 ... -N.",
+        "[--model MODEL] (IMAGE | --x F | --seed S | --basis F) [-o OUT]",
+        "Edits an image along directions of its local latent basis. Of a photo and one direction "
+        "it "
+        "makes the photo, edited: a face is found in it, and the edit goes into it at its full "
+        "size and in colour. Several directions (or --strip) make a strip: the reconstruction in "
+        "its middle, edits growing to both sides. OUT is a picture, a FOLDER/ for every stage in a "
+        "file of its own, or a .npy: of one picture (1,c,h,w), of a strip (n,c,h,w), the "
+        "reconstruction, then for each direction its stages +1 ... +N and its stages -1 ... -N, as "
+        "pictures in about [-1, 1], decoded where the model works on latents. Without -o it is "
+        "written beside the photo.\n\nSettings not given are "
+        "the "
+        "model's recommended ones, or the paper's; they are written into the PNG.",
         "Examples:\n"
-        "  pullback edit --model faces32 portrait.jpg --direction 0-2 -o strip.png\n"
-        "  pullback edit --model faces32 portrait.jpg --direction 1 --strength -0.5 --paste "
-        "-o edited.jpg"};
+        "  pullback edit photo.jpg\n"
+        "  pullback edit photo.jpg --direction 1 --strength -0.7 -o edited.jpg\n"
+        "  pullback edit photo.jpg --direction 0-4 -o strip.png\n"
+        "  pullback edit --model faces32 --seed 3 --strip -o strip.png"};
     options o = {.cli = {.name = "edit"},
                  .point = PB_POINT_DEFAULTS,
                  .from = PB_DIRECTION_DEFAULTS,
                  .travel = PB_TRAVEL_DEFAULTS,
-                 .length = NAN,
-                 .strength = NAN};
+                 .length = NAN};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write (default: PHOTO-edited or PHOTO-strip, a name that is free)", "OUT"},
         PB_TRAVEL_ENTRIES(o.travel),
-        {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &o.strength,
-         "One picture: this share of the full edit, -1 to 1; the sign chooses the side", "S"},
+        {"strip", 0, 0, G_OPTION_ARG_NONE, &o.strip,
+         "A strip of stages to both sides, also of one direction", NULL},
         {"paste", 0, 0, G_OPTION_ARG_NONE, &o.paste,
-         "Add the edit to the photo at its full size and in colour", NULL},
+         "Put each edit into the photo, at its full size, in its colours, with its EXIF data (GPS "
+         "too): of one picture the default, with -o FOLDER/ of every stage",
+         NULL},
+        {"no-paste", 0, 0, G_OPTION_ARG_NONE, &o.no_paste,
+         "The edited picture as the model sees it, not the photo", NULL},
         {"mode", 0, 0, G_OPTION_ARG_STRING, &o.mode,
          "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
          "commas side by side, or all (default: guidance)",
@@ -350,20 +435,24 @@ int pb_command_edit(int argc, char **argv)
          "tap",
          "F"},
         {"damping", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.damping,
-         "Of the pre-image, in units of the first singular value (default: 0.1)", "D"},
+         "How much a short pre-image is preferred to an exact one, in units of the first singular "
+         "value (default: 0.1)",
+         "D"},
         {"project", 0, 0, G_OPTION_ARG_NONE, &o.from.project,
-         "Project a mean of X on the tangent space of the image", NULL},
+         "With a mean of X: project it on the tangent space of the image", NULL},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.from.form,
-         "How a mean of H is carried over: projection, or pseudo-inverse (default: projection)",
+         "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
+         "projection)",
          "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
          "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
-         "Triplets of the basis computed (default: as many as needed, 20 for relinearise)", "K"},
+         "How many directions to compute (default: as many as needed, 20 for relinearise)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.basis_here.tolerance,
-         "Their largest residual (default: 1e-3)", "R"},
+         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
+         "R"},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest", "R"},
         G_OPTION_ENTRY_NULL,

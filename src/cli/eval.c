@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/commands.h"
 #include "cli/noisy.h"
 #include "cli/session.h"
 
@@ -252,7 +253,7 @@ int pb_command_eval(int argc, char **argv)
         {"jvp", 0, 0, G_OPTION_ARG_FILENAME, &o.jvp, "Push these tangents forward: J v", "v.npy"},
         {"vjp", 0, 0, G_OPTION_ARG_FILENAME, &o.vjp, "Pull these cotangents back: J^T u", "u.npy"},
         {"class", 0, 0, G_OPTION_ARG_INT, &o.class_label,
-         "Class label, for a network that has them", "C"},
+         "The class, by its number, for a network that was trained with classes", "C"},
         {"prompt", 0, 0, G_OPTION_ARG_STRING, &o.text.prompt,
          "What the network is conditioned on, where it reads text (default: the empty prompt)",
          "TEXT"},
@@ -263,7 +264,7 @@ int pb_command_eval(int argc, char **argv)
         {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.text.scale,
          "Classifier-free guidance of out, eps or x0, and of their Jacobians (default: 1, none)",
          "W"},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a .npy", "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
     pb_error error;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/commands.h"
 
 typedef struct options {
     pb_cli cli;
@@ -291,24 +292,60 @@ static pb_status run(const options *o, pb_error *error)
     return status;
 }
 
+/* The models there are: what has a model's name and cannot be read says so itself. */
+static pb_status list(const pb_cli *cli)
+{
+    GPtrArray *names = pb_model_names();
+    json_t *array = json_array();
+
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = names->pdata[i];
+        const pb_model_info *info;
+        pb_model *model;
+        pb_error why;
+
+        json_array_append_new(array, json_string(name));
+        if (pb_model_open(&model, name, &why) != PB_OK) {
+            pb_say(cli, "%s\n    %s", name, why.message);
+            continue;
+        }
+        info = pb_model_get_info(model);
+        pb_say(cli, "%s\n    %s, %.1f M parameters, %s%zux%zu%s, %s", name, info->architecture,
+               (double)info->parameters / 1e6, info->latent ? "latents of " : "",
+               info->sample_height, info->sample_width, info->context_width ? ", reads text" : "",
+               info->path);
+        pb_model_free(model);
+    }
+    if (names->len == 0)
+        pb_say(cli, "no models: neither in models/ here nor among those installed");
+    g_ptr_array_unref(names);
+    pb_cli_print(cli, json_pack("{s:o}", "models", array));
+    return PB_OK;
+}
+
 int pb_command_info(int argc, char **argv)
 {
     static const pb_help help = {
-        "MODEL", "Prints what a model is: architecture, taps, noise schedule, settings.",
-        "Example:\n  pullback info faces32"};
+        "[MODEL]",
+        "Prints what a model is: its architecture and size, the sizes of images it takes, whether "
+        "it reads text, its noise schedule, recommended settings, the memory that a basis needs, "
+        "and the taps that --tap and --from may name. Without MODEL: the models there are.",
+        "Examples:\n  pullback info\n  pullback info faces32"};
     options o = {.cli = {.name = "info"}};
     const GOptionEntry entries[] = {
-        {"hash", 0, 0, G_OPTION_ARG_NONE, &o.hash, "Also the SHA-256 of its config and weights",
-         NULL},
+        {"hash", 0, 0, G_OPTION_ARG_NONE, &o.hash,
+         "Also the SHA-256 of its configs and weights, by which files know their model", NULL},
         G_OPTION_ENTRY_NULL,
     };
     pb_error error;
 
     if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
+    if (argc == 1 && !o.cli.model)
+        return pb_cli_end(&o.cli, list(&o.cli), &error);
     if (argc == 2 && !o.cli.model)
         o.cli.model = argv[1];
-    else if (argc != 1 || !o.cli.model) {
+    else if (argc != 1) {
         pb_fail(&error, PB_INVALID, "expected one model");
         return pb_cli_usage(&o.cli, &error);
     }

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/point.h"
 
 typedef struct options {
@@ -17,8 +18,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     PB_TRY(pb_point_check(&o->cli, &o->point, error));
     if (isnan(o->point.t))
         o->point.t = 1;
-    if (!o->cli.model)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     return pb_check_out(o->out, PB_OUT_NOISY | PB_OUT_NPY | PB_OUT_PICTURE, "xt.safetensors",
                         error);
 }
@@ -66,9 +66,12 @@ int pb_command_invert(int argc, char **argv)
         "  pullback sample --model faces32 --x xt.safetensors -o back.png"};
     options o = {.cli = {.name = "invert"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: x.safetensors, x.npy, or a picture of the noise", "OUT"},
         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
-         "Noise level as a fraction of T, 0 to 1, snapped to the grid (default: 1)", "T"},
+         "Noise level: a fraction from 0 (the image) to 1 (pure noise), snapped to the time grid "
+         "(default: 1)",
+         "T"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

@@ -1,4 +1,5 @@
 /* encode and decode: between pictures and the latents of a model. */
+#include "cli/commands.h"
 #include "cli/point.h"
 
 typedef struct options {
@@ -14,8 +15,7 @@ static pb_status check(options *o, int argc, char **argv, const char *what, unsi
         return pb_fail(error, PB_INVALID, "expected one %s, found %d", what, argc - 1);
     o->point.image = argv[1];
     PB_TRY(pb_point_check(&o->cli, &o->point, error));
-    if (!o->cli.model)
-        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     return pb_check_out(o->out, kinds, kinds & PB_OUT_PICTURE ? "picture.png" : "latent.npy",
                         error);
 }
@@ -84,13 +84,14 @@ int pb_command_encode(int argc, char **argv)
         "Example:\n  pullback encode --model stable-diffusion-v1-5 portrait.jpg -o latent.npy"};
     options o = {.cli = {.name = "encode"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT.npy"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a .npy of (1,c,h,w)",
+         "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point, PB_POINT_IMAGE | PB_POINT_SIZE, where);
+    pb_point_entries(&o.point, PB_POINT_PICTURE | PB_POINT_SIZE, where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, "picture", PB_OUT_NPY, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
@@ -106,7 +107,8 @@ int pb_command_decode(int argc, char **argv)
         "Example:\n  pullback decode --model stable-diffusion-v1-5 latent.npy -o picture.png"};
     options o = {.cli = {.name = "decode"}, .point = PB_POINT_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: a picture, .png say, or a .npy", "OUT"},
         G_OPTION_ENTRY_NULL,
     };
     pb_error error;

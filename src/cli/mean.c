@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "cli/commands.h"
 
 typedef struct options {
     pb_cli cli;
@@ -18,10 +19,6 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     o->count = (size_t)argc - 1;
     if (o->count < 2)
         return pb_fail(error, PB_INVALID, "expected at least two basis files");
-    if (o->kind && strcmp(o->kind, "karcher") && strcmp(o->kind, "matched"))
-        return pb_fail(error, PB_INVALID, "--kind %s: expected karcher or matched", o->kind);
-    if (o->space && strcmp(o->space, "H") && strcmp(o->space, "X"))
-        return pb_fail(error, PB_INVALID, "--space %s: expected H or X", o->space);
     return pb_check_out(o->out, PB_OUT_BASIS, "mean.safetensors", error);
 }
 
@@ -116,9 +113,9 @@ int pb_command_mean(int argc, char **argv)
         "individual directions matched with signs. edit --basis takes the result for any image.",
         "Example:\n  pullback mean a.safetensors b.safetensors c.safetensors -o mean.safetensors\n"
         "  pullback edit --basis mean.safetensors portrait.jpg -o strip.png"};
-    options o = {.cli = {.name = "mean"}};
+    options o = {.cli = {.name = "mean", .no_model = 1}};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: NAME.safetensors", "OUT"},
         {"kind", 0, 0, G_OPTION_ARG_STRING, &o.kind,
          "karcher (of the spaces) or matched (of directions) (default: karcher)", "KIND"},
         {"space", 0, 0, G_OPTION_ARG_STRING, &o.space,

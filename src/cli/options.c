@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +72,63 @@ static pb_status fail_range(const range *r, const char *text, bool whole, pb_err
                        r->least);
     return pb_fail(error, PB_INVALID, "--%s %s: expected %s %s %.15g to %.15g", r->name, text, kind,
                    bound, r->least, r->most);
+}
+
+/* -- what a word may be -------------------------------------------------------------------------
+ */
+
+/* By the option's name, "a,b,c". A word of a closed list is refused unless it is there,
+ * of an open one (several with commas, taps of a network) the list is only what is likely. */
+static const struct {
+    const char *name, *words;
+    bool closed;
+} choices[] = {
+    {"crop", "auto,none", false},
+    {"fit", "crop,pad,stretch", true},
+    {"fix", "x,t", true},
+    {"form", "projection,pseudo-inverse", true},
+    {"from", "x,mid", false},
+    {"kind", "karcher,matched", true},
+    {"method", "krylov,subspace", true},
+    {"mode", "guidance,straight,relinearise,all", false},
+    {"precision", "fp32,bf16", true},
+    {"space", "H,X", true},
+    {"spacing", "paper,leading,trailing,linspace", true},
+    {"tap", "mid,eps,x0,out,down.0,up.0", false},
+};
+
+const char *pb_option_words(const char *name, bool *closed)
+{
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (!strcmp(choices[i].name, name)) {
+            *closed = choices[i].closed;
+            return choices[i].words;
+        }
+    return NULL;
+}
+
+/* "--fit squeeze: expected crop, pad or stretch" */
+static pb_status check_word(const char *name, const char *text, pb_error *error)
+{
+    bool closed = false;
+    const char *words = pb_option_words(name, &closed);
+    char **all = closed ? g_strsplit(words, ",", -1) : NULL;
+    guint count = all ? g_strv_length(all) : 0;
+    GString *expected = g_string_new("");
+    pb_status status = PB_OK;
+
+    if (all && !g_strv_contains((const char *const *)all, text)) {
+        for (guint i = 0; i < count; i++)
+            g_string_append_printf(expected, "%s%s",
+                                   i == 0           ? ""
+                                   : i == count - 1 ? " or "
+                                                    : ", ",
+                                   all[i]);
+        status = pb_fail(error, PB_INVALID, "--%s %s: expected %s", name, text, expected->str);
+    }
+    g_string_free(expected, TRUE);
+    g_strfreev(all);
+    return status;
 }
 
 /* -- numbers ------------------------------------------------------------------------------------
@@ -165,21 +222,39 @@ static bool is_text(const GOptionEntry *e)
     return e->arg == G_OPTION_ARG_STRING || e->arg == G_OPTION_ARG_FILENAME;
 }
 
+/* Does an option stand there? Flags and texts are false and NULL before they are parsed. */
+static bool is_given(const GOptionEntry *e, const char *number)
+{
+    if (is_number(e))
+        return number != NULL;
+    return e->arg == G_OPTION_ARG_NONE ? *(gboolean *)e->arg_data : *(void **)e->arg_data != NULL;
+}
+
+static pb_status settle_text(pb_cli *cli, const GOptionEntry *e, pb_error *error)
+{
+    char *text = *(char **)e->arg_data;
+
+    if (!*text && !may_be_empty(e->long_name))
+        return pb_fail(error, PB_INVALID, "--%s: expected something, found nothing", e->long_name);
+    if (e->arg == G_OPTION_ARG_STRING)
+        return check_word(e->long_name, text, error);
+    if (strcmp(e->long_name, "out") && strcmp(e->long_name, "tune"))
+        g_ptr_array_add(cli->inputs, text);
+    return PB_OK;
+}
+
 /* Takes over what parsing has put into one table. */
 static pb_status settle(pb_cli *cli, const table *t, pb_error *error)
 {
     for (size_t i = 0; t->entries[i].long_name; i++) {
         const GOptionEntry *e = &t->original[i];
-        if (t->texts[i]) {
+        if (!is_given(e, t->texts[i]))
+            continue;
+        g_ptr_array_add(cli->given, (void *)e->long_name);
+        if (is_number(e))
             PB_TRY(read_number(cli->name, e, t->texts[i], error));
-            g_ptr_array_add(cli->given, (void *)e->long_name);
-        } else if (is_text(e) && *(char **)e->arg_data && !**(char **)e->arg_data &&
-                   !may_be_empty(e->long_name))
-            return pb_fail(error, PB_INVALID, "--%s: expected something, found nothing",
-                           e->long_name);
-        else if (e->arg == G_OPTION_ARG_FILENAME && *(char **)e->arg_data &&
-                 strcmp(e->long_name, "out") && strcmp(e->long_name, "tune"))
-            g_ptr_array_add(cli->inputs, *(char **)e->arg_data);
+        else if (is_text(e))
+            PB_TRY(settle_text(cli, e, error));
     }
     return PB_OK;
 }
@@ -228,17 +303,34 @@ static pb_status fail_parse(const GError *wrong, const table *tables, size_t cou
                    likeness.distance <= 3 ? pb_likeness_hint(&likeness).text : "");
 }
 
-#define MOST_TABLES 4
+#define MOST_TABLES 5
+
+/* --help, wherever it stands: what is wrong behind it does not matter. */
+static gboolean ask_help(const char *option, const char *value, void *asked, GError **error)
+{
+    (void)option;
+    (void)value;
+    *(int *)asked = 1;
+    g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "help");
+    return FALSE;
+}
 
 pb_status pb_options_parse(pb_cli *cli, GOptionContext *context, const GOptionEntry *const *tables,
                            size_t count, int *argc, char ***argv, pb_error *error)
 {
+    const GOptionEntry help[] = {{"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK,
+                                  (void *)(intptr_t)ask_help, NULL, NULL},
+                                 G_OPTION_ENTRY_NULL};
     table open[MOST_TABLES];
     size_t n = 0;
     GError *wrong = NULL;
     pb_status status = PB_OK;
     gboolean parsed;
 
+    g_option_context_set_help_enabled(context, FALSE);
+    g_option_context_set_main_group(context,
+                                    g_option_group_new("main", "", "", &cli->help_asked, NULL));
+    g_option_context_add_main_entries(context, help, NULL);
     for (size_t i = 0; i < count; i++)
         if (tables[i]) {
             open[n] = open_table(tables[i]);

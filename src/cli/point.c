@@ -14,35 +14,45 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     } all[] = {
         {PB_POINT_T,
          {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
-          "Noise level as a fraction of T, above 0 and up to 1, snapped to the grid (default: the "
-          "model's, or "
-          "0.6; of latents 0.7)",
+          "Noise level: a fraction above 0 (the image) and up to 1 (pure noise), snapped to the "
+          "time grid (default: the model's, or 0.6; of latents 0.7)",
           "T"}},
         {PB_POINT_STEPS,
-         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, "Points of the time grid (default: 100)",
+         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps,
+          "Points of the time grid between image and noise: more are slower and more exact "
+          "(default: 100)",
           "S"}},
         {PB_POINT_X,
          {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
-          "The noisy image itself: a .safetensors of invert or basis, which says its t, or a .npy",
+          "The noisy image x_t itself: a .safetensors of invert or basis, which says its t, or a "
+          ".npy",
           "F"}},
         {PB_POINT_SEED,
          {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
-          "Begin with the noise of torch.manual_seed(N); torch.randn(…)", "N"}},
-        {PB_POINT_IMAGE,
-         {"fit", 0, 0, G_OPTION_ARG_STRING, &o->fit,
-          "How a photo meets the network's size: crop, pad or stretch (default: crop)", "HOW"}},
-        {PB_POINT_IMAGE,
+          "Begin with the noise of this seed, as torch.randn draws it after torch.manual_seed(N)",
+          "N"}},
+        {PB_POINT_PICTURE,
          {"crop", 0, 0, G_OPTION_ARG_STRING, &o->crop,
-          "The part of the photo to use, in its pixels", "X,Y,W,H"}},
-        {PB_POINT_IMAGE,
+          "The part of the photo to use: X,Y,W,H in its pixels, auto (around the largest face, of "
+          "models of faces) or none (default: auto for those models, unless the picture has the "
+          "model's own size; else none)",
+          "PART"}},
+        {PB_POINT_PICTURE,
+         {"fit", 0, 0, G_OPTION_ARG_STRING, &o->fit,
+          "How a whole photo (--crop none) meets the network's proportions: crop, pad or stretch "
+          "(default: crop, its middle)",
+          "HOW"}},
+        {PB_POINT_INVERT,
          {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
-          "Stop the inversion at t (fewer steps, nearly the same point)", NULL}},
-        {PB_POINT_IMAGE,
+          "Stop the inversion at t, in place of going up to noise and down again (fewer steps, "
+          "nearly the same point)",
+          NULL}},
+        {PB_POINT_INVERT,
          {"latents", 0, 0, G_OPTION_ARG_NONE, &o->latents,
           "IMAGE.npy holds latents, as encode writes them, not a picture", NULL}},
         {PB_POINT_CLASS,
          {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
-          "Class label, for a network that has them", "C"}},
+          "The class, by its number, for a network that was trained with classes", "C"}},
         {PB_POINT_PROMPT,
          {"prompt", 0, 0, G_OPTION_ARG_STRING, &o->text.prompt,
           "What inversion and sampling are conditioned on, for a model that reads text (default: "
@@ -62,10 +72,11 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "W"}},
         {PB_POINT_SIZE,
          {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
-          "Height in pixels (default: what the model was trained at)", "H"}},
+          "Height in pixels of what a seed draws or a photo becomes (default: what the model was "
+          "trained at)",
+          "H"}},
         {PB_POINT_SIZE,
-         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels (default: the same)",
-          "W"}},
+         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels, likewise", "W"}},
         {PB_POINT_MASK,
          {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
           "The region to change, white in a picture of the image's or the network's size; for taps "
@@ -80,29 +91,38 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
     entries[count] = (GOptionEntry)G_OPTION_ENTRY_NULL;
 }
 
-static pb_status check_fit(pb_point_options *o, pb_error *error)
+static void take_fit(pb_point_options *o)
 {
     static const char *const names[] = {"crop", "pad", "stretch"};
+
+    for (int i = 0; o->fit && i < 3; i++)
+        if (!strcmp(o->fit, names[i]))
+            o->cut.fit = (pb_fit)i;
+}
+
+static pb_status check_crop(pb_point_options *o, pb_error *error)
+{
+    pb_area *area = &o->cut.area;
     long width, height;
     int end = 0;
 
-    for (int i = 0; i < 3; i++)
-        if (!o->fit || !strcmp(o->fit, names[i])) {
-            o->fit_value = (pb_fit)i;
-            break;
-        } else if (i == 2)
-            return pb_fail(error, PB_INVALID, "--fit %s: expected crop, pad or stretch", o->fit);
-    if (!o->crop)
+    if (!o->crop && !o->fit)
+        o->cut.kind = pb_face_detector() ? PB_CROP_FACE : PB_CROP_FIT;
+    if (!o->crop || !strcmp(o->crop, "none"))
         return PB_OK;
-    if (sscanf(o->crop, "%ld,%ld,%ld,%ld%n", &o->crop_value.x, &o->crop_value.y, &width, &height,
-               &end) != 4 ||
-        o->crop[end] || width < 1 || height < 1)
-        return pb_fail(error, PB_INVALID, "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels",
-                       o->crop);
-    o->crop_value.width = (size_t)width;
-    o->crop_value.height = (size_t)height;
-    if (o->fit && o->fit_value != PB_FIT_CROP)
+    if (o->fit && o->cut.fit != PB_FIT_CROP)
         return pb_fail(error, PB_INVALID, "--crop goes with --fit crop, not %s", o->fit);
+    if (!strcmp(o->crop, "auto")) {
+        o->cut.kind = PB_CROP_FACE;
+        return PB_OK;
+    }
+    if (sscanf(o->crop, "%ld,%ld,%ld,%ld%n", &area->x, &area->y, &width, &height, &end) != 4 ||
+        o->crop[end] || width < 1 || height < 1)
+        return pb_fail(error, PB_INVALID,
+                       "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels, auto or none", o->crop);
+    area->width = (size_t)width;
+    area->height = (size_t)height;
+    o->cut.kind = PB_CROP_AREA;
     return PB_OK;
 }
 
@@ -147,6 +167,11 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
         return pb_fail(error, PB_INVALID, "an image, --x and --seed exclude each other");
     if (o->x && pb_has_ending(o->x, ".safetensors"))
         PB_TRY(take_noisy(cli, o, error));
+    if (!o->image)
+        PB_TRY(pb_cli_refuse(cli, "crop,fit,direct,latents", "goes with an image", error));
+    else if (pb_has_ending(o->image, ".npy"))
+        PB_TRY(pb_cli_refuse(cli, "crop,fit,height,width",
+                             "is for pictures, and a .npy is taken as it is", error));
     if (o->latents && o->image && !pb_has_ending(o->image, ".npy"))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy", o->image);
     PB_TRY(pb_text_check(&o->text, error));
@@ -157,7 +182,19 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
     if (!isnan(o->timestep) && !o->x)
         return pb_fail(error, PB_INVALID,
                        "--timestep goes with --x: a point of the time grid is named by --t");
-    return check_fit(o, error);
+    take_fit(o);
+    return check_crop(o, error);
+}
+
+pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error)
+{
+    if (cli->model)
+        return PB_OK;
+    if (!image || pb_has_ending(image, ".npy"))
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    cli->model = PB_BUNDLED_MODEL;
+    pb_note(cli, "with " PB_BUNDLED_MODEL ", the bundled model of faces (--model names another)");
+    return PB_OK;
 }
 
 void pb_point_clear(pb_point *point)
@@ -166,6 +203,60 @@ void pb_point_clear(pb_point *point)
     pb_tensor_clear(&point->image);
     pb_tensor_clear(&point->x);
     pb_tensor_clear(&point->mask);
+}
+
+/* "--crop X,Y,W,H" */
+static char *crop_text(const pb_area *a)
+{
+    return g_strdup_printf("--crop %ld,%ld,%zu,%zu", a->x, a->y, a->width, a->height);
+}
+
+/* Says what a face decided, or that there was none. */
+static void tell_faces(const pb_session *s, const pb_point_options *o, const pb_crop *crop,
+                       const pb_photo *photo)
+{
+    GString *others = g_string_new("");
+    char *taken = crop_text(&photo->area);
+
+    for (size_t i = 1; i < photo->faces; i++) {
+        char *other = crop_text(&photo->face[i]);
+        g_string_append_printf(others, "%s%s", i > 1 ? ", " : "", other);
+        g_free(other);
+    }
+    if (photo->faces > 1)
+        pb_note(s->cli, "%s: %zu faces, the largest is taken: %s (the others: %s)", o->image,
+                photo->faces, taken, others->str);
+    else if (photo->faces)
+        pb_note(s->cli, "%s: a face is found: %s", o->image, taken);
+    else if (photo->looked)
+        pb_warn(s->cli,
+                "%s: no face is found, so its middle is taken, and the model knows faces only: "
+                "--crop X,Y,W,H takes a part of it, --crop none all, without this warning",
+                o->image);
+    else if (crop->kind == PB_CROP_FIT && !o->crop && !o->fit && !pb_face_detector() &&
+             !isnan(s->info->recommended.face_size))
+        pb_warn(s->cli,
+                "%s: its middle is taken: the model knows faces that fill the picture, and this "
+                "program was built without what finds them; --crop X,Y,W,H takes a part",
+                o->image);
+    g_free(taken);
+    g_string_free(others, TRUE);
+}
+
+static pb_status read_photo(pb_point *point, pb_session *s, const pb_point_options *o, size_t width,
+                            size_t height, pb_error *error)
+{
+    const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
+
+    if (o->crop && o->cut.kind == PB_CROP_FACE && crop.kind != PB_CROP_FACE)
+        return pb_fail(error, PB_INVALID,
+                       "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
+                       "pullback.json)",
+                       s->info->path);
+    PB_TRY(pb_photo_read(&point->photo, o->image, &crop, width, height, error));
+    point->has_photo = 1;
+    tell_faces(s, o, &crop, &point->photo);
+    return PB_OK;
 }
 
 pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *o,
@@ -186,9 +277,7 @@ pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_poi
     PB_TRY(pb_session_pixels(session, &factor, &channels, error));
     PB_TRY(pb_session_choose_size(session, (size_t)o->pixel_height, (size_t)o->pixel_width, &height,
                                   &width, error));
-    PB_TRY(pb_photo_read(&point->photo, o->image, o->fit_value, o->crop ? &o->crop_value : NULL,
-                         width * factor, height * factor, error));
-    point->has_photo = 1;
+    PB_TRY(read_photo(point, session, o, width * factor, height * factor, error));
     PB_TRY(pb_photo_tensor(&point->photo, channels, width * factor, height * factor, &point->image,
                            error));
     PB_TRY(pb_session_encode(session, &point->image, error));
@@ -291,7 +380,8 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
         status = pb_npy_read(&point->mask, o->mask, error);
     else {
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-        PB_TRY(pb_photo_read(&picture, o->mask, PB_FIT_STRETCH, NULL, s->width, s->height, error));
+        PB_TRY(pb_photo_read(&picture, o->mask, &(pb_crop){.fit = PB_FIT_STRETCH}, s->width,
+                             s->height, error));
         picture.outside = -1; /* what is padded is not to be changed */
         if (point->has_photo && picture.pixels.width == point->photo.pixels.width &&
             picture.pixels.height == point->photo.pixels.height)

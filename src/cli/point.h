@@ -15,14 +15,13 @@ typedef struct pb_point_options {
     gboolean direct;   /* stop the inversion at t */
     gboolean latents;  /* the image's .npy holds latents, not a picture */
     char *fit;
-    char *crop;      /* as given; not NULL: crop_value holds */
+    char *crop;      /* as given: auto, none, X,Y,W,H; or NULL */
     int class_label; /* -1: none */
     pb_text_options text;
     int pixel_height, pixel_width; /* of what a seed draws or a photo becomes; 0: the model's own */
     char *mask;                    /* a picture, white where the edit is wanted, or a .npy */
-    pb_fit fit_value;
-    pb_area crop_value;
-    double x_timestep, x_t; /* what a .safetensors of --x says of itself; NaN: nothing */
+    pb_crop cut;                   /* fit and crop, after pb_point_check */
+    double x_timestep, x_t;        /* what a .safetensors of --x says of itself; NaN: nothing */
 } pb_point_options;
 
 #define PB_POINT_DEFAULTS                                                                          \
@@ -41,7 +40,9 @@ enum {
     PB_POINT_T = 2,
     PB_POINT_X = 4,
     PB_POINT_SEED = 8,
-    PB_POINT_IMAGE = 16, /* how an image is read: --fit, --crop, --direct, --latents */
+    PB_POINT_PICTURE = 16,  /* how a picture is read: --fit, --crop */
+    PB_POINT_INVERT = 2048, /* how it is inverted: --direct, --latents */
+    PB_POINT_IMAGE = PB_POINT_PICTURE | PB_POINT_INVERT,
     PB_POINT_CLASS = 32,
     PB_POINT_MASK = 64,
     PB_POINT_PROMPT = 128,    /* --prompt */
@@ -72,8 +73,13 @@ typedef struct pb_point {
     double timestep; /* the network's time */
 } pb_point;
 
-/* Reads the image, and makes the session's evaluator of its size. *point must be zero-filled;
- * pb_point_clear frees it, also on failure. */
+/* The model of a command that none is named for: of a photo the bundled one, with a line on stderr.
+ * image: a command's, or NULL. Errors: PB_INVALID (no photo). */
+pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error);
+
+/* Reads the image, says which part of a photo it takes where a face decides that, and makes the
+ * session's evaluator of its size. *point must be zero-filled; pb_point_clear frees it, also on
+ * failure. */
 pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_point_options *options,
                               pb_error *error);
 

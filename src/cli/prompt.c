@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/commands.h"
 #include "cli/session.h"
 
 typedef struct options {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/point.h"
 
 #define SCALE 7.5 /* of guidance, unless it is given */
@@ -27,9 +28,6 @@ static pb_status read_spacing(options *o, pb_error *error)
     for (int i = 0; i < 3; i++)
         if (!strcmp(o->spacing, names[i]))
             o->spacing_value = i;
-    if (o->spacing_value < 0)
-        return pb_fail(error, PB_INVALID,
-                       "--spacing %s: expected paper, leading, trailing or linspace", o->spacing);
     if (o->boost > 0)
         return pb_fail(error, PB_INVALID, "--boost goes with --spacing paper");
     return PB_OK;
@@ -95,6 +93,8 @@ static pb_status check(options *o, int argc, pb_error *error)
         return pb_fail(error, PB_INVALID, "--t goes with --x: drawn noise is at t = 1");
     if (o->point.x && pb_cli_given(&o->cli, "number"))
         return pb_fail(error, PB_INVALID, "-n is for drawn images: --x has its own");
+    if (o->boost == 0)
+        PB_TRY(pb_cli_refuse(&o->cli, "noise-seed", "goes with --boost", error));
     if (o->noise_seed < 0)
         o->noise_seed = MAX(o->point.seed, 0);
     PB_TRY(read_spacing(o, error));
@@ -193,7 +193,8 @@ int pb_command_sample(int argc, char **argv)
         "faces.png"};
     options o = {.cli = {.name = "sample"}, .point = PB_POINT_DEFAULTS, .noise_seed = -1};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
+         "Where to write: a picture, .png say, or a .npy", "OUT"},
         {"number", 'n', 0, G_OPTION_ARG_INT, &o.count,
          "How many images (default: 16; 1 of 256 pixels and more)", "N"},
         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
@@ -210,7 +211,7 @@ int pb_command_sample(int argc, char **argv)
          "diffusers' DDIMScheduler has them (S steps) (default: paper)",
          "HOW"},
         {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &o.noise_seed,
-         "Seed of their noise (default: as --seed)", "N"},
+         "Seed of the noise of stochastic steps (default: as --seed)", "N"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

@@ -156,6 +156,11 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
         (int)s->stages, "boost", s->boost, "noise_seed", (json_int_t)s->noise_seed);
     if (s->mode != PB_MODE_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(s->length));
+    if (s->area)
+        json_object_set_new(object, "crop",
+                            json_pack("[I, I, I, I]", (json_int_t)s->area->x,
+                                      (json_int_t)s->area->y, (json_int_t)s->area->width,
+                                      (json_int_t)s->area->height));
     pb_prompts_describe(&session->prompts, object);
     text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(object);

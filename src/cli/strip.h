@@ -21,6 +21,7 @@ typedef struct pb_strip {
     uint64_t noise_seed;
     size_t steps, grid; /* the time grid, and the point of it where x is */
     double timestep;
+    const pb_area *area;             /* of the photo; NULL: there is none */
     size_t count;                    /* directions */
     const size_t *direction;         /* count of them: which v of the basis */
     const char *label;               /* behind the direction's name in a strip, or NULL */

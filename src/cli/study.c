@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "catalogue/catalogue.h"
 #include "cli/basis_at.h"
+#include "cli/commands.h"
+#include "cli/manual.h"
 #include "cli/point.h"
 #include "cli/progress.h"
 #include "io/file.h"
@@ -51,12 +53,20 @@ static pb_status apply_settings(options *o, pb_error *error)
     return PB_OK;
 }
 
-static pb_status check_words(const options *o, pb_error *error)
+/* What would have no effect. */
+static pb_status check_idle(const options *o, pb_error *error)
 {
-    if (o->fix && (strcmp(o->fix, "x") && strcmp(o->fix, "t")))
-        return pb_fail(error, PB_INVALID, "--fix %s: expected x or t", o->fix);
-    if (o->space && (strcmp(o->space, "H") && strcmp(o->space, "X")))
-        return pb_fail(error, PB_INVALID, "--space %s: expected H or X", o->space);
+    if (o->settings)
+        PB_TRY(pb_cli_refuse(&o->cli,
+                             "model,samples,seed,timesteps,rank,tol,from,tap,guided,space,fix,"
+                             "steps,fit,crop,direct,latents,class,prompt,edit-prompt,"
+                             "negative-prompt,guidance-scale,schedule,costs",
+                             "is taken from --settings", error));
+    if (o->point.image)
+        PB_TRY(pb_cli_refuse(&o->cli, "samples,seed",
+                             "is for samples that are drawn, and images "
+                             "are given",
+                             error));
     return PB_OK;
 }
 
@@ -111,7 +121,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 
     if (o->settings && argc > 1)
         return pb_fail(error, PB_INVALID, "--settings names the images too: found %s", argv[1]);
-    PB_TRY(check_words(o, error));
+    o->point.image = argc > 1 ? argv[1] : NULL;
+    PB_TRY(check_idle(o, error));
     PB_TRY(pb_point_check(&o->cli, &o->point, error));
     s->image_count = (size_t)argc - 1;
     s->images = argv + 1;
@@ -124,9 +135,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->in_x = o->space && *o->space == 'X';
     s->direct = o->point.direct;
     s->latents = o->point.latents;
-    s->fit = o->point.fit_value;
-    s->has_crop = o->point.crop != NULL;
-    s->crop = o->point.crop_value;
+    s->crop = o->point.cut;
     s->class_label = o->point.class_label;
     s->prompt = o->point.text.prompt;
     s->edit_prompt = o->point.text.edit_prompt;
@@ -396,7 +405,7 @@ static int run_status(int argc, char **argv)
                                  "How far a study is: bases done, running in some process, and "
                                  "left, with an estimate.",
                                  "Example:\n  pullback study status results/"};
-    pb_cli cli = {.name = "study status", .many_models = 1};
+    pb_cli cli = {.name = "study status", .no_model = 1};
     char *catalogue = NULL;
     const GOptionEntry entries[] = {
         {"catalogue", 0, 0, G_OPTION_ARG_FILENAME, &catalogue,
@@ -445,27 +454,27 @@ static const pb_help helps[] = {
 
 int pb_command_study(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "";
+    static const pb_help help = {
+        "WHAT [OPTION…] -o FOLDER",
+        "The paper's experiments: each computes the bases it needs, keeps them in a catalogue, and "
+        "leaves a folder with data, a figure and a report.",
+        "Examples:\n  pullback study timesteps --help\n"
+        "  pullback study timesteps --model faces32 --samples 10 -o timesteps/"};
     static const char *const titles[] = {"study timesteps", "study samples", "study models",
                                          "study prompts"};
+    const pb_manual manual = {"study", &help, NULL, 0};
+    const char *name = argc > 1 ? argv[1] : "";
+    FILE *stream = !strcmp(name, "--help") || !strcmp(name, "-h") ? stdout : stderr;
 
     if (!strcmp(name, "status"))
         return run_status(argc - 1, argv + 1);
     for (pb_study_kind kind = PB_STUDY_TIMESTEPS; kind <= PB_STUDY_PROMPTS; kind++)
         if (!strcmp(name, pb_study_name(kind)))
             return run_study(kind, titles[kind], &helps[kind], argc - 1, argv + 1);
-    FILE *stream = !strcmp(name, "--help") || !strcmp(name, "-h") ? stdout : stderr;
+    if (pb_manual_answer(&manual, argc, argv))
+        return 0;
     if (stream == stderr && *name)
         fprintf(stderr, "pullback study: no study \"%s\"\n", name);
-    fprintf(stream, "Usage: pullback study WHAT [OPTION…] -o FOLDER\n\n"
-                    "The paper's experiments: each computes the bases it needs, keeps them in a "
-                    "catalogue, and\n"
-                    "leaves a folder with data, a figure and a report.\n\n"
-                    "  timesteps  how a sample's basis changes with t\n"
-                    "  samples    how far samples are apart at each t\n"
-                    "  models     both, for several models\n"
-                    "  prompts    how the prompt moves a tangent space, and when\n"
-                    "  status     how far a study is\n\n"
-                    "pullback study WHAT --help shows the options of one.\n");
+    pb_manual_print(&manual, stream);
     return stream == stdout ? 0 : PB_EXIT_USAGE;
 }

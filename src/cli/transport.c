@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/commands.h"
 #include "cli/directions.h"
 #include "cli/travel.h"
 
@@ -32,7 +33,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     o->target.text.otherwise = NAN;
     PB_TRY(pb_point_check(&o->cli, &o->target, error));
     PB_TRY(pb_travel_check(&o->travel, error));
-    PB_TRY(pb_transport_form_of(&o->form_value, o->form, error));
+    o->form_value = pb_transport_form_of(o->form);
     return pb_check_out(o->out, PB_OUT_PICTURE, "strip.png", error);
 }
 
@@ -207,7 +208,8 @@ int pb_command_transport(int argc, char **argv)
                  .onto_t = NAN,
                  .travel = PB_TRAVEL_DEFAULTS};
     const GOptionEntry entries[] = {
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write", "OUT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a picture, .png say",
+         "OUT"},
         {"basis", 0, 0, G_OPTION_ARG_FILENAME, &o.basis, "The source: a basis file at a point",
          "A"},
         PB_TRAVEL_ENTRIES(o.travel),

@@ -41,6 +41,13 @@ size_t pb_travel_last(const pb_travel_options *o)
     return last;
 }
 
+double pb_travel_strength(const pb_travel_options *o, const pb_cli *cli)
+{
+    if (!isnan(o->strength))
+        return o->strength;
+    return o->iterations || pb_cli_given(cli, "edit-length") ? 1 : 0.5;
+}
+
 static double choose(double given, double recommended, double otherwise)
 {
     return !isnan(given) ? given : !isnan(recommended) ? recommended : otherwise;
@@ -53,11 +60,20 @@ pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_
     int latent = pb_session_is_latent(s);
     const char *edit = s->prompts.text[PB_EDIT_PROMPT];
     size_t otherwise = latent && edit && *edit ? 64 : 16;
-    size_t N = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : otherwise;
+    size_t full = o->iterations ? (size_t)o->iterations : r->iterations ? r->iterations : otherwise;
+    double strength = fabs(pb_travel_strength(o, s->cli));
+    size_t N = (size_t)lround(strength * (double)full);
 
+    if (strength > 0 && N == 0)
+        return pb_fail(error, PB_INVALID,
+                       "--strength %g: less than one of %zu iterations: expected %.2g or more (or "
+                       "0, the reconstruction)",
+                       o->strength, full, 0.5 / (double)full);
     if (pb_cli_given(s->cli, "stages") && (size_t)o->stages > N)
-        return pb_fail(error, PB_INVALID, "--stages %d: an edit of %zu iterations has at most %zu",
-                       o->stages, N, N);
+        return pb_fail(
+            error, PB_INVALID,
+            "--stages %d: an edit of strength %g has %zu iterations: expected at most as many",
+            o->stages, strength, N);
     *strip = (pb_strip){
         .guidance = {.step = choose(o->step, r->step, 1),
                      .scale = choose(o->scale, r->scale, latent ? 1 : 0.1),
@@ -68,6 +84,7 @@ pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_
         .steps = (size_t)steps,
         .grid = point->grid,
         .timestep = point->timestep,
+        .area = point->has_photo ? &point->photo.area : NULL,
         .count = o->count,
         .direction = o->directions,
     };

@@ -10,6 +10,7 @@
 typedef struct pb_travel_options {
     char *direction;           /* "0", "0,2", "0-3"; NULL: "0" */
     double step, scale, boost; /* NaN: not given */
+    double strength;           /* a share of the iterations; NaN: not given */
     int iterations;            /* 0: not given */
     int stages;
     gint64 noise_seed;
@@ -17,26 +18,29 @@ typedef struct pb_travel_options {
 } pb_travel_options;
 
 #define PB_TRAVEL_DEFAULTS                                                                         \
-    ((pb_travel_options){.step = NAN, .scale = NAN, .boost = NAN, .stages = 4})
+    ((pb_travel_options){.step = NAN, .scale = NAN, .boost = NAN, .strength = NAN, .stages = 4})
 
 /* Entries of the option table of a command whose pb_travel_options are `o`. */
 /* clang-format off */
 #define PB_TRAVEL_ENTRIES(o) \
     {"direction", 'd', 0, G_OPTION_ARG_STRING, &(o).direction, \
      "Directions of the basis, from 0 on: 0 or 0,2 or 0-3 (default: 0)", "LIST"}, \
-    {"stages", 0, 0, G_OPTION_ARG_INT, &(o).stages, "Stages on each side (default: 4)", "N"}, \
+    {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &(o).strength, \
+     "How far: a share of the full edit, -1 to 1; of one picture the sign chooses the side " \
+     "(default: 0.5, or 1 where its length or --edit-iterations is given)", "S"}, \
+    {"stages", 0, 0, G_OPTION_ARG_INT, &(o).stages, "Stages shown on each side of the reconstruction (default: 4)", "N"}, \
     {"edit-step", 0, 0, G_OPTION_ARG_DOUBLE, &(o).step, \
-     "Delta: how far along the direction the noise is compared (default: the model's, or 1)", \
+     "How far along the direction the network's noise is compared (delta; default: the model's, or 1)", \
      "D"}, \
     {"edit-scale", 0, 0, G_OPTION_ARG_DOUBLE, &(o).scale, \
-     "Gamma: how much of the difference is added (default: the model's, or 0.1; 1 for latents)", "G"}, \
+     "How much of the difference is added to the image (gamma; default: the model's, or 0.1; 1 for latents)", "G"}, \
     {"edit-iterations", 0, 0, G_OPTION_ARG_INT, &(o).iterations, \
-     "How often (default: the model's, or 16; for latents under an edit prompt 64)", "N"}, \
+     "How often that is repeated (default: the model's, or 16; for latents under an edit prompt 64)", "N"}, \
     {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &(o).boost, \
-     "Stochastic steps from this fraction of T on, 0 for none (default: the model's, or 0.2; none for latents)", \
+     "Stochastic steps, which repair blemishes, from this fraction of T down to the image, 0 for none (default: the model's, or 0.2; none for latents)", \
      "T"}, \
     {"noise-seed", 0, 0, G_OPTION_ARG_INT64, &(o).noise_seed, \
-     "Seed of their noise (default: 0)", "N"}
+     "Seed of the noise of stochastic steps (default: 0)", "N"}
 /* clang-format on */
 
 /* Checks the options after parsing, and reads the list of directions. Errors: PB_INVALID. */
@@ -45,9 +49,14 @@ pb_status pb_travel_check(pb_travel_options *options, pb_error *error);
 /* The largest direction of the list. */
 size_t pb_travel_last(const pb_travel_options *options);
 
+/* The strength, -1 to 1. Half the full edit unless more is said: what the full one makes of a face
+ * is often none any more. */
+double pb_travel_strength(const pb_travel_options *options, const pb_cli *cli);
+
 /* The strip of an edit at a point of a grid of `steps` points, still to be made. What is not given
  * is the model's recommendation, or else the paper's choice for pixel models or for latents. The
- * strip points into the options. Errors: PB_INVALID (a point off the grid). */
+ * strip points into the options. Errors: PB_INVALID (a point off the grid; a strength of less than
+ * one iteration, but 0). */
 pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *options,
                           const pb_session *session, const pb_point *point, int steps,
                           pb_error *error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -453,13 +454,12 @@ done:
 pb_status pb_weights_open(pb_weights **out, const char *path, pb_error *error)
 {
     pb_weights *weights = pb_calloc(1, sizeof *weights);
-    size_t n = strlen(path);
     pb_status status;
 
     *out = NULL;
     if (!weights)
         return pb_fail_memory(error, sizeof *weights, path);
-    if (n >= 5 && !strcmp(path + n - 5, ".json")) {
+    if (pb_ends_with(path, ".json")) {
         status = open_index(weights, path, error);
     } else {
         status = new_shards(weights, 1, error);

@@ -1,5 +1,6 @@
-/* The places where models lie, in the order in which they are looked at: the name as a path,
- * models/ here, models/ of the installation, and the cache of huggingface_hub, which is laid out as
+/* Where models lie, in the order in which it is looked at: the name as a path, the folder that
+ * $PULLBACK_MODELS names, models/ of every place (base/places.h), and the cache of huggingface_hub,
+ * which is laid out as
  *
  *     models--OWNER--NAME/refs/main              the commit that "main" was at
  *     models--OWNER--NAME/snapshots/COMMIT/…     the files of a commit
@@ -15,6 +16,7 @@
 
 #include "base/likeness.h"
 #include "base/memory.h"
+#include "base/places.h"
 
 static bool is_folder(const char *path)
 {
@@ -166,10 +168,69 @@ static pb_status find_cached(char **folder, char **unused, const char *name, pb_
     return status;
 }
 
+/* -- folders of models ----------------------------------------------------------------------- */
+
+/* The folders that models are looked for in by their names. */
+typedef struct folders {
+    char *path[1 + PB_PLACES];
+    size_t count;
+} folders;
+
+static void close_folders(folders *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        pb_free(f->path[i]);
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Adds a folder, unless it is one of them under another name. path: taken over. */
+static void add_folder(folders *f, char *path)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (is_same_folder(f->path[i], path)) {
+            pb_free(path);
+            return;
+        }
+    f->path[f->count++] = path;
+}
+
+static pb_status open_folders(folders *f, pb_error *error)
+{
+    const char *named = set_variable("PULLBACK_MODELS");
+    char *path;
+
+    *f = (folders){.count = 0};
+    if (named) {
+        path = pb_strdup(named);
+        if (!path)
+            return pb_fail_memory(error, strlen(named) + 1, "a path");
+        add_folder(f, path);
+    }
+    for (size_t i = 0; i < PB_PLACES; i++) {
+        pb_status status = pb_place(&path, i, "models", error);
+        if (status != PB_OK) {
+            close_folders(f);
+            return status;
+        }
+        /* Beside a program there need not be any: those are not spoken of. */
+        if (path && (i == 0 || i == PB_PLACES - 1 || is_folder(path)))
+            add_folder(f, path);
+        else
+            pb_free(path);
+    }
+    return PB_OK;
+}
+
 /* -- names ----------------------------------------------------------------------------------- */
 
-/* Notes the models in a folder as what the name may have meant. */
-static void note_models(pb_likeness *likeness, const char *folder)
+/* Visits the models in a folder. */
+static void visit_models(const char *folder, pb_model_visit visit, void *context)
 {
     DIR *directory = opendir(folder);
     struct dirent *entry;
@@ -177,17 +238,18 @@ static void note_models(pb_likeness *likeness, const char *folder)
     while (directory && (entry = readdir(directory)) != NULL) {
         char *path = entry->d_name[0] == '.' ? NULL : pb_sprintf("%s/%s", folder, entry->d_name);
         if (is_folder(path))
-            pb_likeness_add(likeness, entry->d_name);
+            visit(context, entry->d_name);
         pb_free(path);
     }
     if (directory)
         closedir(directory);
 }
 
-/* Notes the repositories of the cache, "models--OWNER--NAME". */
-static void note_cached(pb_likeness *likeness, const char *cache)
+/* Visits the repositories of the cache, "models--OWNER--NAME". */
+static void visit_cached(pb_model_visit visit, void *context)
 {
     static const char mark[] = "models--";
+    char *cache = cache_folder();
     DIR *directory = cache ? opendir(cache) : NULL;
     struct dirent *entry;
 
@@ -198,26 +260,45 @@ static void note_cached(pb_likeness *likeness, const char *cache)
             continue;
         text = pb_sprintf("%.*s/%s", (int)(name - owner), owner, name + 2);
         if (text)
-            pb_likeness_add(likeness, text);
+            visit(context, text);
         pb_free(text);
     }
     if (directory)
         closedir(directory);
+    pb_free(cache);
 }
 
-static pb_status fail_unknown(const char *name, pb_error *error)
+void pb_models_visit(pb_model_visit visit, void *context)
+{
+    folders f;
+
+    if (open_folders(&f, NULL) == PB_OK) {
+        for (size_t i = 0; i < f.count; i++)
+            visit_models(f.path[i], visit, context);
+        close_folders(&f);
+    }
+    visit_cached(visit, context);
+}
+
+static void add_likely(void *likeness, const char *name)
+{
+    pb_likeness_add(likeness, name);
+}
+
+static pb_status fail_unknown(const char *name, const folders *f, pb_error *error)
 {
     pb_likeness likeness = pb_likeness_to(name);
-    char *cache = cache_folder();
+    char *cache = cache_folder(), *all = NULL;
 
-    note_models(&likeness, "models");
-    note_models(&likeness, PB_DATA_DIR "/models");
-    note_cached(&likeness, cache);
+    pb_models_visit(add_likely, &likeness);
+    for (size_t i = 0; i < f->count; i++)
+        all = pb_list_add(all, f->path[i]);
     pb_fail(error, PB_IO,
-            "%s: no such model%s: looked for a folder of that name, here, in models/, in %s/models "
-            "and in the Hugging Face cache, %s",
-            name, pb_likeness_hint(&likeness).text, PB_DATA_DIR, cache ? cache : "");
+            "%s: no such model%s: looked for a folder of that name, here, in %s and in the Hugging "
+            "Face cache, %s; give its path, or name the folder that holds it in PULLBACK_MODELS",
+            name, pb_likeness_hint(&likeness).text, all ? all : "", cache ? cache : "");
     pb_free(cache);
+    pb_free(all);
     return PB_IO;
 }
 
@@ -232,10 +313,29 @@ static pb_status try_folder(char **folder, char **unused, char *path, pb_error *
             *folder = path;
             return PB_OK;
         }
-        *unused = pb_list_add(*unused, path);
+        if (!is_same_folder(*folder, path))
+            *unused = pb_list_add(*unused, path);
     }
     pb_free(path);
     return PB_OK;
+}
+
+/* A name that is no path: in the folders of models, then in the cache. */
+static pb_status find_named(char **folder, char **unused, const char *name, pb_error *error)
+{
+    pb_status status;
+    folders f;
+
+    PB_TRY(open_folders(&f, error));
+    status = PB_OK;
+    for (size_t i = 0; status == PB_OK && i < f.count; i++)
+        status = try_folder(folder, unused, pb_sprintf("%s/%s", f.path[i], name), error);
+    if (status == PB_OK && !*folder)
+        status = find_cached(folder, unused, name, error);
+    if (status == PB_OK && !*folder)
+        status = fail_unknown(name, &f, error);
+    close_folders(&f);
+    return status;
 }
 
 static pb_status find(char **folder, char **unused, const char *name, pb_error *error)
@@ -248,13 +348,10 @@ static pb_status find(char **folder, char **unused, const char *name, pb_error *
     if (!*folder && stat(name, &info) == 0)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: a model is a folder in the diffusers layout, not a single file", name);
-    if (name[0] != '/') {
-        PB_TRY(try_folder(folder, unused, pb_sprintf("models/%s", name), error));
-        PB_TRY(try_folder(folder, unused, pb_sprintf("%s/models/%s", PB_DATA_DIR, name), error));
-        if (!*folder)
-            PB_TRY(find_cached(folder, unused, name, error));
-    }
-    return *folder ? PB_OK : fail_unknown(name, error);
+    if (name[0] != '/')
+        return find_named(folder, unused, name, error);
+    return *folder ? PB_OK
+                   : pb_fail(error, PB_IO, "%s: no such model: there is no such folder", name);
 }
 
 pb_status pb_model_find(char **folder, char **unused, const char *name, pb_error *error)

@@ -10,4 +10,9 @@
  * PB_MEMORY. */
 pb_status pb_model_find(char **folder, char **unused, const char *name, pb_error *error);
 
+/* Calls visit for the name of every model that could be given: those in folders of models, and
+ * owner/name of those in the Hugging Face cache. In no order; one name may come twice. */
+typedef void (*pb_model_visit)(void *context, const char *name);
+void pb_models_visit(pb_model_visit visit, void *context);
+
 #endif

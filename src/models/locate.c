@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 #include "io/config.h"
 #include "models/find.h"
@@ -56,15 +57,12 @@ static pb_status file_in(char **path, const char *folder, const char *name, pb_e
 static char *file_ending(const char *folder, const char *ending)
 {
     DIR *directory = opendir(folder);
-    size_t length = strlen(ending);
     struct dirent *entry;
     char *found = NULL;
 
-    while (directory && !found && (entry = readdir(directory)) != NULL) {
-        size_t n = strlen(entry->d_name);
-        if (n > length && !strcmp(entry->d_name + n - length, ending))
+    while (directory && !found && (entry = readdir(directory)) != NULL)
+        if (pb_ends_with(entry->d_name, ending))
             found = pb_strdup(entry->d_name);
-    }
     if (directory)
         closedir(directory);
     return found;

@@ -66,11 +66,19 @@ static pb_status build_network(pb_model *model, pb_error *error)
 /* pullback.json: settings that suit the model. */
 static pb_status read_recommended(pb_recommended *r, const char *path, pb_error *error)
 {
-    static const char *const absent[] = {"t",     "edit_step",   "edit_scale", "edit_iterations",
-                                         "boost", "heldout_loss"};
+    static const char *const absent[] = {
+        "t",      "edit_step", "edit_scale", "edit_iterations", "boost", "heldout_loss",
+        "face_x", "face_y",    "face_size"};
     pb_config *config;
 
-    *r = (pb_recommended){.t = NAN, .step = NAN, .scale = NAN, .boost = NAN, .heldout_loss = NAN};
+    *r = (pb_recommended){.t = NAN,
+                          .step = NAN,
+                          .scale = NAN,
+                          .boost = NAN,
+                          .heldout_loss = NAN,
+                          .face_x = NAN,
+                          .face_y = NAN,
+                          .face_size = NAN};
     if (!path)
         return PB_OK;
     PB_TRY(pb_config_open(&config, path, error));
@@ -82,6 +90,12 @@ static pb_status read_recommended(pb_recommended *r, const char *path, pb_error 
     r->iterations = (size_t)pb_config_integer(config, "edit_iterations", 0, 1, 100000);
     r->boost = pb_config_number(config, "boost", NAN, 0, 1);
     r->heldout_loss = pb_config_number(config, "heldout_loss", NAN, 0, 1e6);
+    r->face_x = pb_config_number(config, "face_x", NAN, 0, 1);
+    r->face_y = pb_config_number(config, "face_y", NAN, 0, 1);
+    r->face_size = pb_config_number(config, "face_size", NAN, 1e-3, 10);
+    if (isnan(r->face_size) != isnan(r->face_x) || isnan(r->face_size) != isnan(r->face_y))
+        pb_config_fail(config, PB_FORMAT, "face_size",
+                       "face_x, face_y and face_size belong together: one of them is missing");
     pb_config_ignore(config, "attributes"); /* read by the study of prompts */
     return pb_config_close(config, error);
 }
@@ -258,8 +272,15 @@ pb_status pb_model_check_class(const pb_model *model, long label, pb_error *erro
         return label < 0 ? PB_OK
                          : pb_fail(error, PB_INVALID,
                                    "a class label (%ld) for a network that takes none", label);
+    if (label < 0 && facts->classes)
+        return pb_fail(error, PB_INVALID,
+                       "this network needs a class label, 0 to %zu: --class C of the program, "
+                       "class_label of a pb_condition",
+                       facts->classes - 1);
     if (label < 0)
-        return pb_fail(error, PB_INVALID, "this network needs a class label");
+        return pb_fail(error, PB_INVALID,
+                       "this network needs a class label, any number: --class C of the program, "
+                       "class_label of a pb_condition");
     if (facts->classes && (size_t)label >= facts->classes)
         return pb_fail(error, PB_INVALID, "class label %ld: expected 0 to %zu", label,
                        facts->classes - 1);

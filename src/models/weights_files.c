@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 
 /* A file that may hold weights. */
@@ -31,13 +32,6 @@ static void clear(candidates *c)
     pb_free(c->list);
     pb_free(c->foreign);
     pb_free(c->plain);
-}
-
-static bool ends(const char *text, const char *ending)
-{
-    size_t n = strlen(text), k = strlen(ending);
-
-    return n > k && !strcmp(text + n - k, ending);
 }
 
 /* Is the name BEGINNING, perhaps a dot and a variant without dots, ENDING? */
@@ -128,7 +122,7 @@ static pb_status gather(candidates *c, const char *folder, const char *stem, pb_
     while (status == PB_OK && (entry = readdir(directory)) != NULL) {
         status = examine(c, entry->d_name, stem, error);
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-            if (ends(entry->d_name, others[i]))
+            if (pb_ends_with(entry->d_name, others[i]))
                 c->foreign = pb_list_add(c->foreign, entry->d_name);
         if (!c->plain && is_plain_foreign(entry->d_name, stem))
             c->plain = pb_strdup(entry->d_name);

@@ -82,27 +82,55 @@ static pb_area centred(size_t width, size_t height, size_t w, size_t h, int outs
     return area;
 }
 
-static pb_status choose_area(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
-                             size_t width, size_t height, pb_error *error)
+pb_crop pb_crop_for(pb_crop wanted, const pb_recommended *model)
+{
+    if (wanted.kind == PB_CROP_FACE && isnan(model->face_size))
+        wanted.kind = PB_CROP_FIT;
+    wanted.where = (pb_face){model->face_x, model->face_y, model->face_size};
+    return wanted;
+}
+
+/* A picture of the network's own size was made for it. */
+static int is_ready(const pb_pixels *pixels, size_t width, size_t height)
+{
+    return pixels->width == width && pixels->height == height;
+}
+
+static pb_status check_area(const pb_photo *photo, const char *path, pb_error *error)
+{
+    size_t w = photo->pixels.width, h = photo->pixels.height;
+    const pb_area *a = &photo->area;
+
+    if (a->x >= 0 && a->y >= 0 && a->width > 0 && a->height > 0 && a->width <= w &&
+        a->height <= h && (size_t)a->x <= w - a->width && (size_t)a->y <= h - a->height)
+        return PB_OK;
+    return pb_fail(error, PB_INVALID,
+                   "%s: a crop of %zux%zu at %ld,%ld: the photo has %zux%zu pixels", path, a->width,
+                   a->height, a->x, a->y, w, h);
+}
+
+static pb_status choose_area(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
+                             size_t height, pb_error *error)
 {
     size_t w = photo->pixels.width, h = photo->pixels.height;
 
-    if (!crop) {
-        photo->area = fit == PB_FIT_STRETCH ? (pb_area){0, 0, w, h}
-                                            : centred(w, h, width, height, fit == PB_FIT_PAD);
-        return PB_OK;
+    if (crop->kind == PB_CROP_AREA) {
+        photo->area = crop->area;
+        return check_area(photo, path, error);
     }
-    photo->area = *crop;
-    if (crop->x < 0 || crop->y < 0 || crop->width == 0 || crop->height == 0 || crop->width > w ||
-        crop->height > h || (size_t)crop->x > w - crop->width || (size_t)crop->y > h - crop->height)
-        return pb_fail(error, PB_INVALID,
-                       "%s: a crop of %zux%zu at %ld,%ld: the photo has %zux%zu pixels", path,
-                       crop->width, crop->height, crop->x, crop->y, w, h);
+    photo->looked = crop->kind == PB_CROP_FACE && !is_ready(&photo->pixels, width, height);
+    if (photo->looked)
+        PB_TRY(pb_frame_faces(photo->face, &photo->faces, &photo->pixels, &crop->where, width,
+                              height, error));
+    photo->area = photo->faces ? photo->face[0]
+                  : crop->fit == PB_FIT_STRETCH
+                      ? (pb_area){0, 0, w, h}
+                      : centred(w, h, width, height, crop->fit == PB_FIT_PAD);
     return PB_OK;
 }
 
-pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
-                        size_t width, size_t height, pb_error *error)
+pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
+                        size_t height, pb_error *error)
 {
     pb_status status;
 
@@ -110,7 +138,7 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_
     PB_TRY(pb_file_read(&photo->file, path, MAX_BYTES, error));
     status = decode(&photo->pixels, &photo->file, path, error);
     if (status == PB_OK)
-        status = choose_area(photo, path, fit, crop, width, height, error);
+        status = choose_area(photo, path, crop, width, height, error);
     if (status != PB_OK)
         pb_photo_clear(photo);
     return status;

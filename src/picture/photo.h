@@ -2,39 +2,50 @@
 #ifndef PB_PICTURE_PHOTO_H
 #define PB_PICTURE_PHOTO_H
 
+#include <pullback/model.h>
 #include <pullback/tensor.h>
 
 #include "io/file.h"
-#include "picture/pixels.h"
+#include "picture/framing.h"
 
+/* How all of a photo meets a network's proportions. */
 typedef enum pb_fit {
     PB_FIT_CROP,   /* the largest centred rectangle of the network's proportions */
     PB_FIT_PAD,    /* all of the photo, with white added on two sides */
     PB_FIT_STRETCH /* all of the photo, out of proportion */
 } pb_fit;
 
-/* A rectangle in pixels of the upright photo; with PB_FIT_PAD it reaches beyond it. */
-typedef struct pb_area {
-    long x, y;
-    size_t width, height;
-} pb_area;
+/* Which part of a photo a network sees. */
+typedef struct pb_crop {
+    enum { PB_CROP_FIT, PB_CROP_AREA, PB_CROP_FACE } kind;
+    pb_fit fit;    /* of PB_CROP_FIT; and of PB_CROP_FACE where there is no face */
+    pb_area area;  /* of PB_CROP_AREA, within the photo */
+    pb_face where; /* of PB_CROP_FACE: a face's place in a picture, as pb_frame_faces has it */
+} pb_crop;
+
+/* The crop wanted, for this model: a face is looked for only where the model's pullback.json says
+ * where faces lie in its pictures. */
+pb_crop pb_crop_for(pb_crop wanted, const pb_recommended *model);
 
 typedef struct pb_photo {
     pb_pixels pixels; /* the whole photo */
     pb_bytes file;    /* what was read, for picture/original.h; may be empty */
-    pb_area area;     /* what the network sees of it */
+    pb_area area;     /* what the network sees of it; with PB_FIT_PAD it reaches beyond it */
     float outside;    /* what lies beyond the photo, in [-1, 1]: 1, white, unless it is changed */
+    int looked;       /* were faces looked for? */
+    size_t faces;     /* how many were found */
+    pb_area face[PB_FRAMES_MOST]; /* the area of each; the first is the one taken */
 } pb_photo;
 
-#define PB_PHOTO_EMPTY ((pb_photo){.pixels = PB_PIXELS_EMPTY, .outside = 1})
+#define PB_PHOTO_EMPTY ((pb_photo){.outside = 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
- * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. crop: the
- * rectangle to use, or NULL to choose it by `fit` for a network of width x height. Errors: PB_IO,
- * PB_FORMAT (not a picture, damaged, values that are not finite, more than 200 megapixels),
- * PB_UNSUPPORTED (pixels of another kind), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
-pb_status pb_photo_read(pb_photo *photo, const char *path, pb_fit fit, const pb_area *crop,
-                        size_t width, size_t height, pb_error *error);
+ * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. The area is
+ * chosen for a network of width x height. Errors: PB_IO, PB_FORMAT (not a picture, damaged, values
+ * that are not finite, more than 200 megapixels), PB_UNSUPPORTED (pixels of another kind; built
+ * without what finds faces), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
+pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
+                        size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
 
 /* Colour c (red, green, blue) of the pixel at (x, y) of the area, in [-1, 1]. */

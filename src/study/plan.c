@@ -3,23 +3,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 #include "io/file.h"
 
 /* -- specifications --------------------------------------------------------------------------- */
 
-static json_t *source_spec(const pb_study_plan *p, size_t sample)
+/* What decides which part of a photo is taken: of a face also what finds it and where it goes. */
+static json_t *crop_spec(const pb_study_options *o, const pb_model_info *info, const char *image)
+{
+    const pb_crop crop = pb_crop_for(o->crop, &info->recommended);
+    const char *detector = pb_face_detector();
+
+    if (crop.kind == PB_CROP_FACE)
+        return pb_ends_with(image, ".npy")
+                   ? json_null()
+                   : json_pack("{s:s, s:f, s:f, s:f}", "face", detector ? detector : "none", "x",
+                               crop.where.x, "y", crop.where.y, "size", crop.where.size);
+    return pb_study_crop(&crop);
+}
+
+static json_t *source_spec(const pb_study_plan *p, const pb_model_info *info, size_t sample)
 {
     const pb_study_options *o = p->options;
-    json_t *crop;
 
     if (!o->image_count)
         return json_pack("{s:I}", "seed", (json_int_t)(o->seed + sample));
-    crop = o->has_crop ? json_pack("[I, I, I, I]", (json_int_t)o->crop.x, (json_int_t)o->crop.y,
-                                   (json_int_t)o->crop.width, (json_int_t)o->crop.height)
-                       : json_null();
     return json_pack("{s:s, s:s, s:o, s:b, s:b}", "image", p->images[sample], "fit",
-                     pb_fit_name(o->fit), "crop", crop, "direct", o->direct, "latents", o->latents);
+                     pb_fit_name(o->crop.fit), "crop", crop_spec(o, info, o->images[sample]),
+                     "direct", o->direct, "latents", o->latents);
 }
 
 /* What determines x_t: the model with its schedule, the sample, the grid and the route. */
@@ -39,8 +51,8 @@ static json_t *origin_spec(const pb_study_plan *p, size_t model, size_t sample)
     pb_free(alpha_bar);
     spec = json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I}", "version", PB_VERSION, "model",
                      m->hash, "schedule", digest, "class", p->options->class_label, "source",
-                     source_spec(p, sample), "steps", (json_int_t)p->options->steps, "height",
-                     (json_int_t)m->height, "width", (json_int_t)m->width);
+                     source_spec(p, m->info, sample), "steps", (json_int_t)p->options->steps,
+                     "height", (json_int_t)m->height, "width", (json_int_t)m->width);
     if (spec && m->info->context_width)
         json_object_set_new(spec, "prompt",
                             json_string(pb_study_prompt(p->options, p->conditions)));

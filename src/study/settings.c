@@ -35,12 +35,38 @@ static json_t *list(size_t count, char **texts)
     return array;
 }
 
+json_t *pb_study_crop(const pb_crop *crop)
+{
+    const pb_area *a = &crop->area;
+
+    if (crop->kind == PB_CROP_FACE)
+        return json_string("auto");
+    return crop->kind == PB_CROP_FIT ? json_null()
+                                     : json_pack("[I, I, I, I]", (json_int_t)a->x, (json_int_t)a->y,
+                                                 (json_int_t)a->width, (json_int_t)a->height);
+}
+
+/* The opposite. Returns 0, or -1: it is none. */
+static int crop_of(pb_crop *crop, json_t *value)
+{
+    json_int_t box[4];
+
+    if (json_is_null(value))
+        return 0;
+    if (json_is_string(value)) {
+        crop->kind = PB_CROP_FACE;
+        return strcmp(json_string_value(value), "auto") ? -1 : 0;
+    }
+    if (json_unpack(value, "[I, I, I, I!]", &box[0], &box[1], &box[2], &box[3]) || box[2] < 1 ||
+        box[3] < 1)
+        return -1;
+    crop->kind = PB_CROP_AREA;
+    crop->area = (pb_area){box[0], box[1], (size_t)box[2], (size_t)box[3]};
+    return 0;
+}
+
 json_t *pb_study_settings(const pb_study_options *o)
 {
-    json_t *crop = o->has_crop
-                       ? json_pack("[I, I, I, I]", (json_int_t)o->crop.x, (json_int_t)o->crop.y,
-                                   (json_int_t)o->crop.width, (json_int_t)o->crop.height)
-                       : json_null();
     json_t *settings;
 
     settings = json_pack(
@@ -51,8 +77,8 @@ json_t *pb_study_settings(const pb_study_options *o)
         (json_int_t)o->samples, "seed", (json_int_t)o->seed, "timesteps", (json_int_t)o->timesteps,
         "steps", (json_int_t)o->steps, "rank", (json_int_t)o->rank, "tol", o->tolerance, "from",
         o->from, "tap", o->to, "fix", fixes[o->fix], "space", o->in_x ? "X" : "H", "direct",
-        o->direct, "fit", fits[o->fit], "crop", crop, "class", o->class_label, "costs", o->costs,
-        "catalogue", o->catalogue, "folder", o->folder);
+        o->direct, "fit", fits[o->crop.fit], "crop", pb_study_crop(&o->crop), "class",
+        o->class_label, "costs", o->costs, "catalogue", o->catalogue, "folder", o->folder);
     if (o->latents)
         json_object_set_new(settings, "latents", json_true());
     if (o->schedule)
@@ -104,7 +130,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
     json_t *models, *images, *prompts = NULL, *crop = NULL;
     const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL, *schedule = NULL;
-    json_int_t samples, seed, timesteps, steps, rank, label, box[4];
+    json_int_t samples, seed, timesteps, steps, rank, label;
     const char *version;
     int kind, fix_number, fit_number;
     json_error_t why;
@@ -125,18 +151,16 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
     fit_number = number_of(fit, fits, 3);
-    o->has_crop = json_is_array(crop);
     if (kind < 0 || fix_number < 0 || fit_number < 0 || samples < 1 || samples > 100000 ||
         timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 || rank < 1 ||
         rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
         (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
         !(fabs(o->guidance_scale) <= 1000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
-        (o->has_crop && json_unpack(crop, "[I, I, I, I]", &box[0], &box[1], &box[2], &box[3])) ||
-        (o->has_crop && (box[2] < 1 || box[3] < 1)))
+        crop_of(&o->crop, crop))
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;
-    o->fit = (pb_fit)fit_number;
+    o->crop.fit = (pb_fit)fit_number;
     o->in_x = !strcmp(space, "X");
     o->samples = (size_t)samples;
     o->seed = (uint64_t)seed;
@@ -155,8 +179,6 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->negative_prompt = (char *)negative;
     if (prompts)
         PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
-    if (o->has_crop)
-        o->crop = (pb_area){box[0], box[1], (size_t)box[2], (size_t)box[3]};
     PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));
     return read_list(&o->images, &o->image_count, images, path, "images", error);
 }

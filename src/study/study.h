@@ -39,9 +39,7 @@ typedef struct pb_study_options {
     int direct;
     char *schedule; /* of a model without one, as pb_model_options has it; or NULL */
     int latents;    /* images in .npy are latents, not pictures */
-    pb_fit fit;
-    int has_crop;
-    pb_area crop;
+    pb_crop crop;   /* PB_CROP_FACE: of models of faces; PB_CROP_FIT of the others */
     int class_label;
     char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
     char *negative_prompt;      /* of trajectories; NULL: empty */
@@ -91,6 +89,9 @@ pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *
 /* The options as an object for settings.json, and back: strings belong to the object.
  * Errors: PB_FORMAT. */
 json_t *pb_study_settings(const pb_study_options *options);
+
+/* [x, y, width, height], "auto" or null. The caller's. */
+json_t *pb_study_crop(const pb_crop *crop);
 pb_status pb_study_options_of(pb_study_options *options, json_t *settings, const char *path,
                               pb_error *error);
 void pb_study_options_clear(pb_study_options *options); /* the arrays that _options_of makes */

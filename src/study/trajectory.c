@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 
 /* The pictures of an autoencoder, or of the network itself. */
@@ -29,16 +30,22 @@ static pb_status read_array(pb_tensor *x, const char *path, const size_t shape[3
                    shape[1], shape[2]);
 }
 
-static pb_status read_photo(const pb_study_plan *p, pb_tensor *picture, const char *path,
-                            const size_t shape[3], pb_error *error)
+static pb_status read_photo(const pb_study_plan *p, const pb_planned_model *m, pb_tensor *picture,
+                            const char *path, const size_t shape[3], pb_error *error)
 {
     const pb_study_options *o = p->options;
+    const pb_crop crop = pb_crop_for(o->crop, &m->info->recommended);
     pb_photo photo = PB_PHOTO_EMPTY;
     pb_status status;
 
-    PB_TRY(pb_photo_read(&photo, path, o->fit, o->has_crop ? &o->crop : NULL, shape[2], shape[1],
-                         error));
-    status = pb_photo_tensor(&photo, shape[0], shape[2], shape[1], picture, error);
+    PB_TRY(pb_photo_read(&photo, path, &crop, shape[2], shape[1], error));
+    if (photo.looked && !photo.faces)
+        status = pb_fail(error, PB_INVALID,
+                         "%s: no face is found in it, and %s knows faces only: --crop none takes "
+                         "the middle, of all photos, --crop X,Y,W,H a part",
+                         path, m->info->path);
+    else
+        status = pb_photo_tensor(&photo, shape[0], shape[2], shape[1], picture, error);
     pb_photo_clear(&photo);
     return status;
 }
@@ -50,7 +57,7 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
     const pb_study_options *o = p->options;
     const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
     const char *path = o->image_count ? o->images[sample] : NULL;
-    size_t length = path ? strlen(path) : 0, pixels[3];
+    size_t pixels[3];
     pb_tensor picture = PB_TENSOR_EMPTY;
     pb_autoencoder_info info;
     pb_status status;
@@ -65,7 +72,7 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
         pb_rng_free(rng);
         return status;
     }
-    array = length > 4 && !strcmp(path + length - 4, ".npy");
+    array = pb_ends_with(path, ".npy");
     if (o->latents && (!array || !m->info->latent))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy, for a latent model",
                        path);
@@ -74,7 +81,7 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
     pixels[1] = m->height * info.factor;
     pixels[2] = m->width * info.factor;
     status = array ? read_array(&picture, path, pixels, error)
-                   : read_photo(p, &picture, path, pixels, error);
+                   : read_photo(p, m, &picture, path, pixels, error);
     if (status == PB_OK && m->info->latent && !o->latents) {
         status = pb_tensor_new(x, 4, shape, error);
         if (status == PB_OK)

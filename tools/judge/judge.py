@@ -127,7 +127,8 @@ def edited(options, directions, kind, count, pictures):
         if not path.exists():
             face = picture(options.out, f"face-{i:03}", pixels)
             pullback(options, "edit", "--model", options.model, face, "--steps", options.steps, "--basis",
-                     directions, "--rank", options.rank, "-d", f"0-{count - 1}", "--stages", 1, "-o", path)
+                     directions, "--rank", options.rank, "-d", f"0-{count - 1}", "--stages", 1,
+                     "--strength", 1, "-o", path)
         found.append(np.load(path).mean(1))
     return torch.from_numpy(np.stack(found)).clamp(-1, 1)
 

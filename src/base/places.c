@@ -1,0 +1,42 @@
+#include "base/places.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+/* The folder above the one in which the running program lies: "" where it cannot be told. */
+static void program_root(char root[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", root, PATH_MAX - 1);
+    char *slash;
+
+    root[n > 0 ? n : 0] = '\0';
+    for (int i = 0; i < 2; i++) {
+        slash = strrchr(root, '/');
+        if (!slash) {
+            *root = '\0';
+            return;
+        }
+        *slash = '\0';
+    }
+}
+
+pb_status pb_place(char **path, size_t place, const char *name, pb_error *error)
+{
+    char root[PATH_MAX];
+
+    *path = NULL;
+    if (place == 0)
+        *path = pb_strdup(name);
+    else if (place == PB_PLACES - 1)
+        *path = pb_sprintf("%s/%s", PB_DATA_DIR, name);
+    else {
+        program_root(root);
+        if (!*root)
+            return PB_OK;
+        *path = pb_sprintf(place == 1 ? "%s/%s" : "%s/share/pullback/%s", root, name);
+    }
+    return *path ? PB_OK : pb_fail_memory(error, strlen(name) + 1, "a path");
+}

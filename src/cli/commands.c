@@ -1,0 +1,58 @@
+#include "cli/commands.h"
+
+#include <string.h>
+
+static const pb_command commands[] = {
+    {"info", "what a model is: architecture, taps, noise schedule", pb_command_info},
+    {"sample", "draw images from noise", pb_command_sample},
+    {"invert", "the noise that an image comes from", pb_command_invert},
+    {"basis", "the local latent basis at an image, with certified residuals", pb_command_basis},
+    {"edit", "edit an image along the basis", pb_command_edit},
+    {"transport", "carry a direction to another image or timestep, and edit with it",
+     pb_command_transport},
+    {"compare", "how far tangent spaces are apart", pb_command_compare},
+    {"mean", "global directions: the mean of several bases", pb_command_mean},
+    {"study", "the paper's experiments: timesteps, samples, models, prompts", pb_command_study},
+    {"study timesteps", "how a sample's basis changes with t", pb_command_study},
+    {"study samples", "how far samples are apart at each t", pb_command_study},
+    {"study models", "both, for several models", pb_command_study},
+    {"study prompts", "how the prompt moves a tangent space, and when", pb_command_study},
+    {"study status", "how far a study is", pb_command_study},
+    {"prompt", "the tokens of a prompt, and its embedding", pb_command_prompt},
+    {"encode", "a picture as the latent of a model", pb_command_encode},
+    {"decode", "latents as pictures", pb_command_decode},
+    {"eval", "evaluate a network, or apply its Jacobian", pb_command_eval},
+    {"bench", "how fast this machine is on a model, and where the time goes", pb_command_bench},
+    {"demo", "edit the bundled portrait, from photo to photo", pb_command_demo},
+    {"help", "this list; help COMMAND; help terms: what the words mean", pb_command_help},
+};
+
+#define COUNT (sizeof commands / sizeof *commands)
+
+const pb_command *pb_command_at(size_t i)
+{
+    return i < COUNT ? &commands[i] : NULL;
+}
+
+const pb_command *pb_command_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+const pb_command *pb_command_part(const char *name, size_t *at, const char **word)
+{
+    size_t length = strlen(name);
+
+    while (*at < COUNT) {
+        const pb_command *c = &commands[(*at)++];
+        if (length && (strncmp(c->name, name, length) || c->name[length] != ' '))
+            continue;
+        *word = c->name + (length ? length + 1 : 0);
+        if (!strchr(*word, ' '))
+            return c;
+    }
+    return NULL;
+}
