@@ -16,26 +16,10 @@
 #include "io/config.h"
 #include "scratch.h"
 
-static scratch s;
-
-static int setup(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 static pb_status open_bytes(pb_config **config, const void *bytes, size_t size, pb_error *error)
 {
-    scratch_write(&s, "c.json", bytes, size);
-    return pb_config_open(config, scratch_path(&s, "c.json").text, error);
+    scratch_write(&here, "c.json", bytes, size);
+    return pb_config_open(config, scratch_path(&here, "c.json").text, error);
 }
 
 static pb_config *open_text(const char *text)
@@ -54,7 +38,7 @@ static void close_with(pb_config *config, pb_status status, const char *expected
     pb_error error = {.message = ""};
     char full[2 * SCRATCH_PATH + 200];
 
-    snprintf(full, sizeof full, "%s: %s", scratch_path(&s, "c.json").text, expected);
+    snprintf(full, sizeof full, "%s: %s", scratch_path(&here, "c.json").text, expected);
     assert_int_equal(pb_config_close(config, &error), status);
     assert_int_equal(error.status, status);
     assert_string_equal(error.message, full);
@@ -71,7 +55,7 @@ static void test_values(void **state)
     float *numbers;
 
     (void)state;
-    assert_string_equal(pb_config_path(c), scratch_path(&s, "c.json").text);
+    assert_string_equal(pb_config_path(c), scratch_path(&here, "c.json").text);
     assert_int_equal(pb_config_integer(c, "i", 0, -3, 3), -3);
     assert_int_equal(pb_config_integer(c, "r", 0, 0, 3), 2);
     assert_int_equal(pb_config_integer(c, "absent", 11, 0, 3), 11);
@@ -294,8 +278,8 @@ static void test_hostile(void **state)
     assert_int_equal(open_bytes(&c, large, (16 << 20) + 1, &error), PB_FORMAT);
     assert_non_null(strstr(error.message, "at most 16777216 bytes, found 16777217"));
     free(large);
-    assert_int_equal(pb_config_open(&c, scratch_path(&s, "none").text, &error), PB_IO);
-    assert_int_equal(pb_config_open(&c, s.folder, &error), PB_IO);
+    assert_int_equal(pb_config_open(&c, scratch_path(&here, "none").text, &error), PB_IO);
+    assert_int_equal(pb_config_open(&c, here.folder, &error), PB_IO);
 }
 
 /* -- injected failures --------------------------------------------------------------------- */
@@ -307,7 +291,7 @@ static pb_status read_all(void *context, pb_error *error)
     pb_config *c;
 
     (void)context;
-    PB_TRY(pb_config_open(&c, scratch_path(&s, "c.json").text, error));
+    PB_TRY(pb_config_open(&c, scratch_path(&here, "c.json").text, error));
     pb_config_numbers(c, "ns", 9, &numbers);
     pb_config_strings(c, "ss", 2, strings);
     pb_config_integer(c, "i", 0, 0, 9);
@@ -321,7 +305,7 @@ static void test_injected(void **state)
     unsigned long ours, all;
 
     (void)state;
-    scratch_write(&s, "c.json", text, sizeof text - 1);
+    scratch_write(&here, "c.json", text, sizeof text - 1);
     ours = inject_each(INJECT_MEMORY | INJECT_FILES, read_all, NULL, NULL, false);
     inject_json(true);
     all = inject_each(INJECT_MEMORY | INJECT_FILES, read_all, NULL, NULL, false);
@@ -330,13 +314,12 @@ static void test_injected(void **state)
     assert_true(all > ours + 10);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_values),    TEST(test_wrong),   TEST(test_ranges),   TEST(test_unasked),
-        TEST(test_own_error), TEST(test_hostile), TEST(test_injected),
+        SCRATCH_TEST(test_values),   SCRATCH_TEST(test_wrong),     SCRATCH_TEST(test_ranges),
+        SCRATCH_TEST(test_unasked),  SCRATCH_TEST(test_own_error), SCRATCH_TEST(test_hostile),
+        SCRATCH_TEST(test_injected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

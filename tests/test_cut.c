@@ -14,22 +14,6 @@
 #define TINY GOLDEN "sd1-tiny/"
 #define WEIGHTS "diffusion_pytorch_model.safetensors"
 
-static scratch s;
-
-static int setup(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* A copy of a file. */
 static void copy(const char *from, const char *name)
 {
@@ -43,7 +27,7 @@ static void copy(const char *from, const char *name)
     assert_non_null(bytes);
     assert_int_equal(fread(bytes, 1, (size_t)info.st_size, file), info.st_size);
     fclose(file);
-    scratch_write(&s, name, bytes, (size_t)info.st_size);
+    scratch_write(&here, name, bytes, (size_t)info.st_size);
     free(bytes);
 }
 
@@ -52,15 +36,15 @@ static void cut(const char *name)
 {
     struct stat info;
 
-    assert_int_equal(stat(scratch_path(&s, name).text, &info), 0);
-    assert_int_equal(truncate(scratch_path(&s, name).text, info.st_size / 2), 0);
+    assert_int_equal(stat(scratch_path(&here, name).text, &info), 0);
+    assert_int_equal(truncate(scratch_path(&here, name).text, info.st_size / 2), 0);
 }
 
 static void expect_cut(pb_status status, const pb_error *error, const char *name)
 {
     assert_int_equal(status, PB_IO);
     assert_int_equal(error->status, PB_IO);
-    if (!strstr(error->message, scratch_path(&s, name).text) ||
+    if (!strstr(error->message, scratch_path(&here, name).text) ||
         !strstr(error->message, "as when it was opened, found"))
         fail_msg("expected it of %s, found \"%s\"", name, error->message);
 }
@@ -77,7 +61,7 @@ static pb_model *open_resnet(pb_tensor *x)
     copy(RESNET "config.json", "config.json");
     copy(RESNET "scheduler_config.json", "scheduler_config.json");
     copy(RESNET WEIGHTS, WEIGHTS);
-    MUST(pb_model_open(&model, s.folder, error));
+    MUST(pb_model_open(&model, here.folder, error));
     MUST(pb_weights_open(&io, RESNET "io.safetensors", error));
     *x = golden(io, "x");
     pb_weights_free(io);
@@ -191,9 +175,9 @@ static void test_replaced(void **state)
     MUST(pb_model_hash(model, expected, error));
     MUST(pb_model_signature(model, &before, error));
     pb_model_free(model);
-    MUST(pb_model_open(&model, s.folder, error));
-    scratch_write(&s, "new", "new", 3);
-    assert_int_equal(rename(scratch_path(&s, "new").text, scratch_path(&s, WEIGHTS).text), 0);
+    MUST(pb_model_open(&model, here.folder, error));
+    scratch_write(&here, "new", "new", 3);
+    assert_int_equal(rename(scratch_path(&here, "new").text, scratch_path(&here, WEIGHTS).text), 0);
     MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
     MUST(evaluate(e, &x, error));
     pb_evaluator_free(e);
@@ -224,12 +208,12 @@ static void test_table(void **state)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char target[512];
         snprintf(target, sizeof target, TINY "%s", parts[i]);
-        assert_int_equal(symlink(target, scratch_path(&s, parts[i]).text), 0);
+        assert_int_equal(symlink(target, scratch_path(&here, parts[i]).text), 0);
     }
-    assert_int_equal(mkdir(scratch_path(&s, "text_encoder").text, 0777), 0);
+    assert_int_equal(mkdir(scratch_path(&here, "text_encoder").text, 0777), 0);
     copy(TINY "text_encoder/config.json", "text_encoder/config.json");
     copy(TINY "text_encoder/model.safetensors", name);
-    MUST(pb_model_open(&model, s.folder, error));
+    MUST(pb_model_open(&model, here.folder, error));
     MUST(pb_text_encoder_open(&text, model, error));
     MUST(pb_text_encoder_embed(text, 1, ids, hidden, 0, error));
     cut(name);
@@ -245,7 +229,7 @@ static void test_npy(void **state)
 {
     const size_t shape[] = {100, 1000};
     pb_tensor t = PB_TENSOR_EMPTY, read = PB_TENSOR_EMPTY;
-    const scratch_name path = scratch_path(&s, "a.npy");
+    const scratch_name path = scratch_path(&here, "a.npy");
 
     (void)state;
     MUST(pb_tensor_new(&t, 2, shape, error));
@@ -261,7 +245,7 @@ static void test_npy(void **state)
 
 static void test_json(void **state)
 {
-    const scratch_name path = scratch_path(&s, "config.json");
+    const scratch_name path = scratch_path(&here, "config.json");
     pb_error found = {.message = ""};
     pb_config *config;
 
@@ -274,7 +258,7 @@ static void test_json(void **state)
 /* The header of weights, and a basis file, which is read to its end at once. */
 static void test_basis(void **state)
 {
-    const scratch_name path = scratch_path(&s, WEIGHTS);
+    const scratch_name path = scratch_path(&here, WEIGHTS);
     pb_basis basis = PB_BASIS_EMPTY;
     pb_error found = {.message = ""};
     pb_weights *w;
@@ -290,13 +274,13 @@ static void test_basis(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_evaluation), TEST(test_linearisation), TEST(test_operator), TEST(test_replaced),
-        TEST(test_table),      TEST(test_npy),           TEST(test_json),     TEST(test_basis),
+        SCRATCH_TEST(test_evaluation), SCRATCH_TEST(test_linearisation),
+        SCRATCH_TEST(test_operator),   SCRATCH_TEST(test_replaced),
+        SCRATCH_TEST(test_table),      SCRATCH_TEST(test_npy),
+        SCRATCH_TEST(test_json),       SCRATCH_TEST(test_basis),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

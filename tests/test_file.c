@@ -18,22 +18,6 @@
 #include "io/file.h"
 #include "scratch.h"
 
-static scratch s;
-
-static int setup(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* -- reading ------------------------------------------------------------------------------- */
 
 static void expect_error(const pb_error *error, pb_status status, const char *path,
@@ -64,12 +48,12 @@ static void expect_refused(const char *path, pb_status status, const char *piece
 
 static void test_read(void **state)
 {
-    const scratch_name path = scratch_path(&s, "a");
+    const scratch_name path = scratch_path(&here, "a");
     pb_bytes bytes;
     pb_error error;
 
     (void)state;
-    scratch_write(&s, "a", "hello", 5);
+    scratch_write(&here, "a", "hello", 5);
     for (int slow = 0; slow < 2; slow++) {
         inject_slow_reads(slow);
         assert_int_equal(pb_file_read(&bytes, path.text, 5, NULL), PB_OK);
@@ -87,13 +71,13 @@ static void test_read(void **state)
 
 static void test_read_at(void **state)
 {
-    const scratch_name path = scratch_path(&s, "a");
+    const scratch_name path = scratch_path(&here, "a");
     char out[5] = "";
     pb_error error;
     pb_file file;
 
     (void)state;
-    scratch_write(&s, "a", "hello", 5);
+    scratch_write(&here, "a", "hello", 5);
     assert_int_equal(pb_file_open(&file, path.text, NULL), PB_OK);
     assert_int_equal(file.size, 5);
     for (int slow = 0; slow < 2; slow++) {
@@ -115,19 +99,19 @@ static void test_read_refuses(void **state)
     struct rlimit limit, none;
 
     (void)state;
-    scratch_write(&s, "empty", "", 0);
-    assert_int_equal(mkfifo(scratch_path(&s, "fifo").text, 0600), 0);
-    expect_refused(scratch_path(&s, "none").text, PB_IO, strerror(ENOENT));
-    expect_refused(s.folder, PB_IO, "found a folder");
-    expect_refused(scratch_path(&s, "fifo").text, PB_IO, "expected a regular file");
+    scratch_write(&here, "empty", "", 0);
+    assert_int_equal(mkfifo(scratch_path(&here, "fifo").text, 0600), 0);
+    expect_refused(scratch_path(&here, "none").text, PB_IO, strerror(ENOENT));
+    expect_refused(here.folder, PB_IO, "found a folder");
+    expect_refused(scratch_path(&here, "fifo").text, PB_IO, "expected a regular file");
     expect_refused("/dev/null", PB_IO, "expected a regular file");
-    expect_refused(scratch_path(&s, "empty").text, PB_FORMAT, "empty");
+    expect_refused(scratch_path(&here, "empty").text, PB_FORMAT, "empty");
     /* All the files that the system lets it open are open. */
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = limit;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    expect_refused(scratch_path(&s, "empty").text, PB_IO, strerror(EMFILE));
+    expect_refused(scratch_path(&here, "empty").text, PB_IO, strerror(EMFILE));
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
@@ -136,7 +120,7 @@ static void open_old(pb_file *file, const char *path)
 {
     static const struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
 
-    scratch_write(&s, "a", "hello", 5);
+    scratch_write(&here, "a", "hello", 5);
     assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
     assert_int_equal(pb_file_open(file, path, NULL), PB_OK);
 }
@@ -152,7 +136,7 @@ static void test_read_changed(void **state)
         {"hello there", "expected 5 bytes, as when it was opened, found 11"},
         {"HELLO", "expected the 5 bytes of when it was opened, found others"},
     };
-    const scratch_name path = scratch_path(&s, "a");
+    const scratch_name path = scratch_path(&here, "a");
     char out[5];
     pb_error error;
     pb_file file;
@@ -160,7 +144,7 @@ static void test_read_changed(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         open_old(&file, path.text);
-        scratch_write(&s, "a", cases[i].text, strlen(cases[i].text));
+        scratch_write(&here, "a", cases[i].text, strlen(cases[i].text));
         for (size_t at = 0; at < 5; at += 4) { /* what is still there, too */
             assert_int_equal(pb_file_read_at(&file, at, out, 1, &error), PB_IO);
             expect_error(&error, PB_IO, path.text, cases[i].piece);
@@ -172,7 +156,7 @@ static void test_read_changed(void **state)
 /* Its name goes to another file, or to none: it is still the one that was opened. */
 static void test_read_replaced(void **state)
 {
-    const scratch_name path = scratch_path(&s, "a");
+    const scratch_name path = scratch_path(&here, "a");
     char out[6] = "";
     pb_file file;
 
@@ -190,19 +174,19 @@ static void test_read_replaced(void **state)
 static void test_read_cut(void **state)
 {
     static const char bytes[100000] = {1};
-    const scratch_name name = scratch_path(&s, "a");
+    const scratch_name name = scratch_path(&here, "a");
     const char *path = name.text;
     char digest[65];
     pb_bytes whole;
     pb_error error;
 
     (void)state;
-    scratch_write(&s, "a", bytes, sizeof bytes);
+    scratch_write(&here, "a", bytes, sizeof bytes);
     inject_cut(path, 70000, 1);
     assert_int_equal(pb_file_read(&whole, path, SIZE_MAX, &error), PB_IO);
     expect_error(&error, PB_IO, path, "expected 100000 bytes, as when it was opened, found 70000");
     assert_null(whole.data);
-    scratch_write(&s, "a", bytes, sizeof bytes);
+    scratch_write(&here, "a", bytes, sizeof bytes);
     inject_cut(path, 80000, 3);
     assert_int_equal(pb_file_sha256(1, &path, NULL, digest, &error), PB_IO);
     expect_error(&error, PB_IO, path, "expected 100000 bytes, as when it was opened, found 80000");
@@ -213,7 +197,7 @@ static void test_read_cut(void **state)
 static void expect_content(const char *name, const char *text)
 {
     size_t n;
-    unsigned char *bytes = scratch_read(&s, name, &n);
+    unsigned char *bytes = scratch_read(&here, name, &n);
 
     assert_int_equal(n, strlen(text));
     assert_memory_equal(bytes, text, n);
@@ -227,16 +211,16 @@ static void test_output(void **state)
     const mode_t mask = umask(027);
 
     (void)state;
-    scratch_write(&s, "a", "old", 3);
-    assert_int_equal(pb_output_open(&out, scratch_path(&s, "a").text, NULL), PB_OK);
+    scratch_write(&here, "a", "old", 3);
+    assert_int_equal(pb_output_open(&out, scratch_path(&here, "a").text, NULL), PB_OK);
     assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
     assert_int_equal(fflush(out.stream), 0);
     expect_content("a", "old");
-    assert_int_equal(scratch_count(&s), 2);
+    assert_int_equal(scratch_count(&here), 2);
     assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
     expect_content("a", "new");
-    assert_int_equal(scratch_count(&s), 1);
-    assert_int_equal(stat(scratch_path(&s, "a").text, &info), 0);
+    assert_int_equal(scratch_count(&here), 1);
+    assert_int_equal(stat(scratch_path(&here, "a").text, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0640);
     pb_output_abandon(&out);
     expect_content("a", "new");
@@ -248,10 +232,10 @@ static void test_output_abandoned(void **state)
     pb_output out;
 
     (void)state;
-    assert_int_equal(pb_output_open(&out, scratch_path(&s, "b").text, NULL), PB_OK);
+    assert_int_equal(pb_output_open(&out, scratch_path(&here, "b").text, NULL), PB_OK);
     assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
     pb_output_abandon(&out);
-    assert_int_equal(scratch_count(&s), 0);
+    assert_int_equal(scratch_count(&here), 0);
     pb_output_abandon(&out);
 }
 
@@ -261,13 +245,13 @@ static void test_output_through_link(void **state)
     struct stat info;
 
     (void)state;
-    scratch_write(&s, "a", "old", 3);
-    assert_int_equal(symlink("a", scratch_path(&s, "link").text), 0);
-    assert_int_equal(pb_output_open(&out, scratch_path(&s, "link").text, NULL), PB_OK);
+    scratch_write(&here, "a", "old", 3);
+    assert_int_equal(symlink("a", scratch_path(&here, "link").text), 0);
+    assert_int_equal(pb_output_open(&out, scratch_path(&here, "link").text, NULL), PB_OK);
     assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
     assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
     expect_content("a", "new");
-    assert_int_equal(lstat(scratch_path(&s, "link").text, &info), 0);
+    assert_int_equal(lstat(scratch_path(&here, "link").text, &info), 0);
     assert_true(S_ISLNK(info.st_mode));
 }
 
@@ -278,7 +262,7 @@ static void test_output_in_this_folder(void **state)
 
     (void)state;
     assert_non_null(getcwd(before, sizeof before));
-    assert_int_equal(chdir(s.folder), 0);
+    assert_int_equal(chdir(here.folder), 0);
     assert_int_equal(pb_output_open(&out, "plain", NULL), PB_OK);
     assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
     assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
@@ -301,14 +285,14 @@ static void expect_output_error(const char *path, const char *piece)
 static void test_output_refuses(void **state)
 {
     (void)state;
-    scratch_write(&s, "a", "old", 3);
-    expect_output_error(scratch_path(&s, "none/b").text, strerror(ENOENT));
-    expect_output_error(scratch_path(&s, "a/b").text, strerror(ENOTDIR));
-    expect_output_error(s.folder, "found a folder");
-    expect_output_error(scratch_path(&s, "b/").text, "a file's name is missing");
+    scratch_write(&here, "a", "old", 3);
+    expect_output_error(scratch_path(&here, "none/b").text, strerror(ENOENT));
+    expect_output_error(scratch_path(&here, "a/b").text, strerror(ENOTDIR));
+    expect_output_error(here.folder, "found a folder");
+    expect_output_error(scratch_path(&here, "b/").text, "a file's name is missing");
     expect_output_error("/dev/null", "expected a regular file");
     expect_output_error("", "a file's name is missing");
-    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(scratch_count(&here), 1);
 }
 
 /* A full disk: every byte is lost, and only flushing says so. */
@@ -321,15 +305,15 @@ static void test_output_full(void **state)
     (void)state;
     if (!full)
         skip();
-    scratch_write(&s, "a", "old", 3);
-    assert_int_equal(pb_output_open(&out, scratch_path(&s, "a").text, NULL), PB_OK);
+    scratch_write(&here, "a", "old", 3);
+    assert_int_equal(pb_output_open(&out, scratch_path(&here, "a").text, NULL), PB_OK);
     fclose(out.stream);
     out.stream = full;
     assert_int_equal(pb_output_bytes(&out, "new", 3, NULL), PB_OK);
     assert_int_equal(pb_output_commit(&out, &error), PB_IO);
     assert_non_null(strstr(error.message, strerror(ENOSPC)));
     expect_content("a", "old");
-    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(scratch_count(&here), 1);
 }
 
 static void test_output_floats(void **state)
@@ -341,11 +325,11 @@ static void test_output_floats(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(pb_output_open(&out, scratch_path(&s, "a").text, NULL), PB_OK);
+    assert_int_equal(pb_output_open(&out, scratch_path(&here, "a").text, NULL), PB_OK);
     assert_int_equal(pb_output_floats(&out, values, 2, NULL), PB_OK);
     assert_int_equal(pb_output_floats(&out, NULL, 0, NULL), PB_OK);
     assert_int_equal(pb_output_commit(&out, NULL), PB_OK);
-    bytes = scratch_read(&s, "a", &n);
+    bytes = scratch_read(&here, "a", &n);
     assert_int_equal(n, sizeof expected);
     assert_memory_equal(bytes, expected, n);
     free(bytes);
@@ -366,20 +350,20 @@ static void test_sha256(void **state)
     (void)state;
     assert_non_null(million);
     memset(million, 'a', 1000000);
-    scratch_write(&s, "empty", "", 0);
-    scratch_write(&s, "abc", "abc", 3);
-    scratch_write(&s, "million", million, 1000000);
+    scratch_write(&here, "empty", "", 0);
+    scratch_write(&here, "abc", "abc", 3);
+    scratch_write(&here, "million", million, 1000000);
     free(million);
-    assert_int_equal(sha256(scratch_path(&s, "empty").text, digest, NULL), PB_OK);
+    assert_int_equal(sha256(scratch_path(&here, "empty").text, digest, NULL), PB_OK);
     assert_string_equal(digest, "e3b0c44298fc1c149afbf4c8996fb924"
                                 "27ae41e4649b934ca495991b7852b855");
-    assert_int_equal(sha256(scratch_path(&s, "abc").text, digest, NULL), PB_OK);
+    assert_int_equal(sha256(scratch_path(&here, "abc").text, digest, NULL), PB_OK);
     assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223"
                                 "b00361a396177a9cb410ff61f20015ad");
-    assert_int_equal(sha256(scratch_path(&s, "million").text, digest, NULL), PB_OK);
+    assert_int_equal(sha256(scratch_path(&here, "million").text, digest, NULL), PB_OK);
     assert_string_equal(digest, "cdc76e5c9914fb9281a1c7e284d73e67"
                                 "f1809a48a497200e046d39ccc7112cd0");
-    assert_int_equal(sha256(s.folder, digest, &error), PB_IO);
+    assert_int_equal(sha256(here.folder, digest, &error), PB_IO);
 }
 
 /* -- injected failures --------------------------------------------------------------------- */
@@ -390,7 +374,7 @@ static pb_status replace(void *context, pb_error *error)
     pb_status status;
 
     (void)context;
-    status = pb_output_open(&out, scratch_path(&s, "a").text, error);
+    status = pb_output_open(&out, scratch_path(&here, "a").text, error);
     if (!status)
         status = pb_output_bytes(&out, "new", 3, error);
     if (!status)
@@ -404,14 +388,14 @@ static void check_replaced(void *context, pb_status status, const char *failed)
 {
     unsigned *tolerated = context;
 
-    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(scratch_count(&here), 1);
     expect_content("a", status ? "old" : "new");
     if (!status && failed) {
         /* Only the folder's sync, after the renaming, may fail without harm. */
         assert_true(inject_called("rename"));
         ++*tolerated;
     }
-    scratch_write(&s, "a", "old", 3);
+    scratch_write(&here, "a", "old", 3);
 }
 
 static void test_output_injected(void **state)
@@ -419,7 +403,7 @@ static void test_output_injected(void **state)
     unsigned tolerated = 0;
 
     (void)state;
-    scratch_write(&s, "a", "old", 3);
+    scratch_write(&here, "a", "old", 3);
     assert_true(inject_each(INJECT_FILES, replace, check_replaced, &tolerated, true) >= 10);
     assert_int_equal(tolerated, 2); /* open and fsync of the folder */
     assert_true(inject_each(INJECT_MEMORY, replace, check_replaced, &tolerated, false) >= 2);
@@ -428,7 +412,7 @@ static void test_output_injected(void **state)
 static pb_status read_whole(void *context, pb_error *error)
 {
     pb_bytes bytes;
-    pb_status status = pb_file_read(&bytes, scratch_path(&s, "a").text, SIZE_MAX, error);
+    pb_status status = pb_file_read(&bytes, scratch_path(&here, "a").text, SIZE_MAX, error);
 
     (void)context;
     pb_bytes_clear(&bytes);
@@ -440,38 +424,36 @@ static pb_status digest_file(void *context, pb_error *error)
     char digest[65];
 
     (void)context;
-    return sha256(scratch_path(&s, "a").text, digest, error);
+    return sha256(scratch_path(&here, "a").text, digest, error);
 }
 
 static void test_reading_injected(void **state)
 {
     (void)state;
-    scratch_write(&s, "a", "old", 3);
+    scratch_write(&here, "a", "old", 3);
     assert_int_equal(inject_each(INJECT_FILES | INJECT_MEMORY, read_whole, NULL, NULL, false), 5);
     assert_true(inject_each(INJECT_FILES | INJECT_MEMORY, digest_file, NULL, NULL, false) >= 4);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_read),
-        TEST(test_read_at),
-        TEST(test_read_refuses),
-        TEST(test_read_changed),
-        TEST(test_read_replaced),
-        TEST(test_read_cut),
-        TEST(test_output),
-        TEST(test_output_abandoned),
-        TEST(test_output_through_link),
-        TEST(test_output_in_this_folder),
-        TEST(test_output_refuses),
-        TEST(test_output_full),
-        TEST(test_output_floats),
-        TEST(test_sha256),
-        TEST(test_output_injected),
-        TEST(test_reading_injected),
+        SCRATCH_TEST(test_read),
+        SCRATCH_TEST(test_read_at),
+        SCRATCH_TEST(test_read_refuses),
+        SCRATCH_TEST(test_read_changed),
+        SCRATCH_TEST(test_read_replaced),
+        SCRATCH_TEST(test_read_cut),
+        SCRATCH_TEST(test_output),
+        SCRATCH_TEST(test_output_abandoned),
+        SCRATCH_TEST(test_output_through_link),
+        SCRATCH_TEST(test_output_in_this_folder),
+        SCRATCH_TEST(test_output_refuses),
+        SCRATCH_TEST(test_output_full),
+        SCRATCH_TEST(test_output_floats),
+        SCRATCH_TEST(test_sha256),
+        SCRATCH_TEST(test_output_injected),
+        SCRATCH_TEST(test_reading_injected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

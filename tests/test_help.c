@@ -9,6 +9,7 @@
 #include "scratch.h"
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
+#define DDPM GOLDEN "unet2d-ddpm"
 
 /* The commands that have a page, a line each; the caller's. */
 static char *pages(void)
@@ -178,8 +179,6 @@ static void test_idle(void **state)
         {"edit -m " FACES " --x x.npy --fit pad -o a.png", "--fit would do nothing"},
         {"edit -m " FACES " --seed 0 --direct -o a.png", "--direct would do nothing"},
         {"edit -m " FACES " --seed 0 --edit-length 1 -o a.png", "--edit-length would do nothing"},
-        {"edit -m " FACES " --seed 0 --strength 1 --stages 2 -o a.png",
-         "--stages would do nothing"},
         {"edit -m " FACES " --seed 0 --mode straight --edit-length 1 --edit-step 2 -o a.png",
          "--edit-step would do nothing"},
         {"invert -m " FACES " a.npy --height 32 -o b.npy", "--height would do nothing"},
@@ -207,7 +206,7 @@ static void test_idle_basis(void **state)
                                           "form projection", "project", "height 32", "mask m.png"};
 
     (void)state;
-    expect(program(here.folder, "basis -m " FACES " --seed 0 -s 5 -k 2 --no-pictures "
+    expect(program(here.folder, "basis -m " DDPM " --seed 0 -s 5 -k 2 --no-pictures "
                                 "-o b.safetensors"),
            0, NULL);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
@@ -238,7 +237,7 @@ static void test_models(void **state)
     expect(program(here.folder, "info dogs"), 1, "PULLBACK_MODELS");
     /* A folder that is named goes before them; the other is told. */
     scratch_folder(&here, "mine");
-    scratch_copy(&here, GOLDEN "unet2d-ddpm", "mine/faces32");
+    scratch_copy(&here, DDPM, "mine/faces32");
     setenv("PULLBACK_MODELS", scratch_path(&here, "mine").text, 1);
     o = object_of(program(here.folder, "info faces32 --json"));
     assert_string_equal(json_string_value(json_object_get(o, "model")),
@@ -252,7 +251,7 @@ static void test_models(void **state)
 /* The demo, outside of the clone; it ends with what to try next. */
 static void test_demo(void **state)
 {
-    const outcome *o = program(here.folder, "demo -m faces32 -o d");
+    const outcome *o = program(here.folder, "demo -m " DDPM " -o d");
 
     (void)state;
     expect(o, 0, NULL);

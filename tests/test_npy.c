@@ -18,22 +18,6 @@
 
 #define GOLDEN PB_SOURCE_DIR "/tests/golden/io/"
 
-static scratch s;
-
-static int setup(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* Files written by NumPy: arange(6).reshape(2, 3) / 7 in float32. */
 static void test_numpy(void **state)
 {
@@ -84,12 +68,12 @@ static void test_round_trip(void **state)
             a.data[1] = -0.0f;
             a.data[2] = FLT_MAX;
         }
-        assert_int_equal(pb_npy_write(&a, scratch_path(&s, "a.npy").text, NULL), PB_OK);
-        bytes = scratch_read(&s, "a.npy", &n);
+        assert_int_equal(pb_npy_write(&a, scratch_path(&here, "a.npy").text, NULL), PB_OK);
+        bytes = scratch_read(&here, "a.npy", &n);
         assert_int_equal((n - 4 * count) % 64, 0); /* NumPy aligns the data so */
         assert_int_equal(bytes[n - 4 * count - 1], '\n');
         free(bytes);
-        assert_int_equal(pb_npy_read(&b, scratch_path(&s, "a.npy").text, NULL), PB_OK);
+        assert_int_equal(pb_npy_read(&b, scratch_path(&here, "a.npy").text, NULL), PB_OK);
         assert_int_equal(b.rank, ranks[k]);
         for (size_t i = 0; i < b.rank; i++)
             assert_int_equal(b.shape[i], a.shape[i]);
@@ -111,8 +95,8 @@ static pb_status read_built(pb_tensor *t, int version, const char *header, const
         bytes[n++] = (unsigned char)(length >> 8 * i);
     memcpy(bytes + n, header, length);
     memcpy(bytes + n + length, data, size);
-    scratch_write(&s, "built.npy", bytes, n + length + size);
-    return pb_npy_read(t, scratch_path(&s, "built.npy").text, error);
+    scratch_write(&here, "built.npy", bytes, n + length + size);
+    return pb_npy_read(t, scratch_path(&here, "built.npy").text, error);
 }
 
 /* Spellings of the header that mean the same. */
@@ -235,9 +219,9 @@ static void test_hostile_prefix(void **state)
     for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
         pb_tensor t = PB_TENSOR_EMPTY;
         pb_error error = {.message = ""};
-        scratch_write(&s, "p.npy", files[k].bytes, files[k].size);
-        expect_error(&t, pb_npy_read(&t, scratch_path(&s, "p.npy").text, &error), files[k].status,
-                     &error, files[k].piece);
+        scratch_write(&here, "p.npy", files[k].bytes, files[k].size);
+        expect_error(&t, pb_npy_read(&t, scratch_path(&here, "p.npy").text, &error),
+                     files[k].status, &error, files[k].piece);
     }
 }
 
@@ -251,12 +235,12 @@ static void test_truncated(void **state)
 
     (void)state;
     assert_int_equal(pb_tensor_new(&t, 1, shape, NULL), PB_OK);
-    assert_int_equal(pb_npy_write(&t, scratch_path(&s, "t.npy").text, NULL), PB_OK);
+    assert_int_equal(pb_npy_write(&t, scratch_path(&here, "t.npy").text, NULL), PB_OK);
     pb_tensor_clear(&t);
-    bytes = scratch_read(&s, "t.npy", &n);
+    bytes = scratch_read(&here, "t.npy", &n);
     for (size_t i = 0; i < n; i++) {
-        scratch_write(&s, "t.npy", bytes, i);
-        assert_int_equal(pb_npy_read(&t, scratch_path(&s, "t.npy").text, NULL), PB_FORMAT);
+        scratch_write(&here, "t.npy", bytes, i);
+        assert_int_equal(pb_npy_read(&t, scratch_path(&here, "t.npy").text, NULL), PB_FORMAT);
         assert_null(t.data);
     }
     free(bytes);
@@ -292,21 +276,21 @@ static pb_status read_golden(void *context, pb_error *error)
 
 static pb_status write_one(void *context, pb_error *error)
 {
-    return pb_npy_write(context, scratch_path(&s, "w.npy").text, error);
+    return pb_npy_write(context, scratch_path(&here, "w.npy").text, error);
 }
 
 static void check_written(void *context, pb_status status, const char *failed)
 {
     size_t n;
-    unsigned char *bytes = scratch_read(&s, "w.npy", &n);
+    unsigned char *bytes = scratch_read(&here, "w.npy", &n);
 
     (void)context;
-    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(scratch_count(&here), 1);
     assert_int_equal(n, status ? 3 : 140);
     if (!status && failed)
         assert_true(inject_called("rename"));
     free(bytes);
-    scratch_write(&s, "w.npy", "old", 3);
+    scratch_write(&here, "w.npy", "old", 3);
 }
 
 static void test_injected(void **state)
@@ -317,20 +301,19 @@ static void test_injected(void **state)
     (void)state;
     assert_int_equal(pb_tensor_new(&t, 1, shape, NULL), PB_OK);
     assert_true(inject_each(INJECT_MEMORY | INJECT_FILES, read_golden, NULL, NULL, false) >= 4);
-    scratch_write(&s, "w.npy", "old", 3);
+    scratch_write(&here, "w.npy", "old", 3);
     assert_true(inject_each(INJECT_MEMORY, write_one, check_written, &t, false) >= 2);
     assert_true(inject_each(INJECT_FILES, write_one, check_written, &t, true) >= 8);
     pb_tensor_clear(&t);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_numpy),      TEST(test_round_trip),     TEST(test_spellings),
-        TEST(test_hostile),    TEST(test_hostile_prefix), TEST(test_truncated),
-        TEST(test_not_finite), TEST(test_injected),
+        SCRATCH_TEST(test_numpy),          SCRATCH_TEST(test_round_trip),
+        SCRATCH_TEST(test_spellings),      SCRATCH_TEST(test_hostile),
+        SCRATCH_TEST(test_hostile_prefix), SCRATCH_TEST(test_truncated),
+        SCRATCH_TEST(test_not_finite),     SCRATCH_TEST(test_injected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,22 +17,6 @@
 
 #define GOLDEN PB_SOURCE_DIR "/tests/golden/io/"
 
-static scratch s;
-
-static int setup(void **state)
-{
-    (void)state;
-    scratch_open(&s);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_close(&s);
-    return 0;
-}
-
 /* -- good files ---------------------------------------------------------------------------- */
 
 static void expect_values(const pb_weights *w, const char *name, const char *dtype_name,
@@ -154,13 +138,14 @@ static void test_round_trip(void **state)
     b.data[0] = INFINITY;
     for (size_t m = 0; m <= 2; m++) {
         const pb_named_tensor named[] = {{"z", &a}, {"caf\xC3\xA9", &b}, {"empty", &c}};
-        assert_int_equal(pb_safetensors_write(scratch_path(&s, "a.safetensors").text, 3, named, m,
-                                              metadata, NULL),
+        assert_int_equal(pb_safetensors_write(scratch_path(&here, "a.safetensors").text, 3, named,
+                                              m, metadata, NULL),
                          PB_OK);
-        bytes = scratch_read(&s, "a.safetensors", &n);
+        bytes = scratch_read(&here, "a.safetensors", &n);
         assert_int_equal((n - 28) % 8, 0); /* the data is aligned */
         free(bytes);
-        assert_int_equal(pb_weights_open(&w, scratch_path(&s, "a.safetensors").text, NULL), PB_OK);
+        assert_int_equal(pb_weights_open(&w, scratch_path(&here, "a.safetensors").text, NULL),
+                         PB_OK);
         assert_int_equal(pb_weights_count(w), 3);
         assert_int_equal(pb_stored_read(pb_weights_find(w, "z"), out, NULL), PB_OK);
         assert_memory_equal(out, a.data, sizeof out);
@@ -177,9 +162,9 @@ static void test_round_trip(void **state)
     }
     /* Nothing at all is a file, too. */
     assert_int_equal(
-        pb_safetensors_write(scratch_path(&s, "b.safetensors").text, 0, NULL, 0, NULL, NULL),
+        pb_safetensors_write(scratch_path(&here, "b.safetensors").text, 0, NULL, 0, NULL, NULL),
         PB_OK);
-    assert_int_equal(pb_weights_open(&w, scratch_path(&s, "b.safetensors").text, NULL), PB_OK);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&here, "b.safetensors").text, NULL), PB_OK);
     assert_int_equal(pb_weights_count(w), 0);
     assert_null(pb_weights_find(w, "x"));
     pb_weights_free(w);
@@ -194,12 +179,12 @@ static void expect_write_error(const pb_named_tensor *tensors, size_t count,
 {
     pb_error error = {.message = ""};
 
-    assert_int_equal(pb_safetensors_write(scratch_path(&s, "w").text, count, tensors,
+    assert_int_equal(pb_safetensors_write(scratch_path(&here, "w").text, count, tensors,
                                           metadata_count, metadata, &error),
                      PB_INVALID);
     if (!strstr(error.message, piece))
         fail_msg("expected \"%s\" in \"%s\"", piece, error.message);
-    assert_int_equal(scratch_count(&s), 0);
+    assert_int_equal(scratch_count(&here), 0);
 }
 
 static void test_write_refuses(void **state)
@@ -233,7 +218,7 @@ static void write_built(const char *name, const char *header, size_t size)
     for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)((uint64_t)length >> 8 * i);
     memcpy(bytes + 8, header, length);
-    scratch_write(&s, name, bytes, 8 + length + size);
+    scratch_write(&here, name, bytes, 8 + length + size);
     free(bytes);
 }
 
@@ -241,11 +226,11 @@ static void expect_error(const char *name, pb_status status, const char *piece)
 {
     pb_error error = {.message = ""};
     pb_weights *w;
-    pb_status found = pb_weights_open(&w, scratch_path(&s, name).text, &error);
+    pb_status found = pb_weights_open(&w, scratch_path(&here, name).text, &error);
 
     assert_null(w);
     if (found != status || error.status != status || !strstr(error.message, piece) ||
-        !strstr(error.message, s.folder))
+        !strstr(error.message, here.folder))
         fail_msg("expected \"%s\" (status %d), found \"%s\" (status %d)", piece, status,
                  error.message, found);
 }
@@ -362,7 +347,7 @@ static void test_lenient(void **state)
         pb_error error = {.message = ""};
         pb_weights *w;
         write_built("l.safetensors", files[k].header, files[k].size);
-        if (pb_weights_open(&w, scratch_path(&s, "l.safetensors").text, &error))
+        if (pb_weights_open(&w, scratch_path(&here, "l.safetensors").text, &error))
             fail_msg("%s", error.message);
         assert_int_equal(pb_weights_count(w), files[k].count);
         pb_weights_free(w);
@@ -376,21 +361,21 @@ static void test_hostile_prefix(void **state)
     static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
 
     (void)state;
-    scratch_write(&s, "p", "", 0);
+    scratch_write(&here, "p", "", 0);
     expect_error("p", PB_FORMAT, "empty");
-    scratch_write(&s, "p", "1234567", 7);
+    scratch_write(&here, "p", "1234567", 7);
     expect_error("p", PB_FORMAT, "found 7 bytes");
-    scratch_write(&s, "p", huge, sizeof huge);
+    scratch_write(&here, "p", huge, sizeof huge);
     expect_error("p", PB_FORMAT, "found a length of 1152921504606846976");
     memset(huge, 0xFF, 8);
-    scratch_write(&s, "p", huge, sizeof huge);
+    scratch_write(&here, "p", huge, sizeof huge);
     expect_error("p", PB_FORMAT, "found a length of 18446744073709551615");
-    scratch_write(&s, "p", most, sizeof most);
+    scratch_write(&here, "p", most, sizeof most);
     expect_error("p", PB_FORMAT, "found a length of 100000001");
     most[0] = 0;
-    scratch_write(&s, "p", most, sizeof most);
+    scratch_write(&here, "p", most, sizeof most);
     expect_error("p", PB_FORMAT, "truncated: expected a header of 100000000 bytes, found 8");
-    scratch_write(&s, "p", pointer, sizeof pointer - 1);
+    scratch_write(&here, "p", pointer, sizeof pointer - 1);
     expect_error("p", PB_FORMAT, "Git LFS pointer");
     expect_error("none", PB_IO, "cannot open");
     expect_error(".", PB_IO, "found a folder");
@@ -430,9 +415,9 @@ static void test_truncated(void **state)
     (void)state;
     write_built("t", "{\"a\":" T("F32", "[2]", "[0,8]") ",\"b\":" T("F16", "[1]", "[8,10]") "}",
                 10);
-    bytes = scratch_read(&s, "t", &n);
+    bytes = scratch_read(&here, "t", &n);
     for (size_t i = 0; i < n; i++) {
-        scratch_write(&s, "t", bytes, i);
+        scratch_write(&here, "t", bytes, i);
         expect_error("t", PB_FORMAT, "");
     }
     free(bytes);
@@ -452,7 +437,7 @@ static void write_shards(void)
 
 static void write_index(const char *text)
 {
-    scratch_write(&s, INDEX, text, strlen(text));
+    scratch_write(&here, INDEX, text, strlen(text));
 }
 
 #define GOOD_INDEX                                                                                 \
@@ -466,11 +451,11 @@ static void test_shards(void **state)
     (void)state;
     write_shards();
     write_index(GOOD_INDEX);
-    assert_int_equal(pb_weights_open(&w, scratch_path(&s, INDEX).text, NULL), PB_OK);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&here, INDEX).text, NULL), PB_OK);
     assert_int_equal(pb_weights_count(w), 3);
     assert_string_equal(pb_weights_at(w, 0)->name, "a");
-    assert_string_equal(pb_weights_at(w, 0)->file, scratch_path(&s, "two.safetensors").text);
-    assert_string_equal(pb_weights_at(w, 1)->file, scratch_path(&s, "one.safetensors").text);
+    assert_string_equal(pb_weights_at(w, 0)->file, scratch_path(&here, "two.safetensors").text);
+    assert_string_equal(pb_weights_at(w, 1)->file, scratch_path(&here, "one.safetensors").text);
     assert_string_equal(pb_weights_metadata(w, "which"), "one");
     pb_weights_free(w);
 }
@@ -546,11 +531,11 @@ static void test_read_some(void **state)
                  "\"data_offsets\":[0,%zu]}}",
                  types[k].dtype, COUNT, COUNT * width);
         write_built("r", header, COUNT * width);
-        bytes = scratch_read(&s, "r", &n);
+        bytes = scratch_read(&here, "r", &n);
         for (size_t i = 0; i < COUNT * width; i++)
             bytes[n - 1 - i] = (unsigned char)(i % width == 0 ? 0x40 : i * 7);
-        scratch_write(&s, "r", bytes, n);
-        assert_int_equal(pb_weights_open(&w, scratch_path(&s, "r").text, NULL), PB_OK);
+        scratch_write(&here, "r", bytes, n);
+        assert_int_equal(pb_weights_open(&w, scratch_path(&here, "r").text, NULL), PB_OK);
         assert_int_equal(pb_stored_read(pb_weights_at(w, 0), whole, NULL), PB_OK);
         memory = *pb_weights_at(w, 0);
         memory.data = bytes + n - COUNT * width;
@@ -575,7 +560,7 @@ static void expect_cut(const pb_weights *w, const char *name, const char *file)
 
     assert_int_equal(pb_stored_read(pb_weights_find(w, name), out, &error), PB_IO);
     assert_int_equal(error.status, PB_IO);
-    if (!strstr(error.message, scratch_path(&s, file).text) ||
+    if (!strstr(error.message, scratch_path(&here, file).text) ||
         !strstr(error.message, "as when it was opened, found"))
         fail_msg("expected it of %s, found \"%s\"", file, error.message);
 }
@@ -591,15 +576,15 @@ static void test_cut(void **state)
                 "{\"a\":" T("F32", "[1]", "[0,4]") ",\"b\":" T("F16", "[1]", "[4,6]") ",\"c\":" T(
                     "BF16", "[1]", "[6,8]") ",\"d\":" T("F64", "[1]", "[8,16]") "}",
                 16);
-    assert_int_equal(pb_weights_open(&w, scratch_path(&s, "t").text, NULL), PB_OK);
-    assert_int_equal(truncate(scratch_path(&s, "t").text, 10), 0);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&here, "t").text, NULL), PB_OK);
+    assert_int_equal(truncate(scratch_path(&here, "t").text, 10), 0);
     for (size_t i = 0; i < 4; i++)
         expect_cut(w, pb_weights_at(w, i)->name, "t");
     pb_weights_free(w);
     write_shards();
     write_index(GOOD_INDEX);
-    assert_int_equal(pb_weights_open(&w, scratch_path(&s, INDEX).text, NULL), PB_OK);
-    assert_int_equal(truncate(scratch_path(&s, "two.safetensors").text, 10), 0);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&here, INDEX).text, NULL), PB_OK);
+    assert_int_equal(truncate(scratch_path(&here, "two.safetensors").text, 10), 0);
     expect_cut(w, "a", "two.safetensors");
     assert_int_equal(pb_stored_read(pb_weights_find(w, "b"), out, NULL), PB_OK);
     pb_weights_free(w);
@@ -620,7 +605,7 @@ static void test_read_injected(void **state)
 
     (void)state;
     write_shards();
-    assert_int_equal(pb_weights_open(&w, scratch_path(&s, "two.safetensors").text, NULL), PB_OK);
+    assert_int_equal(pb_weights_open(&w, scratch_path(&here, "two.safetensors").text, NULL), PB_OK);
     /* pread and fstat, and no memory at all */
     assert_int_equal(inject_each(INJECT_FILES | INJECT_MEMORY, read_first, NULL, w, false), 2);
     pb_weights_free(w);
@@ -629,7 +614,7 @@ static void test_read_injected(void **state)
 static pb_status open_set(void *context, pb_error *error)
 {
     pb_weights *w;
-    pb_status status = pb_weights_open(&w, scratch_path(&s, context).text, error);
+    pb_status status = pb_weights_open(&w, scratch_path(&here, context).text, error);
 
     pb_weights_free(w);
     return status;
@@ -658,27 +643,27 @@ static pb_status write_one(void *context, pb_error *error)
     const pb_named_tensor tensors[] = {{"a", context}};
     const pb_metadata metadata[] = {{"k", "v"}};
 
-    return pb_safetensors_write(scratch_path(&s, "w").text, 1, tensors, 1, metadata, error);
+    return pb_safetensors_write(scratch_path(&here, "w").text, 1, tensors, 1, metadata, error);
 }
 
 static void check_written(void *context, pb_status status, const char *failed)
 {
     size_t n;
-    unsigned char *bytes = scratch_read(&s, "w", &n);
+    unsigned char *bytes = scratch_read(&here, "w", &n);
 
     (void)context;
-    assert_int_equal(scratch_count(&s), 1);
+    assert_int_equal(scratch_count(&here), 1);
     assert_int_equal(n == 3, status != PB_OK);
     free(bytes);
     if (!status) {
         pb_weights *w;
         if (failed)
             assert_true(inject_called("rename"));
-        assert_int_equal(pb_weights_open(&w, scratch_path(&s, "w").text, NULL), PB_OK);
+        assert_int_equal(pb_weights_open(&w, scratch_path(&here, "w").text, NULL), PB_OK);
         assert_int_equal(pb_weights_count(w), 1);
         pb_weights_free(w);
     }
-    scratch_write(&s, "w", "old", 3);
+    scratch_write(&here, "w", "old", 3);
 }
 
 static void test_write_injected(void **state)
@@ -688,7 +673,7 @@ static void test_write_injected(void **state)
 
     (void)state;
     assert_int_equal(pb_tensor_new(&t, 2, shape, NULL), PB_OK);
-    scratch_write(&s, "w", "old", 3);
+    scratch_write(&here, "w", "old", 3);
     assert_true(inject_each(INJECT_MEMORY, write_one, check_written, &t, false) >= 3);
     assert_true(inject_each(INJECT_FILES, write_one, check_written, &t, true) >= 8);
     inject_json(true);
@@ -697,20 +682,18 @@ static void test_write_injected(void **state)
     pb_tensor_clear(&t);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_reference),      TEST(test_every_half),
-        TEST(test_round_trip),     TEST(test_write_refuses),
-        TEST(test_hostile),        TEST(test_lenient),
-        TEST(test_hostile_prefix), TEST(test_deep),
-        TEST(test_long_name),      TEST(test_truncated),
-        TEST(test_shards),         TEST(test_hostile_index),
-        TEST(test_read_some),      TEST(test_cut),
-        TEST(test_read_injected),  TEST(test_open_injected),
-        TEST(test_write_injected),
+        SCRATCH_TEST(test_reference),      SCRATCH_TEST(test_every_half),
+        SCRATCH_TEST(test_round_trip),     SCRATCH_TEST(test_write_refuses),
+        SCRATCH_TEST(test_hostile),        SCRATCH_TEST(test_lenient),
+        SCRATCH_TEST(test_hostile_prefix), SCRATCH_TEST(test_deep),
+        SCRATCH_TEST(test_long_name),      SCRATCH_TEST(test_truncated),
+        SCRATCH_TEST(test_shards),         SCRATCH_TEST(test_hostile_index),
+        SCRATCH_TEST(test_read_some),      SCRATCH_TEST(test_cut),
+        SCRATCH_TEST(test_read_injected),  SCRATCH_TEST(test_open_injected),
+        SCRATCH_TEST(test_write_injected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,27 +138,28 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     return status;
 }
 
-pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model)
+pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
+                         const char *name, pb_error *error)
 {
+    char own[65];
+
+    if (!hash || !*hash)
+        return PB_OK;
+    PB_TRY(pb_model_hash(model, own, error));
+    if (!strcmp(own, hash))
+        return PB_OK;
     return pb_fail(error, PB_INVALID,
                    "%s was computed with another model than this, or with other files of it "
                    "(weights, configs or noise schedule): %s",
-                   path, model ? model : "unnamed");
+                   path, name ? name : "unnamed");
 }
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
     const pb_model_options options = {.schedule = cli->schedule};
 
-    char hash[65];
-
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));
-    if (!cli->expected_hash)
-        return PB_OK;
-    PB_TRY(pb_model_hash(*model, hash, error));
-    return strcmp(hash, cli->expected_hash)
-               ? pb_fail_other_model(error, cli->expected_by, cli->expected_model)
-               : PB_OK;
+    return pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model, error);
 }
 
 /* Notes a name, unless it is there already. */

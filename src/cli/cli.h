@@ -96,8 +96,10 @@ void pb_check_precision(const pb_cli *cli, const char *precision);
 /* What a command writes, by the endings of its name. */
 enum { PB_OUT_NPY = 1, PB_OUT_PICTURE = 2, PB_OUT_BASIS = 4, PB_OUT_NOISY = 8 };
 
-/* Fails for a file whose model_hash is not the model's; model: as the file names it. */
-pb_status pb_fail_other_model(pb_error *error, const char *path, const char *model);
+/* Checks the model's hash against what a file says of it (NULL or "": nothing); name: of the model
+ * there. Errors: PB_INVALID, those of pb_model_hash. */
+pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
+                         const char *name, pb_error *error);
 
 /* Checks -o: that it is given, and ends as one of the kinds does; hint: an example of one.
  * Errors: PB_INVALID. */

@@ -19,13 +19,8 @@ pb_transport_form pb_transport_form_of(const char *name)
 
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *s, const char *path, pb_error *error)
 {
-    char hash[65];
-
     PB_TRY(pb_basis_read(basis, path, error));
-    PB_TRY(pb_model_hash(s->model, hash, error));
-    if (*basis->model_hash && strcmp(basis->model_hash, hash))
-        return pb_fail_other_model(error, path, basis->model);
-    return PB_OK;
+    return pb_check_model(s->model, basis->model_hash, path, basis->model, error);
 }
 
 pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error)

@@ -78,19 +78,20 @@ static int is_pasted(const options *o)
 }
 
 /* A name beside the photo that no file has: "holiday-edited.jpg", "holiday-edited-2.jpg" …, in the
- * photo's format if that is written. */
+ * photo's format if that is written; of a strip a PNG. */
 static char *name_beside(const char *photo, const char *what)
 {
     static const char *const kept[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
     static const char *const lossy[] = {".heic", ".heif", ".avif", ".jxl"};
     const char *dot = strrchr(photo, '.'), *slash = strrchr(photo, '/'), *ending = ".png";
+    int is_photo = strcmp(what, "strip") != 0; /* which is a figure */
     int named = dot && (!slash || dot > slash + 1) && dot != photo;
     char *name = NULL;
 
-    for (size_t i = 0; named && i < G_N_ELEMENTS(kept); i++)
+    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(kept); i++)
         if (!g_ascii_strcasecmp(dot, kept[i]))
             ending = dot;
-    for (size_t i = 0; named && i < G_N_ELEMENTS(lossy); i++)
+    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(lossy); i++)
         if (!g_ascii_strcasecmp(dot, lossy[i]))
             ending = ".jpg";
     for (int i = 1; !name || g_file_test(name, G_FILE_TEST_EXISTS); i++) {

@@ -343,6 +343,15 @@ pb_status pb_point_time(pb_point *point, const pb_session *session, const pb_poi
     return check_time(point, session, o, error);
 }
 
+pb_status pb_point_on_grid(const pb_point *point, int steps, pb_error *error)
+{
+    return point->grid != SIZE_MAX
+               ? PB_OK
+               : pb_fail(error, PB_INVALID,
+                         "timestep %g is not on a grid of %d points: give the --steps it came from",
+                         point->timestep, steps);
+}
+
 /* The noise x_T of a seed, or the image inverted. Returns the grid point reached in *at. */
 static pb_status start(pb_point *point, pb_session *session, const pb_point_options *o, size_t *at,
                        pb_error *error)

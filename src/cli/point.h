@@ -90,6 +90,9 @@ pb_status pb_point_read_image(pb_point *point, pb_session *session, const pb_poi
 pb_status pb_point_time(pb_point *point, const pb_session *session, const pb_point_options *options,
                         pb_error *error);
 
+/* Checks that the point is one of a grid of so many. Errors: PB_INVALID. */
+pb_status pb_point_on_grid(const pb_point *point, int steps, pb_error *error);
+
 /* Finds x_t. */
 pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *options,
                         pb_error *error);

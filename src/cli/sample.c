@@ -67,10 +67,7 @@ static pb_status find_start(size_t *from, const options *o, const pb_session *s,
         return PB_OK;
     }
     PB_TRY(pb_point_time(&point, s, &where, error));
-    if (point.grid == SIZE_MAX)
-        return pb_fail(error, PB_INVALID,
-                       "timestep %g is not on a grid of %d points: give the --steps it came from",
-                       point.timestep, o->point.steps);
+    PB_TRY(pb_point_on_grid(&point, o->point.steps, error));
     if (o->spacing_value >= 0 && point.grid != *from)
         return pb_fail(error, PB_INVALID,
                        "--spacing %s begins at t = 1, %s is at t = %.2g: --spacing paper goes on "

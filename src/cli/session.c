@@ -223,13 +223,9 @@ static pb_status read_noisy(pb_tensor *tensor, const pb_session *s, const char *
 {
     pb_noisy n = PB_NOISY_EMPTY;
     pb_status status = pb_noisy_read(&n, tensor, path, error);
-    char hash[65];
 
-    if (status == PB_OK && n.model_hash && *n.model_hash) {
-        status = pb_model_hash(s->model, hash, error);
-        if (status == PB_OK && strcmp(hash, n.model_hash))
-            status = pb_fail_other_model(error, path, n.model);
-    }
+    if (status == PB_OK)
+        status = pb_check_model(s->model, n.model_hash, path, n.model, error);
     if (status != PB_OK)
         pb_tensor_clear(tensor);
     pb_noisy_clear(&n);

@@ -54,11 +54,8 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
     size_t factor, channels;
     pb_point_options where = o->target;
 
-    if (w->from.grid == SIZE_MAX)
-        return pb_fail(error, PB_INVALID,
-                       "%s: timestep %g is not on a grid of %d points: give the --steps it came "
-                       "from",
-                       o->basis, w->source.timestep, o->target.steps);
+    if (pb_point_on_grid(&w->from, o->target.steps, error) != PB_OK)
+        return pb_fail_in(error, PB_INVALID, "%s", o->basis);
     if (o->target.image) {
         where.t = w->source.timestep / (double)T;
         PB_TRY(pb_session_pixels(&w->session, &factor, &channels, error));

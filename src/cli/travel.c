@@ -88,9 +88,5 @@ pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_
         .count = o->count,
         .direction = o->directions,
     };
-    if (point->grid == SIZE_MAX)
-        return pb_fail(error, PB_INVALID,
-                       "timestep %g is not on a grid of %d points: give the --steps it came from",
-                       point->timestep, steps);
-    return PB_OK;
+    return pb_point_on_grid(point, steps, error);
 }

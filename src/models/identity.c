@@ -105,10 +105,13 @@ static const char *name_in(const pb_model *model, const char *path)
     return "scheduler_config.json";
 }
 
+/* The first line of what is hashed and signed: another where either is made another way. */
+#define VERSION "pullback model 2\n"
+
 /* "path|size|times of modification and of change|inode" of every file. */
 static pb_status sign_files(char **signature, const file_list *list, pb_error *error)
 {
-    char *text = pb_strdup("pullback model 2\n");
+    char *text = pb_strdup(VERSION);
 
     for (size_t i = 0; text && i < list->count; i++) {
         const entry *e = &list->entries[i];
@@ -164,7 +167,7 @@ static pb_status check_noted(const pb_model *model, pb_error *error)
 static pb_status hash_files(const pb_model *model, const file_list *list, char hash[65],
                             pb_error *error)
 {
-    char *text = pb_strdup("pullback model 2\n");
+    char *text = pb_strdup(VERSION);
 
     for (size_t i = 0; text && i < list->count; i++) {
         const entry *e = &list->entries[i];

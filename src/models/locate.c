@@ -73,18 +73,17 @@ static char *file_ending(const char *folder, const char *ending)
 typedef struct component {
     const char *name;
     const char *classes[3]; /* NULL: of any class */
-    bool read;
 } component;
 
 static const component components[] = {
-    {"unet", {"UNet2DModel", "UNet2DConditionModel"}, true},
-    {"scheduler", {NULL}, true}, /* by its own config */
-    {"vae", {"AutoencoderKL"}, true},
-    {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}, true},
-    {"text_encoder", {"CLIPTextModel"}, true},
-    {"safety_checker", {NULL}, false},    /* blackens pictures */
-    {"feature_extractor", {NULL}, false}, /* of the safety checker */
-    {"image_encoder", {NULL}, false},     /* of pictures as prompts, which nothing here takes */
+    {"unet", {"UNet2DModel", "UNet2DConditionModel"}},
+    {"scheduler", {NULL}}, /* by its own config */
+    {"vae", {"AutoencoderKL"}},
+    {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}},
+    {"text_encoder", {"CLIPTextModel"}},
+    {"safety_checker", {NULL}},    /* blackens pictures */
+    {"feature_extractor", {NULL}}, /* of the safety checker */
+    {"image_encoder", {NULL}},     /* of pictures as prompts, which nothing here takes */
 };
 
 /* Checks one component, ["library", "class"]. */

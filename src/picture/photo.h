@@ -37,7 +37,7 @@ typedef struct pb_photo {
     pb_area face[PB_FRAMES_MOST]; /* the area of each; the first is the one taken */
 } pb_photo;
 
-#define PB_PHOTO_EMPTY ((pb_photo){.outside = 1})
+#define PB_PHOTO_EMPTY ((pb_photo){.pixels = PB_PIXELS_EMPTY, .outside = 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
  * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. The area is
