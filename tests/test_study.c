@@ -231,9 +231,8 @@ static void test_other(void **state)
     (void)state;
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one"), 0, NULL);
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one/"), 0, NULL);
-    expect(
-        program(here.folder, "study samples --samples 2 --fit pad --crop 0,0,9,9" QUICK "-o one"),
-        0, NULL); /* there is nothing to crop */
+    expect(program(here.folder, "study samples --samples 2 --crop 0,0,9,9" QUICK "-o one"), 2,
+           "--crop would do nothing here");
     expect(program(here.folder, "study samples --samples 3" QUICK "-o one"), 1,
            "holds another study: \"samples\" is 2 there, and 3 here");
     expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 1, "--force");
