@@ -166,7 +166,8 @@ static void test_given_schedule(void **state)
     assert_int_equal(computed(program(here.folder, "study timesteps --json --settings "
                                                    "study/settings.json")),
                      0);
-    assert_int_equal(computed(program(here.folder, STUDY " --schedule v.json")), 3);
+    expect(program(here.folder, STUDY " --schedule v.json"), 1, "\"schedule\" is \"ddpm\" there");
+    assert_int_equal(computed(program(here.folder, STUDY " --schedule v.json --force")), 3);
 }
 
 static void test_prediction_type(void **state)

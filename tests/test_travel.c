@@ -400,7 +400,7 @@ static void test_studies(void **state)
     free(first);
     free(second);
     expect(program(s.folder, "study status one"), 0, NULL);
-    assert_non_null(strstr(program(s.folder, "study status one")->out, "all 9 bases done"));
+    assert_non_null(strstr(program(s.folder, "study status one")->out, "all 12 items done"));
     expect(program(s.folder, "study status --catalogue c.sqlite"), 0, NULL);
 }
 

@@ -141,6 +141,7 @@ static pb_status check_version(pb_catalogue *c, pb_error *error)
 static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
 {
     char *lock = pb_sprintf("%s.lock", path), sql[64];
+    pb_status status;
 
     c->lock = -1;
     c->path = pb_strdup(path);
@@ -154,13 +155,18 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
         return pb_fail(error, PB_IO, "%s: %s", path,
                        c->db ? sqlite3_errmsg(c->db) : "out of memory");
     }
+    sqlite3_busy_timeout(c->db, PATIENCE);
+    status = check_version(c, error); /* before anything is left beside what is none */
+    if (status != PB_OK) {
+        pb_free(lock);
+        return status;
+    }
     c->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     pb_free(lock);
     if (c->lock < 0)
         return pb_fail(error, PB_IO, "%s.lock: %s", path, strerror(errno));
     if (mkdir(c->folder, 0777) && errno != EEXIST)
         return pb_fail(error, PB_IO, "%s: %s", c->folder, strerror(errno));
-    sqlite3_busy_timeout(c->db, PATIENCE);
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d", APPLICATION);
     PB_TRY(run(c, "BEGIN IMMEDIATE", error)); /* two processes may be the first */
     PB_TRY(check_version(c, error));

@@ -103,7 +103,9 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
         {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
          "Threads of computation (default: all processors this process may use)", "N"},
         {"force", 0, 0, G_OPTION_ARG_NONE, &cli->force,
-         "Write even over a file that is read by the same command, or is the model's", NULL},
+         "Write even over a file that is read by the same command, or is the model's, or over "
+         "another study",
+         NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &cli->json, "Print one JSON object on standard output",
          NULL},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &cli->quiet,

@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "catalogue/catalogue.h"
@@ -39,6 +41,7 @@ static pb_status apply_settings(options *o, pb_error *error)
     pb_study_kind kind = o->study.kind;
     char *folder = o->study.folder, *catalogue = o->study.catalogue;
     size_t memory = o->cli.memory;
+    double boost = o->study.boost;
 
     PB_TRY(pb_json_read(&o->stored, o->settings, MAX_TEXT, 0, error));
     PB_TRY(pb_study_options_of(&o->study, o->stored, o->settings, error));
@@ -49,7 +52,10 @@ static pb_status apply_settings(options *o, pb_error *error)
         o->study.folder = folder;
     if (catalogue)
         o->study.catalogue = catalogue;
+    if (pb_cli_given(&o->cli, "boost"))
+        o->study.boost = boost;
     o->study.memory = memory;
+    o->study.force = o->cli.force;
     return PB_OK;
 }
 
@@ -148,6 +154,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (s->guided && s->guidance_scale == 1)
         return pb_fail(error, PB_INVALID, "--guided: --guidance-scale 1 guides nothing");
     s->memory = o->cli.memory;
+    s->force = o->cli.force;
     s->costs = o->cli.costs;
     s->schedule = o->cli.schedule;
     s->models = o->models;
@@ -155,6 +162,10 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (o->settings)
         PB_TRY(apply_settings(o, error));
     samples = s->image_count ? s->image_count : s->samples;
+    if (s->image_count && pb_cli_given(&o->cli, "boost"))
+        return pb_fail(error, PB_INVALID,
+                       "--boost is of the pictures of drawn samples: images are "
+                       "given");
     if (s->kind == PB_STUDY_PROMPTS && !o->prompts && !s->prompt_count)
         return pb_fail(error, PB_INVALID, "which prompts? --prompts FILE, one per line");
     if (s->model_count == 0)
@@ -174,7 +185,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "%zu timesteps of a grid of %zu points: expected fewer, or more --steps",
                        s->timesteps, s->steps);
-    return s->folder ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o FOLDER");
+    return s->folder && *s->folder ? PB_OK : pb_fail(error, PB_INVALID, "where to? -o FOLDER");
 }
 
 /* -- running ------------------------------------------------------------------------------------
@@ -199,10 +210,12 @@ static int show(void *context, const pb_study_progress *p)
 /* What a study leaves in its folder must not be what it reads. */
 static pb_status check_outputs(const options *o, pb_error *error)
 {
-    static const char *const names[] = {"data.csv",    "figure.svg",    "figure.png",
-                                        "report.html", "settings.json", "figure.gp"};
+    static const char *const names[] = {"data.csv",      "figure.svg", "figure.png", "report.html",
+                                        "settings.json", "figure.gp",  "samples.png"};
     pb_status status = PB_OK;
 
+    if (access(o->study.folder, F_OK))
+        return PB_OK; /* it is made when all that it needs has been found */
     for (size_t i = 0; status == PB_OK && i < sizeof names / sizeof *names; i++) {
         char *path = g_build_filename(o->study.folder, names[i], NULL);
         if (!o->settings || strcmp(names[i], "settings.json"))
@@ -210,6 +223,30 @@ static pb_status check_outputs(const options *o, pb_error *error)
         g_free(path);
     }
     return status;
+}
+
+/* The absolute path of a folder that need not be there yet; NULL: it can be nowhere. free. */
+static char *resolve(const char *path)
+{
+    char *real = realpath(path, NULL), *above, *name, *bare, *joined = NULL;
+
+    if (real || errno != ENOENT)
+        return real;
+    bare = g_strdup(path);
+    while (strlen(bare) > 1 && g_str_has_suffix(bare, "/"))
+        bare[strlen(bare) - 1] = '\0';
+    name = g_path_get_dirname(bare);
+    above = resolve(name);
+    g_free(name);
+    name = g_path_get_basename(bare);
+    if (above)
+        joined = g_build_filename(above, name, NULL);
+    real = joined ? strdup(joined) : NULL;
+    g_free(name);
+    g_free(bare);
+    g_free(joined);
+    free(above);
+    return real;
 }
 
 static pb_status run(options *o, pb_error *error)
@@ -225,10 +262,9 @@ static pb_status run(options *o, pb_error *error)
     if (o->study.kind == PB_STUDY_PROMPTS && o->study.prompt_count < 2)
         return pb_fail(error, PB_INVALID, "%s: one prompt has no distance: expected at least two",
                        o->prompts ? o->prompts : o->settings);
-    PB_TRY(pb_make_folder(o->study.folder, error));
     PB_TRY(check_outputs(o, error));
     PB_TRY(pb_picture_start(o->cli.name, o->cli.threads, error));
-    folder = realpath(o->study.folder, NULL);
+    folder = resolve(o->study.folder);
     if (!folder)
         return pb_fail(error, PB_IO, "%s: cannot be resolved", o->study.folder);
     o->study.folder = folder;
@@ -241,9 +277,10 @@ static pb_status run(options *o, pb_error *error)
                progress.done, progress.total);
     if (status == PB_OK) {
         pb_say(&o->cli,
-               "%s: data.csv, figure.svg, figure.png, report.html (%zu of %zu items computed "
+               "%s: data.csv, figure.svg, figure.png, report.html%s (%zu of %zu items computed "
                "now, in %.0f s)",
-               folder, progress.computed, progress.total, progress.seconds);
+               folder, o->study.image_count ? "" : ", samples.png", progress.computed,
+               progress.total, progress.seconds);
         pb_cli_print(&o->cli,
                      json_pack("{s:s, s:I, s:I, s:f}", "folder", folder, "items",
                                (json_int_t)progress.total, "computed",
@@ -277,6 +314,11 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
          "N"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &o.seed,
          "The first sample's seed; the others follow (default: 0)", "N"},
+        {"boost", 0, 0, G_OPTION_ARG_DOUBLE, &o.study.boost,
+         "Pictures of drawn samples, for the report: from their x_T by steps that are stochastic "
+         "from this fraction of T on (default: 1, all; 0: none). Bases are taken at the x_t of "
+         "deterministic steps from the same x_T, whatever this is",
+         "T"},
         {"timesteps", 0, 0, G_OPTION_ARG_INT, &o.timesteps,
          kind == PB_STUDY_PROMPTS ? "Timesteps P: t = 1/P, 2/P … 1 (default: 10)"
                                   : "Timesteps P: t = 1/P, 2/P … 1 (default: 20)",
@@ -346,7 +388,7 @@ static void list_study(void *context, const char *study, const pb_study_status *
     listing *l = context;
     size_t left = s->wanted - s->done, workers = s->running ? s->running : 1;
     double seconds = left ? s->seconds * (double)left / (double)workers : 0;
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "study", study, "bases",
+    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "study", study, "items",
                                (json_int_t)s->wanted, "done", (json_int_t)s->done, "running",
                                (json_int_t)s->running, "left", (json_int_t)(left - s->running));
 
@@ -354,57 +396,80 @@ static void list_study(void *context, const char *study, const pb_study_status *
         json_object_set_new(object, "seconds_left", json_real(seconds));
     json_array_append_new(l->studies, object);
     if (isnan(seconds))
-        pb_say(l->cli, "%s: none of %zu bases done, %zu running", study, s->wanted, s->running);
+        pb_say(l->cli, "%s: none of %zu items done, %zu running", study, s->wanted, s->running);
     else if (left == 0)
-        pb_say(l->cli, "%s: all %zu bases done", study, s->wanted);
+        pb_say(l->cli, "%s: all %zu items done", study, s->wanted);
     else
         pb_say(l->cli,
-               "%s: %zu of %zu bases done, %zu running, %zu left; about %.0f s at %.2f s each",
+               "%s: %zu of %zu items done, %zu running, %zu left; about %.0f s at %.2f s each",
                study, s->done, s->wanted, s->running, left - s->running, seconds, s->seconds);
+}
+
+/* The catalogue of the study in a folder, and the folder as the catalogue knows it. */
+static pb_status find_catalogue(const char *folder, char **path, char **study, pb_error *error)
+{
+    char *settings = g_build_filename(folder, "settings.json", NULL);
+    pb_study_options o = PB_STUDY_DEFAULTS;
+    json_t *stored = NULL;
+    pb_status status;
+
+    if (access(settings, F_OK))
+        status = pb_fail(error, PB_IO,
+                         "%s: no study has been begun there: there is no settings.json", folder);
+    else
+        status = pb_json_read(&stored, settings, MAX_TEXT, 0, error);
+    if (status == PB_OK)
+        status = pb_study_options_of(&o, stored, settings, error);
+    if (status == PB_OK) {
+        *path = pb_study_catalogue(&o);
+        *study = pb_strdup(o.folder);
+    }
+    pb_study_options_clear(&o);
+    json_decref(stored);
+    g_free(settings);
+    return status;
 }
 
 static pb_status show_status(const pb_cli *cli, const char *folder, const char *catalogue,
                              pb_error *error)
 {
-    char *settings = folder ? g_build_filename(folder, "settings.json", NULL) : NULL;
-    pb_study_options study = PB_STUDY_DEFAULTS;
     listing l = {cli, json_array()};
     pb_catalogue *c = NULL;
-    json_t *stored = NULL;
-    char *path = NULL;
+    char *path = NULL, *study = NULL;
     pb_status status = PB_OK;
 
-    if (folder) {
-        status = pb_json_read(&stored, settings, MAX_TEXT, 0, error);
-        if (status == PB_OK)
-            status = pb_study_options_of(&study, stored, settings, error);
-        if (status == PB_OK)
-            path = pb_study_catalogue(&study);
-    } else
+    if (folder)
+        status = find_catalogue(folder, &path, &study, error);
+    else
         path = pb_strdup(catalogue);
     if (status == PB_OK && (!path || access(path, R_OK)))
         status = pb_fail(error, PB_IO, "%s: no catalogue there", path ? path : "");
     if (status == PB_OK)
         status = pb_catalogue_open(&c, path, error);
     if (status == PB_OK)
-        status = pb_catalogue_visit(c, study.folder, list_study, &l, error);
+        status = pb_catalogue_visit(c, study, list_study, &l, error);
     pb_catalogue_close(c);
+    if (status == PB_OK && json_array_size(l.studies) == 0)
+        pb_say(cli,
+               folder ? "%s: nothing is planned: it ended before it began; the same command "
+                        "begins it"
+                      : "%s: no studies",
+               folder ? folder : catalogue);
     if (status == PB_OK)
         pb_cli_print(cli, json_pack("{s:O}", "studies", l.studies));
     json_decref(l.studies);
-    pb_study_options_clear(&study);
-    json_decref(stored);
+    pb_free(study);
     pb_free(path);
-    g_free(settings);
     return status;
 }
 
 static int run_status(int argc, char **argv)
 {
-    static const pb_help help = {"[FOLDER]",
-                                 "How far a study is: bases done, running in some process, and "
-                                 "left, with an estimate.",
-                                 "Example:\n  pullback study status results/"};
+    static const pb_help help = {
+        "[FOLDER]",
+        "How far a study is: items (bases, and pictures of drawn samples)\n"
+        "done, running in some process, and left, with an estimate.",
+        "Example:\n  pullback study status results/"};
     pb_cli cli = {.name = "study status", .no_model = 1};
     char *catalogue = NULL;
     const GOptionEntry entries[] = {

@@ -10,6 +10,6 @@
 void pb_figure_script(FILE *stream, const pb_study_plan *plan);
 
 /* What the panels show, as HTML. */
-const char *pb_figure_caption(pb_study_kind kind);
+void pb_figure_caption(FILE *stream, const pb_study_plan *plan);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-#define BANDS 16 /* of [0, 1/2] cycles per pixel */
+#define BANDS PB_POWER_BANDS
 #define DRAWS 200
 
 static const double nothing = NAN;
@@ -46,6 +46,17 @@ static pb_status read_off(const pb_basis *b, double *out, pb_error *error)
     return PB_OK;
 }
 
+/* What each of them can be. A mean frequency lies between the first band's and the last one's, an
+ * effective rank between 1 and the rank. */
+static pb_bounds bounds_of(size_t i, size_t rank)
+{
+    if (i < BANDS)
+        return PB_SHARE;
+    if (i == BANDS)
+        return (pb_bounds){0.5 / (2 * BANDS), 0.5 - 0.5 / (2 * BANDS)};
+    return i == BANDS + 1 ? (pb_bounds){1, (double)rank} : (pb_bounds){0, INFINITY};
+}
+
 /* The rows of one timestep from the values of all samples, `width` each. */
 static pb_status add_spectra(const pb_study_plan *p, size_t model, size_t timestep, size_t width,
                              const double *values, double *column, pb_table *table, pb_error *error)
@@ -58,7 +69,7 @@ static pb_status add_spectra(const pb_study_plan *p, size_t model, size_t timest
 
         for (size_t s = 0; s < p->samples; s++)
             column[s] = values[s * width + i];
-        row.estimate = pb_mean_of(p->samples, column);
+        row.estimate = pb_mean_of(p->samples, column, bounds_of(i, p->options->rank));
         if (i < BANDS) {
             row.quantity = "power";
             row.index = ((double)i + 0.5) / (2 * BANDS);
@@ -187,7 +198,7 @@ static pb_status add_matrix(const pb_study_plan *p, size_t model, const double *
                 column[s] = d[(s * P + a) * P + b];
             PB_TRY(pb_table_add(table,
                                 (pb_row){label, "distance", pb_plan_t(p, a), pb_plan_t(p, b),
-                                         nothing, pb_mean_of(p->samples, column)},
+                                         nothing, pb_mean_of(p->samples, column, PB_SHARE)},
                                 error));
         }
     for (size_t lag = 1; lag < P; lag++) {
@@ -198,7 +209,7 @@ static pb_status add_matrix(const pb_study_plan *p, size_t model, const double *
         }
         PB_TRY(pb_table_add(table,
                             (pb_row){label, "lag", nothing, nothing, (double)lag / (double)P,
-                                     pb_mean_of(p->samples, column)},
+                                     pb_mean_of(p->samples, column, PB_SHARE)},
                             error));
     }
     return PB_OK;
@@ -228,10 +239,11 @@ pb_status pb_measure_samples(const pb_study_plan *p, size_t model, pb_table *tab
     for (size_t t = 0; status == PB_OK && t < p->timesteps; t++) {
         status = distances_of(p, model, 0, t, d, error);
         if (status == PB_OK)
-            status = pb_table_add(table,
-                                  (pb_row){p->models[model].label, "among", pb_plan_t(p, t),
-                                           nothing, nothing, pb_mean_of_pairs(p->samples, d)},
-                                  error);
+            status =
+                pb_table_add(table,
+                             (pb_row){p->models[model].label, "among", pb_plan_t(p, t), nothing,
+                                      nothing, pb_mean_of_pairs(p->samples, d, PB_SHARE)},
+                             error);
     }
     pb_free(d);
     return status;
@@ -289,10 +301,10 @@ static pb_status add_pairs(const likeness *l, pb_row row, pb_table *table, pb_er
 static pb_status add_prompts(const likeness *l, pb_row row, pb_table *table, pb_error *error)
 {
     row.quantity = "prompted";
-    row.estimate = pb_mean_of(l->n, l->prompted);
+    row.estimate = pb_mean_of(l->n, l->prompted, PB_SHARE);
     PB_TRY(pb_table_add(table, row, error));
     row.quantity = "among_prompts";
-    row.estimate = pb_mean_of_pairs(l->n, l->distance);
+    row.estimate = pb_mean_of_pairs(l->n, l->distance, PB_SHARE);
     PB_TRY(pb_table_add(table, row, error));
     row.quantity = "correlation";
     PB_TRY(pb_rank_correlation(&row.estimate, l->n, l->cosine, l->distance, error));

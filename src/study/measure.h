@@ -13,6 +13,8 @@
 #include "study/plan.h"
 #include "study/table.h"
 
+#define PB_POWER_BANDS 16 /* of [0, 1/2] cycles per pixel */
+
 /* Power of V by frequency, singular values, effective rank, at each t: means over samples. */
 pb_status pb_measure_spectra(const pb_study_plan *plan, size_t model, pb_table *table,
                              pb_error *error);

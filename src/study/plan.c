@@ -2,10 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ending.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "study/folder.h"
+#include "study/trajectory.h"
 
 /* -- specifications --------------------------------------------------------------------------- */
 
@@ -79,6 +82,17 @@ json_t *pb_trajectory_spec(const pb_study_plan *p, size_t model, size_t sample)
     return spec;
 }
 
+/* With the grid point where its steps begin to be stochastic, or -1. */
+json_t *pb_picture_spec(const pb_study_plan *p, size_t model, size_t sample)
+{
+    json_t *spec = origin_spec(p, model, sample);
+    size_t boost = pb_trajectory_boost(p, model);
+
+    json_object_set_new(spec, "kind", json_string("picture"));
+    json_object_set_new(spec, "boost", json_integer(boost == SIZE_MAX ? -1 : (json_int_t)boost));
+    return spec;
+}
+
 pb_study_point pb_plan_point(const pb_study_plan *p, size_t model, size_t timestep)
 {
     size_t here = p->models[model].grid[timestep], last = p->options->steps - 1;
@@ -109,23 +123,49 @@ json_t *pb_basis_spec(const pb_study_plan *p, size_t model, size_t row, size_t t
 
 /* -- opening ---------------------------------------------------------------------------------- */
 
-/* The model's hash, by the signature of its files if the catalogue remembers it. */
+/* The model's hash, by the signature of its files if there is a catalogue that remembers it. */
 static pb_status find_hash(pb_study_plan *p, pb_planned_model *m, pb_error *error)
 {
     char *signature, *known = NULL;
-    pb_status status;
+    pb_status status = PB_OK;
 
     PB_TRY(pb_model_signature(m->model, &signature, error));
-    status = pb_catalogue_recall(p->catalogue, signature, &known, error);
+    if (p->catalogue)
+        status = pb_catalogue_recall(p->catalogue, signature, &known, error);
     if (status == PB_OK && known)
         status = pb_model_set_hash(m->model, known, error);
     if (status == PB_OK)
         status = pb_model_hash(m->model, m->hash, error);
-    if (status == PB_OK && !known)
-        status = pb_catalogue_remember(p->catalogue, signature, m->hash, error);
     pb_text_free(signature);
     pb_free(known);
     return status;
+}
+
+static pb_status remember_hash(pb_study_plan *p, const pb_planned_model *m, pb_error *error)
+{
+    char *signature;
+    pb_status status;
+
+    PB_TRY(pb_model_signature(m->model, &signature, error));
+    status = pb_catalogue_remember(p->catalogue, signature, m->hash, error);
+    pb_text_free(signature);
+    return status;
+}
+
+/* Are there the taps, and as many dimensions in both as the rank? */
+static pb_status check_taps(const pb_study_options *o, const pb_planned_model *m, pb_error *error)
+{
+    const char *const taps[] = {o->from, o->to};
+    size_t shape[3], size;
+
+    for (size_t i = 0; i < 2; i++) {
+        PB_TRY(pb_model_tap_shape(m->model, taps[i], m->height, m->width, shape, error));
+        size = shape[0] * shape[1] * shape[2];
+        if (o->rank > size)
+            return pb_fail(error, PB_INVALID, "rank %zu: the tap \"%s\" of %s has %zu dimensions",
+                           o->rank, taps[i], m->name, size);
+    }
+    return PB_OK;
 }
 
 static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
@@ -150,52 +190,73 @@ static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *n
     for (size_t i = 0; i < p->timesteps; i++)
         m->grid[i] =
             pb_grid_nearest(pb_schedule_length(m->schedule), p->options->steps, pb_plan_t(p, i));
+    PB_TRY(check_taps(p->options, m, error));
     PB_TRY(pb_study_prompts_open(&m->prompts, p->options, m->model, error));
     return find_hash(p, m, error);
+}
+
+static pb_status find_key(pb_key *key, json_t *spec, pb_error *error)
+{
+    if (!spec)
+        return pb_fail_memory(error, sizeof *key, "a plan");
+    *key = pb_catalogue_key(spec);
+    json_decref(spec);
+    return PB_OK;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const pb_key *const *x = a, *const *y = b;
+    int order = strcmp((*x)->text, (*y)->text);
+
+    return order ? order : (*x > *y) - (*x < *y);
+}
+
+/* Which keys repeat an earlier one. */
+static pb_status find_repeated(pb_study_plan *p, pb_error *error)
+{
+    const pb_key **sorted = pb_malloc(p->keys, sizeof *sorted);
+
+    if (!sorted)
+        return pb_fail_memory(error, p->keys * sizeof *sorted, "a plan");
+    for (size_t i = 0; i < p->keys; i++)
+        sorted[i] = &p->bases[i];
+    qsort(sorted, p->keys, sizeof *sorted, by_text);
+    p->items = p->keys;
+    for (size_t i = 1; i < p->keys; i++)
+        if (!strcmp(sorted[i - 1]->text, sorted[i]->text)) {
+            p->repeated[sorted[i] - p->bases] = 1;
+            p->items--;
+        }
+    pb_free(sorted);
+    return PB_OK;
 }
 
 static pb_status find_keys(pb_study_plan *p, pb_error *error)
 {
     for (size_t m = 0; m < p->options->model_count; m++) {
         for (size_t s = 0; s < p->samples; s++) {
-            json_t *spec = pb_trajectory_spec(p, m, s);
-            if (!spec)
-                return pb_fail_memory(error, sizeof *spec, "a plan");
-            p->trajectories[pb_plan_trajectory(p, m, s)] = pb_catalogue_key(spec);
-            json_decref(spec);
+            size_t i = pb_plan_trajectory(p, m, s);
+            PB_TRY(find_key(&p->trajectories[i], pb_trajectory_spec(p, m, s), error));
+            if (!p->options->image_count)
+                PB_TRY(find_key(&p->pictures[i], pb_picture_spec(p, m, s), error));
         }
         for (size_t r = 0; r < p->rows; r++)
-            for (size_t t = 0; t < p->timesteps; t++) {
-                json_t *spec = pb_basis_spec(p, m, r, t);
-                p->bases[pb_plan_basis(p, m, r, t)] = pb_catalogue_key(spec);
-                json_decref(spec);
-            }
+            for (size_t t = 0; t < p->timesteps; t++)
+                PB_TRY(find_key(&p->bases[pb_plan_basis(p, m, r, t)], pb_basis_spec(p, m, r, t),
+                                error));
     }
-    return PB_OK;
+    return find_repeated(p, error);
 }
 
-pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_error *error)
+/* Everything that is read: nothing has been made yet. */
+static pb_status open_sources(pb_study_plan *p, const char *catalogue, pb_error *error)
 {
-    char *path = pb_study_catalogue(o);
-    size_t all;
-    pb_status status;
+    const pb_study_options *o = p->options;
+    pb_status status = PB_OK;
 
-    p->options = o;
-    p->samples = o->image_count ? o->image_count : o->samples;
-    p->timesteps = o->timesteps;
-    p->conditions = pb_study_conditions(o);
-    p->rows = p->samples * p->conditions;
-    all = o->model_count * p->rows;
-    p->models = pb_calloc(o->model_count, sizeof *p->models);
-    p->images = pb_calloc(p->samples, sizeof *p->images);
-    p->trajectories = pb_calloc(o->model_count * p->samples, sizeof *p->trajectories);
-    p->bases = pb_calloc(all * p->timesteps, sizeof *p->bases);
-    if (!path || !p->models || !p->images || !p->trajectories || !p->bases) {
-        pb_free(path);
-        return pb_fail_memory(error, all * p->timesteps * sizeof *p->bases, "a plan");
-    }
-    status = pb_catalogue_open(&p->catalogue, path, error);
-    pb_free(path);
+    if (access(catalogue, F_OK) == 0)
+        status = pb_catalogue_open(&p->catalogue, catalogue, error);
     for (size_t i = 0; status == PB_OK && i < o->image_count; i++) {
         const char *paths[] = {o->images[i]};
         status = pb_file_sha256(1, paths, NULL, p->images[i], error);
@@ -208,6 +269,58 @@ pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_err
                 status =
                     pb_fail(error, PB_INVALID, "%s and %s are the same model: nothing to compare",
                             o->models[k], o->models[m]);
+    return status == PB_OK && !pb_folder_begun(o) ? pb_trajectory_check(p, error) : status;
+}
+
+/* The folder, and in it, or elsewhere, the catalogue. */
+static pb_status open_outputs(pb_study_plan *p, const char *catalogue, pb_error *error)
+{
+    int made;
+    pb_status status;
+
+    PB_TRY(pb_folder_make(p->options, &made, error));
+    status = p->catalogue ? PB_OK : pb_catalogue_open(&p->catalogue, catalogue, error);
+    if (status != PB_OK && made)
+        rmdir(p->options->folder); /* if it is empty */
+    for (size_t m = 0; status == PB_OK && m < p->options->model_count; m++)
+        status = remember_hash(p, &p->models[m], error);
+    return status;
+}
+
+static pb_status make_room(pb_study_plan *p, pb_error *error)
+{
+    const pb_study_options *o = p->options;
+    size_t trajectories = o->model_count * p->samples,
+           bases = o->model_count * p->rows * p->timesteps;
+
+    p->keys = bases + (o->image_count ? 0 : trajectories);
+    p->models = pb_calloc(o->model_count, sizeof *p->models);
+    p->images = pb_calloc(p->samples, sizeof *p->images);
+    p->trajectories = pb_calloc(trajectories, sizeof *p->trajectories);
+    p->bases = pb_calloc(p->keys, sizeof *p->bases);
+    p->repeated = pb_calloc(p->keys, 1);
+    if (!p->models || !p->images || !p->trajectories || !p->bases || !p->repeated)
+        return pb_fail_memory(error, p->keys * sizeof *p->bases, "a plan");
+    p->pictures = p->bases + bases;
+    return PB_OK;
+}
+
+pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_error *error)
+{
+    char *catalogue = pb_study_catalogue(o);
+    pb_status status;
+
+    p->options = o;
+    p->samples = o->image_count ? o->image_count : o->samples;
+    p->timesteps = o->timesteps;
+    p->conditions = pb_study_conditions(o);
+    p->rows = p->samples * p->conditions;
+    status = catalogue ? make_room(p, error) : pb_fail_memory(error, 1, "a path");
+    if (status == PB_OK)
+        status = open_sources(p, catalogue, error);
+    if (status == PB_OK)
+        status = open_outputs(p, catalogue, error);
+    pb_free(catalogue);
     return status == PB_OK ? find_keys(p, error) : status;
 }
 
@@ -226,6 +339,7 @@ void pb_study_plan_close(pb_study_plan *p)
     pb_free(p->images);
     pb_free(p->trajectories);
     pb_free(p->bases);
+    pb_free(p->repeated);
 }
 
 pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t timestep,

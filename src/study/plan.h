@@ -8,6 +8,7 @@
 
 #define PB_BASIS_ENDING ".safetensors"
 #define PB_TRAJECTORY_ENDING ".npy"
+#define PB_PICTURE_ENDING ".png"
 
 typedef struct pb_planned_model {
     const char *name; /* as given */
@@ -32,16 +33,23 @@ typedef struct pb_study_plan {
     size_t conditions;    /* for each sample */
     size_t rows;          /* samples * conditions: condition is row % conditions */
     pb_key *trajectories; /* [model][sample] */
-    pb_key *bases;        /* [model][row][timestep] */
+    /* What the study is of, and what counts as done: bases, and pictures of drawn samples. */
+    pb_key *bases;    /* [model][row][timestep] */
+    pb_key *pictures; /* behind them, [model][sample]; none where images are given */
+    size_t keys;      /* of both */
+    char *repeated;   /* of each key: an earlier one is the same (equal prompts, one image twice) */
+    size_t items;     /* keys that are not */
 } pb_study_plan;
 
-/* Opens the catalogue and the models, and finds all keys. Errors: theirs. *plan must be
- * zero-filled; pb_study_plan_close frees it, also on failure. */
+/* Opens the models and the catalogue, and finds all keys. The study's folder and its catalogue are
+ * made only after the models, the images, taps and rank have been found to be right. Errors:
+ * theirs. *plan must be zero-filled; pb_study_plan_close frees it, also on failure. */
 pb_status pb_study_plan_open(pb_study_plan *plan, const pb_study_options *options, pb_error *error);
 void pb_study_plan_close(pb_study_plan *plan);
 
 /* The specification of an item, as the catalogue keys it. The caller's. */
 json_t *pb_trajectory_spec(const pb_study_plan *plan, size_t model, size_t sample);
+json_t *pb_picture_spec(const pb_study_plan *plan, size_t model, size_t sample);
 json_t *pb_basis_spec(const pb_study_plan *plan, size_t model, size_t row, size_t timestep);
 
 static inline size_t pb_plan_trajectory(const pb_study_plan *p, size_t model, size_t sample)

@@ -1,5 +1,6 @@
 #include "study/report.h"
 
+#include <glib.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,42 +10,9 @@
 #include "io/file.h"
 #include "picture/plot.h"
 #include "study/figure.h"
-
-static char *in_folder(const pb_study_options *o, const char *name, pb_error *error)
-{
-    char *path = pb_sprintf("%s/%s", o->folder, name);
-
-    if (!path)
-        pb_fail_memory(error, strlen(o->folder), "a path");
-    return path;
-}
-
-/* Opens an output in the folder. */
-static pb_status open_in(pb_output *output, const pb_study_options *o, const char *name,
-                         pb_error *error)
-{
-    char *path = in_folder(o, name, error);
-    pb_status status = path ? pb_output_open(output, path, error) : PB_MEMORY;
-
-    pb_free(path);
-    return status;
-}
-
-pb_status pb_report_settings(const pb_study_options *o, pb_error *error)
-{
-    json_t *settings = pb_study_settings(o);
-    pb_output output = PB_OUTPUT_EMPTY;
-    pb_status status = settings ? open_in(&output, o, "settings.json", error)
-                                : pb_fail(error, PB_INTERNAL, "settings that are no JSON");
-
-    if (status == PB_OK) {
-        json_dumpf(settings, output.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        putc('\n', output.stream);
-        status = pb_output_commit(&output, error);
-    }
-    json_decref(settings);
-    return status;
-}
+#include "study/folder.h"
+#include "study/pictures.h"
+#include "study/words.h"
 
 /* -- HTML ---------------------------------------------------------------------------------------
  */
@@ -73,7 +41,7 @@ static void print_text(FILE *f, const char *text)
 /* The figure itself, without the lines before its root. */
 static pb_status print_figure(FILE *f, const pb_study_options *o, pb_error *error)
 {
-    char *path = in_folder(o, "figure.svg", error);
+    char *path = pb_in_folder(o, "figure.svg", error);
     pb_bytes svg;
     pb_status status = path ? pb_file_read(&svg, path, SIZE_MAX, error) : PB_MEMORY;
 
@@ -89,19 +57,66 @@ static pb_status print_figure(FILE *f, const pb_study_options *o, pb_error *erro
     return status;
 }
 
-static void print_settings(FILE *f, const pb_study_plan *p)
+/* samples.png, as a part of the page, and how it came about. */
+static pb_status print_samples(FILE *f, const pb_study_plan *p, pb_error *error)
+{
+    const pb_study_options *o = p->options;
+    char *path, *base64;
+    pb_bytes png;
+    pb_status status;
+
+    if (o->image_count)
+        return PB_OK;
+    path = pb_in_folder(o, PB_SAMPLES_NAME, error);
+    status = path ? pb_file_read(&png, path, SIZE_MAX, error) : PB_MEMORY;
+    pb_free(path);
+    PB_TRY(status);
+    base64 = g_base64_encode(png.data, png.size);
+    fprintf(f,
+            "<h2>Samples</h2>\n<figure>\n<img alt=\"samples\" src=\"data:image/png;base64,%s\">\n"
+            "<figcaption>The samples, by their seeds. Each picture is drawn from the seed's "
+            "x<sub>T</sub> by %zu DDIM steps, ",
+            base64, o->steps - 1);
+    if (o->boost > 0)
+        fprintf(f,
+                "stochastic ones from t = %.3g on (<code>--boost %.3g</code>), as <code>pullback "
+                "sample --boost %.3g --seed SEED -n 1</code> draws it with the same steps, prompt "
+                "and guidance. <strong>The bases are not taken along these steps</strong>: their "
+                "x<sub>t</sub> lie on the path of deterministic steps from the same x<sub>T</sub>, "
+                "which does not depend on <code>--boost</code>. A model that is small ends such a "
+                "path in a malformed image more often (<code>--boost 0</code> shows it here).",
+                o->boost, o->boost, o->boost);
+    else
+        fputs("all of them deterministic (<code>--boost 0</code>): the end of the path on which "
+              "the bases' x<sub>t</sub> lie.",
+              f);
+    fputs("</figcaption>\n</figure>\n", f);
+    g_free(base64);
+    pb_bytes_clear(&png);
+    return PB_OK;
+}
+
+/* All but the folder, in which the page lies. */
+static pb_status print_settings(FILE *f, const pb_study_plan *p, pb_error *error)
 {
     json_t *settings = pb_study_settings(p->options), *value;
+    pb_status status = PB_OK;
     const char *key;
 
     fputs("<table>\n", f);
     json_object_foreach(settings, key, value)
     {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        fprintf(f, "<tr><th>%s</th><td>", key);
-        print_text(f, json_is_string(value) ? json_string_value(value) : text ? text : "");
-        fputs("</td></tr>\n", f);
-        free(text);
+        char *words = pb_setting_words(key, value, p->options->folder);
+        if (!words)
+            status = pb_fail_memory(error, 1, "a page");
+        else if (strcmp(key, "folder")) {
+            fprintf(f, "<tr><th>%s</th><td>", key);
+            print_text(f, !strcmp(key, "images") && !p->options->image_count
+                              ? "none: samples are drawn"
+                              : words);
+            fputs("</td></tr>\n", f);
+        }
+        pb_free(words);
     }
     for (size_t m = 0; m < p->options->model_count; m++) {
         fputs("<tr><th>hash of ", f);
@@ -110,6 +125,7 @@ static void print_settings(FILE *f, const pb_study_plan *p)
     }
     fputs("</table>\n", f);
     json_decref(settings);
+    return status;
 }
 
 /* Rows that are few enough to read: those without a second index. */
@@ -125,15 +141,15 @@ static int is_summary(const pb_row *r)
     return 0;
 }
 
-static void print_cell(FILE *f, double value)
+static void print_cell(FILE *f, double value, const char *otherwise)
 {
     if (isnan(value))
-        fputs("<td></td>", f);
+        fprintf(f, "<td>%s</td>", otherwise);
     else
         fprintf(f, "<td>%.4g</td>", value);
 }
 
-static void print_summary(FILE *f, const pb_table *table)
+static void print_summary(FILE *f, const pb_table *table, const char *space)
 {
     fputs("<table>\n<tr><th>model</th><th>quantity</th><th>t</th><th>|t − t'|</th><th>value</th>"
           "<th>low</th><th>high</th><th>samples</th></tr>\n",
@@ -145,14 +161,20 @@ static void print_summary(FILE *f, const pb_table *table)
         fputs("<tr><td>", f);
         print_text(f, r->model);
         fprintf(f, "</td><td>%s</td>", r->quantity);
-        print_cell(f, r->t);
-        print_cell(f, r->index);
-        print_cell(f, r->estimate.value);
-        print_cell(f, r->estimate.low);
-        print_cell(f, r->estimate.high);
+        print_cell(f, r->t, "");
+        print_cell(f, r->index, "");
+        print_cell(f, r->estimate.value, "–");
+        print_cell(f, r->estimate.low, "–");
+        print_cell(f, r->estimate.high, "–");
         fprintf(f, "<td>%zu</td></tr>\n", r->estimate.count);
     }
-    fputs("</table>\n", f);
+    fprintf(f,
+            "</table>\n<p>Low and high are 95 %% intervals, within what a quantity can be "
+            "(Student's or the jackknife's, on the logit or log scale); –: none, of fewer than %d "
+            "samples or of what is no mean over samples. Distances are in %s, as a share of the "
+            "largest "
+            "possible.</p>\n",
+            PB_INTERVAL_LEAST, space);
 }
 
 static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *table, pb_error *error)
@@ -163,19 +185,25 @@ static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *tab
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
             "<title>Pullback: study %s</title>\n<style>\n"
             "body { font-family: sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em }\n"
-            "svg { max-width: 100%%; height: auto }\n"
+            "svg, img { max-width: 100%%; height: auto }\n"
+            "svg text { font-family: \"DejaVu Sans\", sans-serif }\n"
+            "figure { margin: 1em 0 }\n"
+            "td { overflow-wrap: anywhere }\n"
             "table { border-collapse: collapse }\n"
             "th, td { text-align: left; padding: 0.2em 0.8em; border-bottom: 1px solid #ddd }\n"
             "pre { background: #f4f4f4; padding: 1em; overflow-x: auto }\n"
             "</style>\n</head>\n<body>\n<h1>Study: %s</h1>\n<figure>\n",
             name, name);
     PB_TRY(print_figure(f, p->options, error));
-    fprintf(f, "<figcaption>%s</figcaption>\n</figure>\n<h2>Settings</h2>\n",
-            pb_figure_caption(p->options->kind));
-    print_settings(f, p);
+    fputs("<figcaption>", f);
+    pb_figure_caption(f, p);
+    fputs("</figcaption>\n</figure>\n", f);
+    PB_TRY(print_samples(f, p, error));
+    fputs("<h2>Settings</h2>\n", f);
+    PB_TRY(print_settings(f, p, error));
     fputs("<p>Run again: <code>pullback study ", f);
     fprintf(f, "%s --settings settings.json -o FOLDER</code></p>\n<h2>Numbers</h2>\n", name);
-    print_summary(f, table);
+    print_summary(f, table, p->options->in_x ? "X" : "H");
     fputs(
         "<p>All numbers are in <code>data.csv</code>; <code>figure.gp</code> draws the figure from "
         "it.</p>\n<h2>How to cite</h2>\n<pre>\n"
@@ -198,7 +226,7 @@ static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *tab
 
 static pb_status write_data(const pb_study_options *o, const pb_table *table, pb_error *error)
 {
-    char *path = in_folder(o, "data.csv", error);
+    char *path = pb_in_folder(o, "data.csv", error);
     pb_status status = path ? pb_table_write(table, path, error) : PB_MEMORY;
 
     pb_free(path);
@@ -207,7 +235,7 @@ static pb_status write_data(const pb_study_options *o, const pb_table *table, pb
 
 static pb_status draw(const pb_study_plan *p, pb_error *error)
 {
-    char *path = in_folder(p->options, "figure.gp", error);
+    char *path = pb_in_folder(p->options, "figure.gp", error);
     pb_output output = PB_OUTPUT_EMPTY;
     pb_status status = path ? pb_output_open(&output, path, error) : PB_MEMORY;
 
@@ -225,10 +253,15 @@ pb_status pb_report_write(const pb_study_plan *p, const pb_table *table, pb_erro
 {
     pb_output page = PB_OUTPUT_EMPTY;
     pb_status status;
+    char *path;
 
     PB_TRY(write_data(p->options, table, error));
     PB_TRY(draw(p, error));
-    PB_TRY(open_in(&page, p->options, "report.html", error));
+    PB_TRY(pb_pictures_sheet(p, error));
+    path = pb_in_folder(p->options, "report.html", error);
+    status = path ? pb_output_open(&page, path, error) : PB_MEMORY;
+    pb_free(path);
+    PB_TRY(status);
     status = print_page(page.stream, p, table, error);
     if (status == PB_OK)
         return pb_output_commit(&page, error);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "study/pictures.h"
 #include "study/trajectory.h"
 
 typedef struct runner {
@@ -54,10 +55,8 @@ static pb_status make_trajectory(runner *r, size_t m, size_t s, const char *path
 
     if (status == PB_OK)
         status = pb_npy_write(&r->points, path, error);
-    if (status == PB_OK) {
-        r->progress->computed++;
+    if (status == PB_OK)
         return pb_catalogue_finish(r->plan->catalogue, key, pb_seconds() - begin, error);
-    }
     pb_catalogue_release(r->plan->catalogue, key);
     pb_tensor_clear(&r->points);
     return status;
@@ -95,8 +94,15 @@ static pb_status need_trajectory(runner *r, size_t m, size_t s, pb_error *error)
     return status;
 }
 
-/* -- bases ----------------------------------------------------------------------------------------
+/* -- items ----------------------------------------------------------------------------------------
  */
+
+static pb_status make_picture(runner *r, size_t m, size_t sample, size_t t, const char *path,
+                              pb_error *error)
+{
+    (void)t;
+    return pb_picture_make(r->plan, m, sample, path, ddim_step, r, error);
+}
 
 static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const char *path,
                             pb_error *error)
@@ -145,23 +151,27 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     return status;
 }
 
-/* Claims an item and computes it, unless it is done or somebody else does. */
-static pb_status need_basis(runner *r, size_t m, size_t row, size_t t, pb_claim *claim,
-                            pb_error *error)
+/* How an item is made, of a model: basis `t` of a row, or the picture of a sample. */
+typedef pb_status (*maker)(runner *r, size_t m, size_t row, size_t t, const char *path,
+                           pb_error *error);
+
+/* Claims an item and computes it, unless it is done or somebody else does, who is then counted in
+ * *busy. spec is taken over. */
+static pb_status need(runner *r, const pb_key *key, json_t *spec, const char *ending, maker make,
+                      size_t m, size_t row, size_t t, size_t *busy, pb_error *error)
 {
     pb_study_plan *p = r->plan;
-    const pb_key *key = &p->bases[pb_plan_basis(p, m, row, t)];
-    char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
-    json_t *spec = pb_basis_spec(p, m, row, t);
+    char *path = pb_catalogue_path(p->catalogue, key, ending);
     double begin = pb_seconds();
+    pb_claim claim = PB_CLAIM_BUSY;
     pb_status status;
 
     if (!path || !spec)
         status = pb_fail_memory(error, sizeof *key, "a path");
     else
-        status = pb_catalogue_claim(p->catalogue, key, spec, PB_BASIS_ENDING, claim, error);
-    if (status == PB_OK && *claim == PB_CLAIM_MINE) {
-        status = make_basis(r, m, row, t, path, error);
+        status = pb_catalogue_claim(p->catalogue, key, spec, ending, &claim, error);
+    if (status == PB_OK && claim == PB_CLAIM_MINE) {
+        status = make(r, m, row, t, path, error);
         if (status == PB_OK) {
             status = pb_catalogue_finish(p->catalogue, key, pb_seconds() - begin, error);
             r->progress->computed++;
@@ -170,11 +180,13 @@ static pb_status need_basis(runner *r, size_t m, size_t row, size_t t, pb_claim 
     }
     pb_free(path);
     json_decref(spec);
-    return status;
+    PB_TRY(status);
+    *busy += claim == PB_CLAIM_BUSY;
+    r->progress->done += claim != PB_CLAIM_BUSY && !p->repeated[key - p->bases];
+    return report(r) ? pb_fail(error, PB_CANCELLED, "cancelled") : PB_OK;
 }
 
-/* One pass over all bases; *busy: how many others compute. Trajectories count as done when they
- * are there, needed or not. */
+/* One pass over all items; *busy: how many others compute. */
 static pb_status pass(runner *r, size_t *busy, pb_error *error)
 {
     pb_study_plan *p = r->plan;
@@ -183,15 +195,14 @@ static pb_status pass(runner *r, size_t *busy, pb_error *error)
     r->progress->done = 0;
     for (size_t m = 0; m < p->options->model_count; m++)
         for (size_t row = 0; row < p->rows; row++) {
-            for (size_t t = 0; t < p->timesteps; t++) {
-                pb_claim claim;
-                PB_TRY(need_basis(r, m, row, t, &claim, error));
-                *busy += claim == PB_CLAIM_BUSY;
-                r->progress->done += claim != PB_CLAIM_BUSY;
-                if (report(r))
-                    return pb_fail(error, PB_CANCELLED, "cancelled");
-            }
-            r->progress->done += row % p->conditions == 0; /* the trajectory */
+            size_t sample = row / p->conditions;
+            if (row % p->conditions == 0 && !p->options->image_count)
+                PB_TRY(need(r, &p->pictures[pb_plan_trajectory(p, m, sample)],
+                            pb_picture_spec(p, m, sample), PB_PICTURE_ENDING, make_picture, m,
+                            sample, 0, busy, error));
+            for (size_t t = 0; t < p->timesteps; t++)
+                PB_TRY(need(r, &p->bases[pb_plan_basis(p, m, row, t)], pb_basis_spec(p, m, row, t),
+                            PB_BASIS_ENDING, make_basis, m, row, t, busy, error));
         }
     return PB_OK;
 }
@@ -207,13 +218,12 @@ pb_status pb_study_compute(pb_study_plan *plan, const pb_study_monitor *monitor,
                 .points = PB_TENSOR_EMPTY};
     pb_status status;
 
-    *progress =
-        (pb_study_progress){.total = models * (plan->rows * plan->timesteps + plan->samples)};
+    *progress = (pb_study_progress){.total = plan->items};
     for (size_t m = 0; m < models; m++)
         if (plan->models[m].info->ignored)
             progress->ignored = plan->models[m].info->ignored;
-    status = pb_catalogue_plan(plan->catalogue, plan->options->folder,
-                               models * plan->rows * plan->timesteps, plan->bases, error);
+    status =
+        pb_catalogue_plan(plan->catalogue, plan->options->folder, plan->keys, plan->bases, error);
     while (status == PB_OK && busy) {
         status = pass(&r, &busy, error);
         if (status == PB_OK && busy)

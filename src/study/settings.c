@@ -79,6 +79,8 @@ json_t *pb_study_settings(const pb_study_options *o)
         o->from, "tap", o->to, "fix", fixes[o->fix], "space", o->in_x ? "X" : "H", "direct",
         o->direct, "fit", fits[o->crop.fit], "crop", pb_study_crop(&o->crop), "class",
         o->class_label, "costs", o->costs, "catalogue", o->catalogue, "folder", o->folder);
+    if (!o->image_count)
+        json_object_set_new(settings, "boost", json_real(o->boost));
     if (o->latents)
         json_object_set_new(settings, "latents", json_true());
     if (o->schedule)
@@ -136,17 +138,18 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     json_error_t why;
 
     *o = PB_STUDY_DEFAULTS;
-    if (json_unpack_ex(settings, &why, 0,
-                       "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s}",
-                       "pullback", &version, "study", &study, "models", &models, "images", &images,
-                       "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
-                       "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
-                       "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
-                       &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
-                       "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
-                       "negative_prompt", &negative, "guidance_scale", &o->guidance_scale, "guided",
-                       &o->guided, "latents", &o->latents, "schedule", &schedule))
+    if (json_unpack_ex(
+            settings, &why, 0,
+            "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
+            "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, s?F}",
+            "pullback", &version, "study", &study, "models", &models, "images", &images, "samples",
+            &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps, "rank", &rank, "tol",
+            &o->tolerance, "from", &from, "tap", &to, "fix", &fix, "space", &space, "direct",
+            &o->direct, "fit", &fit, "crop", &crop, "class", &label, "costs", &costs, "catalogue",
+            &catalogue, "folder", &folder, "prompt", &prompt, "edit_prompt", &edit_prompt,
+            "prompts", &prompts, "negative_prompt", &negative, "guidance_scale", &o->guidance_scale,
+            "guided", &o->guided, "latents", &o->latents, "schedule", &schedule, "boost",
+            &o->boost))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
@@ -155,8 +158,8 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
         timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 || rank < 1 ||
         rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
         (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
-        !(fabs(o->guidance_scale) <= 1000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
-        crop_of(&o->crop, crop))
+        !(fabs(o->guidance_scale) <= 1000) || !(o->boost >= 0 && o->boost <= 1) ||
+        !(o->tolerance > 0 && o->tolerance <= 1) || crop_of(&o->crop, crop))
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;

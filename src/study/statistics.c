@@ -21,14 +21,49 @@ static double student(size_t freedom)
     return z + (z * z * z + z) / (4 * (double)freedom);
 }
 
-static pb_estimate interval(size_t n, double mean, double error)
+/* The scale without bounds, its slope, and the way back. */
+static double stretch(double x, pb_bounds b)
 {
-    double half = n > 1 ? student(n - 1) * error : NAN;
-
-    return (pb_estimate){mean, mean - half, mean + half, n};
+    if (isinf(b.low))
+        return x;
+    return isinf(b.high) ? log(x - b.low) : log((x - b.low) / (b.high - x));
 }
 
-pb_estimate pb_mean_of(size_t n, const double *values)
+static double slope(double x, pb_bounds b)
+{
+    if (isinf(b.low))
+        return 1;
+    return 1 / (x - b.low) + (isinf(b.high) ? 0 : 1 / (b.high - x));
+}
+
+static double shrink(double y, pb_bounds b)
+{
+    if (isinf(b.low))
+        return y;
+    return isinf(b.high) ? b.low + exp(y) : b.low + (b.high - b.low) / (1 + exp(-y));
+}
+
+pb_estimate pb_interval(size_t n, double value, double error, pb_bounds bounds)
+{
+    pb_estimate e = {value, NAN, NAN, n};
+    double middle, half;
+
+    if (n < PB_INTERVAL_LEAST || isnan(value) || isnan(error))
+        return e;
+    if (error == 0) {
+        e.low = e.high = value;
+        return e;
+    }
+    if (!(value > bounds.low && value < bounds.high))
+        return e;
+    middle = stretch(value, bounds);
+    half = student(n - 1) * error * slope(value, bounds);
+    e.low = shrink(middle - half, bounds);
+    e.high = shrink(middle + half, bounds);
+    return e;
+}
+
+pb_estimate pb_mean_of(size_t n, const double *values, pb_bounds bounds)
 {
     double sum = 0, square = 0, mean;
 
@@ -37,10 +72,10 @@ pb_estimate pb_mean_of(size_t n, const double *values)
     mean = sum / (double)n;
     for (size_t i = 0; i < n; i++)
         square += (values[i] - mean) * (values[i] - mean);
-    return interval(n, mean, n > 1 ? sqrt(square / ((double)(n - 1) * (double)n)) : NAN);
+    return pb_interval(n, mean, n > 1 ? sqrt(square / ((double)(n - 1) * (double)n)) : NAN, bounds);
 }
 
-pb_estimate pb_mean_of_pairs(size_t n, const double *d)
+pb_estimate pb_mean_of_pairs(size_t n, const double *d, pb_bounds bounds)
 {
     double all = 0, pairs = (double)n * (double)(n - 1) / 2, square = 0;
     double fewer = (double)(n - 1) * (double)(n - 2) / 2, centre = 0;
@@ -64,7 +99,7 @@ pb_estimate pb_mean_of_pairs(size_t n, const double *d)
             else
                 square += (without - centre) * (without - centre);
         }
-    return interval(n, all / pairs, sqrt((double)(n - 1) / (double)n * square));
+    return pb_interval(n, all / pairs, sqrt((double)(n - 1) / (double)n * square), bounds);
 }
 
 /* -- rank correlation -------------------------------------------------------------------------- */
@@ -147,9 +182,10 @@ pb_status pb_rank_correlation(pb_estimate *estimate, size_t n, const double *x, 
             centre += (without[i] = correlate(n, x, y, i, a, b)) / (double)n;
         for (size_t i = 0; i < n; i++)
             square += (without[i] - centre) * (without[i] - centre);
-        *estimate = interval(n, all, sqrt((double)(n - 1) / (double)n * square));
-        estimate->low = fmax(estimate->low, -1);
-        estimate->high = fmin(estimate->high, 1);
+        *estimate =
+            pb_interval(n, all, sqrt((double)(n - 1) / (double)n * square), (pb_bounds){-1, 1});
+        if (fabs(all) > 1 - 1e-12) /* whatever is left out, it is 1: that says nothing of errors */
+            estimate->low = estimate->high = NAN;
     }
     pb_free(a);
     pb_free(b);

@@ -1,5 +1,6 @@
 #include "study/study.h"
 
+#include "study/folder.h"
 #include "study/measure.h"
 #include "study/report.h"
 #include "study/run.h"
@@ -27,11 +28,12 @@ pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *
 {
     pb_table table = PB_TABLE_EMPTY;
     pb_study_plan plan = {0};
-    pb_status status = pb_report_settings(options, error);
+    pb_status status;
 
-    if (status != PB_OK)
-        return status;
+    PB_TRY(pb_folder_check(options, error));
     status = pb_study_plan_open(&plan, options, error);
+    if (status == PB_OK)
+        status = pb_folder_settings(options, error);
     if (status == PB_OK)
         status = pb_study_compute(&plan, monitor, progress, error);
     if (status == PB_OK)

@@ -29,6 +29,7 @@ typedef struct pb_study_options {
     char **models, **images; /* no images: samples are drawn */
     size_t samples;
     uint64_t seed;    /* of the first one; the others follow */
+    double boost;     /* their pictures take stochastic steps from this fraction of T on */
     size_t timesteps; /* P: t = 1/P … 1 */
     size_t steps;     /* of the time grid */
     size_t rank;
@@ -50,11 +51,13 @@ typedef struct pb_study_options {
     size_t memory;
     char *costs;
     char *catalogue; /* NULL: FOLDER/catalogue.sqlite */
-    char *folder;
+    char *folder;    /* absolute, of pb_study_run */
+    int force;       /* replace another study in the folder; no setting */
 } pb_study_options;
 
 #define PB_STUDY_DEFAULTS                                                                          \
     ((pb_study_options){.samples = 10,                                                             \
+                        .boost = 1,                                                                \
                         .timesteps = 20,                                                           \
                         .steps = 100,                                                              \
                         .rank = 50,                                                                \
@@ -68,7 +71,7 @@ const char *pb_fit_name(pb_fit fit);
 const char *pb_fix_name(pb_study_fix fix);
 
 typedef struct pb_study_progress {
-    size_t done, total; /* items: trajectories and bases */
+    size_t done, total; /* items: bases, and pictures of drawn samples */
     size_t computed;    /* of those done, in this run */
     double seconds;     /* since the run began */
     /* Of a model's scheduler, what trajectories leave out (pb_model_info.ignored); or NULL. */
@@ -81,8 +84,9 @@ typedef struct pb_study_monitor {
     int (*step)(void *context, const pb_study_progress *progress);
 } pb_study_monitor;
 
-/* Runs a study to its report. *progress: what was done. Errors: those of what it does; PB_CANCELLED
- * (what is done so far stays in the catalogue). */
+/* Runs a study to its report. *progress: what was done. Errors: those of what it does, before
+ * anything is written where models, images or settings are not right; PB_INVALID (another study's
+ * folder: study/folder.h); PB_CANCELLED (what is done so far stays in the catalogue). */
 pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *monitor,
                        pb_study_progress *progress, pb_error *error);
 

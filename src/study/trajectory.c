@@ -50,38 +50,54 @@ static pb_status read_photo(const pb_study_plan *p, const pb_planned_model *m, p
     return status;
 }
 
-/* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
-static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sample, pb_tensor *x,
-                       pb_error *error)
+/* An image as it is in its file: a picture, or latents. pixels: the shape of a picture. */
+static pb_status read_source(const pb_study_plan *p, pb_planned_model *m, size_t sample,
+                             pb_tensor *picture, size_t pixels[3], pb_error *error)
 {
-    const pb_study_options *o = p->options;
-    const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
-    const char *path = o->image_count ? o->images[sample] : NULL;
-    size_t pixels[3];
-    pb_tensor picture = PB_TENSOR_EMPTY;
+    const char *path = p->options->images[sample];
+    bool array = pb_ends_with(path, ".npy");
     pb_autoencoder_info info;
-    pb_status status;
-    bool array;
 
-    if (!path) {
-        pb_rng *rng;
-        PB_TRY(pb_rng_new(&rng, o->seed + sample, error));
-        status = pb_tensor_new(x, 4, shape, error);
-        if (status == PB_OK)
-            pb_randn(rng, x->data, pb_tensor_count(x));
-        pb_rng_free(rng);
-        return status;
-    }
-    array = pb_ends_with(path, ".npy");
-    if (o->latents && (!array || !m->info->latent))
+    if (p->options->latents && (!array || !m->info->latent))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy, for a latent model",
                        path);
     PB_TRY(open_autoencoder(&info, p, m, error));
     pixels[0] = info.channels;
     pixels[1] = m->height * info.factor;
     pixels[2] = m->width * info.factor;
-    status = array ? read_array(&picture, path, pixels, error)
-                   : read_photo(p, m, &picture, path, pixels, error);
+    return array ? read_array(picture, path, pixels, error)
+                 : read_photo(p, m, picture, path, pixels, error);
+}
+
+/* x_T of a drawn sample. */
+static pb_status draw_noise(const pb_study_plan *p, const pb_planned_model *m, size_t sample,
+                            pb_tensor *x, pb_error *error)
+{
+    const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
+    pb_rng *rng;
+    pb_status status;
+
+    PB_TRY(pb_rng_new(&rng, p->options->seed + sample, error));
+    status = pb_tensor_new(x, 4, shape, error);
+    if (status == PB_OK)
+        pb_randn(rng, x->data, pb_tensor_count(x));
+    pb_rng_free(rng);
+    return status;
+}
+
+/* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
+static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sample, pb_tensor *x,
+                       pb_error *error)
+{
+    const pb_study_options *o = p->options;
+    const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
+    pb_tensor picture = PB_TENSOR_EMPTY;
+    size_t pixels[3];
+    pb_status status;
+
+    if (!o->image_count)
+        return draw_noise(p, m, sample, x, error);
+    status = read_source(p, m, sample, &picture, pixels, error);
     if (status == PB_OK && m->info->latent && !o->latents) {
         status = pb_tensor_new(x, 4, shape, error);
         if (status == PB_OK)
@@ -92,6 +108,20 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
         picture = PB_TENSOR_EMPTY;
     }
     pb_tensor_clear(&picture);
+    return status;
+}
+
+pb_status pb_trajectory_check(pb_study_plan *p, pb_error *error)
+{
+    pb_status status = PB_OK;
+
+    for (size_t m = 0; status == PB_OK && m < p->options->model_count; m++)
+        for (size_t s = 0; status == PB_OK && s < p->options->image_count; s++) {
+            pb_tensor picture = PB_TENSOR_EMPTY;
+            size_t pixels[3];
+            status = read_source(p, &p->models[m], s, &picture, pixels, error);
+            pb_tensor_clear(&picture);
+        }
     return status;
 }
 
@@ -113,12 +143,26 @@ static pb_status go(journey *j, size_t to, float *keep, pb_error *error)
     return PB_OK;
 }
 
+/* The predictor of a model's trajectories, under their prompts. */
+static pb_status open_denoiser(const pb_study_plan *p, pb_planned_model *m, pb_denoiser *denoiser,
+                               pb_error *error)
+{
+    const pb_study_options *o = p->options;
+    pb_condition condition = {.class_label = o->class_label}, negative = condition;
+
+    if (!m->evaluator)
+        PB_TRY(pb_evaluator_new(&m->evaluator, m->model, m->height, m->width, o->memory, error));
+    pb_study_prompts_apply(&m->prompts, p->conditions, &condition);
+    pb_study_prompts_apply(&m->prompts, p->conditions + 1, &negative);
+    *denoiser = pb_evaluator_guided(m->evaluator, &condition, &negative, o->guidance_scale);
+    return PB_OK;
+}
+
 pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, pb_tensor *points,
                                 pb_progress progress, void *context, pb_error *error)
 {
     pb_planned_model *m = &p->models[model];
     const pb_study_options *o = p->options;
-    pb_condition condition = {.class_label = o->class_label}, negative = condition;
     const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
     pb_tensor x = PB_TENSOR_EMPTY;
@@ -128,20 +172,13 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
                              .progress = progress,
                              .progress_context = context},
                  .at = o->image_count ? 0 : last};
-    pb_status status = PB_OK;
+    pb_status status = open_denoiser(p, m, &j.denoiser, error);
 
-    if (!m->evaluator)
-        status = pb_evaluator_new(&m->evaluator, m->model, m->height, m->width, o->memory, error);
     if (status == PB_OK)
         status = begin(p, m, sample, &x, error);
     if (status == PB_OK)
         status = pb_tensor_new(points, 4, shape, error);
-    if (status == PB_OK) {
-        pb_study_prompts_apply(&m->prompts, p->conditions, &condition);
-        pb_study_prompts_apply(&m->prompts, p->conditions + 1, &negative);
-        j.denoiser = pb_evaluator_guided(m->evaluator, &condition, &negative, o->guidance_scale);
-        j.x = x.data;
-    }
+    j.x = x.data;
     /* Up: with the direct route the points are met on the way. */
     for (size_t i = 0; status == PB_OK && o->direct && o->image_count && i < p->timesteps; i++)
         status = go(&j, m->grid[i], points->data + i * size, error);
@@ -150,5 +187,69 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
     for (size_t i = p->timesteps; status == PB_OK && !(o->direct && o->image_count) && i-- > 0;)
         status = go(&j, m->grid[i], points->data + i * size, error);
     pb_tensor_clear(&x);
+    return status;
+}
+
+/* Latents to a picture, in their place; nothing where the model has no way to one. */
+static pb_status decode(const pb_study_plan *p, pb_planned_model *m, pb_tensor *x, pb_error *error)
+{
+    pb_tensor picture = PB_TENSOR_EMPTY;
+    pb_autoencoder_info info;
+    size_t shape[4] = {1};
+    pb_status status;
+
+    if (!m->info->latent || !m->info->has_autoencoder)
+        return PB_OK;
+    if (!m->autoencoder)
+        PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
+    info = pb_autoencoder_get_info(m->autoencoder);
+    shape[1] = info.channels;
+    shape[2] = m->height * info.factor;
+    shape[3] = m->width * info.factor;
+    PB_TRY(pb_tensor_new(&picture, 4, shape, error));
+    status = pb_decode(m->autoencoder, 1, m->height, m->width, x->data, picture.data,
+                       p->options->memory, error);
+    if (status != PB_OK) {
+        pb_tensor_clear(&picture);
+        return status;
+    }
+    pb_tensor_clear(x);
+    *x = picture;
+    return PB_OK;
+}
+
+size_t pb_trajectory_boost(const pb_study_plan *p, size_t model)
+{
+    const pb_study_options *o = p->options;
+
+    if (o->boost <= 0)
+        return SIZE_MAX;
+    return pb_grid_nearest(pb_schedule_length(p->models[model].schedule), o->steps, o->boost);
+}
+
+pb_status pb_trajectory_draw(pb_study_plan *p, size_t model, size_t sample, pb_tensor *picture,
+                             pb_progress progress, void *context, pb_error *error)
+{
+    pb_planned_model *m = &p->models[model];
+    const pb_study_options *o = p->options;
+    const pb_ddim_options options = {.steps = o->steps,
+                                     .boost = pb_trajectory_boost(p, model),
+                                     .noise_seed = o->seed + sample,
+                                     .own_noise = 1,
+                                     .clip = m->info->clip,
+                                     .progress = progress,
+                                     .progress_context = context};
+    pb_denoiser denoiser;
+    pb_status status;
+
+    PB_TRY(open_denoiser(p, m, &denoiser, error));
+    status = draw_noise(p, m, sample, picture, error);
+    if (status == PB_OK)
+        status =
+            pb_ddim(m->schedule, &denoiser, 1, picture->data, o->steps - 1, 0, &options, error);
+    if (status == PB_OK)
+        status = decode(p, m, picture, error);
+    if (status != PB_OK)
+        pb_tensor_clear(picture);
     return status;
 }

@@ -9,4 +9,16 @@
 pb_status pb_trajectory_compute(pb_study_plan *plan, size_t model, size_t sample, pb_tensor *points,
                                 pb_progress progress, void *context, pb_error *error);
 
+/* Is every image there, and one that the models take? Reads them all. Errors: theirs. */
+pb_status pb_trajectory_check(pb_study_plan *plan, pb_error *error);
+
+/* The grid point of options->boost; SIZE_MAX: no step is stochastic. */
+size_t pb_trajectory_boost(const pb_study_plan *plan, size_t model);
+
+/* The picture (1,c,h,w) of a drawn sample: from x_T down to t_0 by steps that are stochastic, with
+ * noise of the sample's seed, from options->boost on; decoded, where the model is one of latents
+ * with an autoencoder. What `sample --seed S -n 1 --boost B` draws. *picture must be empty. */
+pb_status pb_trajectory_draw(pb_study_plan *plan, size_t model, size_t sample, pb_tensor *picture,
+                             pb_progress progress, void *context, pb_error *error);
+
 #endif
