@@ -174,7 +174,8 @@ static void warn(const pb_strip *s, const pb_cli *cli)
     for (size_t d = 0; d < s->count; d++) {
         size_t worst = d * sides(s);
         const pb_pace *p = &s->pace[worst], *other = p + sides(s) - 1;
-        const char *side;
+        const char *side, *less = s->mode == PB_MODE_GUIDANCE ? "--strength or --edit-scale"
+                                                              : "--strength or --edit-length";
 
         if (other->kind != PB_PACE_STEADY && (p->kind == PB_PACE_STEADY || other->to < p->to))
             p = other;
@@ -188,14 +189,12 @@ static void warn(const pb_strip *s, const pb_cli *cli)
             pb_warn(cli,
                     "v%zu %s runs away: iterations %zu to %zu change %.2g times as much as the "
                     "first ones: try a smaller %s",
-                    direction_of(s, worst), side, p->from + 1, p->to, p->share,
-                    s->mode == PB_MODE_GUIDANCE ? "--strength or --edit-scale"
-                                                : "--strength or --edit-length");
+                    direction_of(s, worst), side, p->from + 1, p->to, p->share, less);
         else if (p->kind == PB_PACE_FAST)
             pb_warn(cli,
-                    "v%zu %s may lose the picture: iterations %zu to %zu change it by %.2g of 255 "
-                    "each: try a smaller --strength",
-                    direction_of(s, worst), side, p->from + 1, p->to, p->rate * 255 / 2);
+                    "v%zu %s may lose the picture: iterations %zu to %zu change it by %.3g of 255 "
+                    "each: try a smaller %s",
+                    direction_of(s, worst), side, p->from + 1, p->to, p->rate * 255 / 2, less);
     }
 }
 
