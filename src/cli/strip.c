@@ -13,7 +13,7 @@
 /* Pictures in [-1, 1] that come further from the reconstruction than FAR, in edits that once went
  * faster than FAST (root mean square; the rate that of a full edit), are often no longer a face
  * (docs/results.md). */
-#define FAR (2 * 20.0 / 255)
+#define FAR (2 * 25.0 / 255)
 #define FAST (2 * 30.0 / 255)
 
 void pb_strip_clear(pb_strip *s)
@@ -192,8 +192,8 @@ static void warn(const pb_strip *s, const pb_cli *cli)
                     direction_of(s, worst), side, p->from + 1, p->to, p->share, less);
         else if (p->kind == PB_PACE_FAST)
             pb_warn(cli,
-                    "v%zu %s may lose the picture: iterations %zu to %zu change it by %.3g of 255 "
-                    "each: try a smaller %s",
+                    "v%zu %s goes far and fast, iterations %zu to %zu by %.3g of 255 "
+                    "each: where the picture is lost, try a smaller %s",
                     direction_of(s, worst), side, p->from + 1, p->to, p->rate * 255 / 2, less);
     }
 }
