@@ -215,7 +215,7 @@ static void test_pictures(void **state)
     expect_same("one/samples.png", "two/samples.png", 0);
     expect(program(here.folder, "study timesteps " PB_SOURCE_DIR
                                 "/examples/portrait.png --crop none --boost 1" QUICK "-o three"),
-           2, "drawn samples");
+           2, "samples that are drawn");
     expect(program(here.folder, "study timesteps " PB_SOURCE_DIR
                                 "/examples/portrait.png --crop none" QUICK "-o three"),
            0, NULL);
@@ -231,8 +231,8 @@ static void test_other(void **state)
     (void)state;
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one"), 0, NULL);
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one/"), 0, NULL);
-    expect(program(here.folder, "study samples --samples 2 --crop 0,0,9,9" QUICK "-o one"), 2,
-           "--crop would do nothing here");
+    scratch_change(&here, "one/settings.json", "{\"fit\": \"pad\"}"); /* of images */
+    expect(program(here.folder, "study samples --samples 2" QUICK "-o one"), 0, NULL);
     expect(program(here.folder, "study samples --samples 3" QUICK "-o one"), 1,
            "holds another study: \"samples\" is 2 there, and 3 here");
     expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 1, "--force");

@@ -59,6 +59,8 @@ static pb_status apply_settings(options *o, pb_error *error)
     return PB_OK;
 }
 
+#define DRAWN "is for samples that are drawn, and images are given"
+
 /* What would have no effect. */
 static pb_status check_idle(const options *o, pb_error *error)
 {
@@ -69,10 +71,7 @@ static pb_status check_idle(const options *o, pb_error *error)
                              "negative-prompt,guidance-scale,schedule,costs",
                              "is taken from --settings", error));
     if (o->point.image)
-        PB_TRY(pb_cli_refuse(&o->cli, "samples,seed",
-                             "is for samples that are drawn, and images "
-                             "are given",
-                             error));
+        PB_TRY(pb_cli_refuse(&o->cli, "samples,seed", DRAWN, error));
     return PB_OK;
 }
 
@@ -162,10 +161,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (o->settings)
         PB_TRY(apply_settings(o, error));
     samples = s->image_count ? s->image_count : s->samples;
-    if (s->image_count && pb_cli_given(&o->cli, "boost"))
-        return pb_fail(error, PB_INVALID,
-                       "--boost is of the pictures of drawn samples: images are "
-                       "given");
+    if (s->image_count)
+        PB_TRY(pb_cli_refuse(&o->cli, "boost", DRAWN, error));
     if (s->kind == PB_STUDY_PROMPTS && !o->prompts && !s->prompt_count)
         return pb_fail(error, PB_INVALID, "which prompts? --prompts FILE, one per line");
     if (s->model_count == 0)
