@@ -81,8 +81,7 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
          "The model: a name (pullback info lists those there are), a folder in the diffusers "
-         "layout, "
-         "or owner/name in the Hugging Face cache",
+         "layout, or owner/name in the Hugging Face cache (default, of a photo: faces64-text)",
          "MODEL"},
         G_OPTION_ENTRY_NULL,
     };
