@@ -654,9 +654,91 @@ static void test_guide(void **state)
     pb_schedule_free(s);
 }
 
+/* Noise that grows as a power of x: above 1 guidance explodes. Power 0: tanh x, it collapses. */
+static pb_status power(void *context, size_t n, const float *x, double t, float *out, pb_error *e)
+{
+    (void)t;
+    (void)e;
+    for (size_t i = 0; i < n * SIZE; i++)
+        out[i] =
+            *(const float *)context > 0 ? powf(fabsf(x[i]), *(const float *)context) : tanhf(x[i]);
+    return PB_OK;
+}
+
+/* The pace of eight stages of guidance from 1 upwards along one entry. */
+static pb_pace pace_of(float exponent, size_t iterations, const pb_pace_limits *limits)
+{
+    const pb_guidance guidance = {.step = 1, .scale = 0.5, .iterations = iterations};
+    const pb_denoiser denoiser = {&exponent, SIZE, power};
+    pb_schedule *s = linear();
+    pb_pace_stage stage[8];
+    float x[SIZE] = {0}, v[SIZE] = {0}, out[8 * SIZE];
+
+    x[3] = v[3] = 1;
+    MUST(pb_guide(s, &denoiser, 500, x, 1, v, &guidance, 8, out, NULL, NULL, error));
+    for (size_t j = 0; j < 8; j++)
+        stage[j] =
+            (pb_pace_stage){.iterate = (j + 1) * iterations / 8,
+                            .change = pb_change(SIZE, j ? out + (j - 1) * SIZE : x, out + j * SIZE),
+                            .distance = pb_change(SIZE, x, out + j * SIZE)};
+    pb_schedule_free(s);
+    return pb_pace_of(8, stage, limits);
+}
+
+static void test_pace(void **state)
+{
+    const pb_pace_limits tight = {.rate = 0.1, .distance = 0.5},
+                         wide = {.rate = 0.1, .distance = 99};
+    pb_pace p = pace_of(1, 16, NULL);
+
+    (void)state;
+    assert_int_equal(p.kind, PB_PACE_STEADY);
+    assert_true(fabs(p.rate - 0.5 / sqrt(SIZE)) < 1e-6);
+    p = pace_of(1.8f, 16, NULL);
+    assert_int_equal(p.kind, PB_PACE_EXPLODED);
+    assert_true(p.share > 3 && p.from > 0 && p.to == p.from + 2);
+    p = pace_of(0, 320, NULL);
+    assert_int_equal(p.kind, PB_PACE_COLLAPSED);
+    assert_true(p.share < 0.1 && p.to == p.from + 40);
+    /* Steady, but far and fast: a limit alone is none. */
+    assert_int_equal(pace_of(1, 16, &tight).kind, PB_PACE_FAST);
+    assert_int_equal(pace_of(1, 16, &wide).kind, PB_PACE_STEADY);
+    /* Fast at first, far only then. */
+    p = pb_pace_of(2,
+                   (const pb_pace_stage[]){{.iterate = 4, .change = 8, .distance = 8},
+                                           {.iterate = 8, .change = 4, .distance = 11}},
+                   &(const pb_pace_limits){.rate = 1.5, .distance = 10});
+    assert_int_equal(p.kind, PB_PACE_FAST);
+    assert_true(p.from == 0 && p.to == 4 && fabs(p.rate - 2) < 1e-12);
+    /* An edit that ends. */
+    p = pb_pace_of(2,
+                   (const pb_pace_stage[]){{.iterate = 4, .change = 8, .distance = 8},
+                                           {.iterate = 6, .change = 0.3, .distance = 8}},
+                   NULL);
+    assert_int_equal(p.kind, PB_PACE_COLLAPSED);
+    assert_true(p.from == 4 && p.to == 6 && fabs(p.share - 0.075) < 1e-12);
+    assert_int_equal(pb_pace_of(0, NULL, NULL).kind, PB_PACE_STEADY);
+}
+
+static void test_outside(void **state)
+{
+    float weights[2] = {1, 0.25f};
+    const pb_tensor mask = {.rank = 2, .shape = {1, 2}, .data = weights};
+    /* Two channels of 2 x 4; the mask's positions are 2 x 2 of them. */
+    float a[16] = {0}, b[16] = {0};
+
+    (void)state;
+    assert_true(pb_outside(&mask, 2, 2, 4, a, b) == 0);
+    b[1] = 2;  /* inside: 4 */
+    b[15] = 4; /* a quarter inside: 16 */
+    assert_true(fabs(pb_outside(&mask, 2, 2, 4, a, b) - 12.0 / 20) < 1e-12);
+    assert_true(fabs(pb_change(16, a, b) - sqrt(20.0 / 16)) < 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pace),          cmocka_unit_test(test_outside),
         cmocka_unit_test(test_schedules),     cmocka_unit_test(test_zero_snr),
         cmocka_unit_test(test_coefficients),  cmocka_unit_test(test_grid),
         cmocka_unit_test(test_randn),         cmocka_unit_test(test_ddim),

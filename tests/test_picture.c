@@ -1,4 +1,4 @@
-/* Photos of many kinds read upright and in sRGB, cropped, pasted; sheets and settings written. */
+/* Photos of many kinds read upright and in sRGB, cropped; sheets and settings written. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,48 +268,6 @@ static void test_fits(void **state)
     pb_photo_clear(&photo);
 }
 
-static void test_paste(void **state)
-{
-    const pb_area crop = {20, 10, 24, 24};
-    float difference[1024] = {0};
-    pb_pixels pasted = PB_PIXELS_EMPTY;
-    pb_photo photo;
-
-    (void)state;
-    write_picture("a.png", NULL, 0);
-    photo = read_photo("a.png", PB_FIT_CROP, &crop);
-    MUST(pb_photo_paste(&photo, difference, 1, 32, 32, &pasted, error));
-    assert_memory_equal(pasted.rgb, photo.pixels.rgb, 60 * 40 * 3); /* nothing: the same bytes */
-    pb_pixels_clear(&pasted);
-    for (size_t i = 0; i < 1024; i++)
-        difference[i] = 0.2f;
-    MUST(pb_photo_paste(&photo, difference, 1, 32, 32, &pasted, error));
-    for (size_t y = 0; y < 40; y++)
-        for (size_t x = 0; x < 60; x++) {
-            const unsigned char *a = pasted.rgb + (y * 60 + x) * 3;
-            const unsigned char *b = photo.pixels.rgb + (y * 60 + x) * 3;
-            int inside = x >= 20 && x < 44 && y >= 10 && y < 34;
-            int deep = x >= 24 && x < 40 && y >= 14 && y < 30;
-            for (int i = 0; i < 3; i++) {
-                if (!inside)
-                    assert_int_equal(a[i], b[i]);
-                else if (deep)
-                    assert_true(abs(a[i] - b[i] - 26) <= 1);
-                else
-                    assert_true(a[i] >= b[i] && a[i] <= b[i] + 26);
-            }
-        }
-    pb_pixels_clear(&pasted);
-    for (int fit = PB_FIT_PAD; fit <= PB_FIT_STRETCH; fit++) {
-        pb_photo_clear(&photo);
-        photo = read_photo("a.png", (pb_fit)fit, NULL);
-        MUST(pb_photo_paste(&photo, difference, 1, 32, 32, &pasted, error));
-        assert_int_equal(pasted.rgb[(20 * 60 + 30) * 3], photo.pixels.rgb[(20 * 60 + 30) * 3] + 26);
-        pb_pixels_clear(&pasted);
-    }
-    pb_photo_clear(&photo);
-}
-
 /* -- sheets, settings, plots
  * ----------------------------------------------------------------------------- */
 
@@ -454,7 +412,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_formats),        SCRATCH_TEST(test_orientation),
         SCRATCH_TEST(test_grey_and_alpha), SCRATCH_TEST(test_bad_files),
-        SCRATCH_TEST(test_fits),           SCRATCH_TEST(test_paste),
+        SCRATCH_TEST(test_fits),
         SCRATCH_TEST(test_sheet),          SCRATCH_TEST(test_levels),
         SCRATCH_TEST(test_settings),       SCRATCH_TEST(test_spectrum),
         SCRATCH_TEST(test_plot_fails),     SCRATCH_TEST(test_cut_while_read),

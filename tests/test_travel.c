@@ -250,7 +250,8 @@ static void test_mask(void **state)
     pb_tensor_clear(&mask);
 #define MASKED "basis " QUICK " --seed 1 -k 2 --tap x0 --no-pictures "
     expect(program(s.folder, MASKED "-o plain.safetensors"), 0, NULL);
-    expect(program(s.folder, MASKED "--mask mask.npy -o masked.safetensors"), 0, NULL);
+    expect(program(s.folder, MASKED "--mask mask.npy --null-rank 0 -o masked.safetensors"), 0,
+           NULL);
     expect(program(s.folder, MASKED "--mask mask.npy --null-rank 20 --verify -o null.safetensors"),
            0, NULL);
     plain = leak("plain.safetensors");
@@ -262,10 +263,79 @@ static void test_mask(void **state)
                    "edit " QUICK " --seed 1 --tap x0 --mask mask.npy --null-rank 5 --mode "
                    "straight --stages 1 -o e.png"),
            0, NULL);
-    expect(program(s.folder, "basis " QUICK " --seed 1 -k 2 --mask mask.npy -o m.safetensors"), 1,
-           "the tap \"mid\" has 8 x 8 positions");
+    expect(program(s.folder,
+                   "basis " QUICK " --seed 1 -k 2 --tap mid --mask mask.npy -o m.safetensors"),
+           1, "the tap \"mid\" has 8 x 8 positions");
     expect(program(s.folder, MASKED "--null-rank 3 -o m.safetensors"), 1, "without a mask");
     expect(program(s.folder, MASKED "--mask x.npy -o m.safetensors"), 1, "expected (32, 32)");
+}
+
+/* The share of the squared change outside the mask that an edit tells of. */
+static double outside(const char *options)
+{
+    json_t *o = object_of(program(s.folder,
+                                  "edit " QUICK " --json --seed 1 --mask half.npy --stages 1 -o "
+                                  "e.png %s",
+                                  options));
+    double most = 0;
+    size_t i;
+    json_t *side;
+
+    json_array_foreach(json_object_get(o, "outside_mask"), i, side) most =
+        fmax(most, json_number_value(json_object_get(side, "share")));
+    assert_int_equal(i, 2);
+    json_decref(o);
+    return most;
+}
+
+/* A mask alone confines an edit better than it did with guidance and a null space of 10. */
+static void test_mask_alone(void **state)
+{
+    const size_t shape[2] = {32, 32};
+    pb_tensor mask = PB_TENSOR_EMPTY;
+    pb_basis basis = PB_BASIS_EMPTY;
+    double alone, before;
+
+    (void)state;
+    assert_int_equal(pb_tensor_new(&mask, 2, shape, NULL), PB_OK);
+    for (size_t i = 0; i < 16 * 32; i++)
+        mask.data[i] = 1;
+    assert_int_equal(pb_npy_write(&mask, scratch_path(&s, "half.npy").text, NULL), PB_OK);
+    for (size_t i = 0; i < 32 * 32; i++)
+        mask.data[i] = 1;
+    assert_int_equal(pb_npy_write(&mask, scratch_path(&s, "all.npy").text, NULL), PB_OK);
+    pb_tensor_clear(&mask);
+    alone = outside("");
+    before = outside("--mode guidance --null-rank 10");
+    if (!(alone < before && alone < 0.3))
+        fail_msg("shares outside: %g alone, %g before", alone, before);
+    expect(program(s.folder, "basis " QUICK " --seed 1 -k 2 --no-pictures --mask half.npy -o "
+                             "b.safetensors"),
+           0, NULL);
+    assert_int_equal(pb_basis_read(&basis, scratch_path(&s, "b.safetensors").text, NULL), PB_OK);
+    assert_string_equal(basis.to, "x0");
+    assert_int_equal(basis.null_rank, 50);
+    pb_basis_clear(&basis);
+    /* Nothing is outside: no null space. */
+    expect(program(s.folder, "edit " QUICK " --seed 1 --mask all.npy --stages 1 -o e.png"), 0,
+           NULL);
+}
+
+static void test_warnings(void **state)
+{
+    const outcome *o = program(s.folder, "edit " QUICK " --seed 1 --strip -o e.png");
+    json_t *object;
+
+    (void)state;
+    expect(o, 0, NULL);
+    assert_null(strstr(o->error, "warning"));
+    o = program(s.folder,
+                "edit " QUICK " --json --seed 1 --strip --edit-scale 12 --strength 1 -o e.png");
+    expect(o, 0, "warning: v0");
+    expect(o, 0, "try a smaller --strength");
+    object = object_of(o);
+    assert_true(json_array_size(json_object_get(object, "pace_warnings")) > 0);
+    json_decref(object);
 }
 
 /* -- studies
@@ -364,10 +434,11 @@ static void test_study_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),  cmocka_unit_test(test_transport),
-        cmocka_unit_test(test_mean),     cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_preimage), cmocka_unit_test(test_mask),
-        cmocka_unit_test(test_studies),  cmocka_unit_test(test_study_usage),
+        cmocka_unit_test(test_compare),    cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_mean),       cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_preimage),   cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_mask_alone), cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_studies),    cmocka_unit_test(test_study_usage),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -53,6 +53,49 @@ PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *r
                                 double *share, pb_progress progress, void *progress_context,
                                 pb_error *error);
 
+/* -- what an edit did ---------------------------------------------------------------------------
+ */
+
+/* The root mean square of a - b, of n entries. */
+PB_API double pb_change(size_t n, const float *a, const float *b);
+
+/* The share of the squared change |a - b|^2 of two pictures (c,h,w) that lies outside a mask (H,W):
+ * each entry counts 1 - m, m the mask's weight at the position it falls on. 0 where a = b. */
+PB_API double pb_outside(const pb_tensor *mask, size_t c, size_t h, size_t w, const float *a,
+                         const float *b);
+
+typedef enum pb_pace_kind {
+    PB_PACE_STEADY,
+    PB_PACE_COLLAPSED, /* below a tenth of the first stage's */
+    PB_PACE_EXPLODED,  /* above three times the first stage's */
+    PB_PACE_FAST       /* beyond the limits given */
+} pb_pace_kind;
+
+/* A stage as it came out. */
+typedef struct pb_pace_stage {
+    size_t iterate;  /* where it ends; they rise, the first one above 0 */
+    double change;   /* pb_change from the stage before */
+    double distance; /* pb_change from where the edit began */
+} pb_pace_stage;
+
+/* An edit is too fast that comes further than the one once a stage was faster than the other. */
+typedef struct pb_pace_limits {
+    double rate; /* change per iteration */
+    double distance;
+} pb_pace_limits;
+
+/* How an edit goes on in the first stage where it is not steady (of one that is too fast, in the
+ * fastest stage until then), or in the last one. */
+typedef struct pb_pace {
+    pb_pace_kind kind;
+    size_t from, to; /* the stage: from this iterate on up to that */
+    double rate;     /* change per iteration there */
+    double share;    /* of the first stage's; 1 where that one is 0 */
+} pb_pace;
+
+/* Judges an edit by its stages. limits: NULL for none. No stages at all are steady. */
+PB_API pb_pace pb_pace_of(size_t stages, const pb_pace_stage *stage, const pb_pace_limits *limits);
+
 #ifdef __cplusplus
 }
 #endif

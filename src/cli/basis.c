@@ -17,6 +17,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->point.image = argc == 2 ? argv[1] : NULL;
     PB_TRY(pb_point_check(&o->cli, &o->point, error));
+    o->basis.to = pb_basis_tap(&o->basis, &o->point);
     PB_TRY(pb_basis_check(&o->cli, &o->basis, error));
     PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
     if (!o->point.image && !o->point.x && o->point.seed < 0)
@@ -85,7 +86,8 @@ int pb_command_basis(int argc, char **argv)
         {"from", 0, 0, G_OPTION_ARG_STRING, &o.basis.from, "The tap that varies (default: x)",
          "TAP"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.basis.to,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
+         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
+         "TAP"},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.basis.rank,
          "How many directions to compute (default: 50)", "K"},
         {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.basis.tolerance,
@@ -108,7 +110,10 @@ int pb_command_basis(int argc, char **argv)
         {"verify", 0, 0, G_OPTION_ARG_NONE, &o.basis.verify,
          "Measure the residuals again, by applying the Jacobian", NULL},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.basis.null_rank,
-         "With --mask: keep to the complement of this many leading directions of the rest", "R"},
+         "With --mask: keep to the complement of this many leading directions of the rest "
+         "(default: "
+         "50)",
+         "R"},
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.basis.guided,
          "With --tap eps or x0: the map with classifier-free guidance, (1-w) J_N + w J_P", NULL},
         {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures,

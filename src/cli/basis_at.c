@@ -11,6 +11,9 @@
 #define SHOWN 20 /* directions in the picture */
 #define COLUMNS 5
 
+/* Beyond it an edit under a mask leaves hardly less outside (docs/results.md). */
+#define NULL_RANK 50
+
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error *error)
 {
     pb_check_precision(cli, o->precision);
@@ -30,6 +33,13 @@ pb_status pb_guided_check(const pb_basis_options *o, const pb_text_options *text
     if (isnan(text->scale))
         return pb_fail(error, PB_INVALID, "--guided: by how much? --guidance-scale W");
     return PB_OK;
+}
+
+char *pb_basis_tap(const pb_basis_options *o, const pb_point_options *where)
+{
+    static char x0[] = "x0";
+
+    return !o->to && where->mask ? x0 : o->to;
 }
 
 void pb_basis_found_clear(pb_basis_found *found)
@@ -61,6 +71,20 @@ static pb_status read_start(pb_tensor *start, const char *path, const pb_session
                    path, found[0], found[1], found[2], shape[0], shape[1], shape[2]);
 }
 
+/* Leading directions of the rest to keep clear of: as given, or by default enough, as far as the
+ * rest has so many and three quarters of all are left. */
+static size_t null_rank(const pb_point *point, const pb_basis_options *o)
+{
+    size_t entries = pb_tensor_count(&point->x), positions = pb_tensor_count(&point->mask);
+    size_t outside = 0;
+
+    if (o->null_rank >= 0 || !point->mask.data)
+        return o->null_rank >= 0 ? (size_t)o->null_rank : 0;
+    for (size_t i = 0; i < positions; i++)
+        outside += point->mask.data[i] < 1;
+    return MIN(NULL_RANK, MIN(entries / 4, outside * (entries / positions)));
+}
+
 pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
                                      const pb_basis_options *o, pb_condition *negative,
                                      pb_progress_bar *bar)
@@ -82,7 +106,7 @@ pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
                 .monitor_context = bar},
         .bf16 = o->precision && !strcmp(o->precision, "bf16"),
         .mask = point->mask.data ? &point->mask : NULL,
-        .null_rank = (size_t)o->null_rank,
+        .null_rank = null_rank(point, o),
         .negative = o->guided ? negative : NULL,
         .scale = s->prompts.scale,
     };

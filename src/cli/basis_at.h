@@ -16,14 +16,18 @@ typedef struct pb_basis_options {
     gint64 start_seed;
     char *start; /* a basis to start from, or NULL */
     gboolean verify;
-    int null_rank;
+    int null_rank;   /* -1: not given: with a mask 50, or a quarter of the image's entries */
     gboolean guided; /* the map with classifier-free guidance */
 } pb_basis_options;
 
-#define PB_BASIS_DEFAULTS ((pb_basis_options){.rank = 50, .tolerance = 1e-3})
+#define PB_BASIS_DEFAULTS ((pb_basis_options){.rank = 50, .tolerance = 1e-3, .null_rank = -1})
 
 /* Errors: PB_INVALID. */
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *options, pb_error *error);
+
+/* What --tap is where it is not given: x0 with a mask, which has the size of that tap, else NULL.
+ */
+char *pb_basis_tap(const pb_basis_options *options, const pb_point_options *where);
 
 /* Checks what --guided needs. Errors: PB_INVALID. */
 pb_status pb_guided_check(const pb_basis_options *options, const pb_text_options *text,

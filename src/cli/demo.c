@@ -168,12 +168,12 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
         status = pb_strip_write(1, strips, s, &found->basis, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
-        status = pb_strip_paste(&strip, pb_strip_image(&strip, PASTED, (long)strip.stages),
+        status = pb_strip_paste(&strip, &o->cli, pb_strip_image(&strip, PASTED, (long)strip.stages),
                                 &point->photo, pasted, NULL, error);
     }
     if (status == PB_OK)
         pb_say(&o->cli, "%s: an edit in the photo itself", pasted);
-    pb_tensor_clear(&strip.images);
+    pb_strip_clear(&strip);
     g_free(path);
     g_free(pasted);
     return status;

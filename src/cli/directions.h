@@ -17,7 +17,8 @@ typedef struct pb_direction_options {
 } pb_direction_options;
 
 #define PB_DIRECTION_DEFAULTS                                                                      \
-    ((pb_direction_options){.damping = 0.1, .basis_here = {.rank = 0, .tolerance = 1e-3}})
+    ((pb_direction_options){.damping = 0.1,                                                        \
+                            .basis_here = {.rank = 0, .tolerance = 1e-3, .null_rank = -1}})
 
 typedef struct pb_directions {
     pb_tensor v;          /* (k,c,h,w), unit vectors */

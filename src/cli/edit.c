@@ -25,7 +25,8 @@ typedef struct options {
 /* "guidance,straight", "all" */
 static pb_status parse_modes(options *o, pb_error *error)
 {
-    char **names = g_strsplit(!o->mode                  ? "guidance"
+    char **names = g_strsplit(!o->mode && o->point.mask ? "straight"
+                              : !o->mode                ? "guidance"
                               : !strcmp(o->mode, "all") ? "guidance,straight,relinearise"
                                                         : o->mode,
                               ",", -1);
@@ -78,19 +79,20 @@ static int is_pasted(const options *o)
 }
 
 /* A name beside the photo that no file has: "holiday-edited.jpg", "holiday-edited-2.jpg" …, in the
- * photo's format if that is written. */
+ * photo's format if that is written; of a strip a PNG. */
 static char *name_beside(const char *photo, const char *what)
 {
     static const char *const kept[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
     static const char *const lossy[] = {".heic", ".heif", ".avif", ".jxl"};
     const char *dot = strrchr(photo, '.'), *slash = strrchr(photo, '/'), *ending = ".png";
+    int is_photo = strcmp(what, "strip") != 0; /* which is a figure */
     int named = dot && (!slash || dot > slash + 1) && dot != photo;
     char *name = NULL;
 
-    for (size_t i = 0; named && i < G_N_ELEMENTS(kept); i++)
+    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(kept); i++)
         if (!g_ascii_strcasecmp(dot, kept[i]))
             ending = dot;
-    for (size_t i = 0; named && i < G_N_ELEMENTS(lossy); i++)
+    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(lossy); i++)
         if (!g_ascii_strcasecmp(dot, lossy[i]))
             ending = ".jpg";
     for (int i = 1; !name || g_file_test(name, G_FILE_TEST_EXISTS); i++) {
@@ -174,6 +176,8 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "--guided is for a basis computed here: it goes with neither --basis nor "
                        "--u");
+    if (!o->from.basis && !o->from.u)
+        o->from.basis_here.to = pb_basis_tap(&o->from.basis_here, &o->point);
     PB_TRY(pb_guided_check(&o->from.basis_here, &o->point.text, error));
     PB_TRY(pb_travel_check(&o->travel, error));
     o->from.needed = pb_travel_last(&o->travel) + 1;
@@ -186,7 +190,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
         o->from.basis_here.rank = o->from.needed > 20 ? (int)o->from.needed : 20;
     if (has_mode(o, PB_MODE_RELINEARISE) && (o->from.u || o->point.mask))
         return pb_fail(error, PB_INVALID, "--mode relinearise goes with neither --u nor --mask");
-    if (o->from.basis_here.null_rank && !o->point.mask)
+    if (o->from.basis_here.null_rank > 0 && !o->point.mask)
         return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
     if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F, --seed S or --basis F");
@@ -221,7 +225,7 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
 
     PB_TRY(pb_check_output(&o->cli, path, error));
     if (is_pasted(o))
-        return pb_strip_paste(strip, image, &point->photo, path, settings, error);
+        return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, error);
     return pb_write_pictures(&one, path, settings, error);
 }
 
@@ -289,6 +293,13 @@ static void tell(const options *o, const pb_strip *strip, const pb_session *s,
         pb_say(&o->cli, "%s: timestep %g, %s, length %g, boost %g; first singular value %.4g",
                o->out, strip->timestep, pb_mode_name(strip->mode), strip->length, strip->boost,
                (double)basis->s.data[0]);
+    for (size_t d = 0; strip->outside && d < strip->count; d++) {
+        size_t sides = strip->one_side ? 1 : 2;
+        const double *share = strip->outside + d * sides;
+        pb_say(&o->cli,
+               "v%zu: a share of %.2f of the squared change lies outside the mask (null rank %zu)",
+               strip->direction[d], fmax(share[0], share[sides - 1]), basis->null_rank);
+    }
     json_object_set_new(object, "out", json_string(o->out));
     if (!pb_cli_given(&o->cli, "out") && o->made == ONE_PICTURE)
         pb_note(&o->cli,
@@ -374,7 +385,7 @@ static pb_status run(options *o, pb_error *error)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
     for (size_t i = 0; i < PB_MODES; i++)
-        pb_tensor_clear(&w.strips[i].images);
+        pb_strip_clear(&w.strips[i]);
     pb_directions_clear(&w.directions);
     pb_point_clear(&w.point);
     pb_session_close(&w.session);
@@ -413,15 +424,14 @@ int pb_command_edit(int argc, char **argv)
         {"strip", 0, 0, G_OPTION_ARG_NONE, &o.strip,
          "A strip of stages to both sides, also of one direction", NULL},
         {"paste", 0, 0, G_OPTION_ARG_NONE, &o.paste,
-         "Put each edit into the photo, at its full size and in colour: of one picture the "
-         "default, "
-         "with -o FOLDER/ of every stage",
+         "Put each edit into the photo, at its full size, in its colours, with its EXIF data (GPS "
+         "too): of one picture the default, with -o FOLDER/ of every stage",
          NULL},
         {"no-paste", 0, 0, G_OPTION_ARG_NONE, &o.no_paste,
          "The edited picture as the model sees it, not the photo", NULL},
         {"mode", 0, 0, G_OPTION_ARG_STRING, &o.mode,
          "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
-         "commas side by side, or all (default: guidance)",
+         "commas side by side, or all (default: guidance; straight with --mask)",
          "MODE"},
         {"edit-length", 0, 0, G_OPTION_ARG_DOUBLE, &o.length,
          "How far straight and re-linearised edits go (default: step times scale times iterations, "
@@ -446,7 +456,8 @@ int pb_command_edit(int argc, char **argv)
          "projection)",
          "FORM"},
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
+         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
+         "TAP"},
         {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
          "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
         {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
@@ -455,7 +466,10 @@ int pb_command_edit(int argc, char **argv)
          "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
          "R"},
         {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
-         "With --mask: keep to the complement of this many leading directions of the rest", "R"},
+         "With --mask: keep to the complement of this many leading directions of the rest "
+         "(default: "
+         "50)",
+         "R"},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_POINT_ENTRIES];

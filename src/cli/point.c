@@ -79,8 +79,8 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
          {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels, likewise", "W"}},
         {PB_POINT_MASK,
          {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
-          "The region to change, white in a picture of the image's or the network's size; for taps "
-          "of that size (eps, x0)",
+          "The region to change, white in a picture of the image's or the network's size; the rest "
+          "changes less, not nothing; for taps of that size (eps, x0)",
           "FILE"}},
     };
     size_t count = 0;

@@ -6,7 +6,24 @@
 
 #include "base/memory.h"
 #include "cli/progress.h"
+#include "picture/blend.h"
+#include "picture/original.h"
 #include "picture/sheet.h"
+
+/* Pictures in [-1, 1] that come further from the reconstruction than FAR, in edits that once went
+ * faster than FAST (root mean square; the rate that of a full edit), are often no longer a face
+ * (docs/results.md). */
+#define FAR (2 * 20.0 / 255)
+#define FAST (2 * 30.0 / 255)
+
+void pb_strip_clear(pb_strip *s)
+{
+    pb_tensor_clear(&s->images);
+    pb_free(s->pace);
+    pb_free(s->outside);
+    s->pace = NULL;
+    s->outside = NULL;
+}
 
 const char *pb_mode_name(pb_edit_mode mode)
 {
@@ -97,6 +114,91 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     return status;
 }
 
+/* -- what the edits did ------------------------------------------------------------------------ */
+
+/* Number i of all directions and sides: which direction, and +1 or -1. */
+static size_t direction_of(const pb_strip *s, size_t i)
+{
+    return s->direction[i / sides(s)];
+}
+
+static long sign_of(const pb_strip *s, size_t i)
+{
+    return (!s->one_side && i % 2) || s->one_side < 0 ? -1 : 1;
+}
+
+/* Judges the stages of every direction and side as they are now, noisy images or decoded pictures:
+ * what was not steady before stays as it was. stage: room for the stages. */
+static void judge(pb_strip *s, const pb_pace_limits *limits, pb_pace_stage *stage)
+{
+    size_t size = pb_tensor_count(&s->images) / s->images.shape[0], stages = s->stages;
+
+    for (size_t i = 0; i < s->count * sides(s); i++) {
+        const float *at = s->images.data + (1 + i * stages) * size;
+        for (size_t j = 0; j < stages; j++, at += size)
+            stage[j] =
+                (pb_pace_stage){.iterate = (size_t)pb_strip_iteration(s, (long)j + 1),
+                                .change = pb_change(size, j ? at - size : s->images.data, at),
+                                .distance = pb_change(size, s->images.data, at)};
+        if (s->pace[i].kind == PB_PACE_STEADY)
+            s->pace[i] = pb_pace_of(stages, stage, limits);
+    }
+}
+
+static pb_status prepare(pb_strip *s, pb_pace_stage **stage, pb_error *error)
+{
+    size_t count = s->count * sides(s);
+
+    s->pace = pb_calloc(count, sizeof *s->pace);
+    s->outside = s->mask ? pb_calloc(count, sizeof *s->outside) : NULL;
+    *stage = pb_malloc(s->stages, sizeof **stage);
+    return s->pace && (s->outside || !s->mask) && *stage
+               ? PB_OK
+               : pb_fail_memory(error, count * (sizeof *s->pace + sizeof *s->outside),
+                                "the pace of edits");
+}
+
+static void measure_outside(pb_strip *s)
+{
+    const size_t *shape = s->images.shape;
+    size_t size = shape[1] * shape[2] * shape[3];
+
+    for (size_t i = 0; s->mask && i < s->count * sides(s); i++)
+        s->outside[i] = pb_outside(s->mask, shape[1], shape[2], shape[3], s->images.data,
+                                   s->images.data + (i + 1) * s->stages * size);
+}
+
+/* One line for each direction: of the side that goes wrong first. */
+static void warn(const pb_strip *s, const pb_cli *cli)
+{
+    for (size_t d = 0; d < s->count; d++) {
+        size_t worst = d * sides(s);
+        const pb_pace *p = &s->pace[worst], *other = p + sides(s) - 1;
+        const char *side;
+
+        if (other->kind != PB_PACE_STEADY && (p->kind == PB_PACE_STEADY || other->to < p->to))
+            p = other;
+        side = sign_of(s, (size_t)(p - s->pace)) < 0 ? "backwards" : "forwards";
+        if (p->kind == PB_PACE_COLLAPSED)
+            pb_warn(cli,
+                    "v%zu %s has come to its end: iterations %zu to %zu change %.2g times as much "
+                    "as the first ones: a smaller --strength shows as much",
+                    direction_of(s, worst), side, p->from + 1, p->to, p->share);
+        else if (p->kind == PB_PACE_EXPLODED)
+            pb_warn(cli,
+                    "v%zu %s runs away: iterations %zu to %zu change %.2g times as much as the "
+                    "first ones: try a smaller %s",
+                    direction_of(s, worst), side, p->from + 1, p->to, p->share,
+                    s->mode == PB_MODE_GUIDANCE ? "--strength or --edit-scale"
+                                                : "--strength or --edit-length");
+        else if (p->kind == PB_PACE_FAST)
+            pb_warn(cli,
+                    "v%zu %s may lose the picture: iterations %zu to %zu change it by %.2g of 255 "
+                    "each: try a smaller --strength",
+                    direction_of(s, worst), side, p->from + 1, p->to, p->rate * 255 / 2);
+    }
+}
+
 pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const pb_tensor *v,
                         pb_error *error)
 {
@@ -104,6 +206,10 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
     const size_t shape[4] = {1 + edits, session->info->in_channels, session->height,
                              session->width};
     const pb_boost boost = {.t = s->boost, .seed = s->noise_seed};
+    const pb_pace_limits limits = {
+        .rate = FAST / (double)(s->full ? s->full : s->guidance.iterations), .distance = FAR};
+    pb_pace_stage *stage = NULL;
+    pb_status status;
 
     PB_TRY(pb_tensor_new(&s->images, 4, shape, error));
     memcpy(s->images.data, x, size * sizeof *x);
@@ -111,34 +217,71 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
         PB_TRY(s->mode == PB_MODE_RELINEARISE
                    ? relinearise(s, session, s->images.data + size, error)
                    : guide(s, session, x, v, s->images.data + size, error));
-    PB_TRY(pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0, s->steps,
-                           &boost, error));
-    return pb_session_decode(session, &s->images, error);
+    status = edits ? prepare(s, &stage, error) : PB_OK;
+    if (status == PB_OK && edits)
+        judge(s, NULL, stage);
+    if (status == PB_OK)
+        status = pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0,
+                                 s->steps, &boost, error);
+    if (status == PB_OK)
+        status = pb_session_decode(session, &s->images, error);
+    if (status == PB_OK && edits) {
+        judge(s, &limits, stage);
+        measure_outside(s);
+        warn(s, session->cli);
+    }
+    pb_free(stage);
+    return status;
 }
 
-pb_status pb_strip_paste(const pb_strip *s, const float *image, const pb_photo *photo,
-                         const char *path, const char *settings, pb_error *error)
+pb_status pb_strip_paste(const pb_strip *s, const pb_cli *cli, const float *image,
+                         const pb_photo *photo, const char *path, const char *settings,
+                         pb_error *error)
 {
     const size_t *shape = s->images.shape;
-    size_t size = shape[1] * shape[2] * shape[3];
-    const float *middle = pb_strip_image(s, 0, 0);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    float *difference = pb_malloc(size, sizeof *difference);
-    pb_status status;
+    pb_tensor change = {0};
+    char *lost = NULL;
+    pb_status status = pb_blend(photo, pb_strip_image(s, 0, 0), image, shape[1], shape[3], shape[2],
+                                &change, error);
 
-    if (!difference)
-        return pb_fail_memory(error, size * sizeof *difference, "an edit");
-    for (size_t i = 0; i < size; i++)
-        difference[i] = image[i] - middle[i];
-    status = pb_photo_paste(photo, difference, shape[1], shape[3], shape[2], &pixels, error);
     if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, settings, error);
-    pb_pixels_clear(&pixels);
-    pb_free(difference);
+        status = pb_original_write(photo, &change, path, settings, &lost, error);
+    if (lost)
+        pb_warn(cli, "%s does not keep all of the photo: %s", path, lost);
+    g_free(lost);
+    pb_tensor_clear(&change);
     return status;
 }
 
 /* -- drawing --------------------------------------------------------------------------------- */
+
+/* The null space, what of the change lies outside the mask, and what was warned of. */
+static void describe_effect(const pb_strip *s, const pb_basis *basis, json_t *object)
+{
+    static const char *const kinds[] = {"steady", "collapsed", "exploded", "fast"};
+    json_t *warnings = json_array(), *outside = json_array();
+
+    for (size_t i = 0; s->pace && i < s->count * sides(s); i++) {
+        const pb_pace *p = &s->pace[i];
+        if (p->kind != PB_PACE_STEADY)
+            json_array_append_new(warnings,
+                                  json_pack("{s:i, s:i, s:s, s:i, s:i, s:f}", "direction",
+                                            (int)direction_of(s, i), "side", (int)sign_of(s, i),
+                                            "pace", kinds[p->kind], "from", (int)p->from, "to",
+                                            (int)p->to, "share_of_first", p->share));
+        if (s->outside)
+            json_array_append_new(outside,
+                                  json_pack("{s:i, s:i, s:f}", "direction", (int)direction_of(s, i),
+                                            "side", (int)sign_of(s, i), "share", s->outside[i]));
+    }
+    json_object_set_new(object, "pace_warnings", warnings);
+    if (!s->outside) {
+        json_decref(outside);
+        return;
+    }
+    json_object_set_new(object, "null_rank", json_integer((json_int_t)basis->null_rank));
+    json_object_set_new(object, "outside_mask", outside);
+}
 
 char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_basis *basis)
 {
@@ -157,6 +300,7 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
         (int)s->stages, "boost", s->boost, "noise_seed", (json_int_t)s->noise_seed);
     if (s->mode != PB_MODE_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(s->length));
+    describe_effect(s, basis, object);
     if (s->area)
         json_object_set_new(object, "crop",
                             json_pack("[I, I, I, I]", (json_int_t)s->area->x,

@@ -27,13 +27,21 @@ typedef struct pb_strip {
     const char *label;               /* behind the direction's name in a strip, or NULL */
     const pb_basis *basis;           /* where a re-linearised path begins; else not used */
     const pb_basis_request *request; /* of the bases on the way */
+    size_t full;           /* iterations of the full edit, of strength 1; 0: those of guidance */
+    const pb_tensor *mask; /* (h,w) of the region to change; NULL: none */
     /* Results: the reconstruction, then for each direction its stages on the one side or, with
      * both, + 1 … stages and - 1 … stages. (n,c,h,w) */
     pb_tensor images;
+    pb_pace *pace;   /* of each direction and side, in the order of images */
+    double *outside; /* with a mask: pb_outside of each one's last stage, in that order */
 } pb_strip;
 
+/* Frees the results. */
+void pb_strip_clear(pb_strip *strip);
+
 /* Edits x along the directions of v (k,c,h,w), moves all stages down to t = 0 in one batch, and
- * decodes them where they are latents. */
+ * decodes them where they are latents. Warns of each direction whose stages collapse, explode, or
+ * change the picture faster than edits do that keep a face (docs/results.md). */
 pb_status pb_strip_make(pb_strip *strip, pb_session *session, const float *x, const pb_tensor *v,
                         pb_error *error);
 
@@ -46,9 +54,11 @@ long pb_strip_iteration(const pb_strip *strip, long stage);
 /* The settings as a JSON text (free with free()). */
 char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const pb_basis *basis);
 
-/* Writes the photo with (image - reconstruction) added. */
-pb_status pb_strip_paste(const pb_strip *strip, const float *image, const pb_photo *photo,
-                         const char *path, const char *settings, pb_error *error);
+/* Writes the photo with what the edit `image` changes (picture/blend.h, picture/original.h), and
+ * warns of what its format does not hold. */
+pb_status pb_strip_paste(const pb_strip *strip, const pb_cli *cli, const float *image,
+                         const pb_photo *photo, const char *path, const char *settings,
+                         pb_error *error);
 
 /* Draws strips of equal stages one below the other, one row per direction: the reconstruction in
  * the middle, edits growing to both sides. */

@@ -57,8 +57,9 @@ static const pb_term terms[] = {
      "them, as far as an edit goes by default; of one picture -0.5 is the other side."},
     {"mask, null space",
      "A mask is the region that an edit shall change. The null space holds the directions that "
-     "do not change the rest: with --null-rank R those are avoided to which the rest responds "
-     "most, R of them."},
+     "do not change the rest: the --null-rank R directions are avoided to which the rest responds "
+     "most. They are those of x_t and of small steps: of the finished edit a part of the change, "
+     "told in the end, still lies outside."},
     {"transport",
      "A direction belongs to its image. Transport carries it to another: its response u is laid "
      "into the other's tangent space and pulled back to a v there. The share is what survives: 1 "

@@ -185,7 +185,7 @@ static pb_status run(options *o, pb_error *error)
     pb_tensor_clear(&w.v);
     pb_free(w.share);
     for (int i = 0; i < 2; i++)
-        pb_tensor_clear(&w.strips[i].images);
+        pb_strip_clear(&w.strips[i]);
     pb_session_close(&w.session);
     return status;
 }

@@ -78,6 +78,8 @@ pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *o, const pb_
         .guidance = {.step = choose(o->step, r->step, 1),
                      .scale = choose(o->scale, r->scale, latent ? 1 : 0.1),
                      .iterations = N},
+        .full = full,
+        .mask = point->mask.data ? &point->mask : NULL,
         .stages = (size_t)o->stages < N ? (size_t)o->stages : N,
         .boost = choose(o->boost, r->boost, latent ? 0 : 0.2),
         .noise_seed = (uint64_t)o->noise_seed,

@@ -14,12 +14,10 @@
 /* The largest photo that is read would take as many, without compression: four numbers a pixel. */
 #define MAX_BYTES ((size_t)16 * 200000000)
 
-/* The share of the area's shorter side over which a pasted difference fades. */
-#define FEATHER 0.09
-
 void pb_photo_clear(pb_photo *photo)
 {
     pb_pixels_clear(&photo->pixels);
+    pb_bytes_clear(&photo->file);
     *photo = PB_PHOTO_EMPTY;
 }
 
@@ -134,13 +132,11 @@ static pb_status choose_area(pb_photo *photo, const char *path, const pb_crop *c
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error)
 {
-    pb_bytes file;
     pb_status status;
 
     *photo = PB_PHOTO_EMPTY;
-    PB_TRY(pb_file_read(&file, path, MAX_BYTES, error));
-    status = decode(&photo->pixels, &file, path, error);
-    pb_bytes_clear(&file);
+    PB_TRY(pb_file_read(&photo->file, path, MAX_BYTES, error));
+    status = decode(&photo->pixels, &photo->file, path, error);
     if (status == PB_OK)
         status = choose_area(photo, path, crop, width, height, error);
     if (status != PB_OK)
@@ -150,8 +146,7 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, 
 
 /* -- the tensor ------------------------------------------------------------------------------ */
 
-/* Colour c of the pixel at (x, y) of the area, in [-1, 1]. */
-static float colour(const pb_photo *photo, size_t x, size_t y, size_t c)
+float pb_photo_colour(const pb_photo *photo, size_t x, size_t y, size_t c)
 {
     long px = photo->area.x + (long)x, py = photo->area.y + (long)y;
 
@@ -180,11 +175,12 @@ pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, 
         for (size_t x = 0; x < w; x++) {
             float *at = planes + y * w + x;
             if (channels == 1)
-                *at = 0.299f * colour(photo, x, y, 0) + 0.587f * colour(photo, x, y, 1) +
-                      0.114f * colour(photo, x, y, 2);
+                *at = 0.299f * pb_photo_colour(photo, x, y, 0) +
+                      0.587f * pb_photo_colour(photo, x, y, 1) +
+                      0.114f * pb_photo_colour(photo, x, y, 2);
             else
                 for (size_t c = 0; c < 3; c++)
-                    at[c * w * h] = colour(photo, x, y, c);
+                    at[c * w * h] = pb_photo_colour(photo, x, y, c);
         }
     status = pb_tensor_new(tensor, 4, shape, error);
     if (status == PB_OK)
@@ -254,63 +250,5 @@ pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pix
     }
     pb_free(planes);
     pb_free(small);
-    return status;
-}
-
-/* -- pasting --------------------------------------------------------------------------------- */
-
-/* Rises as a raised cosine from 0 at the border to 1 at `ramp` pixels inside. */
-static double fade(double inside, double ramp)
-{
-    if (inside >= ramp)
-        return 1;
-    return 0.5 - 0.5 * cos(M_PI * fmax(inside, 0) / ramp);
-}
-
-static void add_difference(const pb_photo *photo, const float *enlarged, size_t channels,
-                           pb_pixels *pixels)
-{
-    const pb_area *a = &photo->area;
-    size_t w = a->width, h = a->height;
-    double ramp = fmax(1, FEATHER * (double)(w < h ? w : h));
-
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++) {
-            long px = a->x + (long)x, py = a->y + (long)y;
-            double weight = fade(fmin((double)x, (double)(w - 1 - x)) + 0.5, ramp) *
-                            fade(fmin((double)y, (double)(h - 1 - y)) + 0.5, ramp);
-            unsigned char *at;
-            if (px < 0 || py < 0 || (size_t)px >= pixels->width || (size_t)py >= pixels->height)
-                continue;
-            at = pixels->rgb + ((size_t)py * pixels->width + (size_t)px) * 3;
-            for (size_t c = 0; c < 3; c++) {
-                size_t plane = channels == 1 ? 0 : c;
-                double value =
-                    (double)at[c] + 127.5 * weight * (double)enlarged[(plane * h + y) * w + x];
-                at[c] = (unsigned char)lround(fmin(fmax(value, 0), 255));
-            }
-        }
-}
-
-pb_status pb_photo_paste(const pb_photo *photo, const float *difference, size_t channels,
-                         size_t width, size_t height, pb_pixels *pixels, pb_error *error)
-{
-    size_t w = photo->area.width, h = photo->area.height;
-    float *enlarged;
-    pb_status status;
-
-    if (channels != 1 && channels != 3)
-        return pb_fail(error, PB_UNSUPPORTED, "pasting %zu channels: expected 1 or 3", channels);
-    enlarged = pb_malloc(channels * w * h, sizeof *enlarged);
-    if (!enlarged)
-        return pb_fail_memory(error, channels * w * h * sizeof *enlarged, "a photo");
-    status = pb_resize(channels, width, height, difference, w, h, enlarged, error);
-    if (status == PB_OK)
-        status = pb_pixels_new(pixels, photo->pixels.width, photo->pixels.height, error);
-    if (status == PB_OK) {
-        memcpy(pixels->rgb, photo->pixels.rgb, 3 * pixels->width * pixels->height);
-        add_difference(photo, enlarged, channels, pixels);
-    }
-    pb_free(enlarged);
     return status;
 }

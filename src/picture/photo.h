@@ -5,6 +5,7 @@
 #include <pullback/model.h>
 #include <pullback/tensor.h>
 
+#include "io/file.h"
 #include "picture/framing.h"
 
 /* How all of a photo meets a network's proportions. */
@@ -28,6 +29,7 @@ pb_crop pb_crop_for(pb_crop wanted, const pb_recommended *model);
 
 typedef struct pb_photo {
     pb_pixels pixels; /* the whole photo */
+    pb_bytes file;    /* what was read, for picture/original.h; may be empty */
     pb_area area;     /* what the network sees of it; with PB_FIT_PAD it reaches beyond it */
     float outside;    /* what lies beyond the photo, in [-1, 1]: 1, white, unless it is changed */
     int looked;       /* were faces looked for? */
@@ -35,7 +37,7 @@ typedef struct pb_photo {
     pb_area face[PB_FRAMES_MOST]; /* the area of each; the first is the one taken */
 } pb_photo;
 
-#define PB_PHOTO_EMPTY ((pb_photo){.outside = 1})
+#define PB_PHOTO_EMPTY ((pb_photo){.pixels = PB_PIXELS_EMPTY, .outside = 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
  * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. The area is
@@ -45,6 +47,9 @@ typedef struct pb_photo {
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
+
+/* Colour c (red, green, blue) of the pixel at (x, y) of the area, in [-1, 1]. */
+float pb_photo_colour(const pb_photo *photo, size_t x, size_t y, size_t c);
 
 /* The area as a tensor (1, channels, height, width) in [-1, 1], resized as in picture/resize.h;
  * channels 1 (luma, Rec. 601) or 3.
@@ -56,12 +61,5 @@ pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, 
  * *pixels must be empty. Errors: PB_MEMORY. */
 pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,
                            pb_error *error);
-
-/* The photo at its full size plus a difference of images (channels, height, width; in the
- * network's units, 2 for black to white), enlarged to the area and faded out towards its border. A
- * single channel is added to red, green and blue alike. *pixels must be empty.
- * Errors: PB_UNSUPPORTED, PB_MEMORY. */
-pb_status pb_photo_paste(const pb_photo *photo, const float *difference, size_t channels,
-                         size_t width, size_t height, pb_pixels *pixels, pb_error *error);
 
 #endif

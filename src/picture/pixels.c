@@ -2,12 +2,14 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <vips/vips.h>
 
 #include "base/memory.h"
 #include "io/file.h"
 
 #define SETTINGS "png-comment-0-pullback"
+
+/* Of JPEG and WebP. From 90 on, libvips keeps JPEG's colours at full resolution (4:4:4). */
+#define QUALITY 92
 
 static void ignore(const char *domain, GLogLevelFlags level, const char *message, void *context)
 {
@@ -55,11 +57,20 @@ void pb_pixels_clear(pb_pixels *pixels)
     *pixels = PB_PIXELS_EMPTY;
 }
 
-pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
-                          pb_error *error)
+const char *pb_picture_ending(const char *path)
 {
-    const char *name = strrchr(path, '/'), *ending = strrchr(name ? name : path, '.');
-    VipsImage *image, *copy = NULL;
+    const char *name = strrchr(path, '/');
+
+    return strrchr(name ? name : path, '.');
+}
+
+pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings,
+                           pb_error *error)
+{
+    static const char *const lossy[] = {".jpg", ".jpeg", ".jpe", ".webp"};
+    const char *ending = pb_picture_ending(path);
+    VipsImage *copy = NULL;
+    char *how = NULL;
     void *bytes = NULL;
     size_t count;
     pb_status status;
@@ -69,23 +80,40 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
         return pb_fail(error, PB_INVALID,
                        "%s: a picture's name ends in its format: png, jpg, webp, tif", path);
     }
-    image =
-        vips_image_new_from_memory(pixels->rgb, pixels->width * pixels->height * 3,
-                                   (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
-    if (!image || vips_copy(image, &copy, "interpretation", VIPS_INTERPRETATION_sRGB, NULL)) {
-        if (image)
-            g_object_unref(image);
+    if (vips_copy(image, &copy, NULL))
         return pb_fail_vips(error, PB_MEMORY, path);
-    }
     if (settings)
         vips_image_set_string(copy, SETTINGS, settings);
-    if (vips_image_write_to_buffer(copy, ending, &bytes, &count, NULL))
+    for (size_t i = 0; i < sizeof lossy / sizeof *lossy; i++)
+        if (!g_ascii_strcasecmp(ending, lossy[i]))
+            how = g_strdup_printf("%s[Q=%d]", ending, QUALITY);
+    if (vips_image_write_to_buffer(copy, how ? how : ending, &bytes, &count, NULL))
         status = pb_fail_vips(error, PB_IO, path);
     else
         status = pb_file_write(path, bytes, count, error);
+    g_free(how);
     g_free(bytes);
     g_object_unref(copy);
-    g_object_unref(image);
+    return status;
+}
+
+pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
+                          pb_error *error)
+{
+    VipsImage *image, *copy = NULL;
+    pb_status status;
+
+    image =
+        vips_image_new_from_memory(pixels->rgb, pixels->width * pixels->height * 3,
+                                   (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
+    if (!image || vips_copy(image, &copy, "interpretation", VIPS_INTERPRETATION_sRGB, NULL))
+        status = pb_fail_vips(error, PB_MEMORY, path);
+    else
+        status = pb_picture_write(copy, path, settings, error);
+    if (copy)
+        g_object_unref(copy);
+    if (image)
+        g_object_unref(image);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #define PB_PICTURE_PIXELS_H
 
 #include <stddef.h>
+#include <vips/vips.h>
 
 #include "base/error.h"
 
@@ -23,11 +24,17 @@ typedef struct pb_pixels {
 pb_status pb_pixels_new(pb_pixels *pixels, size_t width, size_t height, pb_error *error);
 void pb_pixels_clear(pb_pixels *pixels);
 
+/* From the last dot of a path's name on, or NULL. */
+const char *pb_picture_ending(const char *path);
+
 /* Writes a picture in the format that the path's ending names (png, jpg, webp, tif …), whole or
- * not at all. settings: text for PNG's tEXt chunk "pullback", or NULL.
- * Errors: PB_INVALID (an unknown ending), PB_IO, PB_MEMORY. */
+ * not at all; JPEG and WebP at quality 92, JPEG without halving its colours' resolution. settings:
+ * text for PNG's tEXt chunk "pullback", or NULL. Errors: PB_INVALID (an unknown ending), PB_IO,
+ * PB_MEMORY. */
 pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
                           pb_error *error);
+pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings,
+                           pb_error *error);
 
 /* The "pullback" text of a PNG as a new string (pb_free), or NULL where there is none.
  * Errors: PB_IO, PB_FORMAT, PB_MEMORY. */

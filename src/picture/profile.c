@@ -69,3 +69,55 @@ VipsImage *pb_profile_srgb(VipsImage *in, const void *profile, size_t size)
     g_object_unref(out);
     return NULL;
 }
+
+/* -- both ways -------------------------------------------------------------------------------- */
+
+pb_ways pb_colours_open(pb_colours *colours, const void *profile, size_t size, size_t count)
+{
+    const cmsUInt32Number flags = cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE;
+    const cmsUInt32Number own = count == 1 ? TYPE_GRAY_FLT : TYPE_RGB_FLT;
+    cmsHPROFILE opened = cmsOpenProfileFromMem(profile, (cmsUInt32Number)size);
+    cmsHPROFILE srgb = cmsCreate_sRGBProfile();
+    pb_ways ways = PB_WAYS_NONE;
+
+    *colours = PB_COLOURS_EMPTY;
+    if (opened && srgb) {
+        cmsColorSpaceSignature space = cmsGetColorSpace(opened);
+        int fits = space == (count == 1 ? cmsSigGrayData : cmsSigRgbData);
+        if (fits)
+            colours->to = cmsCreateTransform(opened, own, srgb, TYPE_RGB_FLT,
+                                             INTENT_RELATIVE_COLORIMETRIC, flags);
+        if (colours->to)
+            colours->from = cmsCreateTransform(srgb, TYPE_RGB_FLT, opened, own,
+                                               INTENT_RELATIVE_COLORIMETRIC, flags);
+        ways = colours->from                                           ? PB_WAYS_BOTH
+               : colours->to || (count == 1 && space == cmsSigRgbData) ? PB_WAYS_TO
+                                                                       : PB_WAYS_NONE;
+    }
+    if (opened)
+        cmsCloseProfile(opened);
+    if (srgb)
+        cmsCloseProfile(srgb);
+    if (ways != PB_WAYS_BOTH)
+        pb_colours_clear(colours);
+    return ways;
+}
+
+void pb_colours_clear(pb_colours *colours)
+{
+    if (colours->to)
+        cmsDeleteTransform(colours->to);
+    if (colours->from)
+        cmsDeleteTransform(colours->from);
+    *colours = PB_COLOURS_EMPTY;
+}
+
+void pb_colours_to_srgb(const pb_colours *colours, const float *in, float *rgb, size_t n)
+{
+    cmsDoTransform(colours->to, in, rgb, (cmsUInt32Number)n);
+}
+
+void pb_colours_from_srgb(const pb_colours *colours, const float *rgb, float *out, size_t n)
+{
+    cmsDoTransform(colours->from, rgb, out, (cmsUInt32Number)n);
+}
