@@ -8,6 +8,7 @@
  * shows three pictures side by side: IN, the reconstruction, the edit; OUT.npy holds the edit.
  * DIRECTION counts from 0 (default: 0); T is the noise level, above 0 and up to 1 (default: the
  * model's own, or 0.6). */
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,18 @@ static int ends_in(const char *name, const char *ending)
 
 /* -- pictures ---------------------------------------------------------------------------------- */
 
+/* A number of a PPM's header, behind white space and lines of comment. */
+static int number(FILE *file, unsigned *value)
+{
+    int c = getc(file);
+
+    for (; isspace(c) || c == '#'; c = getc(file))
+        while (c == '#' && getc(file) != '\n')
+            if (feof(file))
+                return 0;
+    return ungetc(c, file) != EOF && fscanf(file, "%u", value) == 1;
+}
+
 /* The middle square of a P6, every pixel the mean of those that it covers. */
 static pb_status read_ppm(pb_tensor *picture, const char *path, pb_error *error)
 {
@@ -62,8 +75,9 @@ static pb_status read_ppm(pb_tensor *picture, const char *path, pb_error *error)
     unsigned wide, high, most;
     unsigned char *bytes = NULL;
     FILE *file = fopen(path, "rb");
-    int sound = file && fscanf(file, "P6 %u %u %u", &wide, &high, &most) == 3 && most == 255 &&
-                wide >= w && high >= h && wide < 65536 && high < 65536 && getc(file) != EOF;
+    int sound = file && getc(file) == 'P' && getc(file) == '6' && number(file, &wide) &&
+                number(file, &high) && number(file, &most) && most == 255 && wide >= w &&
+                high >= h && wide < 65536 && high < 65536 && getc(file) != EOF;
 
     if (sound) {
         bytes = malloc((size_t)wide * high * 3);
@@ -256,7 +270,8 @@ int main(int argc, char **argv)
     pb_error error;
     pb_status status;
 
-    if (argc < 4 || argc > 6 || *rest || direction < 0 || direction > 1000 || t < 0 || t > 1) {
+    if (argc < 4 || argc > 6 || *rest || direction < 0 || direction > 1000 || t < 0 || t > 1 ||
+        (!ends_in(argv[3], ".ppm") && !ends_in(argv[3], ".npy"))) {
         fprintf(stderr, "Usage: edit MODEL IN.ppm|IN.npy OUT.ppm|OUT.npy [DIRECTION [T]]\n");
         return 2;
     }

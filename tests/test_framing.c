@@ -1,5 +1,6 @@
 /* Faces found in photos, and framed as the pictures that a model was trained on. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -25,6 +26,7 @@ static pb_pixels portrait(void)
     pb_photo photo = PB_PHOTO_EMPTY;
 
     MUST(pb_photo_read(&photo, PORTRAIT, &(pb_crop){.fit = PB_FIT_STRETCH}, 64, 64, error));
+    pb_bytes_clear(&photo.file);
     return photo.pixels;
 }
 
@@ -187,6 +189,7 @@ static void test_alone(void **state)
     const outcome *o;
     json_t *made;
     char *settings;
+    size_t rough, fine;
     pb_photo a = PB_PHOTO_EMPTY;
 
     (void)state;
@@ -196,7 +199,8 @@ static void test_alone(void **state)
     assert_non_null(strstr(o->error, "the other side: --strength -0.5"));
     made = object_of(o);
     assert_string_equal(json_string_value(json_object_get(made, "out")), "my.photo-edited.png");
-    assert_int_equal(json_integer_value(json_object_get(made, "edit_iterations")), 8);
+    assert_int_equal(json_integer_value(json_object_get(made, "edit_iterations")), 16);
+    assert_true(json_number_value(json_object_get(made, "strength")) == 0.5);
     assert_int_equal(json_array_size(json_object_get(made, "crop")), 4);
     json_decref(made);
     MUST(pb_photo_read(&a, scratch_path(&here, "my.photo-edited.png").text,
@@ -206,10 +210,15 @@ static void test_alone(void **state)
     pb_photo_clear(&a);
     expect(program(here.folder, "edit my.photo.png --steps 4 --strength -0.25"), 0, NULL);
     MUST(pb_png_settings(&settings, scratch_path(&here, "my.photo-edited-2.png").text, error));
-    assert_non_null(strstr(settings, "\"edit_iterations\":4"));
+    assert_non_null(strstr(settings, "\"strength\":-0.25"));
     pb_free(settings);
     expect(program(here.folder, "edit my.photo.png --steps 4 -d 0,1 --edit-iterations 4"), 0, NULL);
     assert_true(scratch_has(&here, "my.photo-strip.png"));
+    expect(program(here.folder, "edit my.photo.png --steps 4 -o rough.jpg --quality 20"), 0, NULL);
+    expect(program(here.folder, "edit my.photo.png --steps 4 -o fine.jpg"), 0, NULL);
+    free(scratch_read(&here, "rough.jpg", &rough));
+    free(scratch_read(&here, "fine.jpg", &fine));
+    assert_true(2 * rough < fine);
     expect(program(here.folder, "edit my.photo.png --steps 4 --no-paste -o seen.npy"), 0, NULL);
     expect(program(here.folder, "edit -m " FACES " --seed 1"), 2, "where to?");
     pb_pixels_clear(&face);

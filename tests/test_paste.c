@@ -231,8 +231,8 @@ static char *paste(const pb_photo *photo, float by, const char *name)
     for (size_t i = 0; i < 1024; i++)
         after[i] = by;
     MUST(pb_blend(photo, before, after, 1, 32, 32, &change, error));
-    MUST(pb_original_write(photo, &change, scratch_path(&here, name).text, "{\"a\":1}", &lost,
-                           error));
+    MUST(pb_original_write(photo, &change, scratch_path(&here, name).text, "{\"a\":1}", PB_QUALITY,
+                           &lost, error));
     pb_tensor_clear(&change);
     return lost;
 }

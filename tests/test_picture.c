@@ -170,6 +170,10 @@ static void test_grey_and_alpha(void **state)
     photo = read_photo("clear.png", PB_FIT_CROP, NULL);
     assert_colour(&photo, 8, 30, 255, 255, 255, 0); /* transparent: white */
     pb_photo_clear(&photo);
+    MUST(pb_photo_read(&photo, scratch_path(&here, "clear.png").text,
+                       &(pb_crop){.ground = PB_ON_BLACK}, 32, 32, error)); /* of a mask: black */
+    assert_colour(&photo, 8, 30, 0, 0, 0, 0);
+    pb_photo_clear(&photo);
 }
 
 static void expect_error(const char *name, const pb_area *area, const char *message)
@@ -412,11 +416,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_formats),        SCRATCH_TEST(test_orientation),
         SCRATCH_TEST(test_grey_and_alpha), SCRATCH_TEST(test_bad_files),
-        SCRATCH_TEST(test_fits),
-        SCRATCH_TEST(test_sheet),          SCRATCH_TEST(test_levels),
-        SCRATCH_TEST(test_settings),       SCRATCH_TEST(test_spectrum),
-        SCRATCH_TEST(test_plot_fails),     SCRATCH_TEST(test_cut_while_read),
-        SCRATCH_TEST(test_plot_half),
+        SCRATCH_TEST(test_fits),           SCRATCH_TEST(test_sheet),
+        SCRATCH_TEST(test_levels),         SCRATCH_TEST(test_settings),
+        SCRATCH_TEST(test_spectrum),       SCRATCH_TEST(test_plot_fails),
+        SCRATCH_TEST(test_cut_while_read), SCRATCH_TEST(test_plot_half),
     };
 
     (void)argc;

@@ -291,7 +291,7 @@ static void expect_pixel(VipsImage *in, double r, double g, double b)
     unsigned char *rgb;
     size_t count;
 
-    MUST(pb_srgb(in, "a", &out, error));
+    MUST(pb_srgb(in, "a", PB_ON_WHITE, &out, error));
     rgb = vips_image_write_to_memory(out, &count);
     assert_int_equal(count, 3);
     for (size_t c = 0; c < 3; c++)
@@ -307,7 +307,7 @@ static void expect_no_pixel(VipsImage *in, const char *message)
     VipsImage *out = NULL;
     pb_error error = {0};
 
-    assert_int_equal(pb_srgb(in, "a", &out, &error), PB_UNSUPPORTED);
+    assert_int_equal(pb_srgb(in, "a", PB_ON_WHITE, &out, &error), PB_UNSUPPORTED);
     assert_null(out);
     if (!strstr(error.message, message) || strncmp(error.message, "a: expected", 11))
         fail_msg("expected %s, found %s", message, error.message);

@@ -51,6 +51,8 @@ static void test_help(void **state)
     expect(program(here.folder, "--version"), 0, NULL);
     expect(program(here.folder, "%s", ""), 2, "Usage:");
     expect(program(here.folder, "paint"), 2, "no command \"paint\"");
+    scratch_write(&here, "photo.jpg", "", 1);
+    expect(program(here.folder, "photo.jpg"), 2, "did you mean \"pullback edit photo.jpg\"?");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         const outcome *o = program(here.folder, "%s --help", commands[i]);
         expect(o, 0, NULL);

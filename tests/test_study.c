@@ -131,7 +131,7 @@ static void test_words(void **state)
     expect_words("catalogue", json_string(here.folder), ".");
     json_array_append_new(list, json_string(scratch_path(&here, "photos/a.jpg").text));
     json_array_append_new(list, json_string("gone.jpg"));
-    expect_words("images", list, "photos/a.jpg, gone.jpg");
+    expect_words("images", list, "photos/a.jpg\ngone.jpg");
 }
 
 /* -- what is left --------------------------------------------------------------------------------

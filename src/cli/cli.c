@@ -404,7 +404,8 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
     if (stat(folder, &info) || !S_ISDIR(info.st_mode))
         status = pb_fail(error, PB_IO, "%s: there is no folder %s", path, folder);
     else if (access(folder, W_OK))
-        status = pb_fail(error, PB_IO, "%s: %s: %s", path, folder, strerror(errno));
+        status = pb_fail(error, PB_IO, "%s: the folder %s: %s: -o names another place", path,
+                         folder, strerror(errno));
     else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         status = pb_fail(error, PB_IO, "%s: is a folder", path);
     else if (access(path, W_OK) && errno != ENOENT)

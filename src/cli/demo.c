@@ -169,7 +169,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
         status = pb_strip_paste(&strip, &o->cli, pb_strip_image(&strip, PASTED, (long)strip.stages),
-                                &point->photo, pasted, NULL, error);
+                                &point->photo, pasted, NULL, PB_QUALITY, error);
     }
     if (status == PB_OK)
         pb_say(&o->cli, "%s: an edit in the photo itself", pasted);

@@ -16,6 +16,7 @@ typedef struct options {
     pb_travel_options travel;
     double length; /* NaN: not given */
     gboolean strip, paste, no_paste;
+    int quality;
     char *out;
     enum { ONE_PICTURE, STRIP, FOLDER } made; /* after check */
 } options;
@@ -135,10 +136,12 @@ static pb_status check_paste(const options *o, pb_error *error)
     if (o->paste && o->no_paste)
         return pb_fail(error, PB_INVALID, "--paste and --no-paste exclude each other");
     if (o->made == STRIP)
-        return pb_cli_refuse(&o->cli, "paste,no-paste",
+        return pb_cli_refuse(&o->cli, "paste,no-paste,quality",
                              "is of one picture, and several directions, several modes, --stages "
                              "and --strip make a strip; -o FOLDER/ takes all its pictures",
                              error);
+    if (!is_pasted(o))
+        PB_TRY(pb_cli_refuse(&o->cli, "quality", "is of an edit in its photo", error));
     if (o->paste && !has_photo(o))
         return pb_fail(error, PB_INVALID, "--paste needs the photo");
     if (o->paste && pb_has_ending(o->out, ".npy"))
@@ -225,7 +228,8 @@ static pb_status write_one(const options *o, const pb_strip *strip, const pb_poi
 
     PB_TRY(pb_check_output(&o->cli, path, error));
     if (is_pasted(o))
-        return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, error);
+        return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, o->quality,
+                              error);
     return pb_write_pictures(&one, path, settings, error);
 }
 
@@ -277,22 +281,44 @@ static pb_status write_result(const options *o, const pb_strip *strip, const pb_
     return pb_strip_write(1, strips, s, basis, o->out, error);
 }
 
+/* Below this change (of 255) an edit is hardly seen. */
+#define HARDLY_SEEN 6.0
+
+/* What could be tried next, where nothing is given that decides about the edit. */
+static void tell_next(const options *o, const pb_strip *strip)
+{
+    static const char *const decide[] = {"direction", "strength", "mask", "basis",          "u",
+                                         "mode",      "tap",      "out",  "edit-iterations"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(decide); i++)
+        if (o->made != ONE_PICTURE || pb_cli_given(&o->cli, decide[i]))
+            return;
+    if (pb_strip_change(strip, 0) < HARDLY_SEEN)
+        pb_note(&o->cli, "that is hardly seen: --strength 1 goes twice as far");
+    pb_note(&o->cli, "the other side: --strength -0.5; another direction: --direction 1; several "
+                     "side by side: --direction 0-4");
+}
+
 static void tell(const options *o, const pb_strip *strip, const pb_session *s,
                  const pb_basis *basis)
 {
     char *settings = pb_strip_settings(strip, s, basis);
     json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
+    double T = (double)pb_schedule_length(s->schedule);
 
+    for (size_t d = 0; d < strip->count; d++)
+        pb_say(&o->cli, "%s: direction %zu at strength %.2g changes the picture by %.2g of 255",
+               o->out, strip->direction[d], pb_strip_strength(strip), pb_strip_change(strip, d));
     if (strip->mode == PB_MODE_GUIDANCE)
         pb_say(&o->cli,
-               "%s: timestep %g, edit step %g, scale %g, %zu iterations, boost %g; first singular "
-               "value %.4g",
-               o->out, strip->timestep, strip->guidance.step, strip->guidance.scale,
+               "t %.3g (timestep %g), edit step %g, scale %g, %zu iterations, boost %g; first "
+               "singular value %.4g",
+               strip->timestep / T, strip->timestep, strip->guidance.step, strip->guidance.scale,
                strip->guidance.iterations, strip->boost, (double)basis->s.data[0]);
     else
-        pb_say(&o->cli, "%s: timestep %g, %s, length %g, boost %g; first singular value %.4g",
-               o->out, strip->timestep, pb_mode_name(strip->mode), strip->length, strip->boost,
-               (double)basis->s.data[0]);
+        pb_say(&o->cli, "t %.3g (timestep %g), %s, length %g, boost %g; first singular value %.4g",
+               strip->timestep / T, strip->timestep, pb_mode_name(strip->mode), strip->length,
+               strip->boost, (double)basis->s.data[0]);
     for (size_t d = 0; strip->outside && d < strip->count; d++) {
         size_t sides = strip->one_side ? 1 : 2;
         const double *share = strip->outside + d * sides;
@@ -301,11 +327,12 @@ static void tell(const options *o, const pb_strip *strip, const pb_session *s,
                strip->direction[d], fmax(share[0], share[sides - 1]), basis->null_rank);
     }
     json_object_set_new(object, "out", json_string(o->out));
-    if (!pb_cli_given(&o->cli, "out") && o->made == ONE_PICTURE)
+    tell_next(o, strip);
+    if (o->made == STRIP && has_photo(o) && o->mode_count == 1)
         pb_note(&o->cli,
-                "the other side: --strength %g; other directions: --direction 1 … 4; side "
-                "by side: --direction 0-4",
-                -pb_travel_strength(&o->travel, &o->cli));
+                "one of them in the photo: %+ld of v%zu is --direction %zu --strength %.2g",
+                pb_strip_iteration(strip, (long)strip->stages), strip->direction[0],
+                strip->direction[0], pb_strip_strength(strip));
     pb_cli_print(&o->cli, object);
     free(settings);
 }
@@ -416,7 +443,8 @@ int pb_command_edit(int argc, char **argv)
                  .point = PB_POINT_DEFAULTS,
                  .from = PB_DIRECTION_DEFAULTS,
                  .travel = PB_TRAVEL_DEFAULTS,
-                 .length = NAN};
+                 .length = NAN,
+                 .quality = PB_QUALITY};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write (default: PHOTO-edited or PHOTO-strip, a name that is free)", "OUT"},
@@ -429,6 +457,10 @@ int pb_command_edit(int argc, char **argv)
          NULL},
         {"no-paste", 0, 0, G_OPTION_ARG_NONE, &o.no_paste,
          "The edited picture as the model sees it, not the photo", NULL},
+        {"quality", 0, 0, G_OPTION_ARG_INT, &o.quality,
+         "Of a photo written as JPEG or WebP, 1 to 100; PNG and TIFF keep every pixel outside the "
+         "edit (default: 92)",
+         "Q"},
         {"mode", 0, 0, G_OPTION_ARG_STRING, &o.mode,
          "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
          "commas side by side, or all (default: guidance; straight with --mask)",

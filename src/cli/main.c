@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/help.h"
@@ -26,8 +27,14 @@ int main(int argc, char **argv)
         return pb_cli_flush(status);
     if (command)
         return pb_cli_flush(command->run(argc - 1, argv + 1));
-    if (*name)
+    if (*name && access(name, F_OK) == 0)
+        fprintf(stderr, "pullback: %s is no command: did you mean \"pullback edit %s\"?\n", name,
+                name);
+    else if (*name)
         fprintf(stderr, "pullback: no command \"%s\"%s\n", name, pb_help_likely(name).text);
-    pb_help_print(stderr);
+    if (*name)
+        fprintf(stderr, "(pullback --help lists the commands)\n");
+    else
+        pb_help_print(stderr);
     return PB_EXIT_USAGE;
 }

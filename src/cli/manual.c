@@ -90,6 +90,7 @@ static const struct {
     {NULL, "prompt", PB_TOPIC_CONDITION},
     {NULL, "prompts", PB_TOPIC_CONDITION},
     {NULL, "quiet", PB_TOPIC_OUTPUT},
+    {NULL, "quality", PB_TOPIC_OUTPUT},
     {NULL, "rank", PB_TOPIC_SOLVER},
     {NULL, "samples", PB_TOPIC_IMAGE},
     {NULL, "schedule", PB_TOPIC_MACHINE},

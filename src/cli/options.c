@@ -38,6 +38,7 @@ static const range ranges[] = {
     {NULL, "null-rank", 0, 100000, false},
     {NULL, "number", 1, 1000000, false},
     {NULL, "onto-t", 0, 1, true},
+    {NULL, "quality", 1, 100, false},
     {NULL, "rank", 1, 100000, false},
     {NULL, "samples", 1, 100000, false},
     {NULL, "seconds", 0.01, 600, false},

@@ -374,6 +374,9 @@ static pb_status start(pb_point *point, pb_session *session, const pb_point_opti
                            error);
 }
 
+/* The largest mask, as a share of the picture, of which no word is said. */
+#define MASK_MOST 0.8
+
 /* The mask: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut as the
  * photo is if it has the photo's size. */
 static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_options *o,
@@ -389,7 +392,8 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
         status = pb_npy_read(&point->mask, o->mask, error);
     else {
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-        PB_TRY(pb_photo_read(&picture, o->mask, &(pb_crop){.fit = PB_FIT_STRETCH}, s->width,
+        PB_TRY(pb_photo_read(&picture, o->mask,
+                             &(pb_crop){.fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK}, s->width,
                              s->height, error));
         picture.outside = -1; /* what is padded is not to be changed */
         if (point->has_photo && picture.pixels.width == point->photo.pixels.width &&
@@ -424,9 +428,13 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
                            (double)point->mask.data[i]);
         chosen += (double)point->mask.data[i];
     }
-    return chosen > 0
-               ? PB_OK
-               : pb_fail(error, PB_INVALID, "%s: black all over: no region to change", o->mask);
+    if (!(chosen > 0))
+        return pb_fail(error, PB_INVALID, "%s: black all over: no region to change", o->mask);
+    chosen /= (double)(s->height * s->width);
+    if (chosen > MASK_MOST)
+        pb_warn(s->cli, "%s: %.0f %% of the picture is white: little is left to spare", o->mask,
+                100 * chosen);
+    return PB_OK;
 }
 
 pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_options *o,

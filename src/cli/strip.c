@@ -32,6 +32,12 @@ const char *pb_mode_name(pb_edit_mode mode)
     return names[mode];
 }
 
+/* Iterations of the full edit. */
+static size_t full_of(const pb_strip *s)
+{
+    return s->full ? s->full : s->guidance.iterations;
+}
+
 static size_t sides(const pb_strip *s)
 {
     return s->one_side ? 1 : 2;
@@ -205,8 +211,7 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
     const size_t shape[4] = {1 + edits, session->info->in_channels, session->height,
                              session->width};
     const pb_boost boost = {.t = s->boost, .seed = s->noise_seed};
-    const pb_pace_limits limits = {
-        .rate = FAST / (double)(s->full ? s->full : s->guidance.iterations), .distance = FAR};
+    const pb_pace_limits limits = {.rate = FAST / (double)full_of(s), .distance = FAR};
     pb_pace_stage *stage = NULL;
     pb_status status;
 
@@ -234,7 +239,7 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
 }
 
 pb_status pb_strip_paste(const pb_strip *s, const pb_cli *cli, const float *image,
-                         const pb_photo *photo, const char *path, const char *settings,
+                         const pb_photo *photo, const char *path, const char *settings, int quality,
                          pb_error *error)
 {
     const size_t *shape = s->images.shape;
@@ -244,7 +249,7 @@ pb_status pb_strip_paste(const pb_strip *s, const pb_cli *cli, const float *imag
                                 &change, error);
 
     if (status == PB_OK)
-        status = pb_original_write(photo, &change, path, settings, &lost, error);
+        status = pb_original_write(photo, &change, path, settings, quality, &lost, error);
     if (lost)
         pb_warn(cli, "%s does not keep all of the photo: %s", path, lost);
     g_free(lost);
@@ -282,6 +287,25 @@ static void describe_effect(const pb_strip *s, const pb_basis *basis, json_t *ob
     json_object_set_new(object, "outside_mask", outside);
 }
 
+double pb_strip_strength(const pb_strip *s)
+{
+    double share = (double)s->guidance.iterations / (double)full_of(s);
+
+    return s->one_side < 0 ? -share : share;
+}
+
+double pb_strip_change(const pb_strip *s, size_t d)
+{
+    size_t size = pb_tensor_count(&s->images) / s->images.shape[0];
+    const float *middle = pb_strip_image(s, 0, 0);
+    double change = 0;
+
+    for (long side = s->stages ? (s->one_side ? 1 : -1) : 2; side <= 1; side += 2)
+        change =
+            fmax(change, pb_change(size, middle, pb_strip_image(s, d, side * (long)s->stages)));
+    return change * 255 / 2;
+}
+
 char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_basis *basis)
 {
     json_t *directions = json_array();
@@ -291,12 +315,13 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
     for (size_t d = 0; d < s->count; d++)
         json_array_append_new(directions, json_integer((json_int_t)s->direction[d]));
     object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:i, s:f, s:I}", "pullback",
-        pb_version(), "model", session->info->path, "model_hash", basis->model_hash, "from",
-        basis->from, "tap", basis->to, "timestep", s->timestep, "steps", (int)s->steps,
+        "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:f, s:i, s:f, s:I}",
+        "pullback", pb_version(), "model", session->info->path, "model_hash", basis->model_hash,
+        "from", basis->from, "tap", basis->to, "timestep", s->timestep, "steps", (int)s->steps,
         "directions", directions, "mode", pb_mode_name(s->mode), "edit_step", s->guidance.step,
-        "edit_scale", s->guidance.scale, "edit_iterations", (int)s->guidance.iterations, "stages",
-        (int)s->stages, "boost", s->boost, "noise_seed", (json_int_t)s->noise_seed);
+        "edit_scale", s->guidance.scale, "edit_iterations", (int)full_of(s), "strength",
+        pb_strip_strength(s), "stages", (int)s->stages, "boost", s->boost, "noise_seed",
+        (json_int_t)s->noise_seed);
     if (s->mode != PB_MODE_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(s->length));
     describe_effect(s, basis, object);
@@ -328,8 +353,9 @@ static char *caption(size_t count, const pb_strip *const *strips, const pb_sessi
         if (i && s->mode == strips[i - 1]->mode)
             continue;
         if (s->mode == PB_MODE_GUIDANCE)
-            g_string_append_printf(text, "edit step %g, scale %g, %zu iterations, ",
-                                   s->guidance.step, s->guidance.scale, s->guidance.iterations);
+            g_string_append_printf(text, "edit step %g, scale %g, %zu iterations (strength %.2g), ",
+                                   s->guidance.step, s->guidance.scale, s->guidance.iterations,
+                                   pb_strip_strength(s));
         else
             g_string_append_printf(text, "%s, length %g, ", pb_mode_name(s->mode), s->length);
     }

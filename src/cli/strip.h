@@ -51,13 +51,20 @@ const float *pb_strip_image(const pb_strip *strip, size_t d, long stage);
 /* The guidance iteration of a stage, from -N to N. */
 long pb_strip_iteration(const pb_strip *strip, long stage);
 
+/* How far the edits go, as a share of the full ones; of one side with its sign. */
+double pb_strip_strength(const pb_strip *strip);
+
+/* What direction number d changes of the picture at its last stage, the larger of its sides: the
+ * root mean square, of 255. */
+double pb_strip_change(const pb_strip *strip, size_t d);
+
 /* The settings as a JSON text (free with free()). */
 char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const pb_basis *basis);
 
 /* Writes the photo with what the edit `image` changes (picture/blend.h, picture/original.h), and
  * warns of what its format does not hold. */
 pb_status pb_strip_paste(const pb_strip *strip, const pb_cli *cli, const float *image,
-                         const pb_photo *photo, const char *path, const char *settings,
+                         const pb_photo *photo, const char *path, const char *settings, int quality,
                          pb_error *error);
 
 /* Draws strips of equal stages one below the other, one row per direction: the reconstruction in

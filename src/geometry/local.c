@@ -84,9 +84,11 @@ static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
     pb_status status;
 
     if (mask->rank != 2 || mask->shape[0] != w->to[1] || mask->shape[1] != w->to[2])
-        return pb_fail(error, PB_INVALID,
-                       "a mask of %zu x %zu: the tap \"%s\" has %zu x %zu positions",
-                       mask->shape[0], mask->shape[1], w->request->map.to, w->to[1], w->to[2]);
+        return pb_fail(
+            error, PB_INVALID,
+            "a mask of %zu x %zu: the tap \"%s\" has %zu x %zu positions; x0 and eps have as many "
+            "as the image",
+            mask->shape[0], mask->shape[1], w->request->map.to, w->to[1], w->to[2]);
     weights = pb_malloc(C * size, sizeof *weights);
     if (!weights)
         return pb_fail_memory(error, C * size * sizeof *weights, "a mask");

@@ -187,7 +187,7 @@ static pb_status take_upright(original *o, VipsImage *upright, const char *path,
     pb_status status = PB_OK;
 
     if (!as_it_is) {
-        status = pb_srgb(upright, path, &srgb, error);
+        status = pb_srgb(upright, path, PB_ON_WHITE, &srgb, error);
         say_lost(lost, "its colours become sRGB of 8 bits");
         pb_colours_clear(&o->colours);
     }
@@ -367,7 +367,7 @@ static pb_status suit(original *o, const format *f, const char *path, GString *l
 /* -- all of it -------------------------------------------------------------------------------- */
 
 pb_status pb_original_write(const pb_photo *photo, const pb_tensor *change, const char *path,
-                            const char *settings, char **lost, pb_error *error)
+                            const char *settings, int quality, char **lost, pb_error *error)
 {
     const format f = format_of(path);
     original o = {NULL, PB_COLOURS_EMPTY};
@@ -379,7 +379,7 @@ pb_status pb_original_write(const pb_photo *photo, const pb_tensor *change, cons
         status = suit(&o, &f, path, words, error);
     }
     if (status == PB_OK)
-        status = pb_picture_write(o.image, path, settings, error);
+        status = pb_picture_write(o.image, path, settings, quality, error);
     if (o.image)
         g_object_unref(o.image);
     pb_colours_clear(&o.colours);

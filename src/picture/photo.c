@@ -24,19 +24,21 @@ void pb_photo_clear(pb_photo *photo)
 /* -- reading --------------------------------------------------------------------------------- */
 
 /* The picture upright and in sRGB: *out, the caller's. */
-static pb_status normalise(VipsImage *image, const char *path, VipsImage **out, pb_error *error)
+static pb_status normalise(VipsImage *image, const char *path, pb_ground ground, VipsImage **out,
+                           pb_error *error)
 {
     VipsImage *upright = NULL;
     pb_status status;
 
     if (vips_autorot(image, &upright, NULL))
         return pb_fail_vips(error, PB_FORMAT, path);
-    status = pb_srgb(upright, path, out, error);
+    status = pb_srgb(upright, path, ground, out, error);
     g_object_unref(upright);
     return status;
 }
 
-static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_error *error)
+static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_ground ground,
+                        pb_error *error)
 {
     VipsImage *image =
         vips_image_new_from_buffer(file->data, file->size, "", "fail_on", VIPS_FAIL_ON_ERROR, NULL);
@@ -51,7 +53,7 @@ static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *pat
         status = pb_fail(error, PB_FORMAT, "%s: %dx%d pixels: at most %g megapixels are read", path,
                          image->Xsize, image->Ysize, MAX_MEGAPIXELS);
     else
-        status = normalise(image, path, &srgb, error);
+        status = normalise(image, path, ground, &srgb, error);
     if (status == PB_OK && !(bytes = vips_image_write_to_memory(srgb, &count)))
         status = pb_fail_vips(error, PB_FORMAT, path);
     if (status == PB_OK)
@@ -136,7 +138,7 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, 
 
     *photo = PB_PHOTO_EMPTY;
     PB_TRY(pb_file_read(&photo->file, path, MAX_BYTES, error));
-    status = decode(&photo->pixels, &photo->file, path, error);
+    status = decode(&photo->pixels, &photo->file, path, crop->ground, error);
     if (status == PB_OK)
         status = choose_area(photo, path, crop, width, height, error);
     if (status != PB_OK)

@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "picture/framing.h"
+#include "picture/srgb.h"
 
 /* How all of a photo meets a network's proportions. */
 typedef enum pb_fit {
@@ -18,9 +19,10 @@ typedef enum pb_fit {
 /* Which part of a photo a network sees. */
 typedef struct pb_crop {
     enum { PB_CROP_FIT, PB_CROP_AREA, PB_CROP_FACE } kind;
-    pb_fit fit;    /* of PB_CROP_FIT; and of PB_CROP_FACE where there is no face */
-    pb_area area;  /* of PB_CROP_AREA, within the photo */
-    pb_face where; /* of PB_CROP_FACE: a face's place in a picture, as pb_frame_faces has it */
+    pb_fit fit;       /* of PB_CROP_FIT; and of PB_CROP_FACE where there is no face */
+    pb_area area;     /* of PB_CROP_AREA, within the photo */
+    pb_face where;    /* of PB_CROP_FACE: a face's place in a picture, as pb_frame_faces has it */
+    pb_ground ground; /* of what is transparent */
 } pb_crop;
 
 /* The crop wanted, for this model: a face is looked for only where the model's pullback.json says
@@ -40,10 +42,10 @@ typedef struct pb_photo {
 #define PB_PHOTO_EMPTY ((pb_photo){.pixels = PB_PIXELS_EMPTY, .outside = 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
- * obeyed, transparency is laid on white; picture/srgb.h says which pixels are read. The area is
- * chosen for a network of width x height. Errors: PB_IO, PB_FORMAT (not a picture, damaged, values
- * that are not finite, more than 200 megapixels), PB_UNSUPPORTED (pixels of another kind; built
- * without what finds faces), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
+ * obeyed, transparency is laid over the ground; picture/srgb.h says which pixels are read. The area
+ * is chosen for a network of width x height. Errors: PB_IO, PB_FORMAT (not a picture, damaged,
+ * values that are not finite, more than 200 megapixels), PB_UNSUPPORTED (pixels of another kind;
+ * built without what finds faces), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);

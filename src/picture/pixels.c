@@ -8,9 +8,6 @@
 
 #define SETTINGS "png-comment-0-pullback"
 
-/* Of JPEG and WebP. From 90 on, libvips keeps JPEG's colours at full resolution (4:4:4). */
-#define QUALITY 92
-
 static void ignore(const char *domain, GLogLevelFlags level, const char *message, void *context)
 {
     (void)domain, (void)level, (void)message, (void)context;
@@ -64,7 +61,7 @@ const char *pb_picture_ending(const char *path)
     return strrchr(name ? name : path, '.');
 }
 
-pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings,
+pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings, int quality,
                            pb_error *error)
 {
     static const char *const lossy[] = {".jpg", ".jpeg", ".jpe", ".webp"};
@@ -86,7 +83,7 @@ pb_status pb_picture_write(VipsImage *image, const char *path, const char *setti
         vips_image_set_string(copy, SETTINGS, settings);
     for (size_t i = 0; i < sizeof lossy / sizeof *lossy; i++)
         if (!g_ascii_strcasecmp(ending, lossy[i]))
-            how = g_strdup_printf("%s[Q=%d]", ending, QUALITY);
+            how = g_strdup_printf("%s[Q=%d]", ending, quality);
     if (vips_image_write_to_buffer(copy, how ? how : ending, &bytes, &count, NULL))
         status = pb_fail_vips(error, PB_IO, path);
     else
@@ -109,7 +106,7 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
     if (!image || vips_copy(image, &copy, "interpretation", VIPS_INTERPRETATION_sRGB, NULL))
         status = pb_fail_vips(error, PB_MEMORY, path);
     else
-        status = pb_picture_write(copy, path, settings, error);
+        status = pb_picture_write(copy, path, settings, PB_QUALITY, error);
     if (copy)
         g_object_unref(copy);
     if (image)

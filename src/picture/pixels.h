@@ -27,13 +27,17 @@ void pb_pixels_clear(pb_pixels *pixels);
 /* From the last dot of a path's name on, or NULL. */
 const char *pb_picture_ending(const char *path);
 
+/* The quality at which JPEG and WebP are written. From 90 on JPEG keeps its colours at full
+ * resolution (4:4:4). */
+#define PB_QUALITY 92
+
 /* Writes a picture in the format that the path's ending names (png, jpg, webp, tif …), whole or
- * not at all; JPEG and WebP at quality 92, JPEG without halving its colours' resolution. settings:
- * text for PNG's tEXt chunk "pullback", or NULL. Errors: PB_INVALID (an unknown ending), PB_IO,
+ * not at all. settings: text for PNG's tEXt chunk "pullback", or NULL. quality: 1 to 100, of JPEG
+ * and WebP; pb_pixels_write's is PB_QUALITY. Errors: PB_INVALID (an unknown ending), PB_IO,
  * PB_MEMORY. */
 pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
                           pb_error *error);
-pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings,
+pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings, int quality,
                            pb_error *error);
 
 /* The "pullback" text of a PNG as a new string (pb_free), or NULL where there is none.

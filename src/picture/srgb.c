@@ -235,24 +235,25 @@ static VipsImage *to_srgb(VipsImage *scope, VipsImage *in, const kind *k)
     return out ? threefold(scope, out) : NULL;
 }
 
-/* 255 + alpha (colour - 255), rounded. */
-static VipsImage *onto_white(VipsImage *scope, VipsImage *colour, VipsImage *alpha)
+/* ground + alpha (colour - ground), rounded. */
+static VipsImage *lay(VipsImage *scope, VipsImage *colour, VipsImage *alpha, double ground)
 {
     VipsImage *below = NULL, *weighed = NULL, *sum = NULL, *out = NULL;
 
-    below = keep(scope, vips_linear1(colour, &below, 1, -255, NULL), &below);
+    below = keep(scope, vips_linear1(colour, &below, 1, -ground, NULL), &below);
     if (below)
         weighed = keep(scope, vips_multiply(below, alpha, &weighed, NULL), &weighed);
     if (weighed)
-        sum = keep(scope, vips_linear1(weighed, &sum, 1 / largest(alpha), 255.5, NULL), &sum);
+        sum =
+            keep(scope, vips_linear1(weighed, &sum, 1 / largest(alpha), ground + 0.5, NULL), &sum);
     return sum ? keep(scope, vips_cast(sum, &out, VIPS_FORMAT_UCHAR, NULL), &out) : NULL;
 }
 
 /* -- all of it -------------------------------------------------------------------------------- */
 
 /* *out lives as long as the scope, or as `in`. */
-static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, VipsImage **out,
-                         pb_error *error)
+static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, pb_ground ground,
+                         VipsImage **out, pb_error *error)
 {
     VipsImage *image = NULL, *values = NULL, *alpha = NULL;
     const kind *k;
@@ -280,7 +281,7 @@ static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, Vips
     if (image)
         image = to_srgb(scope, image, k);
     if (image && alpha)
-        image = onto_white(scope, image, alpha);
+        image = lay(scope, image, alpha, ground == PB_ON_WHITE ? 255 : 0);
     if (!image)
         return pb_fail_vips(error, PB_FORMAT, path);
     if (image->Bands != 3 || image->BandFmt != VIPS_FORMAT_UCHAR)
@@ -290,10 +291,11 @@ static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, Vips
     return PB_OK;
 }
 
-pb_status pb_srgb(VipsImage *in, const char *path, VipsImage **out, pb_error *error)
+pb_status pb_srgb(VipsImage *in, const char *path, pb_ground ground, VipsImage **out,
+                  pb_error *error)
 {
     VipsImage *scope = vips_image_new();
-    pb_status status = convert(scope, in, path, out, error);
+    pb_status status = convert(scope, in, path, ground, out, error);
 
     if (status == PB_OK)
         g_object_ref(*out);

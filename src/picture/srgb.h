@@ -1,10 +1,13 @@
-/* The pixels that libvips' loaders return, as 8-bit sRGB laid over white. */
+/* The pixels that libvips' loaders return, as 8-bit sRGB without transparency. */
 #ifndef PB_PICTURE_SRGB_H
 #define PB_PICTURE_SRGB_H
 
 #include <vips/vips.h>
 
 #include "base/error.h"
+
+/* What transparency is laid over. */
+typedef enum pb_ground { PB_ON_WHITE, PB_ON_BLACK } pb_ground;
 
 /* *out: three bands of 8 bits, sRGB, evaluated as they are read; the caller unrefs it. `in` is an
  * image as a loader returned it. Accepted are, by interpretation and format,
@@ -16,9 +19,9 @@
  *     XYZ            floats, relative to D65, white at Y = 100
  *
  * and with grey, RGB (8, 16 bits) and CMYK (8 bits) one further band of transparency, not
- * premultiplied, laid over white in sRGB. White is an integer's largest value, or what a PPM file
- * says it is; what is out of range is cut off. An ICC profile is obeyed in all but Lab and XYZ; a
- * broken one, or one for other bands, counts as none (but one for RGB goes with grey). CMYK
+ * premultiplied, laid over the ground in sRGB. White is an integer's largest value, or what a PPM
+ * file says it is; what is out of range is cut off. An ICC profile is obeyed in all but Lab and
+ * XYZ; a broken one, or one for other bands, counts as none (but one for RGB goes with grey). CMYK
  * without a profile is in libvips' own.
  *
  * Nothing is left to libvips that depends on its version or on guesses: its colour operations
@@ -26,6 +29,7 @@
  * premultiplied TIFFs of floats and of 32 bits before 8.15, which is why those are refused.
  * Errors: PB_UNSUPPORTED (other pixels: of unknown range or colours), PB_FORMAT (a value that is
  * not finite; undecodable), PB_MEMORY. */
-pb_status pb_srgb(VipsImage *in, const char *path, VipsImage **out, pb_error *error);
+pb_status pb_srgb(VipsImage *in, const char *path, pb_ground ground, VipsImage **out,
+                  pb_error *error);
 
 #endif

@@ -28,8 +28,8 @@ static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error
 {
     pb_config *config;
 
-    PB_TRY(pb_network_open(&a->network, &config, model->files.vae, "AutoencoderKL",
-                           PB_DIFFUSERS, error));
+    PB_TRY(pb_network_open(&a->network, &config, model->files.vae, "AutoencoderKL", PB_DIFFUSERS,
+                           error));
     PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights,
                                 a->network.convolver, error));
     if (a->facts.latent_channels != model->facts.in_channels)

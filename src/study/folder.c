@@ -110,13 +110,13 @@ static pb_status fail_other(const pb_study_options *o, const char *key, json_t *
 
     if (json_is_array(json_object_get(old, key)) || json_is_array(json_object_get(new, key)))
         status = pb_fail(error, PB_INVALID,
-                         "%s holds another study, of other \"%s\": another -o, or --force to "
-                         "replace it",
+                         "%s holds another study, of other \"%s\": another -o, or --force, which "
+                         "replaces its report and keeps what is computed",
                          o->folder, key);
     else
         status = pb_fail(error, PB_INVALID,
                          "%s holds another study: \"%s\" is %s there, and %s here: another -o, or "
-                         "--force to replace it",
+                         "--force, which replaces its report and keeps what is computed",
                          o->folder, key, was ? was : "not given", is ? is : "not given");
     free(was);
     free(is);

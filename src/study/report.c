@@ -151,7 +151,8 @@ static void print_cell(FILE *f, double value, const char *otherwise)
 
 static void print_summary(FILE *f, const pb_table *table, const char *space)
 {
-    fputs("<table>\n<tr><th>model</th><th>quantity</th><th>t</th><th>|t − t'|</th><th>value</th>"
+    fputs("<div class=\"numbers\">\n<table>\n<tr><th>model</th><th>quantity</th><th>t</th><th>|t − "
+          "t'|</th><th>value</th>"
           "<th>low</th><th>high</th><th>samples</th></tr>\n",
           f);
     for (size_t i = 0; i < table->count; i++) {
@@ -169,7 +170,7 @@ static void print_summary(FILE *f, const pb_table *table, const char *space)
         fprintf(f, "<td>%zu</td></tr>\n", r->estimate.count);
     }
     fprintf(f,
-            "</table>\n<p>Low and high are 95 %% intervals, within what a quantity can be "
+            "</table>\n</div>\n<p>Low and high are 95 %% intervals, within what a quantity can be "
             "(Student's or the jackknife's, on the logit or log scale); –: none, of fewer than %d "
             "samples or of what is no mean over samples. Distances are in %s, as a share of the "
             "largest "
@@ -188,7 +189,9 @@ static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *tab
             "svg, img { max-width: 100%%; height: auto }\n"
             "svg text { font-family: \"DejaVu Sans\", sans-serif }\n"
             "figure { margin: 1em 0 }\n"
-            "td { overflow-wrap: anywhere }\n"
+            "td { overflow-wrap: anywhere; white-space: pre-line }\n"
+            ".numbers { overflow-x: auto }\n"
+            ".numbers td { white-space: nowrap }\n"
             "table { border-collapse: collapse }\n"
             "th, td { text-align: left; padding: 0.2em 0.8em; border-bottom: 1px solid #ddd }\n"
             "pre { background: #f4f4f4; padding: 1em; overflow-x: auto }\n"

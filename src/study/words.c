@@ -66,7 +66,7 @@ static char *list_words(const char *key, const json_t *list, const char *folder)
 
     for (size_t i = 0; all && i < json_array_size(list); i++) {
         char *one = pb_setting_words(key, json_array_get(list, i), folder);
-        char *more = one ? pb_sprintf("%s%s%s", all, i ? ", " : "", one) : NULL;
+        char *more = one ? pb_sprintf("%s%s%s", all, i ? "\n" : "", one) : NULL;
         pb_free(one);
         pb_free(all);
         all = more;
