@@ -718,6 +718,13 @@ static void test_pace(void **state)
     assert_int_equal(p.kind, PB_PACE_COLLAPSED);
     assert_true(p.from == 4 && p.to == 6 && fabs(p.share - 0.075) < 1e-12);
     assert_int_equal(pb_pace_of(0, NULL, NULL).kind, PB_PACE_STEADY);
+    /* An edit that is no number any more. */
+    p = pb_pace_of(2,
+                   (const pb_pace_stage[]){{.iterate = 4, .change = 8, .distance = 8},
+                                           {.iterate = 8, .change = NAN, .distance = NAN}},
+                   NULL);
+    assert_int_equal(p.kind, PB_PACE_EXPLODED);
+    assert_int_equal(p.from, 4);
 }
 
 static void test_outside(void **state)

@@ -336,6 +336,11 @@ static void test_warnings(void **state)
     object = object_of(o);
     assert_true(json_array_size(json_object_get(object, "pace_warnings")) > 0);
     json_decref(object);
+    /* So is one picture. */
+    object = object_of(program(s.folder, "edit " QUICK " --json --seed 1 --edit-scale 12 "
+                                         "--strength 1 -o e.png"));
+    assert_true(json_array_size(json_object_get(object, "pace_warnings")) > 0);
+    json_decref(object);
 }
 
 /* -- studies

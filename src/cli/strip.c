@@ -120,6 +120,9 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     return status;
 }
 
+/* The stages at which the noisy images of a single picture's edit are judged. */
+#define JUDGED 4
+
 /* -- what the edits did ------------------------------------------------------------------------ */
 
 /* Number i of all directions and sides: which direction, and +1 or -1. */
@@ -157,7 +160,7 @@ static pb_status prepare(pb_strip *s, pb_pace_stage **stage, pb_error *error)
 
     s->pace = pb_calloc(count, sizeof *s->pace);
     s->outside = s->mask ? pb_calloc(count, sizeof *s->outside) : NULL;
-    *stage = pb_malloc(s->stages, sizeof **stage);
+    *stage = pb_malloc(MAX(s->stages, JUDGED), sizeof **stage);
     return s->pace && (s->outside || !s->mask) && *stage
                ? PB_OK
                : pb_fail_memory(error, count * (sizeof *s->pace + sizeof *s->outside),
@@ -204,6 +207,40 @@ static void warn(const pb_strip *s, const pb_cli *cli)
     }
 }
 
+static pb_status go(const pb_strip *s, const pb_session *session, const float *x,
+                    const pb_tensor *v, float *out, pb_error *error)
+{
+    return s->mode == PB_MODE_RELINEARISE ? relinearise(s, session, out, error)
+                                          : guide(s, session, x, v, out, error);
+}
+
+/* Goes all the way, and judges it. One picture shows its end only: it is judged on the way. */
+static pb_status travel(pb_strip *s, const pb_session *session, const float *x, const pb_tensor *v,
+                        pb_pace_stage *stage, pb_error *error)
+{
+    size_t size = pb_session_image(session), n = s->count * sides(s);
+    pb_strip fine = *s;
+    pb_status status;
+
+    fine.stages = MIN(JUDGED, s->guidance.iterations);
+    if (s->stages > 1 || fine.stages <= 1) {
+        PB_TRY(go(s, session, x, v, s->images.data + size, error));
+        judge(s, NULL, stage);
+        return PB_OK;
+    }
+    fine.images = PB_TENSOR_EMPTY;
+    PB_TRY(pb_tensor_new(&fine.images, 2, (size_t[]){1 + n * fine.stages, size}, error));
+    memcpy(fine.images.data, x, size * sizeof *x);
+    status = go(&fine, session, x, v, fine.images.data + size, error);
+    if (status == PB_OK)
+        judge(&fine, NULL, stage);
+    for (size_t i = 0; status == PB_OK && i < n; i++)
+        memcpy(s->images.data + (1 + i) * size, fine.images.data + (i + 1) * fine.stages * size,
+               size * sizeof *x);
+    pb_tensor_clear(&fine.images);
+    return status;
+}
+
 pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const pb_tensor *v,
                         pb_error *error)
 {
@@ -217,13 +254,9 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
 
     PB_TRY(pb_tensor_new(&s->images, 4, shape, error));
     memcpy(s->images.data, x, size * sizeof *x);
-    if (edits)
-        PB_TRY(s->mode == PB_MODE_RELINEARISE
-                   ? relinearise(s, session, s->images.data + size, error)
-                   : guide(s, session, x, v, s->images.data + size, error));
     status = edits ? prepare(s, &stage, error) : PB_OK;
     if (status == PB_OK && edits)
-        judge(s, NULL, stage);
+        status = travel(s, session, x, v, stage, error);
     if (status == PB_OK)
         status = pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0,
                                  s->steps, &boost, error);

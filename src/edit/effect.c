@@ -39,9 +39,9 @@ static pb_pace pace_in(const pb_pace_stage *stage, size_t j, double first)
     size_t before = j ? stage[j - 1].iterate : 0;
     double now = stage[j].change / (double)(stage[j].iterate - before);
 
-    return (pb_pace){.kind = now < COLLAPSED * first  ? PB_PACE_COLLAPSED
-                             : now > EXPLODED * first ? PB_PACE_EXPLODED
-                                                      : PB_PACE_STEADY,
+    return (pb_pace){.kind = now < COLLAPSED * first      ? PB_PACE_COLLAPSED
+                             : !(now <= EXPLODED * first) ? PB_PACE_EXPLODED /* NaN too */
+                                                          : PB_PACE_STEADY,
                      .from = before,
                      .to = stage[j].iterate,
                      .rate = now,

@@ -208,22 +208,32 @@ static pb_status enlarge(blend *b, const float *in, float *out, pb_error *error)
 }
 
 /* Rises as a raised cosine from 0 at the border to 1 at `ramp` pixels inside. */
-static double rise(double inside, double ramp)
+static double rise(double depth, double ramp)
 {
-    if (inside >= ramp)
+    if (depth >= ramp)
         return 1;
-    return 0.5 - 0.5 * cos(M_PI * fmax(inside, 0) / ramp);
+    return 0.5 - 0.5 * cos(M_PI * fmax(depth, 0) / ramp);
+}
+
+/* How far inside of a side's two ends a place is; an end that is the photo's own has no seam. */
+static double inside(size_t at, size_t length, long begin, size_t whole)
+{
+    double low = begin > 0 ? (double)at : INFINITY;
+    double high = begin + (long)length < (long)whole ? (double)(length - 1 - at) : INFINITY;
+
+    return fmin(low, high) + 0.5;
 }
 
 static void fill_fade(blend *b)
 {
+    const pb_area *a = &b->photo->area;
+    const pb_pixels *p = &b->photo->pixels;
     double ramp = fmax(1, FEATHER * (double)(b->w < b->h ? b->w : b->h));
 
     for (size_t y = 0; y < b->h; y++)
         for (size_t x = 0; x < b->w; x++)
-            b->fade[y * b->w + x] =
-                (float)(rise(fmin((double)x, (double)(b->w - 1 - x)) + 0.5, ramp) *
-                        rise(fmin((double)y, (double)(b->h - 1 - y)) + 0.5, ramp));
+            b->fade[y * b->w + x] = (float)(rise(inside(x, b->w, a->x, p->width), ramp) *
+                                            rise(inside(y, b->h, a->y, p->height), ramp));
 }
 
 /* A colour of the photo at number i of the area, in 255ths; c = 3: luma. */

@@ -6,8 +6,8 @@
 
 /* The change of the photo's area under an edit: *change becomes (3, height, width) of the area, in
  * 255ths of sRGB, to be added to red, green and blue; 0 at the area's border, towards which it
- * fades. before, after: the network's image without the edit and with it (channels 1 or 3, height,
- * width; [-1, 1]).
+ * fades, but where that is the photo's own. before, after: the network's image without the edit and
+ * with it (channels 1 or 3, height, width; [-1, 1]).
  *
  * Let P be the photo, p the photo as the network sees it, d = after - before, and U enlarging. The
  * photo is U p + H with H the detail that the network does not see. Added to it, U d would leave

@@ -42,5 +42,7 @@ extern "C" pb_status pb_face_find(pb_face faces[PB_FACES_MOST], size_t *count,
         return PB_OK;
     } catch (const std::exception &problem) {
         return pb_fail(error, PB_MEMORY, "finding faces: %s", problem.what());
+    } catch (...) {
+        return pb_fail(error, PB_MEMORY, "finding faces failed");
     }
 }

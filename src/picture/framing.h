@@ -19,7 +19,8 @@ typedef struct pb_area {
  * centred square in it. areas: of the largest face first; they lie within the photo, so that of a
  * face at its border is moved. *count: how many, 0 where no face is found.
  * Faces are looked for from a twelfth of the photo's longer side on, and then, where there is none,
- * from a thirtieth. Errors: as pb_face_find. */
+ * from a thirtieth; what looks like one at some sizes only is none, unless nothing else is there:
+ * then the surest is taken. Errors: as pb_face_find. */
 pb_status pb_frame_faces(pb_area areas[PB_FRAMES_MOST], size_t *count, const pb_pixels *photo,
                          const pb_face *where, size_t width, size_t height, pb_error *error);
 

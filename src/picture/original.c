@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "picture/profile.h"
 #include "picture/srgb.h"
 
@@ -133,9 +134,21 @@ static void *is_stale(VipsImage *image, const char *name, GValue *value, void *n
     (void)image, (void)value;
     if (!strcmp(name, "jpeg-thumbnail-data") || !strcmp(name, VIPS_META_ORIENTATION) ||
         !strcmp(name, VIPS_META_N_PAGES) || !strcmp(name, VIPS_META_PAGE_HEIGHT) ||
-        strstr(name, "-Orientation") || !strncmp(name, "exif-ifd1-", 10))
+        strstr(name, "-Orientation") || !strncmp(name, "exif-ifd1-", 10) ||
+        (!strncmp(name, "png-comment-", 12) && g_str_has_suffix(name, "-pullback")))
         g_ptr_array_add(names, g_strdup(name));
     return NULL;
+}
+
+/* libvips writes no picture whose EXIF has not even a header. */
+static void drop_stump(VipsImage *image)
+{
+    const void *data;
+    size_t size;
+
+    if (vips_image_get_typeof(image, VIPS_META_EXIF_NAME) &&
+        vips_image_get_blob(image, VIPS_META_EXIF_NAME, &data, &size) == 0 && size < 4)
+        vips_image_remove(image, VIPS_META_EXIF_NAME);
 }
 
 static void set_right(VipsImage *image)
@@ -146,6 +159,7 @@ static void set_right(VipsImage *image)
     for (guint i = 0; i < names->len; i++)
         vips_image_remove(image, g_ptr_array_index(names, i));
     g_ptr_array_unref(names);
+    drop_stump(image);
     right_xmp(image);
     cut_thumbnails(image, VIPS_META_IPTC_NAME);
     cut_thumbnails(image, VIPS_META_PHOTOSHOP_NAME);
@@ -244,54 +258,82 @@ static void set_value(const VipsImage *image, void *pixel, size_t band, double v
         ((uint8_t *)pixel)[band] = (uint8_t)rounded;
 }
 
-/* What a change of sRGB (0 to 1) makes of a pixel's own colours: added to. */
-static void add_change(const original *o, const float *own, const float *change, float *to)
-{
-    size_t colours = colours_of(o->image);
-    float srgb[3], before[3], after[3];
+/* Rows of colours, pixel by pixel. */
+typedef struct row {
+    float *own;           /* of the pixels, 0 to 1 */
+    float *srgb, *change; /* in sRGB; what is to be added there */
+    float *before, *after;
+} row;
 
+/* What a change of sRGB makes of n pixels' own colours: after - before is to be added to them. */
+static void change_row(const original *o, const row *r, size_t n)
+{
     if (!o->colours.to) {
-        for (size_t c = 0; c < colours; c++)
-            to[c] = own[c] + (colours == 3
-                                  ? change[c]
-                                  : 0.299f * change[0] + 0.587f * change[1] + 0.114f * change[2]);
+        size_t colours = colours_of(o->image);
+        for (size_t i = 0; i < n; i++) {
+            const float *by = r->change + 3 * i;
+            float luma = 0.299f * by[0] + 0.587f * by[1] + 0.114f * by[2];
+            for (size_t c = 0; c < colours; c++) {
+                r->before[colours * i + c] = 0;
+                r->after[colours * i + c] = colours == 3 ? by[c] : luma;
+            }
+        }
         return;
     }
-    pb_colours_to_srgb(&o->colours, own, srgb, 1);
-    pb_colours_from_srgb(&o->colours, srgb, before, 1);
-    for (size_t c = 0; c < 3; c++)
-        srgb[c] += change[c];
-    pb_colours_from_srgb(&o->colours, srgb, after, 1);
-    for (size_t c = 0; c < colours; c++)
-        to[c] = own[c] + after[c] - before[c];
+    pb_colours_to_srgb(&o->colours, r->own, r->srgb, n);
+    pb_colours_from_srgb(&o->colours, r->srgb, r->before, n);
+    for (size_t i = 0; i < 3 * n; i++)
+        r->srgb[i] += r->change[i];
+    pb_colours_from_srgb(&o->colours, r->srgb, r->after, n);
 }
 
-static void apply(const original *o, const pb_area *area, const float *change)
+/* A pixel keeps its value where nothing changes, where its colour is not seen, and where its
+ * profile leads to no number. */
+static void change_pixel(const VipsImage *image, void *pixel, const row *r, size_t i)
+{
+    size_t colours = colours_of(image), bands = (size_t)image->Bands;
+    const float *by = r->change + 3 * i;
+
+    if ((by[0] == 0 && by[1] == 0 && by[2] == 0) ||
+        (bands > colours && value_at(image, pixel, colours) == 0))
+        return;
+    for (size_t c = 0; c < colours; c++) {
+        double added = (double)r->after[colours * i + c] - (double)r->before[colours * i + c];
+        if (isfinite(added))
+            set_value(image, pixel, c, value_at(image, pixel, c) + added * top_of(image));
+    }
+}
+
+static pb_status apply(const original *o, const pb_area *area, const float *change, pb_error *error)
 {
     VipsImage *image = o->image;
-    size_t colours = colours_of(image), bands = (size_t)image->Bands;
-    size_t w = area->width, h = area->height;
-    double top = top_of(image);
+    size_t colours = colours_of(image), w = area->width, h = area->height;
+    long left = area->x < 0 ? 0 : area->x;
+    long right = MIN(area->x + (long)w, (long)image->Xsize);
+    float *room = pb_malloc(15 * w, sizeof *room);
+    const row r = {room, room + 3 * w, room + 6 * w, room + 9 * w, room + 12 * w};
 
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++) {
-            long px = area->x + (long)x, py = area->y + (long)y;
-            float own[3], by[3], to[3];
-            void *pixel;
-            if (px < 0 || py < 0 || px >= image->Xsize || py >= image->Ysize)
-                continue;
-            pixel = VIPS_IMAGE_ADDR(image, px, py);
-            if (bands > colours && value_at(image, pixel, colours) == 0)
-                continue; /* its colour is not seen */
+    if (!room)
+        return pb_fail_memory(error, 15 * w * sizeof *room, "a photo");
+    for (size_t y = 0; y < h; y++) {
+        long py = area->y + (long)y;
+        if (py < 0 || py >= image->Ysize)
+            continue;
+        for (long px = left; px < right; px++) {
+            const void *pixel = VIPS_IMAGE_ADDR(image, px, py);
+            size_t i = (size_t)(px - left), x = (size_t)(px - area->x);
             for (size_t c = 0; c < 3; c++)
-                by[c] = change[(c * h + y) * w + x] / 255;
+                r.change[3 * i + c] = change[(c * h + y) * w + x] / 255;
             for (size_t c = 0; c < colours; c++)
-                own[c] = (float)(value_at(image, pixel, c) / top);
-            add_change(o, own, by, to);
-            for (size_t c = 0; c < colours; c++)
-                set_value(image, pixel, c,
-                          value_at(image, pixel, c) + ((double)to[c] - (double)own[c]) * top);
+                r.own[colours * i + c] = (float)(value_at(image, pixel, c) / top_of(image));
         }
+        if (right > left)
+            change_row(o, &r, (size_t)(right - left));
+        for (long px = left; px < right; px++)
+            change_pixel(image, VIPS_IMAGE_ADDR(image, px, py), &r, (size_t)(px - left));
+    }
+    pb_free(room);
+    return PB_OK;
 }
 
 /* -- what the format does not hold ------------------------------------------------------------ */
@@ -374,10 +416,10 @@ pb_status pb_original_write(const pb_photo *photo, const pb_tensor *change, cons
     GString *words = g_string_new(NULL);
     pb_status status = take(&o, photo, path, f.profile, words, error);
 
-    if (status == PB_OK) {
-        apply(&o, &photo->area, change->data);
+    if (status == PB_OK)
+        status = apply(&o, &photo->area, change->data, error);
+    if (status == PB_OK)
         status = suit(&o, &f, path, words, error);
-    }
     if (status == PB_OK)
         status = pb_picture_write(o.image, path, settings, quality, error);
     if (o.image)

@@ -32,7 +32,7 @@ pb_status pb_fail_vips(pb_error *error, pb_status status, const char *what)
     vips_error_clear();
     n = strcspn(text, "\n");
     text[n] = '\0';
-    return pb_fail(error, status, "%s: %s", what, text);
+    return pb_fail(error, status, "%s: %s", what, *text ? text : "libvips fails, and says not why");
 }
 
 pb_status pb_pixels_new(pb_pixels *pixels, size_t width, size_t height, pb_error *error)
@@ -118,14 +118,18 @@ pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
 {
     VipsImage *image;
     const char *text;
+    char **names;
     pb_bytes file;
 
     *settings = NULL;
     PB_TRY(pb_file_read(&file, path, SIZE_MAX, error));
     image = vips_image_new_from_buffer(file.data, file.size, "", NULL);
-    if (image && vips_image_get_typeof(image, SETTINGS) &&
-        vips_image_get_string(image, SETTINGS, &text) == 0)
-        *settings = pb_strdup(text);
+    names = image ? vips_image_get_fields(image) : NULL;
+    for (char **name = names; name && *name; name++)
+        if (!strncmp(*name, "png-comment-", 12) && g_str_has_suffix(*name, "-pullback") &&
+            !*settings && vips_image_get_string(image, *name, &text) == 0)
+            *settings = pb_strdup(text);
+    g_strfreev(names);
     if (image)
         g_object_unref(image);
     pb_bytes_clear(&file);

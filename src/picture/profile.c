@@ -83,7 +83,9 @@ pb_ways pb_colours_open(pb_colours *colours, const void *profile, size_t size, s
     *colours = PB_COLOURS_EMPTY;
     if (opened && srgb) {
         cmsColorSpaceSignature space = cmsGetColorSpace(opened);
-        int fits = space == (count == 1 ? cmsSigGrayData : cmsSigRgbData);
+        cmsProfileClassSignature class = cmsGetDeviceClass(opened);
+        int fits = space == (count == 1 ? cmsSigGrayData : cmsSigRgbData) &&
+                   class != cmsSigLinkClass && class != cmsSigAbstractClass;
         if (fits)
             colours->to = cmsCreateTransform(opened, own, srgb, TYPE_RGB_FLT,
                                              INTENT_RELATIVE_COLORIMETRIC, flags);
