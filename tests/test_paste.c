@@ -213,10 +213,10 @@ static void write_deep(const char *name, int bands)
 
 static pb_photo read_photo(const char *name)
 {
+    const pb_crop crop = {.kind = PB_CROP_AREA, .area = area};
     pb_photo photo = PB_PHOTO_EMPTY;
 
-    MUST(pb_photo_read(&photo, scratch_path(&here, name).text,
-                       &(pb_crop){.kind = PB_CROP_AREA, .area = area}, 32, 32, error));
+    MUST(pb_photo_read(&photo, scratch_path(&here, name).text, &crop, 32, 32, error));
     return photo;
 }
 
@@ -345,6 +345,11 @@ static void test_exif(void **state)
 {
     static const char xmp[] = "<x:xmpmeta xmlns:x='adobe:ns:meta/'><d tiff:Orientation=\"6\"/>"
                               "</x:xmpmeta>";
+    /* Photoshop's resources: a thumbnail (1036), then a caption (1028). */
+    static const char resources[] = "Photoshop 3.0\0"
+                                    "8BIM\x04\x0c\0\0\0\0\0\x05thumb\0"
+                                    "8BIM\x04\x04\0\0\0\0\0\x04"
+                                    "word";
     static const char *const outs[] = {"out.jpg", "out.png", "out.webp"};
     VipsImage *in, *typed = NULL;
     unsigned char *rgb = pb_calloc(W * H, 3);
@@ -358,6 +363,7 @@ static void test_exif(void **state)
     vips_image_set_string(typed, "exif-ifd0-Make", "Maker (Maker, ASCII, 6 components, 6 bytes)");
     vips_image_set_string(typed, "exif-ifd3-GPSLatitudeRef", "N (N, ASCII, 2 components, 2 bytes)");
     vips_image_set_blob_copy(typed, VIPS_META_XMP_NAME, xmp, sizeof xmp - 1);
+    vips_image_set_blob_copy(typed, VIPS_META_IPTC_NAME, resources, sizeof resources - 1);
     assert_int_equal(vips_image_write_to_file(typed, scratch_path(&here, "in.jpg").text, NULL), 0);
     g_object_unref(typed);
     g_object_unref(in);
@@ -380,6 +386,11 @@ static void test_exif(void **state)
         text = g_strstr_len(blob, (gssize)size, "tiff:Orientation=");
         assert_non_null(text);
         assert_int_equal(strncmp(text, "tiff:Orientation=\"1\"", 20), 0);
+        if (k == 0) {
+            assert_int_equal(vips_image_get_blob(made, VIPS_META_IPTC_NAME, &blob, &size), 0);
+            assert_int_equal(size, sizeof resources - 1 - 18);
+            assert_memory_equal((const char *)blob + size - 4, "word", 4);
+        }
         g_object_unref(made);
     }
     pb_photo_clear(&photo);

@@ -424,9 +424,8 @@ int pb_command_edit(int argc, char **argv)
         {"strip", 0, 0, G_OPTION_ARG_NONE, &o.strip,
          "A strip of stages to both sides, also of one direction", NULL},
         {"paste", 0, 0, G_OPTION_ARG_NONE, &o.paste,
-         "Put each edit into the photo, at its full size and in colour: of one picture the "
-         "default, "
-         "with -o FOLDER/ of every stage",
+         "Put each edit into the photo, at its full size, in its colours, with its EXIF data (GPS "
+         "too): of one picture the default, with -o FOLDER/ of every stage",
          NULL},
         {"no-paste", 0, 0, G_OPTION_ARG_NONE, &o.no_paste,
          "The edited picture as the model sees it, not the photo", NULL},

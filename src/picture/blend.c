@@ -21,7 +21,7 @@
 #define FAINT 16.0f
 #define EVEN 100.0f
 #define UNEXPLAINED 2.0f
-#define GRAIN 3.0f
+#define GRAIN 4.0f
 
 /* Of the network's pixels: how much sharper, in what width; channels this alike are grey. */
 #define SHARPER 1.0f

@@ -85,6 +85,48 @@ static void right_xmp(VipsImage *image)
     vips_image_set_blob(image, VIPS_META_XMP_NAME, (VipsCallbackFn)vips_area_free_cb, xmp, size);
 }
 
+static size_t big_endian(const unsigned char *at, size_t bytes)
+{
+    size_t value = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+/* The thumbnails among Photoshop's resources ("8BIM", number, name, size, bytes; names and bytes
+ * padded to even counts), beside which IPTC lies, are cut out. */
+static void cut_thumbnails(VipsImage *image, const char *item)
+{
+    const void *old;
+    unsigned char *data;
+    size_t size, at = 0;
+
+    if (!has(image, item) || vips_image_get_blob(image, item, &old, &size))
+        return;
+    data = g_memdup2(old, size);
+    while (data && at + 12 <= size) {
+        size_t number, name, next;
+        if (memcmp(data + at, "8BIM", 4)) {
+            at++;
+            continue;
+        }
+        number = big_endian(data + at + 4, 2);
+        name = (size_t)(data[at + 6] + 2) & ~(size_t)1;
+        if (at + 10 + name > size)
+            break;
+        next = at + 10 + name + ((big_endian(data + at + 6 + name, 4) + 1) & ~(size_t)1);
+        if (next > size)
+            break;
+        if (number == 1033 || number == 1036) {
+            memmove(data + at, data + next, size - next);
+            size -= next - at;
+        } else
+            at = next;
+    }
+    vips_image_set_blob(image, item, (VipsCallbackFn)vips_area_free_cb, data, size);
+}
+
 /* What the file says of a picture that is no longer so. */
 static void *is_stale(VipsImage *image, const char *name, GValue *value, void *names)
 {
@@ -105,6 +147,8 @@ static void set_right(VipsImage *image)
         vips_image_remove(image, g_ptr_array_index(names, i));
     g_ptr_array_unref(names);
     right_xmp(image);
+    cut_thumbnails(image, VIPS_META_IPTC_NAME);
+    cut_thumbnails(image, VIPS_META_PHOTOSHOP_NAME);
 }
 
 /* A photo being changed. */
