@@ -1,7 +1,8 @@
 """Trains the text-conditioned U-Net of faces64-text.
 
     tools/train/run text_to_image.py --data faces64.npz [--minutes M]
-    tools/train/run text_to_image.py --data faces64.npz --minutes 10 --anneal --batch 512 --rate 8e-4 --shifts 6
+    tools/train/run text_to_image.py --data faces64.npz --minutes 8 --anneal \
+        --batch 512 --rate 8e-4 --shifts 16 --dropout 0.1 --no-compile
 
 The second is for a GPU.
 
@@ -13,6 +14,7 @@ import sys
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.resnet import ResnetBlock2D
 from torch.nn import functional
 from transformers import CLIPTextModel
 
@@ -211,6 +213,7 @@ def main():
     parser.add_argument("--rate", type=float, default=4e-4, help="of learning, at first (default: %(default)s)")
     parser.add_argument("--shifts", type=int, default=0,
                         help=f"how many times each face is there besides, moved by up to {MOVED} pixels")
+    parser.add_argument("--dropout", type=float, default=0, help="in the residual blocks (default: %(default)s)")
     options = parser.parse_args()
     folder = options.models / NAME
     for part in ("vae", "text_encoder"):
@@ -230,6 +233,9 @@ def main():
     torch.manual_seed(0)
     run = Run("faces64-unet", UNet2DConditionModel(**UNET), options, options.rate, ema=EMA, every=512 * options.batch)
     run.resume("unet", folder=folder, part="unet")
+    for module in run.model.modules():
+        if isinstance(module, ResnetBlock2D):
+            module.dropout.p = options.dropout
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     latents = kept_latents(vae, datasets.to_network(pictures[train]), options.shifts, weights,
                            run.folder / "latents.pt")
