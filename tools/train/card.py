@@ -39,9 +39,21 @@ def bullets(record):
 
 
 def steps(record):
-    """How long a training was, and where its learning rate's cosine ends."""
-    return (f"{record['images']:,} images seen in {record['steps']:,} steps, {record['seconds'] / 60:.0f} minutes\n"
-            f"  on {record['on']}, the learning rate's cosine ending at {record['cosine_end']:,}")
+    """How long a training was, and how its learning rate fell; in parts where it went on otherwise (with
+    larger batches, say)."""
+    texts, before = [], (0, 0, 0)
+    for part in (*record.get("earlier", []), record):
+        counts = part["images"], part["steps"], part["seconds"]
+        images, number, seconds = (now - then for now, then in zip(counts, before))
+        of = f" of {part['batch']}" if "batch" in part else ""
+        rate = f"learning rate {part['rate']:g} at first, its" if "rate" in part else "the learning rate's"
+        end = f"{part['cosine_end']:,}" if part["cosine_end"] else "the end of that time"
+        texts.append(f"{images:,} images seen in {number:,} steps{of}, {seconds / 60:.0f} minutes\n"
+                     f"  on {part['on']}, {rate} cosine ending at {end}")
+        before = counts
+    kept = record.get("kept", record["images"])
+    best = f";\n  kept is the average after {kept:,}, the best on held-out data" if kept < record["images"] else ""
+    return ";\n  then ".join(texts) + best
 
 
 def draw_losses(path, losses, title, training="training", heldout="held out (EMA)"):

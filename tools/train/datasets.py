@@ -73,15 +73,15 @@ class Batches:
     def __init__(self, *tensors, seed=0, mirror=True):
         self.tensors, self.mirror = tensors, mirror
         self.generator = torch.Generator().manual_seed(seed)
-        self.order = torch.empty(0, dtype=torch.long)
+        self.order = torch.empty(0, dtype=torch.long, device=tensors[0].device)
 
     def take(self, size):
         while len(self.order) < size:
             more = torch.randperm(len(self.tensors[0]), generator=self.generator)
-            self.order = torch.cat([self.order, more])
+            self.order = torch.cat([self.order, more.to(self.order.device)])
         rows, self.order = self.order[:size], self.order[size:]
         pictures, *others = (t[rows] for t in self.tensors)
         if self.mirror:
-            flip = torch.rand(size, generator=self.generator) < 0.5
+            flip = (torch.rand(size, generator=self.generator) < 0.5).to(pictures.device)
             pictures = torch.where(flip[:, None, None, None], pictures.flip(-1), pictures)
         return (pictures, *others) if others else pictures

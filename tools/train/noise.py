@@ -1,5 +1,7 @@
 """The noise schedule of all bundled models, their loss, and how well they do at each timestep."""
 
+import functools
+
 import numpy as np
 import torch
 from diffusers import DDIMScheduler
@@ -23,8 +25,14 @@ def scheduler():
 ALPHA_BAR = scheduler().alphas_cumprod
 
 
+@functools.cache
+def alpha_bar(device):
+    """Kept there: a copy in every step would wait for the accelerator."""
+    return ALPHA_BAR.to(device)
+
+
 def add_noise(x, noise, t):
-    a = ALPHA_BAR.to(x.device)[t].view(-1, 1, 1, 1)
+    a = alpha_bar(x.device)[t].view(-1, 1, 1, 1)
     return a.sqrt() * x + (1 - a).sqrt() * noise
 
 
@@ -36,7 +44,7 @@ def squared_error(network, x, t, noise, *conditions):
 
 def timesteps(size, device):
     """Random, one in each of `size` equal parts: the loss varies less from batch to batch."""
-    return ((torch.arange(size) + torch.rand(size)) * T / size).long().to(device)
+    return ((torch.arange(size, device=device) + torch.rand(size, device=device)) * T / size).long()
 
 
 def weight(t, gamma=5):
@@ -44,7 +52,7 @@ def weight(t, gamma=5):
     times min(SNR, gamma) / SNR: those of Hang et al. 2023 for eps, here on the error of v. Without
     them most of the gradient comes from low noise, which says nothing of a picture's structure, and
     next to none from where prompts matter."""
-    a = ALPHA_BAR.to(t.device)[t]
+    a = alpha_bar(t.device)[t]
     return (gamma * (1 - a) / a).clamp(max=1) / a
 
 
@@ -68,6 +76,11 @@ def heldout_losses(network, x, *conditions, bands=20, batch=250):
     return np.array([error[band == b].mean().item() for b in range(bands)])
 
 
+def weighted(bands):
+    """Held-out losses in bands as the one number that is trained for."""
+    return (weight(torch.arange(T)).reshape(len(bands), -1).mean(1).numpy() * bands).mean()
+
+
 @torch.no_grad()
 def sample(predict, x, steps, seed=0, shared=False):
     """Stochastic steps (DDIM with eta = 1) from noise x to images; predict(x, t) is the predicted
@@ -77,6 +90,6 @@ def sample(predict, x, steps, seed=0, shared=False):
     schedule = scheduler()
     schedule.set_timesteps(steps)
     for t in schedule.timesteps:
-        z = torch.randn((x[:1] if shared else x).shape, generator=generator).expand_as(x)
+        z = torch.randn((x[:1] if shared else x).shape, generator=generator).to(x.device).expand_as(x)
         x = schedule.step(predict(x, t), t, x, eta=1, variance_noise=z).prev_sample
     return x

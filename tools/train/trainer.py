@@ -3,7 +3,7 @@
 A run lives in build/train/NAME: state.pt (weights, average, optimizer) and losses.csv. Where there is
 no state.pt, or it has seen fewer images, a training goes on from the weights committed in
 models/NAME, with a fresh optimizer: training.json there says how many images they have seen. The
-learning rate warms up at each start.
+learning rate warms up at each start. Of the averages recorded, the best on held-out data is kept.
 """
 
 import argparse
@@ -33,8 +33,12 @@ def arguments(description, images, **data):
     parser.add_argument("--models", type=pathlib.Path, default=ROOT / "models")
     parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "build" / "train")
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu",
+                        help="default: cuda where there is one, else cpu")
+    parser.add_argument("--anneal", action="store_true",
+                        help="the learning rate's cosine ends with --minutes, from this start, not with --images")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction,
-                        default=torch.cuda.is_available(), help="default: on an accelerator")
+                        help="default: on an accelerator")
     return parser
 
 
@@ -60,7 +64,8 @@ class Run:
         if options.threads:
             torch.set_num_threads(options.threads)
         self.name, self.options = name, options
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device(options.device)
+        torch.backends.cudnn.benchmark = True  # all batches are of one shape
         self.bf16 = has_bf16(self.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
@@ -68,9 +73,10 @@ class Run:
             self.model.parameters(), rate, weight_decay=0.01, fused=True
         )
         self.before = {}  # its training.json as it was at the start
+        self.best = {}  # of the averages recorded: its objective, images seen, weights
         self.others = {}  # what the training keeps besides: name -> object with state_dict
         self.rate, self.ema, self.warmup, self.every = rate, ema, warmup, every
-        self.images = self.steps = self.since = 0
+        self.images = self.steps = self.since = self.batch = 0
         self.seconds, self.noted = 0.0, 0
         self.sum, self.count = 0.0, 0
         self.folder = options.runs / name
@@ -100,6 +106,7 @@ class Run:
             self.optimizer.load_state_dict(state["optimizer"])
             for name, other in self.others.items():
                 other.load_state_dict(state["others"][name])
+            self.best = state.get("best", {})
             for name in COUNTS:
                 setattr(self, name, state[name])
         elif record:
@@ -121,6 +128,7 @@ class Run:
         state = {name: getattr(self, name) for name in COUNTS}
         state["model"], state["average"] = self.model.state_dict(), self.average.state_dict()
         state["optimizer"] = self.optimizer.state_dict()
+        state["best"] = self.best
         state["others"] = {name: other.state_dict() for name, other in self.others.items()}
         torch.save(state, self.folder / "state.part")
         (self.folder / "state.part").rename(self.folder / "state.pt")
@@ -138,11 +146,15 @@ class Run:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def compiled(self, function):
-        return torch.compile(function) if self.options.compile else function
+        wanted = self.device.type != "cpu" if self.options.compile is None else self.options.compile
+        return torch.compile(function) if wanted else function
 
     def share(self):
-        """How much of a rate applies now: warm-up, then a cosine over all images."""
-        done = min(1, self.images / self.options.images)
+        """How much of a rate applies now: warm-up, then a cosine over all images, or over the minutes."""
+        done = self.images / self.options.images
+        if self.options.anneal:
+            done = (time.monotonic() - self.begun) / (60 * self.options.minutes)
+        done = min(1, done)
         return min(1, (self.since + 1) / self.warmup) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * done))
 
     def update(self, loss, images, shown=None):
@@ -161,6 +173,7 @@ class Run:
             )
             for mean, now in zip(self.average.buffers(), self.model.buffers()):
                 mean.copy_(now)
+        self.batch = images
         loss = loss if shown is None else shown
         self.sum, self.count = self.sum + loss.detach() * images, self.count + images
 
@@ -169,10 +182,14 @@ class Run:
     def due(self):
         return self.images - self.noted >= self.every
 
-    def record(self, heldout):
-        """Writes a line of losses and the state; nothing where no image was seen since the last time."""
+    def record(self, heldout, objective=None):
+        """Writes a line of losses and the state; nothing where no image was seen since the last time.
+        objective: of which the average that has least is kept, for take_best."""
         if self.images == self.noted:
             return
+        if objective is not None and objective < self.best.get("objective", math.inf):
+            weights = {name: value.clone() for name, value in self.average.state_dict().items()}
+            self.best = {"objective": float(objective), "images": self.images, "weights": weights}
         training = self.sum.item() / self.count
         path = self.folder / "losses.csv"
         new = not path.exists()
@@ -185,10 +202,16 @@ class Run:
         self.then, self.noted, self.sum, self.count = time.monotonic(), self.images, 0.0, 0
         print(
             f"{self.name}: {self.images} of {self.options.images} images, training {training:.5f}, "
-            f"held out {heldout:.5f}, {rate:.0f} images/s",
+            f"held out {heldout:.5f}, {rate:.0f} images/s"
+            + ("" if objective is None else f", objective {objective:.5f}"),
             flush=True,
         )
         self.save()
+
+    def take_best(self):
+        """Makes the average the best of those recorded."""
+        if self.best:
+            self.average.load_state_dict(self.best["weights"])
 
     def summary(self):
         """What training.json says of this run."""
@@ -197,15 +220,23 @@ class Run:
         cuda = self.device.type == "cuda"
         made = {
             "on": torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} CPU cores",
-            "cosine_end": self.options.images,
+            "cosine_end": None if self.options.anneal else self.options.images,  # None: of the time
+            "rate": self.rate,
+            "batch": self.batch,
+            "kept": self.best.get("images", self.images),  # whose average the weights are
         }
+        earlier = self.before.get("earlier", [])  # summaries of what was trained otherwise, and when it ended
+        then = {name: self.before[name] for name in (*COUNTS, *made) if name in self.before}
         if not self.since:  # the card alone is written again
-            made.update((name, self.before[name]) for name in made if name in self.before)
+            made = {name: value for name, value in then.items() if name in made}
+        elif any(then.get(name, made[name]) != made[name] for name in ("on", "batch")):
+            earlier = [*earlier, then]
         return {
             "images": self.images,
             "steps": self.steps,
             "seconds": round(self.seconds),
             **made,
+            "earlier": earlier,
             "notes": self.before.get("notes", []),  # what the card has to say of it besides
             "losses": rows,
         }
