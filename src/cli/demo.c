@@ -16,7 +16,7 @@
 
 #define STEPS 100
 #define DIRECTIONS "0-3"
-/* The direction pasted into the photo, to its positive side: hair off the forehead. */
+/* The direction pasted into the photo, to its positive side: a fuller fringe. */
 #define PASTED 0
 
 typedef struct options {
