@@ -115,8 +115,6 @@ static pb_status check_output(options *o, pb_error *error)
     o->made = o->out && is_folder(o->out)                              ? FOLDER
               : several || o->strip || pb_cli_given(&o->cli, "stages") ? STRIP
                                                                        : ONE_PICTURE;
-    if (has_photo(o) && !g_file_test(o->point.image, G_FILE_TEST_EXISTS))
-        return pb_fail(error, PB_IO, "%s: there is no such file", o->point.image);
     if (!o->out && !has_photo(o))
         return pb_fail(error, PB_INVALID, "where to? -o edited.png, strip.png, out.npy or FOLDER/");
     if (!o->out)
@@ -202,7 +200,10 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (!o->from.basis)
         PB_TRY(pb_model_for(&o->cli, o->point.image, error));
     PB_TRY(check_output(o, error));
-    return check_paste(o, error);
+    PB_TRY(check_paste(o, error));
+    return !has_photo(o) || g_file_test(o->point.image, G_FILE_TEST_EXISTS)
+               ? PB_OK
+               : pb_fail(error, PB_IO, "%s: there is no such file", o->point.image);
 }
 
 /* Of one picture only one side is wanted, and only its end. */
