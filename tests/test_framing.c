@@ -217,6 +217,7 @@ static void test_alone(void **state)
         0, NULL); /* what a picture says of itself is what was done last */
     MUST(pb_png_settings(&settings, scratch_path(&here, "again.png").text, error));
     assert_non_null(strstr(settings, "\"strength\":0.75"));
+    assert_non_null(strstr(settings, "\"model\":\"faces64-text\""));
     pb_free(settings);
     expect(program(here.folder, "edit my.photo.png --steps 4 -d 0,1 --edit-iterations 4"), 0, NULL);
     assert_true(scratch_has(&here, "my.photo-strip.png"));

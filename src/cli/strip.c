@@ -339,8 +339,17 @@ double pb_strip_change(const pb_strip *s, size_t d)
     return change * 255 / 2;
 }
 
+/* The model as it was named; of a whole path its end, for pictures are shown to others. */
+static char *model_name(const pb_session *session)
+{
+    const char *name = session->cli->model;
+
+    return g_path_is_absolute(name) ? g_path_get_basename(name) : g_strdup(name);
+}
+
 char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_basis *basis)
 {
+    char *model = model_name(session);
     json_t *directions = json_array();
     json_t *object;
     char *text;
@@ -349,8 +358,8 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
         json_array_append_new(directions, json_integer((json_int_t)s->direction[d]));
     object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:f, s:i, s:f, s:I}",
-        "pullback", pb_version(), "model", session->info->path, "model_hash", basis->model_hash,
-        "from", basis->from, "tap", basis->to, "timestep", s->timestep, "steps", (int)s->steps,
+        "pullback", pb_version(), "model", model, "model_hash", basis->model_hash, "from",
+        basis->from, "tap", basis->to, "timestep", s->timestep, "steps", (int)s->steps,
         "directions", directions, "mode", pb_mode_name(s->mode), "edit_step", s->guidance.step,
         "edit_scale", s->guidance.scale, "edit_iterations", (int)full_of(s), "strength",
         pb_strip_strength(s), "stages", (int)s->stages, "boost", s->boost, "noise_seed",
@@ -364,6 +373,7 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
                                       (json_int_t)s->area->y, (json_int_t)s->area->width,
                                       (json_int_t)s->area->height));
     pb_prompts_describe(&session->prompts, object);
+    g_free(model);
     text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(object);
     return text;
