@@ -5,6 +5,7 @@
 set -eu
 build=$1
 cc=$2
+unset PULLBACK_MODELS # what is installed is looked at
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 

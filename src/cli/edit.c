@@ -66,10 +66,10 @@ static int is_folder(const char *out)
     return *out && (out[strlen(out) - 1] == '/' || g_file_test(out, G_FILE_TEST_IS_DIR));
 }
 
-/* Is the image a photo, into which an edit can be pasted? */
+/* Is there a photo into which an edit can be pasted? */
 static int has_photo(const options *o)
 {
-    return o->point.image && !pb_has_ending(o->point.image, ".npy");
+    return pb_is_photo(o->point.image);
 }
 
 static int is_pasted(const options *o)
@@ -293,8 +293,10 @@ static void tell_next(const options *o, const pb_strip *strip)
     static const char *const decide[] = {"direction", "strength", "mask", "basis",          "u",
                                          "mode",      "tap",      "out",  "edit-iterations"};
 
+    if (o->made != ONE_PICTURE)
+        return;
     for (size_t i = 0; i < G_N_ELEMENTS(decide); i++)
-        if (o->made != ONE_PICTURE || pb_cli_given(&o->cli, decide[i]))
+        if (pb_cli_given(&o->cli, decide[i]))
             return;
     if (pb_strip_change(strip, 0) < HARDLY_SEEN)
         pb_note(&o->cli, "that is hardly seen: --strength 1 goes twice as far");
@@ -322,13 +324,10 @@ static void tell(const options *o, const pb_strip *strip, const pb_session *s,
         pb_say(&o->cli, "t %.3g (timestep %g), %s, length %g, boost %g; first singular value %.4g",
                strip->timestep / T, strip->timestep, pb_mode_name(strip->mode), strip->length,
                strip->boost, (double)basis->s.data[0]);
-    for (size_t d = 0; strip->outside && d < strip->count; d++) {
-        size_t sides = strip->one_side ? 1 : 2;
-        const double *share = strip->outside + d * sides;
+    for (size_t d = 0; strip->outside && d < strip->count; d++)
         pb_say(&o->cli,
                "v%zu: a share of %.2f of the squared change lies outside the mask (null rank %zu)",
-               strip->direction[d], fmax(share[0], share[sides - 1]), basis->null_rank);
-    }
+               strip->direction[d], pb_strip_outside(strip, d), basis->null_rank);
     json_object_set_new(object, "out", json_string(o->out));
     tell_next(o, strip);
     if (o->made == STRIP && has_photo(o) && o->mode_count == 1)

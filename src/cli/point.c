@@ -186,11 +186,16 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
     return check_crop(o, error);
 }
 
+int pb_is_photo(const char *image)
+{
+    return image && !pb_has_ending(image, ".npy");
+}
+
 pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error)
 {
     if (cli->model)
         return PB_OK;
-    if (!image || pb_has_ending(image, ".npy"))
+    if (!pb_is_photo(image))
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     cli->model = PB_BUNDLED_MODEL;
     pb_note(cli, "with " PB_BUNDLED_MODEL ", the bundled model of faces (--model names another)");

@@ -73,6 +73,9 @@ typedef struct pb_point {
     double timestep; /* the network's time */
 } pb_point;
 
+/* Is a command's image (or NULL) a picture, not an array? */
+int pb_is_photo(const char *image);
+
 /* The model of a command that none is named for: of a photo the bundled one, with a line on stderr.
  * image: a command's, or NULL. Errors: PB_INVALID (no photo). */
 pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error);

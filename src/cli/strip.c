@@ -43,16 +43,38 @@ static size_t sides(const pb_strip *s)
     return s->one_side ? 1 : 2;
 }
 
+/* Number i of all directions and sides: which direction, and +1 or -1. */
+static size_t direction_of(const pb_strip *s, size_t i)
+{
+    return s->direction[i / sides(s)];
+}
+
+static long sign_of(const pb_strip *s, size_t i)
+{
+    return (!s->one_side && i % 2) || s->one_side < 0 ? -1 : 1;
+}
+
+/* Numbers of one image. */
+static size_t size_of(const pb_strip *s)
+{
+    return pb_tensor_count(&s->images) / s->images.shape[0];
+}
+
+/* The last stage of number i; without stages the reconstruction. */
+static const float *end_of(const pb_strip *s, size_t i)
+{
+    return s->images.data + (i + 1) * s->stages * size_of(s);
+}
+
 const float *pb_strip_image(const pb_strip *s, size_t d, long stage)
 {
-    const size_t *shape = s->images.shape;
-    size_t size = shape[1] * shape[2] * shape[3], index = 0;
+    size_t index = 0;
 
     if (stage != 0) {
         size_t side = !s->one_side && stage < 0, step = (size_t)labs(stage) - 1;
         index = 1 + (d * sides(s) + side) * s->stages + step;
     }
-    return s->images.data + index * size;
+    return s->images.data + index * size_of(s);
 }
 
 long pb_strip_iteration(const pb_strip *s, long stage)
@@ -70,12 +92,9 @@ static float *signed_directions(const pb_strip *s, const pb_tensor *v, size_t si
 
     if (!out)
         return NULL;
-    for (size_t d = 0; d < s->count; d++)
-        for (size_t side = 0; side < sides(s); side++, to += size) {
-            float sign = side == 1 || s->one_side < 0 ? -1.0f : 1.0f;
-            for (size_t i = 0; i < size; i++)
-                to[i] = sign * v->data[s->direction[d] * size + i];
-        }
+    for (size_t i = 0; i < s->count * sides(s); i++, to += size)
+        for (size_t j = 0; j < size; j++)
+            to[j] = (float)sign_of(s, i) * v->data[direction_of(s, i) * size + j];
     return out;
 }
 
@@ -85,18 +104,17 @@ static pb_status relinearise(const pb_strip *s, const pb_session *session, float
 {
     size_t size = pb_session_image(session);
 
-    for (size_t d = 0; d < s->count; d++)
-        for (size_t side = 0; side < sides(s); side++, out += s->stages * size) {
-            pb_progress_bar bar = pb_progress_begin(session->cli, "re-linearising");
-            double sign = side == 1 || s->one_side < 0 ? -1 : 1, share;
-            const pb_relinearised path = {sign * s->length, s->guidance.iterations};
+    for (size_t i = 0; i < s->count * sides(s); i++, out += s->stages * size) {
+        pb_progress_bar bar = pb_progress_begin(session->cli, "re-linearising");
+        double sign = (double)sign_of(s, i), share;
+        const pb_relinearised path = {sign * s->length, s->guidance.iterations};
 
-            PB_TRY(pb_relinearise(session->model, s->request, s->basis, s->direction[d], &path,
-                                  s->stages, out, &share, pb_progress_step, &bar, error));
-            pb_say(session->cli, "v%zu %s: a share of %.3f of it survives %zu transports",
-                   s->direction[d], sign < 0 ? "backwards" : "forwards", share,
-                   s->guidance.iterations - 1);
-        }
+        PB_TRY(pb_relinearise(session->model, s->request, s->basis, direction_of(s, i), &path,
+                              s->stages, out, &share, pb_progress_step, &bar, error));
+        pb_say(session->cli, "v%zu %s: a share of %.3f of it survives %zu transports",
+               direction_of(s, i), sign < 0 ? "backwards" : "forwards", share,
+               s->guidance.iterations - 1);
+    }
     return PB_OK;
 }
 
@@ -120,27 +138,16 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     return status;
 }
 
-/* The stages at which the noisy images of a single picture's edit are judged. */
-#define JUDGED 4
-
 /* -- what the edits did ------------------------------------------------------------------------ */
 
-/* Number i of all directions and sides: which direction, and +1 or -1. */
-static size_t direction_of(const pb_strip *s, size_t i)
-{
-    return s->direction[i / sides(s)];
-}
-
-static long sign_of(const pb_strip *s, size_t i)
-{
-    return (!s->one_side && i % 2) || s->one_side < 0 ? -1 : 1;
-}
+/* The stages at which the noisy images of a single picture's edit are judged. */
+#define JUDGED 4
 
 /* Judges the stages of every direction and side as they are now, noisy images or decoded pictures:
  * what was not steady before stays as it was. stage: room for the stages. */
 static void judge(pb_strip *s, const pb_pace_limits *limits, pb_pace_stage *stage)
 {
-    size_t size = pb_tensor_count(&s->images) / s->images.shape[0], stages = s->stages;
+    size_t size = size_of(s), stages = s->stages;
 
     for (size_t i = 0; i < s->count * sides(s); i++) {
         const float *at = s->images.data + (1 + i * stages) * size;
@@ -170,11 +177,10 @@ static pb_status prepare(pb_strip *s, pb_pace_stage **stage, pb_error *error)
 static void measure_outside(pb_strip *s)
 {
     const size_t *shape = s->images.shape;
-    size_t size = shape[1] * shape[2] * shape[3];
 
     for (size_t i = 0; s->mask && i < s->count * sides(s); i++)
-        s->outside[i] = pb_outside(s->mask, shape[1], shape[2], shape[3], s->images.data,
-                                   s->images.data + (i + 1) * s->stages * size);
+        s->outside[i] =
+            pb_outside(s->mask, shape[1], shape[2], shape[3], s->images.data, end_of(s, i));
 }
 
 /* One line for each direction: of the side that goes wrong first. */
@@ -235,8 +241,7 @@ static pb_status travel(pb_strip *s, const pb_session *session, const float *x, 
     if (status == PB_OK)
         judge(&fine, NULL, stage);
     for (size_t i = 0; status == PB_OK && i < n; i++)
-        memcpy(s->images.data + (1 + i) * size, fine.images.data + (i + 1) * fine.stages * size,
-               size * sizeof *x);
+        memcpy(s->images.data + (1 + i) * size, end_of(&fine, i), size * sizeof *x);
     pb_tensor_clear(&fine.images);
     return status;
 }
@@ -329,14 +334,20 @@ double pb_strip_strength(const pb_strip *s)
 
 double pb_strip_change(const pb_strip *s, size_t d)
 {
-    size_t size = pb_tensor_count(&s->images) / s->images.shape[0];
-    const float *middle = pb_strip_image(s, 0, 0);
     double change = 0;
 
-    for (long side = s->stages ? (s->one_side ? 1 : -1) : 2; side <= 1; side += 2)
-        change =
-            fmax(change, pb_change(size, middle, pb_strip_image(s, d, side * (long)s->stages)));
+    for (size_t i = d * sides(s); i < (d + 1) * sides(s); i++)
+        change = fmax(change, pb_change(size_of(s), s->images.data, end_of(s, i)));
     return change * 255 / 2;
+}
+
+double pb_strip_outside(const pb_strip *s, size_t d)
+{
+    double share = 0;
+
+    for (size_t i = d * sides(s); i < (d + 1) * sides(s); i++)
+        share = fmax(share, s->outside[i]);
+    return share;
 }
 
 /* The model as it was named; of a whole path its end, for pictures are shown to others. */

@@ -58,6 +58,10 @@ double pb_strip_strength(const pb_strip *strip);
  * root mean square, of 255. */
 double pb_strip_change(const pb_strip *strip, size_t d);
 
+/* The share of its squared change outside the mask, the larger of its sides; of a strip that has
+ * `outside`. */
+double pb_strip_outside(const pb_strip *strip, size_t d);
+
 /* The settings as a JSON text (free with free()). */
 char *pb_strip_settings(const pb_strip *strip, const pb_session *session, const pb_basis *basis);
 

@@ -34,7 +34,7 @@ static float *luma(const pb_pixels *photo, const pb_area *region)
             size_t column = (size_t)(px < 0 ? 0 : px > right ? right : px);
             size_t row = (size_t)(py < 0 ? 0 : py > bottom ? bottom : py);
             const unsigned char *rgb = photo->rgb + (row * photo->width + column) * 3;
-            *to++ = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
+            *to++ = pb_luma(rgb[0], rgb[1], rgb[2]);
         }
     return plane;
 }

@@ -134,8 +134,7 @@ static void *is_stale(VipsImage *image, const char *name, GValue *value, void *n
     (void)image, (void)value;
     if (!strcmp(name, "jpeg-thumbnail-data") || !strcmp(name, VIPS_META_ORIENTATION) ||
         !strcmp(name, VIPS_META_N_PAGES) || !strcmp(name, VIPS_META_PAGE_HEIGHT) ||
-        strstr(name, "-Orientation") || !strncmp(name, "exif-ifd1-", 10) ||
-        (!strncmp(name, "png-comment-", 12) && g_str_has_suffix(name, "-pullback")))
+        strstr(name, "-Orientation") || !strncmp(name, "exif-ifd1-", 10) || pb_is_settings(name))
         g_ptr_array_add(names, g_strdup(name));
     return NULL;
 }
@@ -146,7 +145,7 @@ static void drop_stump(VipsImage *image)
     const void *data;
     size_t size;
 
-    if (vips_image_get_typeof(image, VIPS_META_EXIF_NAME) &&
+    if (has(image, VIPS_META_EXIF_NAME) &&
         vips_image_get_blob(image, VIPS_META_EXIF_NAME, &data, &size) == 0 && size < 4)
         vips_image_remove(image, VIPS_META_EXIF_NAME);
 }
@@ -219,19 +218,12 @@ static pb_status take_upright(original *o, VipsImage *upright, const char *path,
 static pb_status take(original *o, const pb_photo *photo, const char *path, int profiles,
                       GString *lost, pb_error *error)
 {
-    VipsImage *image = vips_image_new_from_buffer(photo->file.data, photo->file.size, "", "fail_on",
-                                                  VIPS_FAIL_ON_ERROR, NULL);
-    VipsImage *upright = NULL;
+    VipsImage *upright;
     pb_status status;
 
-    if (!image || vips_autorot(image, &upright, NULL))
-        status = pb_fail_vips(error, PB_FORMAT, path);
-    else
-        status = take_upright(o, upright, path, profiles, lost, error);
-    if (upright)
-        g_object_unref(upright);
-    if (image)
-        g_object_unref(image);
+    PB_TRY(pb_photo_open(&upright, &photo->file, path, error));
+    status = take_upright(o, upright, path, profiles, lost, error);
+    g_object_unref(upright);
     return status;
 }
 
@@ -272,7 +264,7 @@ static void change_row(const original *o, const row *r, size_t n)
         size_t colours = colours_of(o->image);
         for (size_t i = 0; i < n; i++) {
             const float *by = r->change + 3 * i;
-            float luma = 0.299f * by[0] + 0.587f * by[1] + 0.114f * by[2];
+            float luma = pb_luma(by[0], by[1], by[2]);
             for (size_t c = 0; c < colours; c++) {
                 r->before[colours * i + c] = 0;
                 r->after[colours * i + c] = colours == 3 ? by[c] : luma;

@@ -23,37 +23,34 @@ void pb_photo_clear(pb_photo *photo)
 
 /* -- reading --------------------------------------------------------------------------------- */
 
-/* The picture upright and in sRGB: *out, the caller's. */
-static pb_status normalise(VipsImage *image, const char *path, pb_ground ground, VipsImage **out,
-                           pb_error *error)
-{
-    VipsImage *upright = NULL;
-    pb_status status;
-
-    if (vips_autorot(image, &upright, NULL))
-        return pb_fail_vips(error, PB_FORMAT, path);
-    status = pb_srgb(upright, path, ground, out, error);
-    g_object_unref(upright);
-    return status;
-}
-
-static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_ground ground,
+pb_status pb_photo_open(VipsImage **upright, const pb_bytes *file, const char *path,
                         pb_error *error)
 {
     VipsImage *image =
         vips_image_new_from_buffer(file->data, file->size, "", "fail_on", VIPS_FAIL_ON_ERROR, NULL);
-    VipsImage *srgb = NULL;
-    pb_status status;
-    void *bytes = NULL;
-    size_t count = 0;
+    pb_status status = PB_OK;
 
     if (!image)
         return pb_fail_vips(error, PB_FORMAT, path);
     if ((double)image->Xsize * (double)image->Ysize > MAX_MEGAPIXELS * 1e6)
         status = pb_fail(error, PB_FORMAT, "%s: %dx%d pixels: at most %g megapixels are read", path,
                          image->Xsize, image->Ysize, MAX_MEGAPIXELS);
-    else
-        status = normalise(image, path, ground, &srgb, error);
+    else if (vips_autorot(image, upright, NULL))
+        status = pb_fail_vips(error, PB_FORMAT, path);
+    g_object_unref(image);
+    return status;
+}
+
+static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_ground ground,
+                        pb_error *error)
+{
+    VipsImage *upright, *srgb = NULL;
+    pb_status status;
+    void *bytes = NULL;
+    size_t count = 0;
+
+    PB_TRY(pb_photo_open(&upright, file, path, error));
+    status = pb_srgb(upright, path, ground, &srgb, error);
     if (status == PB_OK && !(bytes = vips_image_write_to_memory(srgb, &count)))
         status = pb_fail_vips(error, PB_FORMAT, path);
     if (status == PB_OK)
@@ -63,7 +60,7 @@ static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *pat
     g_free(bytes);
     if (srgb)
         g_object_unref(srgb);
-    g_object_unref(image);
+    g_object_unref(upright);
     return status;
 }
 
@@ -177,9 +174,8 @@ pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, 
         for (size_t x = 0; x < w; x++) {
             float *at = planes + y * w + x;
             if (channels == 1)
-                *at = 0.299f * pb_photo_colour(photo, x, y, 0) +
-                      0.587f * pb_photo_colour(photo, x, y, 1) +
-                      0.114f * pb_photo_colour(photo, x, y, 2);
+                *at = pb_luma(pb_photo_colour(photo, x, y, 0), pb_photo_colour(photo, x, y, 1),
+                              pb_photo_colour(photo, x, y, 2));
             else
                 for (size_t c = 0; c < 3; c++)
                     at[c * w * h] = pb_photo_colour(photo, x, y, c);

@@ -50,6 +50,10 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, 
                         size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
 
+/* The picture of a file as it is there, but upright: *upright, the caller's. Errors: PB_FORMAT. */
+pb_status pb_photo_open(VipsImage **upright, const pb_bytes *file, const char *path,
+                        pb_error *error);
+
 /* Colour c (red, green, blue) of the pixel at (x, y) of the area, in [-1, 1]. */
 float pb_photo_colour(const pb_photo *photo, size_t x, size_t y, size_t c);
 

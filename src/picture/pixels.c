@@ -114,6 +114,11 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
     return status;
 }
 
+int pb_is_settings(const char *name)
+{
+    return g_str_has_prefix(name, "png-comment-") && g_str_has_suffix(name, "-pullback");
+}
+
 pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
 {
     VipsImage *image;
@@ -126,8 +131,7 @@ pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
     image = vips_image_new_from_buffer(file.data, file.size, "", NULL);
     names = image ? vips_image_get_fields(image) : NULL;
     for (char **name = names; name && *name; name++)
-        if (!strncmp(*name, "png-comment-", 12) && g_str_has_suffix(*name, "-pullback") &&
-            !*settings && vips_image_get_string(image, *name, &text) == 0)
+        if (pb_is_settings(*name) && !*settings && vips_image_get_string(image, *name, &text) == 0)
             *settings = pb_strdup(text);
     g_strfreev(names);
     if (image)

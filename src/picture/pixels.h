@@ -27,6 +27,12 @@ void pb_pixels_clear(pb_pixels *pixels);
 /* From the last dot of a path's name on, or NULL. */
 const char *pb_picture_ending(const char *path);
 
+/* Rec. 601, of red, green and blue on any scale. */
+static inline float pb_luma(float r, float g, float b)
+{
+    return 0.299f * r + 0.587f * g + 0.114f * b;
+}
+
 /* The quality at which JPEG and WebP are written. From 90 on JPEG keeps its colours at full
  * resolution (4:4:4). */
 #define PB_QUALITY 92
@@ -39,6 +45,10 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
                           pb_error *error);
 pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings, int quality,
                            pb_error *error);
+
+/* Is this libvips' name of a PNG's "pullback" text? The number in it is the text's place among all
+ * of the file. */
+int pb_is_settings(const char *name);
 
 /* The "pullback" text of a PNG as a new string (pb_free), or NULL where there is none.
  * Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
