@@ -124,8 +124,7 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     top = point->grid;
     where.t = NAN;
     PB_TRY(pb_point_time(point, s, &where, error));
-    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid, STEPS, NULL,
-                           error);
+    return pb_session_move(s, "moving to t", &point->x, top, point->grid, STEPS, NULL, error);
 }
 
 static pb_status compute_basis(const options *o, const pb_session *s, const pb_point *point,

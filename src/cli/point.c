@@ -375,8 +375,7 @@ static pb_status start(pb_point *point, pb_session *session, const pb_point_opti
     memcpy(point->x.data, point->image.data,
            pb_tensor_count(&point->image) * sizeof *point->x.data);
     *at = top;
-    return pb_session_move(session, "inverting", 1, point->x.data, 0, top, (size_t)o->steps, NULL,
-                           error);
+    return pb_session_move(session, "inverting", &point->x, 0, top, (size_t)o->steps, NULL, error);
 }
 
 /* The largest mask, as a share of the picture, of which no word is said. */
@@ -453,8 +452,8 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
         PB_TRY(pb_session_size(session, point->x.shape[2], point->x.shape[3], error));
     } else {
         PB_TRY(start(point, session, o, &at, error));
-        PB_TRY(pb_session_move(session, "moving to t", 1, point->x.data, at, point->grid,
-                               (size_t)o->steps, NULL, error));
+        PB_TRY(pb_session_move(session, "moving to t", &point->x, at, point->grid, (size_t)o->steps,
+                               NULL, error));
     }
     return o->mask ? read_mask(point, session, o, error) : PB_OK;
 }

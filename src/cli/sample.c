@@ -166,10 +166,9 @@ static pb_status run(const options *o, pb_error *error)
     if (status == PB_OK)
         status = find_start(&from, o, &session, error);
     if (status == PB_OK)
-        status = o->spacing_value >= 0 ? pb_session_sample(&session, x.shape[0], x.data,
-                                                           (pb_spacing)o->spacing_value, S, error)
-                                       : pb_session_move(&session, "sampling", x.shape[0], x.data,
-                                                         from, 0, S, &boost, error);
+        status = o->spacing_value >= 0
+                     ? pb_session_sample(&session, &x, (pb_spacing)o->spacing_value, S, error)
+                     : pb_session_move(&session, "sampling", &x, from, 0, S, &boost, error);
     if (status == PB_OK)
         status = write_samples(o, &session, &x, error);
     pb_tensor_clear(&x);
