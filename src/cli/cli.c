@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/legible.h"
 #include "base/threads.h"
 #include "cli/manual.h"
 #include "cli/options.h"
@@ -160,6 +161,7 @@ pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error
     const pb_model_options options = {.schedule = cli->schedule};
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));
+    PB_TRY(pb_check_utf8(pb_model_get_info(*model)->path, error));
     return pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model, error);
 }
 
