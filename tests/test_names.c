@@ -241,11 +241,33 @@ static void test_study(void **state)
     free(text);
 }
 
+/* -- shells -------------------------------------------------------------------------------------
+ */
+
+static void test_shell(void **state)
+{
+    const char *const edit[] = {"`touch CANARY` x.png", NULL};
+    const outcome *o;
+
+    (void)state;
+    scratch_write(&here, "`touch CANARY` x.png", "x", 1);
+    expect(program_of(here.folder, edit), 2, "\"pullback edit '`touch CANARY` x.png'\"?");
+    scratch_folder(&here, "models");
+    name_model(FACES, "models/plain");
+    name_model(FACES, "models/z`touch CANARY`");
+    name_model(FACES, "models/z;touch CANARY");
+    name_model(FACES, "models/z\nz");
+    o = program(here.folder, "--complete basis --model=");
+    expect(o, 0, NULL);
+    assert_non_null(strstr(o->out, "plain\t"));
+    assert_null(strchr(o->out, 'z'));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_basis_model), SCRATCH_TEST(test_basis_out), SCRATCH_TEST(test_not_utf8),
-        SCRATCH_TEST(test_json),        SCRATCH_TEST(test_study),
+        SCRATCH_TEST(test_json),        SCRATCH_TEST(test_study),     SCRATCH_TEST(test_shell),
     };
 
     (void)argc;

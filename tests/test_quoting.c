@@ -1,4 +1,4 @@
-/* Text in other languages: each judged by who reads it. gnuplot, an XML parser, jansson. */
+/* Text in other languages: each judged by who reads it. gnuplot, sh, an XML parser, jansson. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,18 +7,23 @@
 #include <cmocka.h>
 
 #include <glib.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/legible.h"
 #include "base/memory.h"
+#include "cli/shell.h"
 #include "golden.h"
 #include "io/json.h"
 #include "odd.h"
 #include "picture/plot.h"
 #include "picture/sheet.h"
 #include "scratch.h"
+
+extern char **environ;
 
 static FILE *begin(const char *name)
 {
@@ -180,6 +185,41 @@ static void test_labels(void **state)
     g_string_free(expected, TRUE);
 }
 
+/* -- sh -----------------------------------------------------------------------------------------
+ */
+
+static void test_shell_name(void **state)
+{
+    char script[] = "names.sh", shell[] = "sh", *arguments[] = {shell, script, NULL};
+    posix_spawn_file_actions_t actions;
+    GString *expected = g_string_new(NULL);
+    FILE *f = begin(script);
+    int status;
+    pid_t child;
+
+    (void)state;
+    for (size_t i = 0; i < ODD_COUNT; i++) {
+        odd o = odd_text(i);
+        char *word = pb_shell_name(o.text);
+        fprintf(f, "printf '%%s\\n' %s >>read\n", word);
+        g_string_append_printf(expected, "%s%s\n", o.text[0] == '-' ? "./" : "", o.text);
+        if (pb_shell_is_plain(o.text))
+            assert_string_equal(word, o.text);
+        g_free(word);
+    }
+    assert_int_equal(fclose(f), 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, here.folder);
+    assert_int_equal(posix_spawnp(&child, shell, &actions, NULL, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    expect_file("read", expected);
+    assert_int_equal(scratch_count(&here), 2);
+    assert_false(pb_shell_is_plain("") || pb_shell_is_plain("-x") || pb_shell_is_plain("a b"));
+    g_string_free(expected, TRUE);
+}
+
 /* -- JSON ---------------------------------------------------------------------------------------
  */
 
@@ -254,9 +294,10 @@ static void test_picture_name(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_legible), SCRATCH_TEST(test_plot_quote),
-        SCRATCH_TEST(test_labels),      cmocka_unit_test(test_json),
-        cmocka_unit_test(test_caption), SCRATCH_TEST(test_picture_name),
+        cmocka_unit_test(test_legible),  SCRATCH_TEST(test_plot_quote),
+        SCRATCH_TEST(test_labels),       SCRATCH_TEST(test_shell_name),
+        cmocka_unit_test(test_json),     cmocka_unit_test(test_caption),
+        SCRATCH_TEST(test_picture_name),
     };
 
     (void)argc;
