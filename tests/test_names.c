@@ -211,9 +211,9 @@ static void expect_table(const char *file, const char *const names[2])
 static void test_study(void **state)
 {
     const char *const words[] = {
-        "study", "models", "-q",      "-m",          "A/" ODD_LABEL, "-m", "B/" ODD_LABEL,
-        "-n",    "2",      "--steps", "8",           "--timesteps",  "2",  "-k",
-        "2",     "-o",     "s",       "--catalogue", "c.sqlite",     NULL};
+        "study", "models", "-q",      "-m",          "A/" ODD_LABEL,       "-m", "B/" ODD_LABEL,
+        "-n",    "2",      "--steps", "8",           "--timesteps",        "2",  "-k",
+        "2",     "-o",     "s",       "--catalogue", "file:c?mode=memory", NULL};
     const char *const names[] = {LEGIBLE, LEGIBLE " (2)"};
     json_t *settings;
     unsigned char *text;
@@ -225,6 +225,7 @@ static void test_study(void **state)
     name_model(FACES, "A/" ODD_LABEL);
     name_model(FASHION, "B/" ODD_LABEL);
     expect(program_of(here.folder, words), 0, NULL);
+    assert_true(scratch_has(&here, "file:c?mode=memory")); /* a file, to SQLite too */
     /* The study, two models, the catalogue with its lock and items. */
     assert_int_equal(scratch_count(&here), 6);
     expect_table("s/data.csv", names);
