@@ -124,6 +124,7 @@ static void test_not_utf8(void **state)
                                             LATIN ".png", "b.png", NULL});
     expect_refused(
         1, (const char *const[]){"compare", LATIN ".safetensors", "b", "-o", "t.csv", NULL});
+    expect_refused(1, (const char *const[]){"info", "./" LATIN, NULL});
     expect_refused(2, (const char *const[]){"info", "--json", "./" LATIN, NULL});
 }
 
