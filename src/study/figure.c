@@ -47,6 +47,7 @@ static double cell_of(const pb_row *r, cell c)
     return cells[c];
 }
 
+/* To six digits: a picture shows no more. */
 static void print_cells(FILE *f, const pb_row *row, const cell *cells)
 {
     for (const cell *c = cells; *c; c++) {
