@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cli/progress.h"
+#include "io/json.h"
 #include "picture/blend.h"
 #include "picture/original.h"
 #include "picture/sheet.h"
@@ -385,7 +386,7 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
                                       (json_int_t)s->area->height));
     pb_prompts_describe(&session->prompts, object);
     g_free(model);
-    text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    text = pb_json_ascii(object);
     json_decref(object);
     return text;
 }

@@ -72,7 +72,8 @@ pb_status pb_picture_write(VipsImage *image, const char *path, const char *setti
     size_t count;
     pb_status status;
 
-    if (!ending || !vips_foreign_find_save_buffer(ending)) {
+    /* To libvips a name ends in "[…]" with options, and some name files. */
+    if (!ending || strchr(ending, '[') || !vips_foreign_find_save_buffer(ending)) {
         vips_error_clear();
         return pb_fail(error, PB_INVALID,
                        "%s: a picture's name ends in its format: png, jpg, webp, tif", path);

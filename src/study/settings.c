@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 #include "io/json.h"
 #include "study/study.h"
@@ -63,6 +64,19 @@ static int crop_of(pb_crop *crop, json_t *value)
     crop->kind = PB_CROP_AREA;
     crop->area = (pb_area){box[0], box[1], (size_t)box[2], (size_t)box[3]};
     return 0;
+}
+
+pb_status pb_study_settings_check(const pb_study_options *o, pb_error *error)
+{
+    const char *const names[] = {o->folder, o->catalogue, o->costs, o->schedule};
+
+    for (size_t i = 0; i < o->model_count; i++)
+        PB_TRY(pb_check_utf8(o->models[i], error));
+    for (size_t i = 0; i < o->image_count; i++)
+        PB_TRY(pb_check_utf8(o->images[i], error));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        PB_TRY(names[i] ? pb_check_utf8(names[i], error) : PB_OK);
+    return PB_OK;
 }
 
 json_t *pb_study_settings(const pb_study_options *o)
