@@ -118,6 +118,19 @@ static void test_barred(void **state)
     g_object_unref(image);
 }
 
+/* No source file asks libvips for a picture's loader by another way than picture/open.c. */
+static void test_door(void **state)
+{
+    static const char look[] =
+        "! grep -rnE 'vips_image_new_from_(file|buffer|source)|vips_thumbnail|vips_call|"
+        "vips_[a-z0-9]+load(_buffer|_source)? ?[(]' " PB_SOURCE_DIR
+        "/src --exclude=open.c | grep -v vips_profile_load";
+
+    (void)state;
+    assert_int_equal(system(look), 0);
+    assert_int_equal(system("grep -q vips_call " PB_SOURCE_DIR "/src/picture/open.c"), 0);
+}
+
 /* -- pixels ----------------------------------------------------------------------------------- */
 
 /* As expect_refusal, with a limit and a fit. */
@@ -243,11 +256,24 @@ static void test_option(void **state)
     expect(
         program(here.folder, "%s --seed 1 --tap x0 --mask small.png --max-megapixels 0.001", basis),
         1, "small.png: 40x40 pixels");
-    expect(
-        program(here.folder,
-                "study timesteps -m faces32 --timesteps 1 -s 2 -k 1 --crop none -o study small.png "
-                "--max-megapixels 0.001"),
-        1, "small.png: 40x40 pixels, 0.0016 megapixels: at most 0.001 are read");
+}
+
+/* A study keeps the limit in its settings. */
+static void test_study(void **state)
+{
+    static const char study[] = "study timesteps -m faces32 --timesteps 2 -s 3 -k 1 --crop none "
+                                "-o study small.png";
+    static const char small[] =
+        "small.png: 40x40 pixels, 0.0016 megapixels: at most 0.001 are read";
+
+    (void)state;
+    write_plain("small.png", 40, 40);
+    expect(program(here.folder, "%s --max-megapixels 0.001", study), 1, small);
+    expect(program(here.folder, "%s --max-megapixels 0.0016", study), 0, NULL);
+    scratch_change(&here, "study/settings.json", "{\"max_megapixels\": 0.001}");
+    expect(program(here.folder, "study timesteps --settings study/settings.json -o again "
+                                "--catalogue again.sqlite"),
+           1, small);
 }
 
 /* -- files larger than they look -------------------------------------------------------------- */
@@ -378,8 +404,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_reference), SCRATCH_TEST(test_others), SCRATCH_TEST(test_barred),
-        SCRATCH_TEST(test_pixels),    SCRATCH_TEST(test_padded), SCRATCH_TEST(test_option),
-        SCRATCH_TEST(test_texts),     SCRATCH_TEST(test_scans),  SCRATCH_TEST(test_late),
+        SCRATCH_TEST(test_door),      SCRATCH_TEST(test_pixels), SCRATCH_TEST(test_padded),
+        SCRATCH_TEST(test_option),    SCRATCH_TEST(test_study),  SCRATCH_TEST(test_texts),
+        SCRATCH_TEST(test_scans),     SCRATCH_TEST(test_late),
     };
 
     (void)argc;

@@ -141,6 +141,28 @@ pb_status pb_picture_open(VipsImage **image, const pb_bytes *file, const char *p
     return status;
 }
 
+#define MOST_BLOB ((size_t)100000000)
+
+/* What the file says of itself, in memory of its own: libvips' loader of HEIF leaves EXIF and XMP
+ * in memory that goes with the loader's image, while copies of that go on pointing there. */
+static void keep_blobs(VipsImage *image)
+{
+    char **names = vips_image_get_fields(image);
+    const void *data;
+    size_t size;
+
+    for (char **name = names; *name; name++)
+        if (vips_image_get_typeof(image, *name) == VIPS_TYPE_BLOB &&
+            vips_image_get_blob(image, *name, &data, &size) == 0) {
+            char *copy = size < MOST_BLOB ? g_memdup2(data, size) : NULL;
+            if (copy)
+                vips_image_set_blob(image, *name, (VipsCallbackFn)vips_area_free_cb, copy, size);
+            else
+                vips_image_remove(image, *name);
+        }
+    g_strfreev(names);
+}
+
 pb_status pb_picture_decode(VipsImage *image, const char *path, pb_error *error)
 {
     VipsRegion *region = vips_region_new(image);
@@ -151,7 +173,9 @@ pb_status pb_picture_decode(VipsImage *image, const char *path, pb_error *error)
     failed = vips_region_prepare(region, &(VipsRect){0, 0, 1, 1});
     vips_concurrency_set(threads);
     g_object_unref(region);
-    if (vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 &&
+    keep_blobs(image);
+    if (vips_image_get_typeof(image, VIPS_META_LOADER) &&
+        vips_image_get_string(image, VIPS_META_LOADER, &loader) == 0 &&
         g_str_has_prefix(loader, "tiff"))
         vips_image_set_int(image, VIPS_META_CONCURRENCY, 1);
     return failed ? pb_fail_vips(error, PB_FORMAT, path) : PB_OK;

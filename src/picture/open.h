@@ -26,7 +26,8 @@ pb_status pb_picture_open(VipsImage **image, const pb_bytes *file, const char *p
 /* Decodes the picture now, as far as its loader decodes it at once, and on one thread: of several,
  * libvips takes the first that finds nothing left to do for all, and the error of one that is still
  * at work is lost; the picture is then black from there on. What is decoded as it is asked for, the
- * tiles of TIFF, will be asked for by one. Errors: PB_FORMAT. */
+ * tiles of TIFF, will be asked for by one. What the file says of itself is then in memory of the
+ * image's own, if it is less than 100 MB, else gone. Errors: PB_FORMAT. */
 pb_status pb_picture_decode(VipsImage *image, const char *path, pb_error *error);
 
 /* Lets libvips itself refuse all other loaders, whoever asks for them. */
