@@ -273,8 +273,7 @@ static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, pb_g
         image = to_srgb(scope, image, k);
     if (image && alpha)
         image = lay(scope, image, alpha, ground == PB_ON_WHITE ? 255 : 0);
-    if (image) /* whoever writes it goes by the name: bytes called RGB16 are taken for twice as many
-                */
+    if (image) /* who writes it goes by the name: bytes called RGB16 would be taken for words */
         image = called(scope, image, VIPS_INTERPRETATION_sRGB);
     if (!image)
         return pb_fail_vips(error, PB_FORMAT, path);
