@@ -157,7 +157,7 @@ pb_status pb_check_model(const pb_model *model, const char *hash, const char *pa
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
-    const pb_model_options options = {.schedule = cli->schedule};
+    const pb_model_options options = {.schedule = cli->schedule, .stop = pb_progress_stop()};
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));
     return pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model, error);

@@ -234,6 +234,7 @@ static pb_status prepare(pb_plan *plan, pb_error *error)
         step *t = &plan->steps[i];
         size_t bytes;
 
+        PB_TRY(pb_stop_check(&plan->section->graph->stop, error));
         if (t->op->prepare) {
             pb_status status = t->op->prepare(&t->call, plan->pass, error);
             if (status != PB_OK)
@@ -352,6 +353,7 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
         double start = plan->seconds ? pb_seconds() : 0;
         pb_status status;
 
+        PB_TRY(pb_stop_check(&plan->section->graph->stop, error));
         pb_waiting_adapt();
         if (plan->pass == PB_FORWARD)
             status = t->op->forward(&call, error);

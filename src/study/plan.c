@@ -171,7 +171,7 @@ static pb_status check_taps(const pb_study_options *o, const pb_planned_model *m
 static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
                             pb_error *error)
 {
-    const pb_model_options options = {.schedule = p->options->schedule};
+    const pb_model_options options = {.schedule = p->options->schedule, .stop = p->stop};
     const char *slash;
 
     m->name = name;
@@ -305,12 +305,14 @@ static pb_status make_room(pb_study_plan *p, pb_error *error)
     return PB_OK;
 }
 
-pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_error *error)
+pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_stop stop,
+                             pb_error *error)
 {
     char *catalogue = pb_study_catalogue(o);
     pb_status status;
 
     p->options = o;
+    p->stop = stop;
     p->samples = o->image_count ? o->image_count : o->samples;
     p->timesteps = o->timesteps;
     p->conditions = pb_study_conditions(o);
