@@ -12,6 +12,7 @@
 #include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "io/temporary.h"
 #include "models/find.h"
 #include "models/locate.h"
 
@@ -125,6 +126,7 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     cli->owned = g_ptr_array_new_with_free_func(g_free);
     cli->given = g_ptr_array_new();
     cli->inputs = g_ptr_array_new();
+    cli->swept = g_ptr_array_new_with_free_func(g_free);
     status = pb_options_parse(cli, context, tables, manual.count, argc, argv, error);
     if (cli->help_asked)
         pb_manual_print(&manual, stdout);
@@ -209,6 +211,7 @@ static void drop_lists(pb_cli *cli)
     g_ptr_array_unref(cli->owned);
     g_ptr_array_unref(cli->given);
     g_ptr_array_unref(cli->inputs);
+    g_ptr_array_unref(cli->swept);
 }
 
 /* -- messages -------------------------------------------------------------------------------- */
@@ -395,6 +398,21 @@ static int is_input(const pb_cli *cli, const char *path, const struct stat *outp
     return is_of_model(cli, path, output);
 }
 
+/* Removes, once, what killed runs left in the folder that an output will appear in: the folder of
+ * the file itself, where the path is a link. */
+static void sweep_beside(const pb_cli *cli, const char *path)
+{
+    char *real = realpath(path, NULL), *folder = g_path_get_dirname(real ? real : path);
+
+    if (g_ptr_array_find_with_equal_func(cli->swept, folder, g_str_equal, NULL))
+        g_free(folder);
+    else {
+        pb_temporary_sweep(folder);
+        g_ptr_array_add(cli->swept, folder);
+    }
+    free(real);
+}
+
 pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
 {
     char *folder = g_path_get_dirname(path);
@@ -415,6 +433,8 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
                          "%s is read by this command, and would be overwritten: another name, or "
                          "--force",
                          path);
+    if (status == PB_OK)
+        sweep_beside(cli, path);
     g_free(folder);
     return status;
 }
@@ -425,6 +445,7 @@ pb_status pb_make_folder(const char *path, pb_error *error)
         return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
     if (access(path, W_OK))
         return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+    pb_temporary_sweep(path);
     return PB_OK;
 }
 

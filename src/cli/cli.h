@@ -34,6 +34,7 @@ typedef struct pb_cli {
     GPtrArray *owned;  /* the strings of options, freed at the end */
     GPtrArray *given;  /* the names of the options given */
     GPtrArray *inputs; /* the files named, but for -o */
+    GPtrArray *swept;  /* folders that outputs go to, rid of what killed runs left there */
     /* The hash that the model must have, the file that says so, and the model's name there; or
      * NULL.
      */

@@ -169,18 +169,14 @@ static pb_status gather(const char *folder, const char *script, pb_status status
 
 pb_status pb_plot_run(const char *script, pb_error *error)
 {
-    int length = (int)(pb_plot_name(script) - script);
-    char *folder = pb_sprintf("%.*s.pullback-XXXXXX", length, script);
+    pb_temporary folder;
+    int reason = pb_temporary_folder(&folder, script);
     pb_status status;
 
-    if (!folder)
-        return pb_fail_memory(error, strlen(script), "a path");
-    if (!mkdtemp(folder))
-        status = pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
-    else {
-        status = draw(folder, script, error);
-        status = gather(folder, script, status, error);
-    }
-    pb_free(folder);
+    if (reason)
+        return pb_fail(error, PB_IO, "%s: a folder beside it: %s", script, strerror(reason));
+    status = draw(folder.path, script, error);
+    status = gather(folder.path, script, status, error);
+    pb_temporary_end(&folder);
     return status;
 }

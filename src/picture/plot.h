@@ -14,7 +14,7 @@ const char *pb_plot_name(const char *path);
 
 /* Runs gnuplot on a script, whose pictures appear beside it once all are complete: gnuplot writes
  * in place, and another process may be reading, or drawing, the same ones. It draws in a folder
- * .pullback-XXXXXX beside the script, which stays there only if the process is killed. Errors:
+ * beside the script (io/temporary.h), which stays there only if the process is killed. Errors:
  * PB_IO (gnuplot is missing or fails; pictures of before are then untouched), PB_MEMORY. */
 pb_status pb_plot_run(const char *script, pb_error *error);
 
