@@ -12,6 +12,7 @@
 #include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/start.h"
 #include "io/temporary.h"
 #include "models/find.h"
 #include "models/locate.h"
@@ -61,6 +62,7 @@ static pb_status settle(pb_cli *cli, pb_error *error)
                 "wait for each other",
                 cli->threads, available, available == 1 ? "" : "s");
     omp_set_num_threads(cli->threads);
+    PB_TRY(pb_start_threads(cli->threads, error));
     pb_progress_catch_interrupt();
     return PB_OK;
 }
@@ -230,10 +232,13 @@ int pb_cli_flush(int status)
 
 int pb_cli_usage(pb_cli *cli, const pb_error *error)
 {
-    fprintf(stderr, "pullback %s: %s\n(pullback %s --help shows the options)\n", cli->name,
-            error->message, cli->name);
+    int usage = error->status != PB_MEMORY;
+
+    fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
+    if (usage)
+        fprintf(stderr, "(pullback %s --help shows the options)\n", cli->name);
     drop_lists(cli);
-    return PB_EXIT_USAGE;
+    return usage ? PB_EXIT_USAGE : PB_EXIT_FAILED;
 }
 
 int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error)

@@ -62,7 +62,7 @@ pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error
 /* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
 GPtrArray *pb_model_names(void);
 
-/* Reports an error of usage; returns 2. */
+/* Reports an error of usage; returns 2. (Of PB_MEMORY, which is none, 1.) */
 int pb_cli_usage(pb_cli *cli, const pb_error *error);
 
 /* Reports how a command ended; returns 0 or 1. */
