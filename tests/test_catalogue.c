@@ -122,6 +122,43 @@ static void run_sql(const scratch *s, const char *sql)
     sqlite3_close(db);
 }
 
+static void count_study(void *context, const char *study, const pb_study_status *status)
+{
+    (void)status;
+    assert_non_null(study);
+    ++*(int *)context;
+}
+
+/* Tables without the rules that ours have, and with nothing where there must be something. */
+static void test_nothing(void **state)
+{
+    pb_study_status status;
+    char *value;
+    pb_catalogue *c;
+    int studies = 0;
+    scratch s;
+
+    (void)state;
+    scratch_open(&s);
+    run_sql(&s, "PRAGMA application_id = 1346502657;"
+                "CREATE TABLE item (id, key, spec, done, seconds);"
+                "CREATE TABLE wanted (study, key); CREATE TABLE memory (text, value);"
+                "INSERT INTO memory VALUES ('a', NULL), (NULL, NULL);"
+                "INSERT INTO wanted VALUES (NULL, NULL), ('study', NULL);"
+                "INSERT INTO item VALUES (NULL, NULL, NULL, NULL, NULL)");
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_null(value);
+    assert_int_equal(pb_catalogue_visit(c, NULL, count_study, &studies, NULL), PB_OK);
+    assert_int_equal(studies, 1);
+    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_true(status.wanted == 1 && status.done == 0 && status.running == 0);
+    run_sql(&s, "INSERT INTO item (id, key, spec) VALUES (-3, '', NULL)");
+    assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
+    pb_catalogue_close(c);
+    scratch_close(&s);
+}
+
 /* A row's number that no lock can have, which somebody wrote, keeps nobody waiting. */
 static void test_impossible_rows(void **state)
 {
@@ -381,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_key),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_impossible_rows),
+        cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_hostile),

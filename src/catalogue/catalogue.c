@@ -59,7 +59,8 @@ static pb_status prepare(pb_catalogue *c, sqlite3_stmt **statement, const char *
 }
 
 /* Runs a statement to its end and finalises it. The first two columns of its first row go to
- * *number and *text (either may be NULL; pb_free); without a row they stay as they are. */
+ * *number and *text (either may be NULL; pb_free); without a row, or of text without a value, they
+ * stay as they are. */
 static pb_status finish(pb_catalogue *c, sqlite3_stmt *statement, long *number, char **text,
                         pb_error *error)
 {
@@ -68,7 +69,7 @@ static pb_status finish(pb_catalogue *c, sqlite3_stmt *statement, long *number, 
 
     if (code == SQLITE_ROW && number)
         *number = (long)sqlite3_column_int64(statement, 0);
-    if (code == SQLITE_ROW && text) {
+    if (code == SQLITE_ROW && text && sqlite3_column_type(statement, 1) != SQLITE_NULL) {
         *text = pb_strdup((const char *)sqlite3_column_text(statement, 1));
         if (!*text)
             status = pb_fail_memory(error, 1, c->path);
@@ -366,7 +367,8 @@ pb_status pb_catalogue_visit(pb_catalogue *c, const char *study, pb_study_visito
 
     PB_TRY(prepare(c, &statement,
                    study ? "SELECT DISTINCT study FROM wanted WHERE study = ?1"
-                         : "SELECT DISTINCT study FROM wanted ORDER BY study",
+                         : "SELECT DISTINCT study FROM wanted WHERE study IS NOT NULL"
+                           " ORDER BY study",
                    study, NULL, NULL, error));
     while (status == PB_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);

@@ -30,12 +30,11 @@
 
 /* -- standard descriptors ---------------------------------------------------------------------- */
 
-/* What is read from the one, or written to the others, fails: nothing is lost unseen. */
+/* A folder is neither read nor written: what is lost is not lost unseen. */
 static void open_standard(void)
 {
     for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
-        if (fcntl(i, F_GETFD) < 0 && errno == EBADF &&
-            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+        if (fcntl(i, F_GETFD) < 0 && errno == EBADF && open("/", O_RDONLY | O_DIRECTORY) < 0)
             _exit(PB_EXIT_FAILED); /* no descriptor at all */
 }
 

@@ -349,11 +349,12 @@ pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t 
 {
     const pb_key *key = &p->bases[pb_plan_basis(p, model, row, timestep)];
     char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
-    pb_status status;
+    pb_status status = pb_stop_check(&p->stop, error); /* what is measured on it takes its time */
 
     if (!path)
         return pb_fail_memory(error, sizeof *key, "a path");
-    status = pb_basis_read(basis, path, error);
+    if (status == PB_OK)
+        status = pb_basis_read(basis, path, error);
     pb_free(path);
     return status;
 }

@@ -78,7 +78,7 @@ typedef struct pb_study_point {
 } pb_study_point;
 pb_study_point pb_plan_point(const pb_study_plan *plan, size_t model, size_t timestep);
 
-/* Reads a basis of the plan. */
+/* Reads a basis of the plan. Errors: its own, PB_CANCELLED. */
 pb_status pb_plan_read(const pb_study_plan *plan, size_t model, size_t row, size_t timestep,
                        pb_basis *basis, pb_error *error);
 
