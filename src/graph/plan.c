@@ -124,6 +124,7 @@ static void list_steps(pb_plan *plan, pb_plan_kind kind)
                             .exact = kind == PB_PLAN_SAVING,
                             .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
+                            .stop = &s->graph->stop,
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
         for (size_t k = 0; k < node->inputs; k++)
@@ -359,8 +360,9 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
             status = t->op->forward(&call, error);
         else
             status = plan->pass == PB_JVP ? t->op->jvp(&call, error) : t->op->vjp(&call, error);
-        if (status != PB_OK)
-            return pb_fail_in(error, status, "%s", plan->section->graph->nodes[t->node].label);
+        if (status != PB_OK && status != PB_CANCELLED)
+            pb_fail_in(error, status, "%s", plan->section->graph->nodes[t->node].label);
+        PB_TRY(status);
         if (plan->seconds)
             plan->seconds[i] += pb_seconds() - start;
     }
