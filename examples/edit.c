@@ -160,11 +160,13 @@ static pb_status embed(work *w, pb_condition *condition, pb_error *error)
     condition->tokens = pb_text_encoder_length(w->text);
     ids = malloc(condition->tokens * sizeof *ids);
     w->context = malloc(condition->tokens * pb_text_encoder_width(w->text) * sizeof(float));
-    status = ids && w->context ? pb_text_encoder_tokens(w->text, "", ids, NULL, NULL, error)
-                               : fail(error, "prompt", "out of memory");
+    status = ids && w->context
+                 ? pb_text_encoder_tokens(w->text, "", condition->tokens, ids, NULL, NULL, error)
+                 : fail(error, "prompt", "out of memory");
     if (status == PB_OK)
-        status = pb_text_encoder_embed(w->text, 1, ids, w->context, 0, error);
+        status = pb_text_encoder_embed(w->text, 1, condition->tokens, ids, w->context, 0, error);
     condition->context = w->context;
+    condition->width = pb_text_encoder_width(w->text);
     free(ids);
     return status;
 }
@@ -188,10 +190,9 @@ static pb_status begin(work *w, const char *model, const char *in, pb_error *err
         w->width *= ae.factor;
     }
     TRY(read_picture(w, in, error));
-    TRY(pb_tensor_new(&w->x, 4, shape, error));
     if (info->latent)
-        return pb_encode(w->autoencoder, 1, w->height, w->width, w->picture.data, w->x.data, 0,
-                         error);
+        return pb_encode(w->autoencoder, &w->picture, &w->x, 0, error);
+    TRY(pb_tensor_new(&w->x, 4, shape, error));
     memcpy(w->x.data, w->picture.data, pb_tensor_count(&w->x) * sizeof(float));
     return PB_OK;
 }
@@ -218,8 +219,8 @@ static pb_status edit(work *w, size_t direction, double t, pb_error *error)
     /* Up to noise, and down to the noise level t: x is then x_t. */
     size_t at = pb_grid_nearest(T, STEPS, t > 0 ? t : r->t > 0 ? r->t : 0.6);
     steps.steps = STEPS;
-    TRY(pb_ddim(schedule, &noise, 1, w->x.data, 0, STEPS - 1, &steps, error));
-    TRY(pb_ddim(schedule, &noise, 1, w->x.data, STEPS - 1, at, &steps, error));
+    TRY(pb_ddim(schedule, &noise, 1, size, w->x.data, 0, STEPS - 1, &steps, error));
+    TRY(pb_ddim(schedule, &noise, 1, size, w->x.data, STEPS - 1, at, &steps, error));
 
     /* The directions of x_t that the network's bottleneck responds to most. */
     request.map.condition = condition;
@@ -233,12 +234,12 @@ static pb_status edit(work *w, size_t direction, double t, pb_error *error)
                             .iterations = r->iterations ? r->iterations : 16};
     TRY(pb_tensor_new(&w->both, 4, shape, error));
     memcpy(w->both.data, w->x.data, size * sizeof(float));
-    TRY(pb_guide(schedule, &noise, request.map.condition.timestep, w->x.data, 1,
+    TRY(pb_guide(schedule, &noise, request.map.condition.timestep, size, w->x.data, 1,
                  w->basis.v.data + direction * size, &guidance, 1, w->both.data + size, NULL, NULL,
                  error));
     steps.boost = pb_grid_nearest(T, STEPS, isnan(r->boost) ? 0.2 : r->boost);
     steps.clip = info->clip;
-    return pb_ddim(schedule, &noise, 2, w->both.data, at, 0, &steps, error);
+    return pb_ddim(schedule, &noise, 2, size, w->both.data, at, 0, &steps, error);
 }
 
 /* Decodes where the model works on latents, and writes. */
@@ -246,14 +247,16 @@ static pb_status end(work *w, const char *out, pb_error *error)
 {
     const size_t shape[4] = {3, w->channels, w->height, w->width};
     size_t size = w->channels * w->height * w->width;
+    pb_tensor decoded = PB_TENSOR_EMPTY;
 
     TRY(pb_tensor_new(&w->pictures, 4, shape, error));
     memcpy(w->pictures.data, w->picture.data, size * sizeof(float));
-    if (w->autoencoder)
-        TRY(pb_decode(w->autoencoder, 2, w->both.shape[2], w->both.shape[3], w->both.data,
-                      w->pictures.data + size, 0, error));
-    else
-        memcpy(w->pictures.data + size, w->both.data, 2 * size * sizeof(float));
+    if (w->autoencoder) {
+        TRY(pb_decode(w->autoencoder, &w->both, &decoded, 0, error));
+        pb_tensor_clear(&w->both);
+        w->both = decoded;
+    }
+    memcpy(w->pictures.data + size, w->both.data, 2 * size * sizeof(float));
     if (!ends_in(out, ".npy"))
         return write_ppm(&w->pictures, out, error);
     pb_tensor last = {.rank = 3, .data = w->pictures.data + 2 * size};

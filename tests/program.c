@@ -25,21 +25,17 @@ static void read_back(const char *path, char *text, size_t size)
     unlink(path);
 }
 
-const outcome *program(const char *folder, const char *format, ...)
+const outcome *program_of(const char *folder, const char *const *words)
 {
     static outcome result;
-    char line[4096], out[600], error[600], path[] = PB_BINARY_DIR "/pullback";
+    char out[600], error[600], path[] = PB_BINARY_DIR "/pullback";
     char *arguments[64] = {path};
     posix_spawn_file_actions_t actions;
-    int count = 1, status = 0;
-    va_list list;
+    int status = 0;
     pid_t child;
 
-    va_start(list, format);
-    vsnprintf(line, sizeof line, format, list);
-    va_end(list);
-    for (char *word = strtok(line, " "); word && count < 63; word = strtok(NULL, " "))
-        arguments[count++] = word;
+    for (size_t i = 0; words[i] && i < 62; i++)
+        arguments[i + 1] = (char *)words[i];
     snprintf(out, sizeof out, "%s/.out", folder);
     snprintf(error, sizeof error, "%s/.error", folder);
     posix_spawn_file_actions_init(&actions);
@@ -55,6 +51,21 @@ const outcome *program(const char *folder, const char *format, ...)
     read_back(out, result.out, sizeof result.out);
     read_back(error, result.error, sizeof result.error);
     return &result;
+}
+
+const outcome *program(const char *folder, const char *format, ...)
+{
+    const char *words[63] = {NULL};
+    char line[4096];
+    size_t count = 0;
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    for (char *word = strtok(line, " "); word && count < 62; word = strtok(NULL, " "))
+        words[count++] = word;
+    return program_of(folder, words);
 }
 
 void expect(const outcome *o, int status, const char *message)

@@ -15,6 +15,9 @@ typedef struct outcome {
 const outcome *program(const char *folder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same with words as they are; NULL ends them. */
+const outcome *program_of(const char *folder, const char *const *words);
+
 /* Ends the test unless the status is this one and the message (or NULL) is part of the error. */
 void expect(const outcome *o, int status, const char *message);
 

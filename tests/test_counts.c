@@ -48,11 +48,12 @@ static int close_model(void **state)
 static pb_linearisation *linearise(size_t memory)
 {
     pb_map_options map = PB_MAP_DEFAULTS;
+    const pb_tensor x = {.rank = 3, .shape = {1, SIDE, SIDE}, .data = image};
     pb_linearisation *l;
 
     map.condition.timestep = 600;
     map.memory = memory;
-    MUST(pb_linearise(&l, model, &map, image, SIDE, SIDE, &error));
+    MUST(pb_linearise(&l, model, &map, &x, &error));
     return l;
 }
 

@@ -38,7 +38,8 @@ static void move(const faces *f, size_t n, float *x, size_t from, size_t to, siz
     pb_ddim_options options = PB_DDIM_DEFAULTS;
 
     options.steps = steps;
-    MUST(pb_ddim(pb_model_schedule(f->model), &f->denoiser, n, x, from, to, &options, error));
+    MUST(pb_ddim(pb_model_schedule(f->model), &f->denoiser, n, f->denoiser.size, x, from, to,
+                 &options, error));
 }
 
 static void test_sample(void **state)
@@ -103,14 +104,15 @@ static void test_invert(void **state)
     close_faces(&f);
 }
 
-static pb_linearisation *linearise_first(const faces *f, const float *x, const char *to)
+static pb_linearisation *linearise_first(const faces *f, float *x, const char *to)
 {
+    const pb_tensor point = {.rank = 3, .shape = {1, 32, 32}, .data = x};
     pb_map_options options = PB_MAP_DEFAULTS;
     pb_linearisation *l;
 
     options.to = to;
     options.condition.timestep = pb_grid_time(1000, STEPS, 59);
-    MUST(pb_linearise(&l, f->model, &options, x, 32, 32, error));
+    MUST(pb_linearise(&l, f->model, &options, &point, error));
     return l;
 }
 
@@ -163,8 +165,8 @@ static void test_guidance(void **state)
         v.data[i] = i == largest ? v.data[i] : -v.data[i];
     if (v.data[largest] < 0)
         v.data[largest] = -v.data[largest];
-    MUST(pb_guide(pb_model_schedule(f.model), &f.denoiser, t, x.data, 1, v.data, &guidance, 16,
-                  stages, NULL, NULL, error));
+    MUST(pb_guide(pb_model_schedule(f.model), &f.denoiser, t, size, x.data, 1, v.data, &guidance,
+                  16, stages, NULL, NULL, error));
     assert_near("guidance", stages + 15 * size, guided.data, size, 2e-5);
     move(&f, 1, stages + 15 * size, 59, 0, STEPS);
     assert_near("edited", stages + 15 * size, edited.data, size, 5e-5);

@@ -64,7 +64,7 @@ static pb_status evaluate_with(const pb_model *model, const context *c, pb_error
     pb_status status;
 
     PB_TRY(pb_evaluator_new(&e, model, 8, 12, 0, error));
-    status = pb_evaluate(e, &condition, 1, c->x.data, 2, taps, out, error);
+    status = pb_evaluate(e, &condition, 1, pb_tensor_count(&c->x), c->x.data, 2, taps, out, error);
     pb_evaluator_free(e);
     return status;
 }
@@ -103,7 +103,7 @@ static pb_status compute(void *data, pb_error *error)
     options.block = 3;
     options.max_basis = 12;
     pb_basis_clear(&c->basis);
-    PB_TRY(pb_linearise(&l, c->model, &map, c->x.data, 8, 12, error));
+    PB_TRY(pb_linearise(&l, c->model, &map, &c->x, error));
     status = pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error);
     if (status == PB_OK)
         status = pb_basis_from_svd(&c->basis, svd, &map, &options, l, &c->x, error);
@@ -150,21 +150,25 @@ static pb_status travel(void *data, pb_error *error)
     const context *c = data;
     const pb_basis *bases[2] = {&c->basis, &c->basis};
     pb_mean_report report;
-    float v[3 * 1024];
+    pb_tensor v = PB_TENSOR_EMPTY;
+    pb_status status = PB_OK;
     double power[4] = {0};
 
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; status == PB_OK && kind < 2; kind++) {
         pb_basis mean = PB_BASIS_EMPTY;
-        pb_status status = pb_basis_mean(&mean, &report, 2, bases,
-                                         kind ? PB_MEAN_MATCHED : PB_MEAN_KARCHER, 0, error);
+        pb_tensor_clear(&v);
+        status = pb_basis_mean(&mean, &report, 2, bases, kind ? PB_MEAN_MATCHED : PB_MEAN_KARCHER,
+                               0, error);
         if (status == PB_OK)
-            status =
-                pb_transport(&c->basis, PB_TRANSPORT_PROJECTION, 1, mean.u.data, v, NULL, error);
+            status = pb_transport(&c->basis, PB_TRANSPORT_PROJECTION, &mean.u, &v, NULL, error);
         pb_basis_clear(&mean);
-        PB_TRY(status);
     }
-    PB_TRY(pb_radial_power(1, 8, 12, v, 1, 4, power, error));
-    return pb_project(&c->basis, 1, v, NULL, error);
+    if (status == PB_OK)
+        status = pb_radial_power(1, 8, 12, v.data, 1, 4, power, error);
+    if (status == PB_OK)
+        status = pb_project(&c->basis, &v, NULL, error);
+    pb_tensor_clear(&v);
+    return status;
 }
 
 static int identity(void *unused, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
@@ -185,11 +189,11 @@ static pb_status solve(void *data, pb_error *error)
     float x[4];
 
     (void)data;
-    status = pb_operator_weigh(&weighed, &op, weights, error);
+    status = pb_operator_weigh(&weighed, &op, op.rows, weights, error);
     if (status == PB_OK)
-        status = pb_operator_deflate(&deflated, weighed, 1, n, error);
+        status = pb_operator_deflate(&deflated, weighed, 1, op.cols, n, error);
     if (status == PB_OK)
-        status = pb_least_squares(&solution, x, deflated, b, 0.1, 1e-6, 0, error);
+        status = pb_least_squares(&solution, op.cols, x, deflated, op.rows, b, 0.1, 1e-6, 0, error);
     pb_operator_free(deflated);
     pb_operator_free(weighed);
     return status;
@@ -219,7 +223,9 @@ static void make_pipeline(const scratch *s)
 static pb_status pipeline(void *data, pb_error *error)
 {
     const context *c = data;
-    static float image[3 * 8 * 8], latent[4 * 4 * 4], hidden[77 * 32];
+    static float pixels[3 * 8 * 8], hidden[77 * 32];
+    const pb_tensor image = {.rank = 4, .shape = {1, 3, 8, 8}, .data = pixels};
+    pb_tensor latent = PB_TENSOR_EMPTY, decoded = PB_TENSOR_EMPTY;
     pb_text_encoder *text = NULL;
     pb_autoencoder *vae = NULL;
     pb_model *model;
@@ -230,15 +236,17 @@ static pb_status pipeline(void *data, pb_error *error)
     PB_TRY(pb_model_open(&model, c->folder.folder, error));
     status = pb_text_encoder_open(&text, model, error);
     if (status == PB_OK)
-        status = pb_text_encoder_tokens(text, "ab ab", ids, NULL, &rest, error);
+        status = pb_text_encoder_tokens(text, "ab ab", 77, ids, NULL, &rest, error);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, 1, ids, hidden, 0, error);
+        status = pb_text_encoder_embed(text, 1, 77, ids, hidden, 0, error);
     if (status == PB_OK)
         status = pb_autoencoder_open(&vae, model, error);
     if (status == PB_OK)
-        status = pb_encode(vae, 1, 8, 8, image, latent, 0, error);
+        status = pb_encode(vae, &image, &latent, 0, error);
     if (status == PB_OK)
-        status = pb_decode(vae, 1, 4, 4, latent, image, 0, error);
+        status = pb_decode(vae, &latent, &decoded, 0, error);
+    pb_tensor_clear(&latent);
+    pb_tensor_clear(&decoded);
     pb_text_free(rest);
     pb_text_encoder_free(text);
     pb_autoencoder_free(vae);
@@ -287,9 +295,10 @@ static pb_status move_and_guide(void *data, pb_error *error)
     options.boost = 4;
     options.own_noise = 1;
     PB_TRY(pb_schedule_new(&schedule, &PB_SCHEDULE_DEFAULTS, error));
-    status = pb_ddim(schedule, &denoiser, 1, x, 4, 0, &options, error);
+    status = pb_ddim(schedule, &denoiser, 1, denoiser.size, x, 4, 0, &options, error);
     if (status == PB_OK)
-        status = pb_guide(schedule, &denoiser, 5, x, 1, v, &guidance, 2, out, NULL, NULL, error);
+        status = pb_guide(schedule, &denoiser, 5, denoiser.size, x, 1, v, &guidance, 2, out, NULL,
+                          NULL, error);
     pb_schedule_free(schedule);
     return status;
 }

@@ -97,7 +97,8 @@ static void test_variants(void **state)
         const pb_condition condition = {.timestep = 421.5,
                                         .class_label = info->class_conditional ? 3 : -1,
                                         .context = context.data,
-                                        .tokens = context.data ? context.shape[1] : 0};
+                                        .tokens = context.data ? context.shape[1] : 0,
+                                        .width = context.data ? context.shape[2] : 0};
         size_t count = pb_tensor_count(&out), height = x.shape[2], width = x.shape[3];
         float *value = pb_malloc(count, sizeof *value);
 
@@ -108,11 +109,11 @@ static void test_variants(void **state)
         assert_int_equal(info->clip.kind, info->context_width ? PB_CLIP_NONE : PB_CLIP_RANGE);
         assert_int_equal(info->ignored != NULL, info->clip.kind == PB_CLIP_RANGE);
         MUST(pb_evaluator_new(&e, model, height, width, 0, error));
-        MUST(pb_evaluate(e, &condition, 1, x.data, 1, &tap, &value, error));
+        MUST(pb_evaluate(e, &condition, 1, pb_tensor_count(&x), x.data, 1, &tap, &value, error));
         assert_near("out", value, out.data, count, 1e-5);
         map.to = "out";
         map.condition = condition;
-        MUST(pb_linearise(&l, model, &map, x.data, height, width, error));
+        MUST(pb_linearise(&l, model, &map, &x, error));
         pb_tensor image = apply_chw(l, false, v.data);
         assert_near("jvp", image.data, jvp.data, count, 1e-5);
         pb_tensor back = apply_chw(l, true, out.data); /* <J v, out> = <v, J^T out> */
@@ -123,7 +124,9 @@ static void test_variants(void **state)
 
         const pb_condition wrong = {.timestep = 421.5,
                                     .class_label = info->class_conditional ? -1 : 3};
-        assert_int_equal(pb_evaluate(e, &wrong, 1, x.data, 1, &tap, &value, NULL), PB_INVALID);
+        assert_int_equal(
+            pb_evaluate(e, &wrong, 1, pb_tensor_count(&x), x.data, 1, &tap, &value, NULL),
+            PB_INVALID);
         pb_free(value);
         pb_tensor_clear(&image);
         pb_tensor_clear(&context);

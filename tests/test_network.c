@@ -42,6 +42,7 @@ static network open_network(golden_network g)
         n.context = golden(n.io, "context");
         n.condition.context = n.context.data;
         n.condition.tokens = n.context.shape[1];
+        n.condition.width = n.context.shape[2];
     }
     return n;
 }
@@ -64,7 +65,7 @@ static pb_linearisation *linearise(const network *n, const char *from, const cha
     options.to = to;
     options.condition = n->condition;
     options.memory = memory;
-    MUST(pb_linearise(&l, n->model, &options, n->x.data, n->x.shape[2], n->x.shape[3], error));
+    MUST(pb_linearise(&l, n->model, &options, &n->x, error));
     return l;
 }
 
@@ -96,7 +97,8 @@ static void test_taps(void **state)
             MUST(pb_model_tap_shape(n.model, tap, n.x.shape[2], n.x.shape[3], shape, error));
             assert_int_equal(count, shape[0] * shape[1] * shape[2]);
             values = pb_malloc(3 * count, sizeof *values);
-            MUST(pb_evaluate(e, &condition, 3, points, 1, &name, &values, error));
+            MUST(pb_evaluate(e, &condition, 3, pb_tensor_count(&n.x), points, 1, &name, &values,
+                             error));
             for (size_t j = 0; j < 3; j++)
                 assert_near(tap, values + j * count, expected.data, count, TOLERANCE);
             pb_free(values);
@@ -253,13 +255,14 @@ static void expect_failure(const network *n, const char *from, const char *to, d
 {
     pb_map_options options = PB_MAP_DEFAULTS;
     pb_linearisation *l = NULL;
+    const size_t channels = n->x.shape[1];
+    const pb_tensor x = {.rank = 3, .shape = {channels, size, size}, .data = n->x.data};
     pb_error error = {0};
 
     options.from = from;
     options.to = to;
     options.condition.timestep = t;
-    assert_int_equal(pb_linearise(&l, n->model, &options, n->x.data, size, size, &error),
-                     PB_INVALID);
+    assert_int_equal(pb_linearise(&l, n->model, &options, &x, &error), PB_INVALID);
     if (!strstr(error.message, message))
         fail_msg("expected \"%s\", found \"%s\"", message, error.message);
 }
@@ -275,7 +278,7 @@ static void test_errors(void **state)
     expect_failure(&n, "x", "mid", 1000, 16, "timestep 1000: expected 0 to 999");
     expect_failure(&n, "x", "mid", NAN, 16, "timestep");
     expect_failure(&n, "x", "mid", 5, 15, "multiples of 4");
-    expect_failure(&n, "x", "mid", 5, 0, "multiples of 4");
+    expect_failure(&n, "x", "mid", 5, 0, "any x any numbers");
     close_network(&n);
     n = open_network(networks[2]);
     expect_failure(&n, "x", "mid", 5, 8, "conditioned on text");

@@ -37,12 +37,14 @@ static bool run_changed(const char *golden, const char *field, const char *value
             for (size_t i = 0; i < pb_tensor_count(&context); i++)
                 context.data[i] = cosf((float)i);
             condition.context = context.data;
+            condition.width = info->context_width;
             condition.tokens = 5;
         }
         shape[1] = info->out_channels;
         MUST(pb_tensor_new(out, 4, shape, error));
         MUST(pb_evaluator_new(&e, model, 16, 16, 0, error));
-        MUST(pb_evaluate(e, &condition, 1, x.data, 1, &tap, &out->data, error));
+        MUST(
+            pb_evaluate(e, &condition, 1, pb_tensor_count(&x), x.data, 1, &tap, &out->data, error));
         pb_evaluator_free(e);
         pb_tensor_clear(&x);
         pb_tensor_clear(&context);

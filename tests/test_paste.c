@@ -396,6 +396,66 @@ static void test_exif(void **state)
     pb_photo_clear(&photo);
 }
 
+/* The same of AVIF, whose loader leaves EXIF and XMP in memory that goes with its image. */
+static void test_avif(void **state)
+{
+    static const char xmp[] = "<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>";
+    VipsImage *black = NULL, *in = NULL, *made;
+    const char *text;
+    pb_photo photo;
+    int failed;
+
+    (void)state;
+    assert_int_equal(vips_black(&black, W, H, "bands", 3, NULL), 0);
+    assert_int_equal(vips_copy(black, &in, "interpretation", VIPS_INTERPRETATION_sRGB, NULL), 0);
+    vips_image_set_string(in, "exif-ifd0-Make", "Maker (Maker, ASCII, 6 components, 6 bytes)");
+    vips_image_set_blob_copy(in, VIPS_META_XMP_NAME, xmp, sizeof xmp - 1);
+    failed = vips_image_write_to_file(in, scratch_path(&here, "in.avif").text, NULL);
+    vips_error_clear();
+    g_object_unref(in);
+    g_object_unref(black);
+    if (failed) /* a libvips without AVIF */
+        skip();
+    photo = read_photo("in.avif");
+    assert_null(paste(&photo, 0.2f, "out.jpg"));
+    made = pixels_of("out.jpg");
+    assert_int_equal(vips_image_get_string(made, "exif-ifd0-Make", &text), 0);
+    assert_int_equal(strncmp(text, "Maker", 5), 0);
+    g_object_unref(made);
+    pb_photo_clear(&photo);
+}
+
+/* Colours that become sRGB are written as bytes, not as the 16 bits that they come by. */
+static void test_converted(void **state)
+{
+    static const char *const outs[] = {"out.png", "out.tif"};
+    VipsImage *grey = NULL, *rgb = NULL, *lab = NULL, *made;
+    char *lost;
+
+    (void)state;
+    assert_int_equal(vips_grey(&grey, W, H, "uchar", TRUE, NULL), 0);
+    assert_int_equal(vips_colourspace(grey, &rgb, VIPS_INTERPRETATION_sRGB, NULL), 0);
+    assert_int_equal(vips_colourspace(rgb, &lab, VIPS_INTERPRETATION_LAB, NULL), 0);
+    assert_int_equal(vips_image_write_to_file(lab, scratch_path(&here, "in.tif").text, NULL), 0);
+    for (size_t k = 0; k < 2; k++) {
+        pb_photo photo = read_photo("in.tif");
+        lost = paste(&photo, 0.2f, outs[k]);
+        assert_string_equal(lost, "its colours become sRGB of 8 bits");
+        g_free(lost);
+        made = pixels_of(outs[k]);
+        assert_int_equal(made->BandFmt, VIPS_FORMAT_UCHAR);
+        for (size_t i = 0; i < W * H; i++)
+            if (!inside(i % W, i / W))
+                assert_memory_equal(VIPS_IMAGE_ADDR(made, i % W, i / W), photo.pixels.rgb + 3 * i,
+                                    3);
+        g_object_unref(made);
+        pb_photo_clear(&photo);
+    }
+    g_object_unref(lab);
+    g_object_unref(rgb);
+    g_object_unref(grey);
+}
+
 /* Without transparency, the same in grey, and a rectangle that reaches beyond the photo. */
 static void test_kinds(void **state)
 {
@@ -426,6 +486,8 @@ int main(int argc, char **argv)
         SCRATCH_TEST(test_nothing),
         SCRATCH_TEST(test_lost),
         SCRATCH_TEST(test_exif),
+        SCRATCH_TEST(test_avif),
+        SCRATCH_TEST(test_converted),
         SCRATCH_TEST(test_kinds),
     };
 

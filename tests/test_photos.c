@@ -85,7 +85,8 @@ static void move(float *x, size_t n, size_t from, size_t to)
 {
     const pb_ddim_options options = PB_DDIM_DEFAULTS;
 
-    MUST(pb_ddim(pb_model_schedule(all.model), &all.denoiser, n, x, from, to, &options, error));
+    MUST(pb_ddim(pb_model_schedule(all.model), &all.denoiser, n, SIZE, x, from, to, &options,
+                 error));
 }
 
 static void test_reconstruction(void **state)
@@ -120,13 +121,14 @@ static void test_basis(void **state)
         pb_map_options map = PB_MAP_DEFAULTS;
         pb_linearisation *l;
         float x[SIZE];
+        const pb_tensor xt = {.rank = 3, .shape = {1, 32, 32}, .data = x};
         pb_svd *svd;
 
         memcpy(x, all.x + i * SIZE, sizeof x);
         move(x, 1, 0, STEPS - 1);
         move(x, 1, STEPS - 1, point);
         map.condition.timestep = pb_grid_time(1000, STEPS, point);
-        MUST(pb_linearise(&l, all.model, &map, x, 32, 32, error));
+        MUST(pb_linearise(&l, all.model, &map, &xt, error));
         options.rank = 50;
         MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error));
         print_message("%s: %zu applications\n", all.names[i], svd->applications);

@@ -378,7 +378,7 @@ static void test_plot_fails(void **state)
     (void)state;
     scratch_write(&here, "a.gp", script, sizeof script - 1);
     scratch_write(&here, "a.svg", before, sizeof before);
-    assert_int_equal(pb_plot_run(scratch_path(&here, "a.gp").text, &error), PB_IO);
+    assert_int_equal(pb_plot_run(scratch_path(&here, "a.gp").text, NULL, &error), PB_IO);
     assert_non_null(strstr(error.message, "nowhere.csv"));
     text = scratch_read(&here, "a.svg", &count);
     assert_string_equal((char *)text, before);
@@ -402,7 +402,7 @@ static void test_plot_half(void **state)
         pb_error error = {.message = ""};
         scratch_write(&here, "a.gp", scripts[i], strlen(scripts[i]));
         scratch_write(&here, "a.svg", before, sizeof before);
-        assert_int_equal(pb_plot_run(scratch_path(&here, "a.gp").text, &error), PB_IO);
+        assert_int_equal(pb_plot_run(scratch_path(&here, "a.gp").text, NULL, &error), PB_IO);
         if (!strstr(error.message, "a.svg: gnuplot could not write all of it"))
             fail_msg("found \"%s\"", error.message);
         text = scratch_read(&here, "a.svg", &count);

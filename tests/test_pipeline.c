@@ -34,8 +34,8 @@ static pb_tensor embed(const pipeline *p, const char *prompt, const char *name)
     pb_tensor found = PB_TENSOR_EMPTY, expected = golden(p->io, "%s.embedding", name);
 
     MUST(pb_tensor_new(&found, 3, shape, error));
-    MUST(pb_text_encoder_tokens(p->text, prompt, ids, NULL, NULL, error));
-    MUST(pb_text_encoder_embed(p->text, 1, ids, found.data, 0, error));
+    MUST(pb_text_encoder_tokens(p->text, prompt, length, ids, NULL, NULL, error));
+    MUST(pb_text_encoder_embed(p->text, 1, length, ids, found.data, 0, error));
     assert_near(name, found.data, expected.data, length * width, 1e-5);
     pb_tensor_clear(&expected);
     pb_free(ids);
@@ -77,7 +77,8 @@ static pb_condition under(const pipeline *p, const pb_tensor *embedding)
     return (pb_condition){.timestep = p->t,
                           .class_label = -1,
                           .context = embedding->data,
-                          .tokens = embedding->shape[1]};
+                          .tokens = embedding->shape[1],
+                          .width = embedding->shape[2]};
 }
 
 static void check(const pipeline *p, const char *name, const float *found, double tolerance)
@@ -130,7 +131,7 @@ static void test_network(void **state)
         MUST(pb_model_tap_shape(p.model, "mid", h, w, mid, error));
         out[2] = pb_malloc(mid[0] * mid[1] * mid[2], 4);
         MUST(pb_evaluator_new(&e, p.model, h, w, 0, error));
-        MUST(pb_evaluate(e, &condition, 1, p.x.data, 3, taps, out, error));
+        MUST(pb_evaluate(e, &condition, 1, p.size, p.x.data, 3, taps, out, error));
         check(&p, "out.raw", out[0], 1e-5);
         check(&p, "out.eps", out[1], 1e-5);
         check(&p, "out.mid", out[2], 1e-5);
@@ -140,7 +141,7 @@ static void test_network(void **state)
         check(&p, "out.eps.guided", out[1], 1e-5);
 
         map.condition = condition;
-        MUST(pb_linearise(&l, p.model, &map, p.x.data, h, w, error));
+        MUST(pb_linearise(&l, p.model, &map, &p.x, error));
         vector = golden(p.io, "v");
         found = apply_chw(l, false, vector.data);
         check(&p, "jvp.mid", found.data, 1e-5);
@@ -196,17 +197,19 @@ static void test_autoencoder(void **state)
     for (size_t i = 0; i < 2; i++) {
         pipeline p = open_pipeline(names[i]);
         pb_tensor image = golden(p.io, "image"), latent = golden(p.io, "invert.reconstruction");
-        size_t f = pb_autoencoder_get_info(p.vae).factor, h = p.x.shape[2], w = p.x.shape[3];
-        float *found = pb_malloc(pb_tensor_count(&image), 4);
+        size_t f = pb_autoencoder_get_info(p.vae).factor;
+        pb_tensor found = PB_TENSOR_EMPTY, small = image;
 
-        assert_int_equal(f * h, image.shape[2]);
-        MUST(pb_encode(p.vae, 1, f * h, f * w, image.data, found, 0, error));
-        check(&p, "latent", found, 1e-5);
-        MUST(pb_decode(p.vae, 1, h, w, latent.data, found, 0, error));
-        check(&p, "invert.decoded", found, 1e-5);
-        assert_int_equal(pb_encode(p.vae, 1, f - 1, f * w, image.data, found, 0, NULL), PB_INVALID);
-        assert_int_equal(pb_decode(p.vae, 1, 0, w, latent.data, found, 0, NULL), PB_INVALID);
-        pb_free(found);
+        assert_int_equal(f * p.x.shape[2], image.shape[2]);
+        MUST(pb_encode(p.vae, &image, &found, 0, error));
+        check(&p, "latent", found.data, 1e-5);
+        pb_tensor_clear(&found);
+        MUST(pb_decode(p.vae, &latent, &found, 0, error));
+        check(&p, "invert.decoded", found.data, 1e-5);
+        pb_tensor_clear(&found);
+        small.shape[2] = f - 1;
+        assert_int_equal(pb_encode(p.vae, &small, &found, 0, NULL), PB_INVALID);
+        assert_null(found.data);
         pb_tensor_clear(&image);
         pb_tensor_clear(&latent);
         close_pipeline(&p);
@@ -221,22 +224,22 @@ static void test_autoencoder_odd(void **state)
         pipeline p = open_pipeline(names[i]);
         size_t f = pb_autoencoder_get_info(p.vae).factor;
         pb_tensor image, latent;
+        pb_tensor found = PB_TENSOR_EMPTY;
         char path[512];
-        float *found;
 
         pb_weights_free(p.io);
         snprintf(path, sizeof path, GOLDEN "%s/odd.safetensors", names[i]);
         MUST(pb_weights_open(&p.io, path, error));
         image = golden(p.io, "image");
         latent = golden(p.io, "latent");
-        found = pb_malloc(pb_tensor_count(&image), 4);
         assert_true(image.shape[2] % f != 0);
         assert_int_equal(latent.shape[2], image.shape[2] / f);
-        MUST(pb_encode(p.vae, 1, image.shape[2], image.shape[3], image.data, found, 0, error));
-        check(&p, "latent", found, 1e-5);
-        MUST(pb_decode(p.vae, 1, latent.shape[2], latent.shape[3], latent.data, found, 0, error));
-        check(&p, "decoded", found, 1e-5);
-        pb_free(found);
+        MUST(pb_encode(p.vae, &image, &found, 0, error));
+        check(&p, "latent", found.data, 1e-5);
+        pb_tensor_clear(&found);
+        MUST(pb_decode(p.vae, &latent, &found, 0, error));
+        check(&p, "decoded", found.data, 1e-5);
+        pb_tensor_clear(&found);
         pb_tensor_clear(&image);
         pb_tensor_clear(&latent);
         close_pipeline(&p);
@@ -259,12 +262,13 @@ static void test_trajectories(void **state)
         options.steps = STEPS;
         MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], 0, error));
         denoiser = pb_evaluator_denoiser(e, &positive);
-        MUST(pb_ddim(schedule, &denoiser, 1, x.data, 0, STEPS - 1, &options, error));
+        MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, 0, STEPS - 1, &options, error));
         check(&p, "invert.xT", x.data, 1e-4);
-        MUST(pb_ddim(schedule, &denoiser, 1, x.data, STEPS - 1, 0, &options, error));
+        MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, STEPS - 1, 0, &options, error));
         check(&p, "invert.reconstruction", x.data, 1e-4);
         denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
-        MUST(pb_ddim(schedule, &denoiser, 1, p.x.data, STEPS - 1, 0, &options, error));
+        MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, p.x.data, STEPS - 1, 0, &options,
+                     error));
         check(&p, "sample.guided", p.x.data, 1e-4);
         pb_tensor_clear(&x);
         pb_evaluator_free(e);
@@ -284,9 +288,8 @@ static void test_diffusers(void **state)
                                            .steps = STEPS,
                                            .steps_offset = info->steps_offset,
                                            .set_alpha_to_one = info->set_alpha_to_one};
-        size_t h = p.x.shape[2], w = p.x.shape[3], f = pb_autoencoder_get_info(p.vae).factor;
-        size_t pixels = 3 * f * h * f * w;
-        float *image = pb_malloc(pixels, sizeof *image);
+        size_t h = p.x.shape[2], w = p.x.shape[3];
+        pb_tensor image = PB_TENSOR_EMPTY;
         pb_denoiser denoiser;
         pb_evaluator *e;
         pb_rng *rng;
@@ -296,13 +299,14 @@ static void test_diffusers(void **state)
         pb_rng_free(rng);
         MUST(pb_evaluator_new(&e, p.model, h, w, 0, error));
         denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
-        MUST(pb_ddim_spaced(pb_model_schedule(p.model), &denoiser, 1, p.x.data, &options, error));
+        MUST(pb_ddim_spaced(pb_model_schedule(p.model), &denoiser, 1, denoiser.size, p.x.data,
+                            &options, error));
         check(&p, "pipeline.latent", p.x.data, 1e-4);
-        MUST(pb_decode(p.vae, 1, h, w, p.x.data, image, 0, error));
-        for (size_t k = 0; k < pixels; k++)
-            image[k] = fminf(fmaxf(0.5f + 0.5f * image[k], 0), 1);
-        check(&p, "pipeline.image", image, 1e-4);
-        pb_free(image);
+        MUST(pb_decode(p.vae, &p.x, &image, 0, error));
+        for (size_t k = 0; k < pb_tensor_count(&image); k++)
+            image.data[k] = fminf(fmaxf(0.5f + 0.5f * image.data[k], 0), 1);
+        check(&p, "pipeline.image", image.data, 1e-4);
+        pb_tensor_clear(&image);
         pb_evaluator_free(e);
         close_pipeline(&p);
     }
@@ -338,13 +342,13 @@ static void test_zero_snr(void **state)
     pb_randn(rng, p.x.data, p.size);
     pb_rng_free(rng);
     denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
-    MUST(pb_ddim_spaced(schedule, &denoiser, 1, p.x.data, &spaced, error));
+    MUST(pb_ddim_spaced(schedule, &denoiser, 1, denoiser.size, p.x.data, &spaced, error));
     check(&p, "sample", p.x.data, 1e-4);
     denoiser = pb_evaluator_denoiser(e, &positive);
     grid.steps = STEPS;
-    MUST(pb_ddim(schedule, &denoiser, 1, x.data, 0, STEPS - 1, &grid, error));
+    MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, 0, STEPS - 1, &grid, error));
     check(&p, "up", x.data, 1e-4);
-    MUST(pb_ddim(schedule, &denoiser, 1, x.data, STEPS - 1, 0, &grid, error));
+    MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, STEPS - 1, 0, &grid, error));
     pb_evaluator_free(e);
     pb_schedule_free(schedule);
     pb_tensor_clear(&x);

@@ -320,8 +320,7 @@ static void test_names(void **state)
     const double lab[3] = {100, 0, 0};
     const float complex[2] = {0, 0};
     const unsigned char bytes[4] = {51, 102, 204, 128};
-    const unsigned short words[3] = {51 * 257, 102 * 257, 204 * 257}, ten[3] = {0, 512, 1023};
-    VipsImage *image;
+    const unsigned short words[3] = {51 * 257, 102 * 257, 204 * 257};
 
     (void)state;
     expect_pixel(image_of(xyz, 3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_XYZ), 0.5, 0.5, 0.5);
@@ -331,12 +330,6 @@ static void test_names(void **state)
                  1 - 0.8 * 128 / 255, 1 - 0.6 * 128 / 255, 1 - 0.2 * 128 / 255);
     expect_pixel(image_of(words, 3, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_sRGB), 0.2, 0.4, 0.8);
     expect_pixel(image_of(words, 1, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_B_W), 0.2, 0.2, 0.2);
-    image = image_of(ten, 3, VIPS_FORMAT_USHORT, VIPS_INTERPRETATION_RGB16);
-    vips_image_set_double(image, "ppm-max-value", 1023);
-    expect_pixel(image, 0, 512 / 1023.0, 1);
-    image = image_of(xyz, 3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB);
-    vips_image_set_double(image, "pfm-scale", 1);
-    expect_no_pixel(image, "found a PFM file");
     expect_no_pixel(image_of(bytes, 3, VIPS_FORMAT_UCHAR, VIPS_INTERPRETATION_MULTIBAND),
                     "found 3 bands of uchar as multiband");
     expect_no_pixel(image_of(bytes, 3, VIPS_FORMAT_UCHAR, VIPS_INTERPRETATION_HSV),
@@ -349,26 +342,12 @@ static void test_names(void **state)
                     "found 1 bands of complex as fourier");
 }
 
-/* A PPM file says what white is. */
-static void test_ppm(void **state)
-{
-    static const unsigned char hundred[] = "P6 2 1 100\n\0\x32\x64\x64\x0a\x01";
-    static const unsigned char thousand[] = "P5 2 1 1000\n\x01\xf4\x03\xe8";
-    double rgb[2][3] = {{0, 0.5, 1}, {1, 0.1, 0.01}}, grey[2][3] = {{0.5, 0.5, 0.5}, {1, 1, 1}};
-
-    (void)state;
-    scratch_write(&here, "a.ppm", hundred, sizeof hundred - 1);
-    expect_pixels(&here, "a.ppm", rgb, 2, 1);
-    scratch_write(&here, "a.pgm", thousand, sizeof thousand - 1);
-    expect_pixels(&here, "a.pgm", grey, 2, 1);
-}
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_integers), SCRATCH_TEST(test_no_range), SCRATCH_TEST(test_floats),
         SCRATCH_TEST(test_few_bits), SCRATCH_TEST(test_palettes), SCRATCH_TEST(test_png_palette),
         SCRATCH_TEST(test_bands),    SCRATCH_TEST(test_crops),    SCRATCH_TEST(test_names),
-        SCRATCH_TEST(test_ppm),
     };
 
     (void)argc;

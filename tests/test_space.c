@@ -268,7 +268,7 @@ static void test_directions(void **state)
     for (size_t s = 0; s < 3; s++)
         assert_int_equal(pb_space_new(&spaces[s], N, K, samples[s], NULL), PB_OK);
     assert_int_equal(pb_mean_space(&mean, NULL, 3, spaces, NULL), PB_OK);
-    assert_int_equal(pb_mean_directions(&mean, 3, given, out, agreement, NULL), PB_OK);
+    assert_int_equal(pb_mean_directions(&mean, N, K, 3, given, out, agreement, NULL), PB_OK);
     assert_int_equal(pb_match_directions(N, K, 3, given, match, sign, agreement, NULL), PB_OK);
     assert_int_equal(pb_average_directions(N, K, 3, given, match, sign, average, NULL), PB_OK);
     assert_int_equal(match[0], 0); /* sample 0 is the reference */
@@ -347,7 +347,7 @@ static void test_weigh(void **state)
         for (size_t j = 0; j < COLS; j++)
             explicit[i * COLS + j] = (double)weights[i] * d.a[i * COLS + j];
     }
-    assert_int_equal(pb_operator_weigh(&weighed, &op, weights, NULL), PB_OK);
+    assert_int_equal(pb_operator_weigh(&weighed, &op, ROWS, weights, NULL), PB_OK);
     check_sigma(weighed, explicit, 6);
     pb_operator_free(weighed);
     pb_free(u);
@@ -369,7 +369,7 @@ static void test_sum(void **state)
         for (size_t j = 0; j < COLS; j++)
             explicit[i * COLS + j] = (2 - (double)weights[i] / 2) * d.a[i * COLS + j];
     }
-    assert_int_equal(pb_operator_weigh(&weighed, &op, weights, NULL), PB_OK);
+    assert_int_equal(pb_operator_weigh(&weighed, &op, ROWS, weights, NULL), PB_OK);
     assert_int_equal(pb_operator_sum(&sum, 2, &op, -0.5, weighed, NULL), PB_OK);
     check_sigma(sum, explicit, 6);
     pb_operator_free(sum);
@@ -400,7 +400,7 @@ static void test_deflate(void **state)
             for (size_t j = 0; j < COLS; j++)
                 explicit[i * COLS + j] -= product * f[k * COLS + j];
         }
-    assert_int_equal(pb_operator_deflate(&deflated, &op, 4, vectors, NULL), PB_OK);
+    assert_int_equal(pb_operator_deflate(&deflated, &op, 4, COLS, vectors, NULL), PB_OK);
     check_sigma(deflated, explicit, 6);
     options.rank = 6;
     options.tolerance = 1e-6;
@@ -438,7 +438,8 @@ static void test_least_squares(void **state)
             for (size_t l = 0; l < COLS; l++)
                 expected[l] += s / (s * s + damping * damping) * c * v[k * COLS + l];
         }
-        assert_int_equal(pb_least_squares(&solution, x, &op, b, damping, 1e-9, 500, NULL), PB_OK);
+        assert_int_equal(
+            pb_least_squares(&solution, COLS, x, &op, ROWS, b, damping, 1e-9, 500, NULL), PB_OK);
         for (size_t l = 0; l < COLS; l++) {
             norm += expected[l] * expected[l];
             off += pow(expected[l] - (double)x[l], 2);
@@ -447,13 +448,14 @@ static void test_least_squares(void **state)
         assert_true(fabs(solution.norm / sqrt(norm) - 1) < 3e-5);
         assert_true(solution.residual > 0 && solution.residual < 1);
     }
-    assert_int_equal(pb_least_squares(&solution, x, &op, b, -1, 1e-9, 0, NULL), PB_INVALID);
+    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, -1, 1e-9, 0, NULL),
+                     PB_INVALID);
     memset(b, 0, sizeof b);
-    assert_int_equal(pb_least_squares(&solution, x, &op, b, 0, 1e-9, 0, NULL), PB_OK);
+    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, 0, 1e-9, 0, NULL), PB_OK);
     assert_true(solution.norm == 0);
     d.stop_at = 1;
     d.applications = 0;
-    assert_int_equal(pb_least_squares(&solution, x, &op, b, 0, 1e-9, 0, NULL), 77);
+    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, 0, 1e-9, 0, NULL), 77);
     pb_free(u);
     pb_free(v);
     pb_free(d.a);
@@ -485,15 +487,19 @@ static void test_transport(void **state)
     double *u, *v, share;
     dense d = spectral(&u, &v);
     pb_basis b = basis_of(u, v, 6);
-    float direction[ROWS], out[COLS];
+    pb_tensor out = PB_TENSOR_EMPTY, own = {.rank = 4, .shape = {1, ROWS, 1, 1}};
+    float direction[ROWS], x[COLS];
+    const pb_tensor given = {.rank = 4, .shape = {1, ROWS, 1, 1}, .data = direction};
+    pb_tensor along = {.rank = 4, .shape = {1, COLS, 1, 1}, .data = x};
 
     (void)state;
     /* A direction of its own tangent space comes back. */
-    assert_int_equal(
-        pb_transport(&b, PB_TRANSPORT_PROJECTION, 1, b.u.data + 2 * ROWS, out, &share, NULL),
-        PB_OK);
+    own.data = b.u.data + 2 * ROWS;
+    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, &own, &out, &share, NULL), PB_OK);
+    assert_int_equal(pb_tensor_count(&out), COLS);
     assert_true(fabs(share - 1) < 1e-6);
-    assert_true(fabs(inner(out, b.v.data + 2 * COLS, COLS) - 1) < 1e-6);
+    assert_true(fabs(inner(out.data, b.v.data + 2 * COLS, COLS) - 1) < 1e-6);
+    pb_tensor_clear(&out);
     /* 3 u_1 + 4 u_4 + 12 outside, of length 13: 5/13 survive; in proportion 3 : 4, and by the
      * pseudo-inverse in proportion 3 * 2 : 4 * 5. */
     for (size_t l = 0; l < ROWS; l++)
@@ -501,27 +507,26 @@ static void test_transport(void **state)
     for (int inverse = 0; inverse < 2; inverse++) {
         double p = inverse ? 6 : 3, q = inverse ? 20 : 4, r = hypot(p, q);
         assert_int_equal(pb_transport(&b, inverse ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION,
-                                      1, direction, out, &share, NULL),
+                                      &given, &out, &share, NULL),
                          PB_OK);
         assert_true(fabs(share - 5.0 / 13) < 1e-6);
         for (size_t l = 0; l < COLS; l++)
-            assert_true(fabs((double)out[l] - (p * v[1 * COLS + l] + q * v[4 * COLS + l]) / r) <
-                        1e-6);
+            assert_true(
+                fabs((double)out.data[l] - (p * v[1 * COLS + l] + q * v[4 * COLS + l]) / r) < 1e-6);
+        pb_tensor_clear(&out);
     }
-    memcpy(out, b.v.data, sizeof out);
     for (size_t l = 0; l < COLS; l++)
-        out[l] = (float)(v[l] + v[25 * COLS + l]);
-    assert_int_equal(pb_project(&b, 1, out, &share, NULL), PB_OK);
+        x[l] = (float)(v[l] + v[25 * COLS + l]);
+    assert_int_equal(pb_project(&b, &along, &share, NULL), PB_OK);
     assert_true(fabs(share - M_SQRT1_2) < 1e-6);
-    assert_true(fabs(inner(out, b.v.data, COLS) - 1) < 1e-6);
+    assert_true(fabs(inner(x, b.v.data, COLS) - 1) < 1e-6);
     memset(direction, 0, sizeof direction);
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, 1, direction, out, &share, NULL),
+    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, &given, &out, &share, NULL),
                      PB_NUMERIC);
     b.s.data[3] = 0;
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_INVERSE, 1, b.u.data, out, &share, NULL),
-                     PB_NUMERIC);
+    assert_int_equal(pb_transport(&b, PB_TRANSPORT_INVERSE, &own, &out, &share, NULL), PB_NUMERIC);
     pb_tensor_clear(&b.u);
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, 1, direction, out, &share, NULL),
+    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, &given, &out, &share, NULL),
                      PB_INVALID);
     pb_basis_clear(&b);
     pb_free(u);

@@ -33,7 +33,8 @@ static int stop(void *context)
 
 static pb_status embed(world *w, pb_error *error)
 {
-    return pb_text_encoder_embed(w->text, 1, w->ids, w->context.data, 0, error);
+    return pb_text_encoder_embed(w->text, 1, pb_text_encoder_length(w->text), w->ids,
+                                 w->context.data, 0, error);
 }
 
 static pb_status evaluate(world *w, pb_error *error)
@@ -41,7 +42,8 @@ static pb_status evaluate(world *w, pb_error *error)
     static const char *const tap = "eps";
     float *const out[] = {w->much.data};
 
-    return pb_evaluate(w->evaluator, &w->map.condition, 1, w->x.data, 1, &tap, out, error);
+    return pb_evaluate(w->evaluator, &w->map.condition, 1, pb_tensor_count(&w->x), w->x.data, 1,
+                       &tap, out, error);
 }
 
 static pb_status sample(world *w, pb_error *error)
@@ -50,14 +52,15 @@ static pb_status sample(world *w, pb_error *error)
     const pb_ddim_options options = {.steps = 4, .boost = SIZE_MAX};
 
     memcpy(w->much.data, w->x.data, pb_tensor_count(&w->x) * sizeof *w->x.data);
-    return pb_ddim(pb_model_schedule(w->model), &denoiser, 1, w->much.data, 3, 0, &options, error);
+    return pb_ddim(pb_model_schedule(w->model), &denoiser, 1, denoiser.size, w->much.data, 3, 0,
+                   &options, error);
 }
 
 static pb_status linearise(world *w, pb_error *error)
 {
     pb_linearisation *l;
 
-    PB_TRY(pb_linearise(&l, w->model, &w->map, w->x.data, H, H, error));
+    PB_TRY(pb_linearise(&l, w->model, &w->map, &w->x, error));
     pb_linearisation_free(l);
     return PB_OK;
 }
@@ -104,12 +107,20 @@ static pb_status basis(world *w, pb_error *error)
 
 static pb_status encode(world *w, pb_error *error)
 {
-    return pb_encode(w->vae, 1, PIXELS, PIXELS, w->picture.data, w->latent.data, 0, error);
+    pb_tensor found = PB_TENSOR_EMPTY;
+    pb_status status = pb_encode(w->vae, &w->picture, &found, 0, error);
+
+    pb_tensor_clear(&found);
+    return status;
 }
 
 static pb_status decode(world *w, pb_error *error)
 {
-    return pb_decode(w->vae, 1, PIXELS / 2, PIXELS / 2, w->latent.data, w->picture.data, 0, error);
+    pb_tensor found = PB_TENSOR_EMPTY;
+    pb_status status = pb_decode(w->vae, &w->latent, &found, 0, error);
+
+    pb_tensor_clear(&found);
+    return status;
 }
 
 /* The n-th question is answered with stop: then nothing more is asked, but by threads that were
@@ -176,8 +187,9 @@ static void open_all(world *w)
     w->map = PB_MAP_DEFAULTS;
     w->map.condition.context = w->context.data;
     w->map.condition.tokens = length;
+    w->map.condition.width = width;
     MUST(embed(w, error));
-    MUST(pb_linearise(&w->l, w->model, &w->map, w->x.data, H, H, error));
+    MUST(pb_linearise(&w->l, w->model, &w->map, &w->x, error));
 }
 
 static void close_all(world *w)

@@ -252,6 +252,7 @@ static void test_start_and_block_max(void **state)
     cold = compute(&d, &o, sigma, 1e-3);
     o.start = cold->v;
     o.start_count = 6;
+    o.start_length = cold->cols;
     warm = compute(&d, &o, sigma, 1e-3);
     assert_true(warm->applications < cold->applications);
     o.method = PB_SVD_KRYLOV;

@@ -69,7 +69,7 @@ static void check(const char *name, pb_svd_method method)
     map.condition.timestep = golden_timestep(io);
     pb_tensor x = golden(io, "x"), s = golden(io, "svd.s20"), u = golden(io, "svd.u"),
               v = golden(io, "svd.v");
-    MUST(pb_linearise(&l, model, &map, x.data, x.shape[2], x.shape[3], error));
+    MUST(pb_linearise(&l, model, &map, &x, error));
     pb_linearisation_shapes(l, from, to);
     options.rank = 18;
     options.tolerance = 2e-6;
@@ -120,11 +120,11 @@ static void test_points(void **state)
         size_t rank, shape[4];
         const char *message;
     } cases[] = {
-        {3, {2, 16, 16}, "a point of 2 channels: the network takes 3"},
-        {3, {4, 16, 16}, "a point of 4 channels: the network takes 3"},
-        {4, {1, 1, 16, 16}, "a point of 1 channels"},
-        {4, {2, 3, 16, 16}, "2 points: a basis is taken at one"},
-        {2, {16, 16}, "a point of 2 dimensions"},
+        {3, {2, 16, 16}, "a point: expected 3 x any x any numbers, found 2 x 16 x 16"},
+        {3, {4, 16, 16}, "found 4 x 16 x 16"},
+        {4, {1, 1, 16, 16}, "found 1 x 1 x 16 x 16"},
+        {4, {2, 3, 16, 16}, "found 2 x 3 x 16 x 16"},
+        {2, {16, 16}, "found 16 x 16"},
     };
     pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
     pb_basis basis = PB_BASIS_EMPTY;

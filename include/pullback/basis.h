@@ -84,7 +84,8 @@ PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verifie
 
 /* Makes a basis from an SVD of the linearisation made with `map` at x, (c,h,w) or (1,c,h,w):
  * copies all, converted to C,H,W. t is NaN, the model unnamed. *basis must be empty;
- * pb_basis_clear frees it. Errors: PB_MEMORY. */
+ * pb_basis_clear frees it. Errors: PB_INVALID (an SVD or a point of another size than the
+ * linearisation's), PB_MEMORY. */
 PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_options *map,
                                    const pb_svd_options *options,
                                    const pb_linearisation *linearisation, const pb_tensor *x,

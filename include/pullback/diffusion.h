@@ -69,7 +69,7 @@ PB_API void pb_x0_coefficients(pb_prediction prediction, double alpha_bar, doubl
 
 /* -- time grid: t_i = i (T-1)/(S-1), i = 0 … S-1 ------------------------------------------- */
 
-/* The real-valued time t_i that the network's embedding gets. S >= 2, i < S. */
+/* The real-valued time t_i that the network's embedding gets. S >= 2 (0 below), i < S. */
 PB_API double pb_grid_time(size_t T, size_t S, size_t i);
 
 /* floor(i (T-1)/(S-1)) in integers: where alpha-bar is read. */
@@ -89,7 +89,7 @@ typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LI
 /* Timestep number i = 0 … S-1 of S, from the noisiest on: what DDIMScheduler.set_timesteps gives,
  * to the last bit of what it rounds. steps_offset: of leading spacing, whose timesteps may then be
  * T or more. (diffusers itself has S + 1 of trailing spacing for some S, 61 of T = 1000 say, the
- * last of them -1: these are the first S.) 1 <= S <= T. */
+ * last of them -1: these are the first S.) 1 <= S <= T; 0 where S is 0. */
 PB_API size_t pb_spaced_time(size_t T, size_t S, pb_spacing spacing, size_t steps_offset, size_t i);
 
 /* -- random numbers ------------------------------------------------------------------------ */
@@ -153,13 +153,14 @@ typedef struct pb_ddim_options {
 
 #define PB_DDIM_DEFAULTS ((pb_ddim_options){.steps = 100, .boost = SIZE_MAX})
 
-/* Moves n images x (in place) from grid point `from` to grid point `to`: downwards samples,
- * upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at the time being left
- * (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the last whole step.
- * Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the denoiser's. */
+/* Moves n images x of `size` floats (in place; size: the denoiser's) from grid point `from` to grid
+ * point `to`: downwards samples, upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at
+ * the time being left (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the
+ * last whole step. Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the
+ * denoiser's. */
 PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
-                         float *x, size_t from, size_t to, const pb_ddim_options *options,
-                         pb_error *error);
+                         size_t size, float *x, size_t from, size_t to,
+                         const pb_ddim_options *options, pb_error *error);
 
 typedef struct pb_spaced_options {
     pb_spacing spacing;
@@ -171,10 +172,11 @@ typedef struct pb_spaced_options {
     void *progress_context;
 } pb_spaced_options;
 
-/* Samples n images x (in place) from noise as DDIMScheduler of diffusers does (eta = 0): S steps
- * from t = pb_spaced_time to t - T/S. Errors: as pb_ddim. */
+/* Samples n images x of `size` floats (in place; size: the denoiser's) from noise as DDIMScheduler
+ * of diffusers does (eta = 0): S steps from t = pb_spaced_time to t - T/S. Errors: as pb_ddim. */
 PB_API pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
-                                float *x, const pb_spaced_options *options, pb_error *error);
+                                size_t size, float *x, const pb_spaced_options *options,
+                                pb_error *error);
 
 #ifdef __cplusplus
 }

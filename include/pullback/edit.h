@@ -21,21 +21,22 @@ typedef struct pb_guidance {
     size_t iterations; /* N */
 } pb_guidance;
 
-/* Guides from x along `count` unit directions v (count * size floats; a sign is part of the
- * direction), and keeps `stages` iterates of each at equal intervals (stage j = 1 … stages is
- * the iterate round(j N / stages)). out: count * stages * size floats, direction major.
- * t: the network's time. All directions advance as one batch. schedule: what the denoiser's output
- * stands for.
- * Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the denoiser's. */
+/* Guides from x (size floats, the denoiser's size) along `count` unit directions v (count * size
+ * floats; a sign is part of the direction), and keeps `stages` iterates of each at equal intervals
+ * (stage j = 1 … stages is the iterate round(j N / stages)). out: count * stages * size floats,
+ * direction major. t: the network's time, 0 … T-1. All directions advance as one batch. schedule:
+ * what the denoiser's output stands for. Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the denoiser's.
+ */
 PB_API pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t,
-                          const float *x, size_t count, const float *v, const pb_guidance *guidance,
-                          size_t stages, float *out, pb_progress progress, void *progress_context,
-                          pb_error *error);
+                          size_t size, const float *x, size_t count, const float *v,
+                          const pb_guidance *guidance, size_t stages, float *out,
+                          pb_progress progress, void *progress_context, pb_error *error);
 
 /* The straight step: stage j = 1 … stages of direction i is x + (j / stages) length v_i. v: count
- * unit vectors of size floats; out: count * stages * size floats, direction major. */
-PB_API void pb_straight(size_t size, const float *x, size_t count, const float *v, double length,
-                        size_t stages, float *out);
+ * unit vectors of size floats; out: count * stages * size floats, direction major. Errors:
+ * PB_INVALID (none of them, a length that is not finite, directions that are not unit vectors). */
+PB_API pb_status pb_straight(size_t size, const float *x, size_t count, const float *v,
+                             double length, size_t stages, float *out, pb_error *error);
 
 typedef struct pb_relinearised {
     double length; /* of the whole path; negative: against the direction */
@@ -44,9 +45,11 @@ typedef struct pb_relinearised {
 
 /* Follows a direction: after each of `steps` steps of length/steps the basis is computed anew there
  * (as `request` says; it starts from the one before), and the direction carried to it by parallel
- * transport, with its u. basis: that of the point where it begins, `direction` one of its vectors.
+ * transport, with its u. basis: that of the point where it begins, of the model and of the map that
+ * the request asks for; `direction`: one of its vectors.
  * out: `stages` images at equal intervals, as pb_guide's. share (or NULL): the product of the
- * shares of the direction that survived the transports. Errors: PB_INVALID, pb_basis_compute's. */
+ * shares of the direction that survived the transports. Errors: PB_INVALID (also a basis of another
+ * map, timestep or size), pb_basis_compute's. */
 PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
                                 const pb_basis *basis, size_t direction,
                                 const pb_relinearised *path, size_t stages, float *out,
@@ -60,7 +63,8 @@ PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *r
 PB_API double pb_change(size_t n, const float *a, const float *b);
 
 /* The share of the squared change |a - b|^2 of two pictures (c,h,w) that lies outside a mask (H,W):
- * each entry counts 1 - m, m the mask's weight at the position it falls on. 0 where a = b. */
+ * each entry counts 1 - m, m the mask's weight at the position it falls on. 0 where a = b; NaN
+ * where the mask has not two dimensions. */
 PB_API double pb_outside(const pb_tensor *mask, size_t c, size_t h, size_t w, const float *a,
                          const float *b);
 

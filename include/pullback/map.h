@@ -19,8 +19,8 @@ typedef struct pb_condition {
     double timestep;      /* the network's own time, 0 … T-1; may be real */
     long class_label;     /* -1: none */
     const float *context; /* the text's embedding (tokens, width), for a network that is conditioned
-                             on one (pb_model_info.context_width); else NULL. The caller's */
-    size_t tokens;
+                             on one; else NULL. The caller's */
+    size_t tokens, width; /* width: pb_model_info.context_width */
 } pb_condition;
 
 #define PB_CONDITION_DEFAULTS ((pb_condition){.timestep = 0, .class_label = -1})
@@ -36,12 +36,13 @@ PB_API pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, siz
                                   size_t width, size_t memory, pb_error *error);
 PB_API void pb_evaluator_free(pb_evaluator *evaluator);
 
-/* Evaluates `count` taps at n points x (n,c,h,w), all under one condition. out[i] gets
- * n times the shape of taps[i] (pb_model_tap_shape), NCHW.
+/* Evaluates `count` taps at n points x (n,c,h,w) of `size` = c h w floats, all under one condition.
+ * out[i] gets n times the shape of taps[i] (pb_model_tap_shape), NCHW.
  * "eps" and "x0" read alpha-bar at floor(timestep).
- * Errors: PB_INVALID, PB_MEMORY, PB_IO (weights are still to be read), PB_INTERNAL. */
+ * Errors: PB_INVALID (also points or a context of another size), PB_MEMORY, PB_IO (weights are
+ * still to be read), PB_INTERNAL. */
 PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
-                             const float *x, size_t count, const char *const *taps,
+                             size_t size, const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
 
 /* The network as the denoiser of diffusion.h under the condition's class label and context; its
@@ -72,12 +73,13 @@ typedef struct pb_map_options {
 #define PB_MAP_DEFAULTS                                                                            \
     ((pb_map_options){.from = "x", .to = "mid", .condition = {.timestep = 0, .class_label = -1}})
 
-/* Linearises the map from -> to at one image x (c,h,w; NCHW): runs the primal once and keeps
- * what each operation's derivative needs. What does not depend on `from` stays at its value.
- * Errors: PB_INVALID, PB_MEMORY, PB_IO, PB_INTERNAL. The model must outlive it. */
+/* Linearises the map from -> to at one image x, (c,h,w) or (1,c,h,w): runs the primal once and
+ * keeps what each operation's derivative needs. What does not depend on `from` stays at its value.
+ * Errors: PB_INVALID (an image of other channels or of a size the network does not take, several
+ * images, a context of another width, no such taps), PB_MEMORY, PB_IO, PB_INTERNAL. The model must
+ * outlive it. */
 PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
-                              const pb_map_options *options, const float *x, size_t height,
-                              size_t width, pb_error *error);
+                              const pb_map_options *options, const pb_tensor *x, pb_error *error);
 PB_API void pb_linearisation_free(pb_linearisation *linearisation);
 
 /* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in H, W, C order.

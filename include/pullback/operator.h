@@ -38,15 +38,17 @@ typedef struct pb_operator {
  * They hold a pointer to the operator they are made of, which must outlive them, copy the arrays
  * given, and are used by one thread at a time. */
 
-/* diag(weights) A: row i of A times weights[i] (op->rows of them). The caller frees *out with
- * pb_operator_free. Errors: PB_MEMORY. */
-PB_API pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, const float *weights,
-                                   pb_error *error);
+/* diag(weights) A: row i of A times weights[i]. rows: how many weights there are, op->rows. The
+ * caller frees *out with pb_operator_free. Errors: PB_INVALID (another number of weights, an
+ * operator of nothing), PB_MEMORY. */
+PB_API pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, size_t rows,
+                                   const float *weights, pb_error *error);
 
-/* A (I - N N^T): A on the complement of the span of `count` orthonormal vectors N of op->cols
- * floats. Its right singular vectors are orthogonal to N. Errors: PB_MEMORY. */
+/* A (I - N N^T): A on the complement of the span of `count` orthonormal vectors N (count,cols),
+ * cols = op->cols; at most that many. Its right singular vectors are orthogonal to N. Errors:
+ * PB_INVALID (vectors of another length, too many), PB_MEMORY. */
 PB_API pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count,
-                                     const float *vectors, pb_error *error);
+                                     size_t cols, const float *vectors, pb_error *error);
 
 /* scale A + other_scale B, of equal sizes. Errors: PB_INVALID, PB_MEMORY. */
 PB_API pb_status pb_operator_sum(pb_operator **out, double scale, const pb_operator *op,
@@ -64,13 +66,14 @@ typedef struct pb_solution {
     double optimality; /* |A^T (b - A x) - damping^2 x| / (|A|_F |r|), by the recurrence */
 } pb_solution;
 
-/* The pre-image of b (op->rows floats) under A: x (op->cols floats) that minimises
- * |A x - b|^2 + damping^2 |x|^2, by LSQR (Paige & Saunders 1982). Ends when the optimality is below
- * `tolerance` or after `most` iterations (0: 200). Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the
- * operator's own return. */
-PB_API pb_status pb_least_squares(pb_solution *solution, float *x, const pb_operator *op,
-                                  const float *b, double damping, double tolerance, size_t most,
-                                  pb_error *error);
+/* The pre-image of b (rows floats) under A: x (cols floats) that minimises
+ * |A x - b|^2 + damping^2 |x|^2, by LSQR (Paige & Saunders 1982). rows and cols are the lengths of
+ * b and x, and must be the operator's. Ends when the optimality is below `tolerance` or after
+ * `most` iterations (0: 200). Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the operator's own return.
+ */
+PB_API pb_status pb_least_squares(pb_solution *solution, size_t cols, float *x,
+                                  const pb_operator *op, size_t rows, const float *b,
+                                  double damping, double tolerance, size_t most, pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -48,10 +48,10 @@ typedef struct pb_svd_options {
     size_t max_basis;        /* vectors kept before a restart; 0: chosen from the rank */
     size_t max_applications; /* stop when this many columns went through; 0: a generous limit */
     uint64_t seed;           /* of the random starting block */
-    const float *start;      /* starting vectors in R^n (start_count of them, stride n), or NULL; of
-                                more than a block's width, random combinations are taken */
-    size_t start_count;
-    pb_svd_monitor monitor; /* or NULL */
+    const float *start;      /* starting vectors in R^n (start_count,start_length), or NULL; of more
+                                than a block's width, random combinations are taken */
+    size_t start_count, start_length; /* start_length: n */
+    pb_svd_monitor monitor;           /* or NULL */
     void *monitor_context;
 } pb_svd_options;
 
@@ -81,9 +81,10 @@ typedef struct pb_svd {
 } pb_svd;
 
 /* Computes the leading triplets. If max_applications ends first, returns PB_OK with
- * converged < rank and the residuals reached.
+ * converged < rank and the residuals reached; svd->rank may then be less than options->rank.
  * *out is owned by the caller (pb_svd_free) and set only on success.
- * Errors: PB_INVALID, PB_MEMORY, PB_CANCELLED (the monitor), PB_NUMERIC (NaN or infinity from
+ * Errors: PB_INVALID (options outside their ranges, an operator of nothing, starting vectors of
+ * another length), PB_MEMORY, PB_CANCELLED (the monitor), PB_NUMERIC (NaN or infinity from
  * the operator), or the operator's own non-zero return. */
 PB_API pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
                                 pb_error *error);

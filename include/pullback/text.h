@@ -23,22 +23,26 @@ PB_API void pb_text_encoder_free(pb_text_encoder *text);
 PB_API size_t pb_text_encoder_length(const pb_text_encoder *text);
 PB_API size_t pb_text_encoder_width(const pb_text_encoder *text);
 
-/* The tokens of a prompt: pb_text_encoder_length() ids, as Hugging Face's CLIPTokenizer gives them
- * in a pipeline of diffusers: a token that a textual inversion of several vectors added, "<toy>", is
+/* The tokens of a prompt: ids gets pb_text_encoder_length() of them, and has room for `length`; as
+ * Hugging Face's CLIPTokenizer gives them in a pipeline of diffusers: a token that a textual
+ * inversion of several vectors added, "<toy>", is
  * "<toy> <toy>_1 <toy>_2", where it is spelt as it was added. *used (or NULL): those without
  * padding. A prompt that is too long is cut: *rest (or NULL) gets what was left out (the caller's,
- * pb_text_free), else NULL. Errors: PB_INVALID (not UTF-8, over 32 KiB, also with all vectors, or
- * with characters that no token is for), PB_MEMORY. */
+ * pb_text_free), else NULL. Errors: PB_INVALID (too little room, not UTF-8, over 32 KiB, also with
+ * all vectors, or with characters that no token is for), PB_MEMORY. */
 PB_API pb_status pb_text_encoder_tokens(const pb_text_encoder *text, const char *prompt,
-                                        uint32_t *ids, size_t *used, char **rest, pb_error *error);
+                                        size_t length, uint32_t *ids, size_t *used, char **rest,
+                                        pb_error *error);
 
 /* A token as the vocabulary has it, "photo</w>"; NULL where there is none. Owned by the text. */
 PB_API const char *pb_text_encoder_piece(const pb_text_encoder *text, uint32_t id);
 
 /* The last hidden state of the text encoder behind its final norm, (length, width), for `count`
- * lists of tokens: what pb_condition takes as its context. embeddings: count * length * width
- * floats. memory: bytes to work in, 0: 2 GiB. Errors: PB_MEMORY, PB_IO, PB_NUMERIC. */
-PB_API pb_status pb_text_encoder_embed(const pb_text_encoder *text, size_t count,
+ * lists of tokens (count,length): what pb_condition takes as its context. length:
+ * pb_text_encoder_length(). embeddings: count * length * width floats. memory: bytes to work in,
+ * 0: 2 GiB. Errors: PB_INVALID (lists of another length, a token beyond the vocabulary), PB_MEMORY,
+ * PB_IO, PB_NUMERIC. */
+PB_API pb_status pb_text_encoder_embed(const pb_text_encoder *text, size_t count, size_t length,
                                        const uint32_t *ids, float *embeddings, size_t memory,
                                        pb_error *error);
 

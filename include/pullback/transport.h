@@ -15,18 +15,19 @@ typedef enum pb_transport_form {
     PB_TRANSPORT_INVERSE     /* v = sum_i (u_i . u) / s_i v_i: the pseudo-inverse of J */
 } pb_transport_form;
 
-/* Carries `count` directions u of H (each as long as one of onto->u; C,H,W order) to the basis
- * `onto`: u is projected on the span of its u_i and pulled back to X. v: count unit vectors, each
- * as long as one of onto->v. share (count, or NULL): |U^T u| / |u|, the share of the direction that
- * survives. Errors: PB_INVALID (a basis without u or v), PB_NUMERIC (nothing of a direction
- * survives, or s_i = 0 in the inverse form). */
-PB_API pb_status pb_transport(const pb_basis *onto, pb_transport_form form, size_t count,
-                              const float *u, float *v, double *share, pb_error *error);
+/* Carries directions u (count,C,H,W) of H to the basis `onto`, whose u are (k,C,H,W): each is
+ * projected on the span of the u_i and pulled back to X. *v must be empty and gets count unit
+ * vectors (count,c,h,w) shaped as those of onto->v; the caller clears it. share (count of them, or
+ * NULL): |U^T u| / |u|, the share of a direction that survives. Errors: PB_INVALID (a basis without
+ * u, v or, in the inverse form, s; shapes that do not go together), PB_NUMERIC (nothing of a
+ * direction survives, or s_i = 0 in the inverse form), PB_MEMORY. */
+PB_API pb_status pb_transport(const pb_basis *onto, pb_transport_form form, const pb_tensor *u,
+                              pb_tensor *v, double *share, pb_error *error);
 
-/* Projects `count` directions of X on the span of onto->v, in place, and normalises them. share as
- * above. Errors: PB_INVALID, PB_NUMERIC. */
-PB_API pb_status pb_project(const pb_basis *onto, size_t count, float *v, double *share,
-                            pb_error *error);
+/* Projects directions v (count,c,h,w) of X on the span of onto->v (k,c,h,w), in place, and
+ * normalises them. share as above. Errors: PB_INVALID (shapes that do not go together),
+ * PB_NUMERIC, PB_MEMORY. */
+PB_API pb_status pb_project(const pb_basis *onto, pb_tensor *v, double *share, pb_error *error);
 
 /* The power of an image (c,h,w) by spatial frequency: |DFT|^2 per channel, summed over channels and
  * over all frequencies f = sqrt(fx^2 + fy^2) (cycles per pixel, up to sqrt(1/2)) in each of `bands`

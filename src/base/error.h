@@ -24,4 +24,11 @@ pb_status pb_stop_check(const pb_stop *stop, pb_error *error);
             return pb_try_status_;                                                                 \
     } while (0)
 
+/* Refuses NULL for what a public function needs: PB_NEED(request, "a request"). */
+#define PB_NEED(pointer, what)                                                                     \
+    do {                                                                                           \
+        if (!(pointer))                                                                            \
+            return pb_fail(error, PB_INVALID, "%s: expected %s, found NULL", __func__, what);      \
+    } while (0)
+
 #endif

@@ -12,6 +12,9 @@ pb_status pb_tensor_new(pb_tensor *tensor, size_t rank, const size_t *shape, pb_
     size_t count = 1;
     float *data;
 
+    PB_NEED(tensor, "a tensor");
+    if (rank && !shape)
+        return pb_fail(error, PB_INVALID, "a tensor of rank %zu without a shape", rank);
     if (rank > PB_MAX_RANK)
         return pb_fail(error, PB_INVALID, "a tensor of rank %zu: at most %d", rank, PB_MAX_RANK);
     for (size_t i = 0; i < rank; i++)

@@ -167,22 +167,23 @@ static pb_status check_version(pb_catalogue *c, pb_error *error)
 static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
 {
     char *lock = pb_sprintf("%s.lock", path), sql[64];
-    pb_status status;
+    /* A folder before it: to SQLite "file:…" and ":memory:" are no names of files. */
+    char *file = pb_sprintf("%s%s", *path == '/' ? "" : "./", path);
+    pb_status status = PB_OK;
 
     c->lock = -1;
     c->path = pb_strdup(path);
     c->folder = pb_sprintf("%s.items", path);
-    if (!lock || !c->path || !c->folder) {
-        pb_free(lock);
-        return pb_fail_memory(error, strlen(path), "a path");
+    if (!lock || !file || !c->path || !c->folder)
+        status = pb_fail_memory(error, strlen(path), "a path");
+    else if (sqlite3_open(file, &c->db) != SQLITE_OK)
+        status =
+            pb_fail(error, PB_IO, "%s: %s", path, c->db ? sqlite3_errmsg(c->db) : "out of memory");
+    pb_free(file);
+    if (status == PB_OK) {
+        sqlite3_busy_timeout(c->db, PATIENCE);
+        status = check_version(c, error); /* before anything is left beside what is none */
     }
-    if (sqlite3_open(path, &c->db) != SQLITE_OK) {
-        pb_free(lock);
-        return pb_fail(error, PB_IO, "%s: %s", path,
-                       c->db ? sqlite3_errmsg(c->db) : "out of memory");
-    }
-    sqlite3_busy_timeout(c->db, PATIENCE);
-    status = check_version(c, error); /* before anything is left beside what is none */
     if (status != PB_OK) {
         pb_free(lock);
         return status;

@@ -79,7 +79,8 @@ int pb_command_basis(int argc, char **argv)
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write: NAME.safetensors; pictures and the singular values go beside it, "
-         "NAME-directions.png, NAME-spectrum.png, .csv and .gp",
+         "NAME-directions.png, NAME-spectrum.png, .csv and .gp, a gnuplot script that draws "
+         "spectrum.png where it is run",
          "OUT"},
         {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.point.timestep,
          "The network's own time of --x, in place of --t", "T"},

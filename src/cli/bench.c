@@ -102,8 +102,7 @@ static pb_status linearise(bench *b, pb_error *error)
         double start = pb_seconds();
         pb_linearisation_free(b->l);
         b->l = NULL;
-        PB_TRY(pb_linearise(&b->l, b->session.model, &map, b->x.data, b->x.shape[2], b->x.shape[3],
-                            error));
+        PB_TRY(pb_linearise(&b->l, b->session.model, &map, &b->x, error));
         b->linearise_seconds = pb_seconds() - start;
     }
     return PB_OK;

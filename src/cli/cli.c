@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/legible.h"
 #include "base/threads.h"
 #include "cli/manual.h"
 #include "cli/options.h"
@@ -162,9 +163,18 @@ pb_status pb_check_model(const pb_model *model, const char *hash, const char *pa
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
     const pb_model_options options = {.schedule = cli->schedule, .stop = pb_progress_stop()};
+    pb_status status;
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));
-    return pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model, error);
+    status = pb_check_utf8(pb_model_get_info(*model)->path, error);
+    if (status == PB_OK)
+        status = pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model,
+                                error);
+    if (status != PB_OK) {
+        pb_model_free(*model);
+        *model = NULL;
+    }
+    return status;
 }
 
 /* Notes a name, unless it is there already. */

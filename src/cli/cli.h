@@ -55,8 +55,8 @@ typedef struct pb_help {
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
 
-/* Opens the model of --model and --schedule. Errors: as pb_model_open_with; PB_INVALID (not the
- * model expected). */
+/* Opens the model of --model and --schedule. Errors: as pb_model_open_with; PB_INVALID (its path,
+ * which results hold, is not in UTF-8; not the model expected); *model is then NULL. */
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error);
 
 /* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */

@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "io/csv.h"
 #include "io/file.h"
 
 #define DRAWS 100 /* pairs of random spaces */
@@ -110,15 +112,6 @@ static void say_pair(const options *o, const side *s, size_t a, size_t b, pb_dis
            s->angles[s->k / 2], s->angles[s->k - 1]);
 }
 
-/* A comma, and a file's name as a quoted field (RFC 4180). */
-static void write_name(FILE *stream, const char *name)
-{
-    fputs(",\"", stream);
-    for (; *name; name++)
-        fputs((const char[]){*name, *name == '"' ? '"' : '\0', '\0'}, stream);
-    putc('"', stream);
-}
-
 /* All pairs; with more than two files also the matrix of normalised geodesic distances. */
 static pb_status compare_side(const options *o, side *s, pb_output *table, pb_error *error)
 {
@@ -149,8 +142,10 @@ static pb_status compare_side(const options *o, side *s, pb_output *table, pb_er
                 fprintf(table->stream, "%s,%zu,%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g",
                         s->name, a, b, d.geodesic, d.chordal, d.procrustes, d.projection,
                         part.geodesic, part.chordal, part.procrustes, part.projection);
-                write_name(table->stream, o->files[a]);
-                write_name(table->stream, o->files[b]);
+                putc(',', table->stream);
+                pb_csv_quote(table->stream, o->files[a]);
+                putc(',', table->stream);
+                pb_csv_quote(table->stream, o->files[b]);
                 putc('\n', table->stream);
             }
         }
@@ -227,8 +222,11 @@ static pb_status run(const options *o, pb_error *error)
 
     if (!bases)
         return pb_fail_memory(error, o->count * sizeof *bases, "bases");
-    for (size_t i = 0; i < o->count; i++)
+    for (size_t i = 0; i < o->count; i++) {
         bases[i] = PB_BASIS_EMPTY;
+        if (status == PB_OK && o->out)
+            status = pb_check_utf8(o->files[i], error);
+    }
     for (size_t i = 0; status == PB_OK && i < o->count; i++)
         status = pb_basis_read(&bases[i], o->files[i], error);
     if (status == PB_OK)

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/manual.h"
 #include "cli/options.h"
+#include "cli/shell.h"
 
 /* A candidate, if it begins with what is there; before: what stands before it ("--model="). */
 static void offer(FILE *stream, const char *before, const char *begun, const char *word,
@@ -13,12 +14,14 @@ static void offer(FILE *stream, const char *before, const char *begun, const cha
         fprintf(stream, "%s%s\t%s\n", before, word, meaning);
 }
 
+/* Those whose names need no quotes: bash puts what is offered into the command as it is. */
 static void offer_models(FILE *stream, const char *before, const char *begun)
 {
     GPtrArray *names = pb_model_names();
 
     for (guint i = 0; i < names->len; i++)
-        offer(stream, before, begun, names->pdata[i], "a model");
+        if (pb_shell_is_plain(names->pdata[i]))
+            offer(stream, before, begun, names->pdata[i], "a model");
     g_ptr_array_unref(names);
 }
 

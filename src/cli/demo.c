@@ -7,6 +7,7 @@
 #include "base/places.h"
 #include "cli/basis_at.h"
 #include "cli/commands.h"
+#include "cli/shell.h"
 #include "cli/travel.h"
 #include "picture/sheet.h"
 
@@ -124,8 +125,7 @@ static pb_status find_point(const options *o, pb_session *s, pb_point *point, ch
     top = point->grid;
     where.t = NAN;
     PB_TRY(pb_point_time(point, s, &where, error));
-    return pb_session_move(s, "moving to t", 1, point->x.data, top, point->grid, STEPS, NULL,
-                           error);
+    return pb_session_move(s, "moving to t", &point->x, top, point->grid, STEPS, NULL, error);
 }
 
 static pb_status compute_basis(const options *o, const pb_session *s, const pb_point *point,
@@ -199,9 +199,10 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK)
         status = edit(o, &s, &point, &found, error);
     if (status == PB_OK) {
+        char *program = pb_shell_name(program_invocation_name);
         pb_say(&o->cli, "Done in %.1f s: look into %s", pb_seconds() - start, o->out);
-        pb_say(&o->cli, "Next, with a photo of your own: %s edit photo.jpg",
-               program_invocation_name);
+        pb_say(&o->cli, "Next, with a photo of your own: %s edit photo.jpg", program);
+        g_free(program);
         pb_cli_print(&o->cli,
                      json_pack("{s:s, s:f}", "out", o->out, "seconds", pb_seconds() - start));
     }

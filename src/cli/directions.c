@@ -154,18 +154,14 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
 pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_transport_form form,
                    double *share, pb_error *error)
 {
-    size_t k = from->u.rank ? from->u.shape[0] : 0;
-    const size_t shape[4] = {k, onto->v.shape[1], onto->v.shape[2], onto->v.shape[3]};
-
-    if (k == 0 || memcmp(from->u.shape + 1, onto->u.shape + 1, 3 * sizeof *shape))
+    if (from->u.rank == 0 ||
+        memcmp(from->u.shape + 1, onto->u.shape + 1, 3 * sizeof *onto->u.shape))
         return pb_fail(error, PB_INVALID,
                        "the directions have %zu x %zu x %zu entries at the tap, the target %zu x "
                        "%zu x %zu",
                        from->u.shape[1], from->u.shape[2], from->u.shape[3], onto->u.shape[1],
                        onto->u.shape[2], onto->u.shape[3]);
-    PB_TRY(pb_tensor_new(v, 4, shape, error));
-    PB_TRY(pb_transport(onto, form, k, from->u.data, v->data, share, error));
-    return PB_OK;
+    return pb_transport(onto, form, &from->u, v, share, error);
 }
 
 /* A mean: one of H is carried to the tangent space here, one of X serves as it is, or projected. */
@@ -211,7 +207,7 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     else if (status == PB_OK) {
         status = copy_tensor(&d->v, &mean.v, error);
         if (status == PB_OK && o->project)
-            status = pb_project(&d->found.basis, d->v.shape[0], d->v.data, share, error);
+            status = pb_project(&d->found.basis, &d->v, share, error);
     }
     for (size_t i = 0;
          status == PB_OK && (in_h || o->project) && i < o->needed && i < d->v.shape[0]; i++)
@@ -277,7 +273,7 @@ static pb_status solve(pb_tensor *v, const pb_session *s, const pb_linearisation
     for (size_t i = 0; status == PB_OK && i < u->shape[0]; i++) {
         pb_solution solution;
         pb_to_hwc(b, u->data + i * op->rows, 1, to[0], to[1], to[2]);
-        status = pb_least_squares(&solution, x, op, b, damping, 1e-4, 0, error);
+        status = pb_least_squares(&solution, n, x, op, op->rows, b, damping, 1e-4, 0, error);
         if (status == PB_OK && !(solution.norm > 0))
             status = pb_fail(error, PB_NUMERIC, "%s: direction %zu has no pre-image", path, i);
         if (status != PB_OK)
@@ -311,7 +307,7 @@ static pb_status preimages(pb_directions *d, pb_point *point, pb_session *s,
                                     .condition =
                                         pb_session_condition(s, PB_EDIT_PROMPT, point->timestep),
                                     .memory = s->cli->memory};
-        status = pb_linearise(&l, s->model, &map, point->x.data, s->height, s->width, error);
+        status = pb_linearise(&l, s->model, &map, &point->x, error);
     }
     if (status == PB_OK)
         status = solve(&d->v, s, l, &u, o->damping * (double)d->found.basis.s.data[0], o->u, error);

@@ -72,6 +72,7 @@ static pb_condition condition_of(const pb_session *s, const options *o, const pb
     if (context->data && !negative) {
         condition.context = context->data;
         condition.tokens = context->shape[context->rank - 2];
+        condition.width = context->shape[context->rank - 1];
     }
     return condition;
 }
@@ -102,7 +103,8 @@ static pb_status evaluate(pb_session *s, const options *o, const pb_condition *c
         PB_TRY(pb_session_size(s, x->shape[2], x->shape[3], error));
     PB_TRY(pb_model_tap_shape(s->model, tap, x->shape[2], x->shape[3], shape + 1, error));
     PB_TRY(pb_tensor_new(out, 4, shape, error));
-    return pb_evaluate(s->evaluator, condition, x->shape[0], x->data, 1, &tap, &out->data, error);
+    return pb_evaluate(s->evaluator, condition, x->shape[0], pb_tensor_count(x) / x->shape[0],
+                       x->data, 1, &tap, &out->data, error);
 }
 
 /* One tensor (c,h,w) or a block of k (k,c,h,w) of the given shape. */
@@ -166,7 +168,7 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_conditi
     if (x->shape[0] != 1)
         return pb_fail(error, PB_INVALID, "%s: a Jacobian is taken at one image, found %zu", o->x,
                        x->shape[0]);
-    PB_TRY(pb_linearise(&l, s->model, &map, x->data, x->shape[2], x->shape[3], error));
+    PB_TRY(pb_linearise(&l, s->model, &map, x, error));
     pb_linearisation_shapes(l, from, to);
     status = read_block(&block, o->jvp ? o->jvp : o->vjp, o->jvp ? from : to, error);
     if (status == PB_OK)

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "io/json.h"
 
 typedef struct options {
     pb_cli cli;
@@ -304,7 +305,7 @@ static pb_status list(const pb_cli *cli)
         pb_model *model;
         pb_error why;
 
-        json_array_append_new(array, json_string(name));
+        json_array_append_new(array, pb_json_name(name));
         if (pb_model_open(&model, name, &why) != PB_OK) {
             pb_say(cli, "%s\n    %s", name, why.message);
             continue;

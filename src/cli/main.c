@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/shell.h"
 #include "cli/start.h"
 
 int main(int argc, char **argv)
@@ -29,10 +30,12 @@ int main(int argc, char **argv)
         return pb_cli_flush(status);
     if (command)
         return pb_cli_flush(command->run(argc - 1, argv + 1));
-    if (*name && access(name, F_OK) == 0)
+    if (*name && access(name, F_OK) == 0) {
+        char *word = pb_shell_name(name);
         fprintf(stderr, "pullback: %s is no command: did you mean \"pullback edit %s\"?\n", name,
-                name);
-    else if (*name)
+                word);
+        g_free(word);
+    } else if (*name)
         fprintf(stderr, "pullback: no command \"%s\"%s\n", name, pb_help_likely(name).text);
     if (*name)
         fprintf(stderr, "(pullback --help lists the commands)\n");

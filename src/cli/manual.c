@@ -70,6 +70,7 @@ static const struct {
     {NULL, "latents", PB_TOPIC_IMAGE},
     {NULL, "mask", PB_TOPIC_MAP},
     {NULL, "max-applications", PB_TOPIC_SOLVER},
+    {NULL, "max-megapixels", PB_TOPIC_IMAGE},
     {NULL, "memory", PB_TOPIC_MACHINE},
     {NULL, "method", PB_TOPIC_SOLVER},
     {NULL, "mode", PB_TOPIC_TRAVEL},

@@ -34,6 +34,7 @@ static const range ranges[] = {
     {NULL, "guidance-scale", 0, 1000, false},
     {NULL, "height", 1, 65536, false},
     {NULL, "max-applications", 1, 1e9, false},
+    {NULL, "max-megapixels", 0, 10000, true},
     {NULL, "noise-seed", 0, ANY_SEED, false},
     {NULL, "null-rank", 0, 100000, false},
     {NULL, "number", 1, 1000000, false},

@@ -42,6 +42,11 @@ void pb_point_entries(pb_point_options *o, unsigned kinds, GOptionEntry entries[
           "How a whole photo (--crop none) meets the network's proportions: crop, pad or stretch "
           "(default: crop, its middle)",
           "HOW"}},
+        {PB_POINT_PICTURE,
+         {"max-megapixels", 0, 0, G_OPTION_ARG_DOUBLE, &o->megapixels,
+          "The largest photo or mask that is read, in millions of pixels; an edit takes 42 bytes "
+          "for each (default: 100)",
+          "N"}},
         {PB_POINT_INVERT,
          {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
           "Stop the inversion at t, in place of going up to noise and down again (fewer steps, "
@@ -172,6 +177,9 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
     else if (pb_has_ending(o->image, ".npy"))
         PB_TRY(pb_cli_refuse(cli, "crop,fit,height,width",
                              "is for pictures, and a .npy is taken as it is", error));
+    if (!pb_is_photo(o->image) && !pb_is_photo(o->mask))
+        PB_TRY(
+            pb_cli_refuse(cli, "max-megapixels", "is for a photo or a picture as a mask", error));
     if (o->latents && o->image && !pb_has_ending(o->image, ".npy"))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy", o->image);
     PB_TRY(pb_text_check(&o->text, error));
@@ -183,6 +191,7 @@ pb_status pb_point_check(pb_cli *cli, pb_point_options *o, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "--timestep goes with --x: a point of the time grid is named by --t");
     take_fit(o);
+    o->cut.megapixels = o->megapixels;
     return check_crop(o, error);
 }
 
@@ -375,8 +384,7 @@ static pb_status start(pb_point *point, pb_session *session, const pb_point_opti
     memcpy(point->x.data, point->image.data,
            pb_tensor_count(&point->image) * sizeof *point->x.data);
     *at = top;
-    return pb_session_move(session, "inverting", 1, point->x.data, 0, top, (size_t)o->steps, NULL,
-                           error);
+    return pb_session_move(session, "inverting", &point->x, 0, top, (size_t)o->steps, NULL, error);
 }
 
 /* The largest mask, as a share of the picture, of which no word is said. */
@@ -397,9 +405,10 @@ static pb_status read_mask(pb_point *point, pb_session *s, const pb_point_option
         status = pb_npy_read(&point->mask, o->mask, error);
     else {
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-        PB_TRY(pb_photo_read(&picture, o->mask,
-                             &(pb_crop){.fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK}, s->width,
-                             s->height, error));
+        PB_TRY(pb_photo_read(
+            &picture, o->mask,
+            &(pb_crop){.fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK, .megapixels = o->megapixels},
+            s->width, s->height, error));
         picture.outside = -1; /* what is padded is not to be changed */
         if (point->has_photo && picture.pixels.width == point->photo.pixels.width &&
             picture.pixels.height == point->photo.pixels.height)
@@ -453,8 +462,8 @@ pb_status pb_point_find(pb_point *point, pb_session *session, const pb_point_opt
         PB_TRY(pb_session_size(session, point->x.shape[2], point->x.shape[3], error));
     } else {
         PB_TRY(start(point, session, o, &at, error));
-        PB_TRY(pb_session_move(session, "moving to t", 1, point->x.data, at, point->grid,
-                               (size_t)o->steps, NULL, error));
+        PB_TRY(pb_session_move(session, "moving to t", &point->x, at, point->grid, (size_t)o->steps,
+                               NULL, error));
     }
     return o->mask ? read_mask(point, session, o, error) : PB_OK;
 }

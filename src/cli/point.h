@@ -15,8 +15,9 @@ typedef struct pb_point_options {
     gboolean direct;   /* stop the inversion at t */
     gboolean latents;  /* the image's .npy holds latents, not a picture */
     char *fit;
-    char *crop;      /* as given: auto, none, X,Y,W,H; or NULL */
-    int class_label; /* -1: none */
+    char *crop;        /* as given: auto, none, X,Y,W,H; or NULL */
+    double megapixels; /* the largest photo or mask that is read */
+    int class_label;   /* -1: none */
     pb_text_options text;
     int pixel_height, pixel_width; /* of what a seed draws or a photo becomes; 0: the model's own */
     char *mask;                    /* a picture, white where the edit is wanted, or a .npy */
@@ -29,6 +30,7 @@ typedef struct pb_point_options {
                         .steps = 100,                                                              \
                         .t = NAN,                                                                  \
                         .timestep = NAN,                                                           \
+                        .megapixels = PB_MEGAPIXELS,                                               \
                         .class_label = -1,                                                         \
                         .x_timestep = NAN,                                                         \
                         .x_t = NAN,                                                                \
@@ -40,7 +42,7 @@ enum {
     PB_POINT_T = 2,
     PB_POINT_X = 4,
     PB_POINT_SEED = 8,
-    PB_POINT_PICTURE = 16,  /* how a picture is read: --fit, --crop */
+    PB_POINT_PICTURE = 16,  /* how a picture is read: --fit, --crop, --max-megapixels */
     PB_POINT_INVERT = 2048, /* how it is inverted: --direct, --latents */
     PB_POINT_IMAGE = PB_POINT_PICTURE | PB_POINT_INVERT,
     PB_POINT_CLASS = 32,
@@ -52,7 +54,7 @@ enum {
     PB_POINT_SIZE = 512       /* --height, --width */
 };
 
-#define PB_POINT_ENTRIES 18
+#define PB_POINT_ENTRIES 19
 
 /* Fills the table of the options that `kinds` names, for pb_cli_parse. */
 void pb_point_entries(pb_point_options *options, unsigned kinds,

@@ -42,7 +42,8 @@ static pb_status write_embedding(const options *o, const pb_text_encoder *encode
     pb_status status = pb_tensor_new(&embedding, 2, shape, error);
 
     if (status == PB_OK)
-        status = pb_text_encoder_embed(encoder, 1, ids, embedding.data, o->cli.memory, error);
+        status =
+            pb_text_encoder_embed(encoder, 1, shape[0], ids, embedding.data, o->cli.memory, error);
     if (status == PB_OK)
         status = pb_npy_write(&embedding, o->out, error);
     pb_tensor_clear(&embedding);
@@ -63,9 +64,10 @@ static pb_status run(const options *o, pb_error *error)
     PB_TRY(pb_cli_open_model(&model, &o->cli, error));
     status = pb_text_encoder_open(&encoder, model, error);
     if (status == PB_OK) {
-        ids = pb_malloc(pb_text_encoder_length(encoder), sizeof *ids);
-        status = ids ? pb_text_encoder_tokens(encoder, o->text, ids, &used, &rest, error)
-                     : pb_fail_memory(error, pb_text_encoder_length(encoder) * 4, "tokens");
+        size_t length = pb_text_encoder_length(encoder);
+        ids = pb_malloc(length, sizeof *ids);
+        status = ids ? pb_text_encoder_tokens(encoder, o->text, length, ids, &used, &rest, error)
+                     : pb_fail_memory(error, length * sizeof *ids, "tokens");
     }
     if (status == PB_OK && o->out)
         status = write_embedding(o, encoder, ids, error);

@@ -41,11 +41,11 @@ static pb_status embed(pb_prompts *p, const pb_cli *cli, size_t use, pb_error *e
     pb_status status = ids && found ? PB_OK : pb_fail_memory(error, length * width * 4, "a prompt");
 
     if (status == PB_OK)
-        status = pb_text_encoder_tokens(p->encoder, p->text[use], ids, NULL, &rest, error);
+        status = pb_text_encoder_tokens(p->encoder, p->text[use], length, ids, NULL, &rest, error);
     if (rest)
         pb_warn(cli, "the prompt is cut to %zu tokens; left out: \"%s\"", length, rest);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(p->encoder, 1, ids, found, cli->memory, error);
+        status = pb_text_encoder_embed(p->encoder, 1, length, ids, found, cli->memory, error);
     if (status == PB_OK) {
         p->embedding[use] = found;
         p->tokens = length;

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/point.h"
+#include "io/json.h"
 
 #define SCALE 7.5 /* of guidance, unless it is given */
 
@@ -125,7 +126,7 @@ static json_t *describe(const options *o, const pb_session *session, size_t coun
                                "boost", o->boost, "noise_seed", (json_int_t)o->noise_seed);
 
     if (o->point.x)
-        json_object_set_new(object, "x", json_string(o->point.x));
+        json_object_set_new(object, "x", pb_json_name(o->point.x));
     else
         json_object_set_new(object, "seed", json_integer((json_int_t)o->point.seed));
     if (session->class_label >= 0)
@@ -138,7 +139,7 @@ static pb_status write_samples(const options *o, pb_session *session, const pb_t
                                pb_error *error)
 {
     json_t *settings = describe(o, session, x->shape[0]);
-    char *text = json_dumps(settings, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = pb_json_ascii(settings);
     pb_status status = pb_write_images(x, session, o->out, text, error);
 
     if (status == PB_OK) {
@@ -166,10 +167,9 @@ static pb_status run(const options *o, pb_error *error)
     if (status == PB_OK)
         status = find_start(&from, o, &session, error);
     if (status == PB_OK)
-        status = o->spacing_value >= 0 ? pb_session_sample(&session, x.shape[0], x.data,
-                                                           (pb_spacing)o->spacing_value, S, error)
-                                       : pb_session_move(&session, "sampling", x.shape[0], x.data,
-                                                         from, 0, S, &boost, error);
+        status = o->spacing_value >= 0
+                     ? pb_session_sample(&session, &x, (pb_spacing)o->spacing_value, S, error)
+                     : pb_session_move(&session, "sampling", &x, from, 0, S, &boost, error);
     if (status == PB_OK)
         status = write_samples(o, &session, &x, error);
     pb_tensor_clear(&x);

@@ -56,7 +56,8 @@ pb_condition pb_session_condition(const pb_session *s, pb_prompt_use use, double
     return (pb_condition){.timestep = timestep,
                           .class_label = s->class_label,
                           .context = s->prompts.embedding[use],
-                          .tokens = s->prompts.tokens};
+                          .tokens = s->prompts.tokens,
+                          .width = s->info->context_width};
 }
 
 pb_denoiser pb_session_editor(const pb_session *s)
@@ -89,7 +90,7 @@ static void tell_unclipped(pb_session *s, size_t from, size_t to, size_t boost)
     s->told = 1;
 }
 
-pb_status pb_session_move(pb_session *session, const char *label, size_t n, float *x, size_t from,
+pb_status pb_session_move(pb_session *session, const char *label, pb_tensor *x, size_t from,
                           size_t to, size_t steps, const pb_boost *boost, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(session->cli, label);
@@ -106,10 +107,11 @@ pb_status pb_session_move(pb_session *session, const char *label, size_t n, floa
         options.own_noise = boost->own;
     }
     tell_unclipped(session, from, to, options.boost);
-    return pb_ddim(session->schedule, &denoiser, n, x, from, to, &options, error);
+    return pb_ddim(session->schedule, &denoiser, x->shape[0], pb_tensor_count(x) / x->shape[0],
+                   x->data, from, to, &options, error);
 }
 
-pb_status pb_session_sample(const pb_session *session, size_t n, float *x, pb_spacing spacing,
+pb_status pb_session_sample(const pb_session *session, pb_tensor *x, pb_spacing spacing,
                             size_t steps, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(session->cli, "sampling");
@@ -122,7 +124,8 @@ pb_status pb_session_sample(const pb_session *session, size_t n, float *x, pb_sp
                                        .progress_context = &bar};
     const pb_denoiser denoiser = mover(session);
 
-    return pb_ddim_spaced(session->schedule, &denoiser, n, x, &options, error);
+    return pb_ddim_spaced(session->schedule, &denoiser, x->shape[0],
+                          pb_tensor_count(x) / x->shape[0], x->data, &options, error);
 }
 
 /* -- pictures ------------------------------------------------------------------------------------
@@ -181,24 +184,14 @@ pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixe
 /* Runs one way, and puts the result in the place of the tensor. */
 static pb_status convert(pb_session *s, pb_tensor *tensor, int encode, pb_error *error)
 {
-    size_t factor, channels, n = tensor->shape[0], h = tensor->shape[2], w = tensor->shape[3];
-    size_t shape[4] = {n};
     pb_tensor result = PB_TENSOR_EMPTY;
-    pb_status status;
+    size_t factor, channels;
 
     if (!pb_session_is_latent(s))
         return PB_OK;
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    shape[1] = encode ? s->info->in_channels : channels;
-    shape[2] = encode ? h / factor : h * factor;
-    shape[3] = encode ? w / factor : w * factor;
-    PB_TRY(pb_tensor_new(&result, 4, shape, error));
-    status = (encode ? pb_encode : pb_decode)(s->autoencoder, n, h, w, tensor->data, result.data,
-                                              s->cli->memory, error);
-    if (status != PB_OK) {
-        pb_tensor_clear(&result);
-        return status;
-    }
+    PB_TRY(
+        (encode ? pb_encode : pb_decode)(s->autoencoder, tensor, &result, s->cli->memory, error));
     pb_tensor_clear(tensor);
     *tensor = result;
     return PB_OK;

@@ -46,14 +46,14 @@ typedef struct pb_boost {
     int own;       /* each image has noise of its own; 0: all have the same */
 } pb_boost;
 
-/* Moves n images between grid points, with a bar labelled so. boost may be NULL: none. The first
- * time that steps leave out the scheduler's clip_sample or thresholding a line on stderr says so:
- * only those of a boost are never reversed. */
-pb_status pb_session_move(pb_session *session, const char *label, size_t n, float *x, size_t from,
+/* Moves images x (n,c,h,w) between grid points, with a bar labelled so. boost may be NULL: none.
+ * The first time that steps leave out the scheduler's clip_sample or thresholding a line on stderr
+ * says so: only those of a boost are never reversed. */
+pb_status pb_session_move(pb_session *session, const char *label, pb_tensor *x, size_t from,
                           size_t to, size_t steps, const pb_boost *boost, pb_error *error);
 
 /* The same from noise to images as DDIMScheduler of diffusers spaces its steps. */
-pb_status pb_session_sample(const pb_session *session, size_t n, float *x, pb_spacing spacing,
+pb_status pb_session_sample(const pb_session *session, pb_tensor *x, pb_spacing spacing,
                             size_t steps, pb_error *error);
 
 /* -- pictures -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cli/progress.h"
+#include "io/json.h"
 #include "picture/blend.h"
 #include "picture/original.h"
 #include "picture/sheet.h"
@@ -130,9 +131,9 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
     if (!directions)
         return pb_fail_memory(error, count * size * sizeof *x, "directions");
     if (s->mode == PB_MODE_STRAIGHT)
-        pb_straight(size, x, count, directions, s->length, s->stages, out);
+        status = pb_straight(size, x, count, directions, s->length, s->stages, out, error);
     else
-        status = pb_guide(session->schedule, &editor, s->timestep, x, count, directions,
+        status = pb_guide(session->schedule, &editor, s->timestep, size, x, count, directions,
                           &s->guidance, s->stages, out, pb_progress_step, &bar, error);
     pb_free(directions);
     return status;
@@ -263,8 +264,8 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
     if (status == PB_OK && edits)
         status = travel(s, session, x, v, stage, error);
     if (status == PB_OK)
-        status = pb_session_move(session, "decoding", 1 + edits, s->images.data, s->grid, 0,
-                                 s->steps, &boost, error);
+        status =
+            pb_session_move(session, "decoding", &s->images, s->grid, 0, s->steps, &boost, error);
     if (status == PB_OK)
         status = pb_session_decode(session, &s->images, error);
     if (status == PB_OK && edits) {
@@ -385,7 +386,7 @@ char *pb_strip_settings(const pb_strip *s, const pb_session *session, const pb_b
                                       (json_int_t)s->area->height));
     pb_prompts_describe(&session->prompts, object);
     g_free(model);
-    text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    text = pb_json_ascii(object);
     json_decref(object);
     return text;
 }

@@ -65,11 +65,12 @@ static pb_status apply_settings(options *o, pb_error *error)
 static pb_status check_idle(const options *o, pb_error *error)
 {
     if (o->settings)
-        PB_TRY(pb_cli_refuse(&o->cli,
-                             "model,samples,seed,timesteps,rank,tol,from,tap,guided,space,fix,"
-                             "steps,fit,crop,direct,latents,class,prompt,edit-prompt,"
-                             "negative-prompt,guidance-scale,schedule,costs",
-                             "is taken from --settings", error));
+        PB_TRY(
+            pb_cli_refuse(&o->cli,
+                          "model,samples,seed,timesteps,rank,tol,from,tap,guided,space,fix,"
+                          "steps,fit,crop,max-megapixels,direct,latents,class,prompt,edit-prompt,"
+                          "negative-prompt,guidance-scale,schedule,costs",
+                          "is taken from --settings", error));
     if (o->point.image)
         PB_TRY(pb_cli_refuse(&o->cli, "samples,seed", DRAWN, error));
     return PB_OK;

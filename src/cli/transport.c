@@ -68,8 +68,8 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
     w->onto.t = o->onto_t;
     w->onto.grid = pb_grid_nearest(T, S, o->onto_t);
     w->onto.timestep = pb_grid_time(T, S, w->onto.grid);
-    return pb_session_move(&w->session, "moving to t", 1, w->onto.x.data, w->from.grid,
-                           w->onto.grid, S, NULL, error);
+    return pb_session_move(&w->session, "moving to t", &w->onto.x, w->from.grid, w->onto.grid, S,
+                           NULL, error);
 }
 
 /* The prompts of the one side or the other: those of its basis, or the options'. What --edit-prompt

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "diffusion/clip.h"
+#include "diffusion/denoiser.h"
 
 /* A step: from alpha-bar `at`, at the network's time `time`, to `as`. */
 typedef struct move {
@@ -163,6 +165,15 @@ static pb_status report(pb_progress progress, void *context, size_t done, size_t
                                                       : PB_OK;
 }
 
+pb_status pb_denoiser_check(const pb_denoiser *denoiser, size_t size, pb_error *error)
+{
+    PB_NEED(denoiser, "a denoiser");
+    PB_NEED(denoiser->predict, "a denoiser's function");
+    if (denoiser->size == 0)
+        return pb_fail(error, PB_INVALID, "a denoiser for images of nothing");
+    return pb_size_check(size, denoiser->size, "images", error);
+}
+
 static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
                        const pb_ddim_options *options, pb_error *error)
 {
@@ -176,14 +187,19 @@ static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
     return pb_clip_check(&options->clip, error);
 }
 
-pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n, float *x,
-                  size_t from, size_t to, const pb_ddim_options *options, pb_error *error)
+pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n, size_t size,
+                  float *x, size_t from, size_t to, const pb_ddim_options *options, pb_error *error)
 {
-    size_t total = from > to ? from - to : to - from;
-    size_t T = pb_schedule_length(schedule), S = options->steps;
+    size_t total = from > to ? from - to : to - from, T, S;
     pb_status status;
     travel v;
 
+    PB_NEED(schedule, "a schedule");
+    PB_TRY(pb_denoiser_check(denoiser, size, error));
+    PB_NEED(x, "images");
+    PB_NEED(options, "options");
+    T = pb_schedule_length(schedule);
+    S = options->steps;
     PB_TRY(check(schedule, from, to, options, error));
     PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &options->clip, error));
     status = options->boost == SIZE_MAX ? PB_OK : seed(&v, options, error);
@@ -208,14 +224,21 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
 }
 
 pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
-                         float *x, const pb_spaced_options *options, pb_error *error)
+                         size_t size, float *x, const pb_spaced_options *options, pb_error *error)
 {
     const pb_spaced_options *o = options;
-    size_t T = pb_schedule_length(schedule), S = o->steps;
-    double end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
     pb_status status = PB_OK;
+    size_t T, S;
+    double end;
     travel v;
 
+    PB_NEED(schedule, "a schedule");
+    PB_TRY(pb_denoiser_check(denoiser, size, error));
+    PB_NEED(x, "images");
+    PB_NEED(o, "options");
+    T = pb_schedule_length(schedule);
+    S = o->steps;
+    end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
     if (S < 1 || S > T)
         return pb_fail(error, PB_INVALID, "%zu steps: expected 1 to %zu", S, T);
     if (pb_spaced_time(T, S, o->spacing, o->steps_offset, 0) >= T)

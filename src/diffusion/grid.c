@@ -5,12 +5,12 @@
 
 double pb_grid_time(size_t T, size_t S, size_t i)
 {
-    return (double)i * (double)(T - 1) / (double)(S - 1);
+    return S < 2 || T < 1 ? 0 : (double)i * (double)(T - 1) / (double)(S - 1);
 }
 
 size_t pb_grid_index(size_t T, size_t S, size_t i)
 {
-    return i * (T - 1) / (S - 1);
+    return S < 2 || T < 1 ? 0 : i * (T - 1) / (S - 1);
 }
 
 size_t pb_grid_nearest(size_t T, size_t S, double fraction)

@@ -21,8 +21,10 @@ struct pb_rng {
 
 pb_status pb_rng_new(pb_rng **out, uint64_t seed, pb_error *error)
 {
-    pb_rng *rng = pb_calloc(1, sizeof *rng);
+    pb_rng *rng;
 
+    PB_NEED(out, "a place for the generator");
+    rng = pb_calloc(1, sizeof *rng);
     if (!rng)
         return pb_fail_memory(error, sizeof *rng, "a random number generator");
     rng->state[0] = (uint32_t)seed; /* PyTorch, too, takes the low 32 bits */

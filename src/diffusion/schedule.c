@@ -91,6 +91,12 @@ static pb_status rescale(float *alpha_bar, size_t T, pb_error *error)
 
 static pb_status check_options(const pb_schedule_options *o, pb_error *error)
 {
+    if (o->betas == PB_BETAS_TRAINED && !o->trained_betas)
+        return pb_fail(error, PB_INVALID, "trained betas without any");
+    if ((int)o->betas < PB_BETAS_LINEAR || (int)o->betas > PB_BETAS_TRAINED)
+        return pb_fail(error, PB_INVALID, "betas %d are not known", (int)o->betas);
+    if ((int)o->prediction < PB_EPSILON || (int)o->prediction > PB_SAMPLE)
+        return pb_fail(error, PB_INVALID, "prediction %d is not known", (int)o->prediction);
     if (o->length < 2 || o->length > MAX_LENGTH)
         return pb_fail(error, PB_INVALID, "a noise schedule of %zu steps: expected 2 to %d",
                        o->length, MAX_LENGTH);
@@ -104,10 +110,13 @@ static pb_status check_options(const pb_schedule_options *o, pb_error *error)
 
 pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options, pb_error *error)
 {
-    size_t T = options->length;
     pb_schedule *s;
     pb_status status;
+    size_t T;
 
+    PB_NEED(out, "a place for the schedule");
+    PB_NEED(options, "options");
+    T = options->length;
     PB_TRY(check_options(options, error));
     s = pb_calloc(1, sizeof *s);
     if (s)

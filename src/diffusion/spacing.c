@@ -26,6 +26,8 @@ static size_t trailing(double T, double S, size_t i)
 
 size_t pb_spaced_time(size_t T, size_t S, pb_spacing spacing, size_t steps_offset, size_t i)
 {
+    if (S == 0)
+        return 0;
     switch (spacing) {
     case PB_SPACING_LEADING:
         return (S - 1 - i) * (T / S) + steps_offset;

@@ -21,9 +21,13 @@ double pb_change(size_t n, const float *a, const float *b)
 double pb_outside(const pb_tensor *mask, size_t c, size_t h, size_t w, const float *a,
                   const float *b)
 {
-    size_t rows = mask->shape[0], columns = mask->shape[1];
+    size_t rows, columns;
     double outside = 0, all = 0;
 
+    if (!mask || !mask->data || mask->rank != 2 || pb_tensor_count(mask) == 0)
+        return NAN;
+    rows = mask->shape[0];
+    columns = mask->shape[1];
     for (size_t i = 0; i < c * h * w; i++) {
         size_t y = i / w % h * rows / h, x = i % w * columns / w;
         double d = (double)a[i] - (double)b[i];

@@ -4,18 +4,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "diffusion/denoiser.h"
 #include "edit/stage.h"
 
-static pb_status check(size_t size, size_t count, const float *v, const pb_guidance *g,
-                       size_t stages, pb_error *error)
+pb_status pb_directions_check(size_t size, size_t count, const float *v, pb_error *error)
 {
-    if (count == 0 || g->iterations == 0 || stages == 0 || stages > g->iterations)
-        return pb_fail(error, PB_INVALID,
-                       "%zu stages of %zu iterations along %zu directions: expected at least one "
-                       "of each, and no more stages than iterations",
-                       stages, g->iterations, count);
-    if (!(g->step > 0) || !isfinite(g->step) || !isfinite(g->scale))
-        return pb_fail(error, PB_INVALID, "guidance with step %g and scale %g", g->step, g->scale);
+    PB_NEED(v, "directions");
+    if (size == 0 || count == 0)
+        return pb_fail(error, PB_INVALID, "%zu directions of %zu numbers: expected at least one",
+                       count, size);
     for (size_t i = 0; i < count; i++) {
         double square = 0;
         for (size_t k = 0; k < size; k++)
@@ -24,6 +21,23 @@ static pb_status check(size_t size, size_t count, const float *v, const pb_guida
             return pb_fail(error, PB_INVALID, "direction %zu has length %g: expected 1", i,
                            sqrt(square));
     }
+    return PB_OK;
+}
+
+static pb_status check(const pb_schedule *schedule, double t, size_t count, const pb_guidance *g,
+                       size_t stages, pb_error *error)
+{
+    size_t T = pb_schedule_length(schedule);
+
+    if (!(t >= 0 && t <= (double)(T - 1)))
+        return pb_fail(error, PB_INVALID, "guidance at time %g: expected 0 to %zu", t, T - 1);
+    if (count == 0 || g->iterations == 0 || stages == 0 || stages > g->iterations)
+        return pb_fail(error, PB_INVALID,
+                       "%zu stages of %zu iterations along %zu directions: expected at least one "
+                       "of each, and no more stages than iterations",
+                       stages, g->iterations, count);
+    if (!(g->step > 0) || !isfinite(g->step) || !isfinite(g->scale))
+        return pb_fail(error, PB_INVALID, "guidance with step %g and scale %g", g->step, g->scale);
     return PB_OK;
 }
 
@@ -50,17 +64,24 @@ static pb_status iterate(const pb_denoiser *denoiser, double t, double a, double
     return PB_OK;
 }
 
-pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t,
+pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t, size_t size,
                    const float *x, size_t count, const float *v, const pb_guidance *guidance,
                    size_t stages, float *out, pb_progress progress, void *progress_context,
                    pb_error *error)
 {
-    size_t size = denoiser->size, N = guidance->iterations, stage = 0;
     float *points, *predicted;
+    size_t N, stage = 0;
     pb_status status;
     double a, b;
 
-    PB_TRY(check(size, count, v, guidance, stages, error));
+    PB_NEED(schedule, "a schedule");
+    PB_TRY(pb_denoiser_check(denoiser, size, error));
+    PB_NEED(x, "an image");
+    PB_NEED(guidance, "guidance");
+    PB_NEED(out, "room for images");
+    PB_TRY(check(schedule, t, count, guidance, stages, error));
+    PB_TRY(pb_directions_check(size, count, v, error));
+    N = guidance->iterations;
     points = pb_malloc(2 * count * size, sizeof *points);
     predicted = pb_malloc(2 * count * size, sizeof *predicted);
     status = points && predicted

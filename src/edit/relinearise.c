@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "edit/stage.h"
 
 typedef struct walk {
     size_t n, m;   /* entries of v, u */
-    float *v, *u;  /* the direction, in X and in H */
+    float *v;      /* the direction, in X, */
+    pb_tensor u;   /* and in H, (1,C,H,W) */
     pb_tensor x;   /* where it is */
     pb_basis last; /* the basis there; empty until the first step */
 } walk;
@@ -17,27 +19,65 @@ typedef struct walk {
 static void clear(walk *w)
 {
     pb_free(w->v);
-    pb_free(w->u);
+    pb_tensor_clear(&w->u);
     pb_tensor_clear(&w->x);
     pb_basis_clear(&w->last);
 }
 
+static pb_status check_path(const pb_relinearised *path, size_t stages, pb_error *error)
+{
+    PB_NEED(path, "a path");
+    if (path->steps == 0 || stages == 0 || stages > path->steps)
+        return pb_fail(error, PB_INVALID, "%zu stages of %zu steps", stages, path->steps);
+    if (!isfinite(path->length))
+        return pb_fail(error, PB_INVALID, "a path of length %g", path->length);
+    return PB_OK;
+}
+
+/* Is it a basis of x at a point of the network, of the map that the request asks for? */
+static pb_status check_basis(const pb_basis *b, const pb_model *model, const pb_basis_request *r,
+                             size_t direction, pb_error *error)
+{
+    const char *from = b->from ? b->from : "", *to = b->to ? b->to : "";
+    size_t channels = pb_model_get_info(model)->in_channels;
+    size_t x[4] = {0}, u[4] = {0};
+
+    PB_NEED(r->map.from, "the tap that varies, map.from");
+    PB_NEED(r->map.to, "the tap observed, map.to");
+    if (strcmp(from, "x") || strcmp(r->map.from, "x") || strcmp(to, r->map.to))
+        return pb_fail(error, PB_INVALID,
+                       "a basis of the map from \"%s\" to \"%s\", steps by that from \"%s\" to "
+                       "\"%s\": expected the same, of x",
+                       from, to, r->map.from, r->map.to);
+    if (b->timestep != r->map.condition.timestep || b->class_label != r->map.condition.class_label)
+        return pb_fail(error, PB_INVALID,
+                       "a basis at timestep %g of class %ld, steps at %g of %ld: expected the same",
+                       b->timestep, b->class_label, r->map.condition.timestep,
+                       r->map.condition.class_label);
+    PB_TRY(pb_shape_check(&b->x, 3, (size_t[3]){channels}, "the point of the basis", error));
+    memcpy(x + 1, b->x.shape, 3 * sizeof *x);
+    PB_TRY(pb_shape_check(&b->v, 4, x, "the v of the basis", error));
+    PB_TRY(pb_model_tap_shape(model, to, x[2], x[3], u + 1, error));
+    u[0] = b->v.shape[0];
+    PB_TRY(pb_shape_check(&b->u, 4, u, "the u of the basis", error));
+    return direction < u[0]
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "direction %zu of a basis of %zu", direction, u[0]);
+}
+
 static pb_status begin(walk *w, const pb_basis *basis, size_t direction, pb_error *error)
 {
-    size_t k = basis->v.rank == 4 && basis->u.rank == 4 ? basis->v.shape[0] : 0;
+    const size_t one[4] = {1, basis->u.shape[1], basis->u.shape[2], basis->u.shape[3]};
+    size_t k = basis->v.shape[0];
 
-    if (direction >= k || !basis->x.data || strcmp(basis->from, "x"))
-        return pb_fail(error, PB_INVALID,
-                       "direction %zu of a basis of %zu from \"%s\": expected one of x at a point",
-                       direction, k, basis->from ? basis->from : "");
     w->n = pb_tensor_count(&basis->v) / k;
     w->m = pb_tensor_count(&basis->u) / k;
+    PB_TRY(pb_tensor_new(&w->u, 4, one, error));
     w->v = pb_malloc(w->n, sizeof *w->v);
-    w->u = pb_malloc(w->m, sizeof *w->u);
-    if (!w->v || !w->u)
-        return pb_fail_memory(error, (w->n + w->m) * sizeof *w->v, "a direction");
+    if (!w->v)
+        return pb_fail_memory(error, w->n * sizeof *w->v, "a direction");
     memcpy(w->v, basis->v.data + direction * w->n, w->n * sizeof *w->v);
-    memcpy(w->u, basis->u.data + direction * w->m, w->m * sizeof *w->u);
+    memcpy(w->u.data, basis->u.data + direction * w->m, w->m * sizeof *w->v);
     PB_TRY(pb_tensor_new(&w->x, 3, basis->x.shape, error));
     memcpy(w->x.data, basis->x.data, w->n * sizeof *w->v);
     return PB_OK;
@@ -47,21 +87,22 @@ static pb_status begin(walk *w, const pb_basis *basis, size_t direction, pb_erro
 static void lift(walk *w)
 {
     size_t k = w->last.v.shape[0];
+    float *u = w->u.data;
     double norm = 0;
 
-    memset(w->u, 0, w->m * sizeof *w->u);
+    memset(u, 0, w->m * sizeof *u);
     for (size_t i = 0; i < k; i++) {
         const float *vi = w->last.v.data + i * w->n, *ui = w->last.u.data + i * w->m;
         double c = 0;
         for (size_t l = 0; l < w->n; l++)
             c += (double)vi[l] * (double)w->v[l];
         for (size_t l = 0; l < w->m; l++)
-            w->u[l] += (float)(c * (double)ui[l]);
+            u[l] += (float)(c * (double)ui[l]);
     }
     for (size_t l = 0; l < w->m; l++)
-        norm += (double)w->u[l] * (double)w->u[l];
+        norm += (double)u[l] * (double)u[l];
     for (size_t l = 0; l < w->m; l++)
-        w->u[l] = (float)((double)w->u[l] / sqrt(norm));
+        u[l] = (float)((double)u[l] / sqrt(norm));
 }
 
 /* The basis at x, and the direction carried to it. */
@@ -70,13 +111,16 @@ static pb_status turn(walk *w, const pb_model *model, const pb_basis_request *re
 {
     pb_basis_request here = *request;
     pb_basis basis = PB_BASIS_EMPTY;
+    pb_tensor v = PB_TENSOR_EMPTY;
     double kept;
 
     here.start = w->last.v.data ? &w->last.v : request->start;
     PB_TRY(pb_basis_compute(&basis, NULL, NULL, model, &here, &w->x, error));
     pb_basis_clear(&w->last);
     w->last = basis;
-    PB_TRY(pb_transport(&w->last, PB_TRANSPORT_PROJECTION, 1, w->u, w->v, &kept, error));
+    PB_TRY(pb_transport(&w->last, PB_TRANSPORT_PROJECTION, &w->u, &v, &kept, error));
+    memcpy(w->v, v.data, w->n * sizeof *w->v);
+    pb_tensor_clear(&v);
     *share *= kept;
     lift(w);
     return PB_OK;
@@ -87,13 +131,19 @@ pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
                          size_t stages, float *out, double *share, pb_progress progress,
                          void *progress_context, pb_error *error)
 {
-    size_t steps = path->steps, stage = 0;
     walk w = {.last = PB_BASIS_EMPTY};
-    double kept = 1, step = path->length / (double)steps;
+    size_t steps, stage = 0;
+    double kept = 1, step;
     pb_status status;
 
-    if (steps == 0 || stages == 0 || stages > steps)
-        return pb_fail(error, PB_INVALID, "%zu stages of %zu steps", stages, steps);
+    PB_NEED(model, "a model");
+    PB_NEED(request, "a request");
+    PB_NEED(basis, "a basis");
+    PB_NEED(out, "room for images");
+    PB_TRY(check_path(path, stages, error));
+    PB_TRY(check_basis(basis, model, request, direction, error));
+    steps = path->steps;
+    step = path->length / (double)steps;
     status = begin(&w, basis, direction, error);
     for (size_t done = 1; status == PB_OK && done <= steps; done++) {
         for (size_t l = 0; l < w.n; l++)

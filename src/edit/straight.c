@@ -1,12 +1,24 @@
 #include <pullback/edit.h>
 
-void pb_straight(size_t size, const float *x, size_t count, const float *v, double length,
-                 size_t stages, float *out)
+#include <math.h>
+
+#include "base/error.h"
+#include "edit/stage.h"
+
+pb_status pb_straight(size_t size, const float *x, size_t count, const float *v, double length,
+                      size_t stages, float *out, pb_error *error)
 {
+    PB_NEED(x, "an image");
+    PB_NEED(out, "room for images");
+    PB_TRY(pb_directions_check(size, count, v, error));
+    if (stages == 0 || !isfinite(length))
+        return pb_fail(error, PB_INVALID, "a straight step of length %g in %zu stages", length,
+                       stages);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 1; j <= stages; j++, out += size) {
             double s = length * (double)j / (double)stages;
             for (size_t l = 0; l < size; l++)
                 out[l] = (float)((double)x[l] + s * (double)v[i * size + l]);
         }
+    return PB_OK;
 }

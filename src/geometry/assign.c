@@ -58,6 +58,9 @@ static size_t grow(assignment *a, size_t row)
 
 pb_status pb_assign(size_t k, const double *gain, size_t *match, pb_error *error)
 {
+    for (size_t i = 0; i < k * k; i++)
+        if (!isfinite(gain[i])) /* a tree of such edges would never reach a column */
+            return pb_fail(error, PB_NUMERIC, "a matching of numbers that are not finite");
     assignment a = {.k = k,
                     .gain = gain,
                     .row = pb_calloc(k + 1, sizeof(double)),

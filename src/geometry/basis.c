@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "geometry/basis_text.h"
 
 void pb_basis_clear(pb_basis *b)
 {
+    if (!b)
+        return;
     pb_tensor_clear(&b->u);
     pb_tensor_clear(&b->s);
     pb_tensor_clear(&b->v);
@@ -62,6 +65,19 @@ static pb_status copy_numbers(pb_tensor *tensor, size_t k, const double *numbers
     return PB_OK;
 }
 
+/* Does the SVD belong to the linearisation? x: any image. */
+static pb_status check(const pb_svd *svd, const pb_linearisation *linearisation, const pb_tensor *x,
+                       pb_error *error)
+{
+    const pb_operator *op = pb_linearisation_operator(linearisation);
+
+    if (svd->rank == 0 || svd->rows != op->rows || svd->cols != op->cols)
+        return pb_fail(error, PB_INVALID,
+                       "an SVD of %zu x %zu of rank %zu: the linearisation is %zu x %zu", svd->rows,
+                       svd->cols, svd->rank, op->rows, op->cols);
+    return pb_shape_check_one(x, 3, (size_t[3]){0}, "a point", error);
+}
+
 static pb_status from_svd(pb_basis *b, const pb_svd *svd, const pb_map_options *map,
                           const pb_svd_options *options, const pb_linearisation *linearisation,
                           const pb_tensor *x, pb_error *error)
@@ -98,6 +114,7 @@ pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *
                                const char *negative, double guidance_scale, int guided,
                                pb_error *error)
 {
+    PB_NEED(basis, "a basis");
     PB_TRY(pb_basis_set_text(&basis->prompt, prompt, error));
     PB_TRY(pb_basis_set_text(&basis->trajectory_prompt, trajectory, error));
     PB_TRY(pb_basis_set_text(&basis->negative_prompt, negative, error));
@@ -110,8 +127,15 @@ pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_opt
                             const pb_svd_options *options, const pb_linearisation *linearisation,
                             const pb_tensor *x, pb_error *error)
 {
-    pb_status status = from_svd(basis, svd, map, options, linearisation, x, error);
+    pb_status status;
 
+    PB_NEED(basis, "a place for the basis");
+    PB_NEED(svd, "an SVD");
+    PB_NEED(map, "the map's options");
+    PB_NEED(options, "the SVD's options");
+    PB_NEED(linearisation, "a linearisation");
+    PB_TRY(check(svd, linearisation, x, error));
+    status = from_svd(basis, svd, map, options, linearisation, x, error);
     if (status != PB_OK)
         pb_basis_clear(basis);
     return status;
@@ -119,6 +143,7 @@ pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_opt
 
 pb_status pb_basis_set_model(pb_basis *basis, const char *name, const char *hash, pb_error *error)
 {
+    PB_NEED(basis, "a basis");
     PB_TRY(pb_basis_set_text(&basis->model, name, error));
     return pb_basis_set_text(&basis->model_hash, hash, error);
 }

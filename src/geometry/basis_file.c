@@ -249,6 +249,8 @@ pb_status pb_basis_read(pb_basis *basis, const char *path, pb_error *error)
     pb_weights *file;
     pb_status status;
 
+    PB_NEED(basis, "a place for the basis");
+    PB_NEED(path, "a path");
     PB_TRY(check_name(path, error));
     PB_TRY(pb_weights_open(&file, path, error));
     status = read_basis(basis, file, path, error);

@@ -136,7 +136,7 @@ static pb_status karcher(pb_basis *mean, pb_mean_report *report, size_t count,
     if (status == PB_OK)
         status = pb_tensor_new(out, 4, like->shape, error);
     if (status == PB_OK)
-        status = pb_mean_directions(&space, count, all, out->data, agreement, error);
+        status = pb_mean_directions(&space, n, k, count, all, out->data, agreement, error);
     for (size_t s = 0; status == PB_OK && s < count; s++)
         for (size_t i = 0; i < k; i++)
             mean->s.data[i] += bases[s]->s.data[i] / (float)count;

@@ -7,6 +7,8 @@
 
 #include "base/memory.h"
 
+#define LARGEST 16384 /* height or width */
+
 /* cos and sin of 2 pi j k / n, n x n each. */
 static void fourier_matrix(size_t n, double *real, double *imaginary)
 {
@@ -58,7 +60,11 @@ pb_status pb_radial_power(size_t c, size_t h, size_t w, const float *image, doub
     double *room, total = 0;
     transform t = {.h = h, .w = w};
 
-    if (c == 0 || size == 0 || bands == 0)
+    PB_NEED(image, "an image");
+    PB_NEED(power, "room for the power");
+    if (!isfinite(weight))
+        return pb_fail(error, PB_INVALID, "a power of weight %g", weight);
+    if (c == 0 || size == 0 || bands == 0 || h > LARGEST || w > LARGEST)
         return pb_fail(error, PB_INVALID, "the power of %zu x %zu x %zu in %zu bands", c, h, w,
                        bands);
     room = pb_malloc(2 * square + 5 * size + bands, sizeof *room);

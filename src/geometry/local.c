@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 
 /* Everything in use while a basis is computed. */
 typedef struct work {
@@ -31,23 +32,11 @@ static void clear(work *w)
     pb_svd_free(w->svd);
 }
 
-static pb_status check_point(const pb_model *model, const pb_tensor *x, pb_error *error)
-{
-    size_t channels = pb_model_get_info(model)->in_channels;
-
-    if (!x || !x->data || (x->rank != 3 && x->rank != 4))
-        return pb_fail(error, PB_INVALID, "a point of %zu dimensions: expected (%zu,h,w)",
-                       x ? x->rank : 0, channels);
-    if (x->rank == 4 && x->shape[0] != 1)
-        return pb_fail(error, PB_INVALID, "%zu points: a basis is taken at one", x->shape[0]);
-    if (x->shape[x->rank - 3] != channels)
-        return pb_fail(error, PB_INVALID, "a point of %zu channels: the network takes %zu",
-                       x->shape[x->rank - 3], channels);
-    return PB_OK;
-}
-
 static pb_status check(const pb_basis_request *r, pb_error *error)
 {
+    PB_NEED(r, "a request");
+    PB_NEED(r->map.from, "the tap that varies, map.from");
+    PB_NEED(r->map.to, "the tap observed, map.to");
     if (r->null_rank && !r->mask)
         return pb_fail(error, PB_INVALID,
                        "a null rank of %zu without a mask: there is no region to leave alone",
@@ -62,14 +51,13 @@ static pb_status check(const pb_basis_request *r, pb_error *error)
 }
 
 /* op = (1 - scale) J_N + scale J */
-static pb_status guide(work *w, const pb_model *model, const float *x, size_t height, size_t width,
-                       pb_error *error)
+static pb_status guide(work *w, const pb_model *model, const pb_tensor *x, pb_error *error)
 {
     const pb_basis_request *r = w->request;
     pb_map_options map = r->map;
 
     map.condition = *r->negative;
-    PB_TRY(pb_linearise(&w->negative, model, &map, x, height, width, error));
+    PB_TRY(pb_linearise(&w->negative, model, &map, x, error));
     PB_TRY(pb_operator_sum(&w->guided, r->scale, w->op, 1 - r->scale,
                            pb_linearisation_operator(w->negative), error));
     w->op = w->guided;
@@ -83,7 +71,7 @@ static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
     float *weights;
     pb_status status;
 
-    if (mask->rank != 2 || mask->shape[0] != w->to[1] || mask->shape[1] != w->to[2])
+    if (!mask->data || mask->rank != 2 || mask->shape[0] != w->to[1] || mask->shape[1] != w->to[2])
         return pb_fail(
             error, PB_INVALID,
             "a mask of %zu x %zu: the tap \"%s\" has %zu x %zu positions; x0 and eps have as many "
@@ -94,11 +82,11 @@ static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
         return pb_fail_memory(error, C * size * sizeof *weights, "a mask");
     for (size_t i = 0; i < C * size; i++)
         weights[i] = mask->data[i / C];
-    status = pb_operator_weigh(&w->masked, w->op, weights, error);
+    status = pb_operator_weigh(&w->masked, w->op, C * size, weights, error);
     for (size_t i = 0; i < C * size; i++)
         weights[i] = 1 - weights[i];
     if (status == PB_OK)
-        status = pb_operator_weigh(&w->rest, w->op, weights, error);
+        status = pb_operator_weigh(&w->rest, w->op, C * size, weights, error);
     pb_free(weights);
     if (status == PB_OK)
         w->op = w->masked;
@@ -118,7 +106,7 @@ static pb_status deflate(work *w, size_t rank, pb_error *error)
     w->null = svd->v;
     svd->v = NULL;
     pb_svd_free(svd);
-    PB_TRY(pb_operator_deflate(&w->deflated, w->op, rank, w->null, error));
+    PB_TRY(pb_operator_deflate(&w->deflated, w->op, rank, w->op->cols, w->null, error));
     w->op = w->deflated;
     return PB_OK;
 }
@@ -151,21 +139,20 @@ static pb_status read_start(work *w, pb_svd_options *svd, pb_error *error)
     const pb_tensor *start = w->request->start;
     const size_t *from = w->from;
 
-    if (start->rank != 4 || memcmp(start->shape + 1, from, sizeof w->from))
-        return pb_fail(
-            error, PB_INVALID, "starting directions of %zu x %zu x %zu, expected %zu x %zu x %zu",
-            start->shape[1], start->shape[2], start->shape[3], from[0], from[1], from[2]);
+    PB_TRY(pb_shape_check(start, 4, (size_t[4]){0, from[0], from[1], from[2]},
+                          "starting directions", error));
     w->start = pb_malloc(pb_tensor_count(start), sizeof *w->start);
     if (!w->start)
         return pb_fail_memory(error, pb_tensor_count(start) * sizeof *w->start, "a start");
     pb_to_hwc(w->start, start->data, start->shape[0], from[0], from[1], from[2]);
     svd->start = w->start;
     svd->start_count = start->shape[0];
+    svd->start_length = w->op->cols;
     return PB_OK;
 }
 
-static pb_status decompose(work *w, const pb_model *model, const float *x, size_t height,
-                           size_t width, double *verified, pb_error *error)
+static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, double *verified,
+                           pb_error *error)
 {
     const pb_basis_request *r = w->request;
     pb_svd_options svd = r->svd;
@@ -177,7 +164,7 @@ static pb_status decompose(work *w, const pb_model *model, const float *x, size_
     if (r->start)
         PB_TRY(read_start(w, &svd, error));
     if (r->negative)
-        PB_TRY(guide(w, model, x, height, width, error));
+        PB_TRY(guide(w, model, x, error));
     if (r->mask)
         PB_TRY(apply_mask(w, r->mask, error));
     if (r->null_rank)
@@ -208,16 +195,14 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
                            const pb_basis_request *request, const pb_tensor *x, pb_error *error)
 {
     work w = {.request = request};
-    const size_t *image;
-    pb_status status = check(request, error);
+    pb_status status;
 
+    PB_NEED(basis, "a place for the basis");
+    PB_NEED(model, "a model");
+    PB_TRY(check(request, error));
+    status = pb_linearise(&w.l, model, &request->map, x, error);
     if (status == PB_OK)
-        status = check_point(model, x, error);
-    image = status == PB_OK ? x->shape + (x->rank == 4) : NULL;
-    if (status == PB_OK)
-        status = pb_linearise(&w.l, model, &request->map, x->data, image[1], image[2], error);
-    if (status == PB_OK)
-        status = decompose(&w, model, x->data, image[1], image[2], verified, error);
+        status = decompose(&w, model, x, verified, error);
     if (status == PB_OK)
         status = pb_basis_from_svd(basis, w.svd, &request->map, &request->svd, w.l, x, error);
     if (status == PB_OK)

@@ -94,8 +94,22 @@ static pb_status measure(lsqr *l, pb_solver *s, const float *b, pb_solution *out
     return PB_OK;
 }
 
-pb_status pb_least_squares(pb_solution *solution, float *x, const pb_operator *op, const float *b,
-                           double damping, double tolerance, size_t most, pb_error *error)
+static pb_status check(const pb_operator *op, size_t cols, size_t rows, double damping,
+                       double tolerance, pb_error *error)
+{
+    PB_TRY(pb_operator_check(op, error));
+    if (rows != op->rows || cols != op->cols)
+        return pb_fail(error, PB_INVALID,
+                       "a pre-image of %zu numbers for %zu: the operator is %zu x %zu", cols, rows,
+                       op->rows, op->cols);
+    if (!(damping >= 0) || !(tolerance >= 0) || !isfinite(damping))
+        return pb_fail(error, PB_INVALID, "least squares with damping %g and tolerance %g", damping,
+                       tolerance);
+    return PB_OK;
+}
+
+static pb_status solve(pb_solution *solution, float *x, const pb_operator *op, const float *b,
+                       double damping, double tolerance, size_t most, pb_error *error)
 {
     size_t m = op->rows, n = op->cols, longest = m > n ? m : n;
     lsqr l = {.m = m,
@@ -111,10 +125,7 @@ pb_status pb_least_squares(pb_solution *solution, float *x, const pb_operator *o
                    .out = pb_malloc(longest, sizeof(float))};
     pb_status status = PB_OK;
 
-    if (!(damping >= 0) || !(tolerance >= 0))
-        status = pb_fail(error, PB_INVALID, "least squares with damping %g and tolerance %g",
-                         damping, tolerance);
-    else if (!l.u || !l.v || !l.w || !l.x || !l.image || !s.in || !s.out)
+    if (!l.u || !l.v || !l.w || !l.x || !l.image || !s.in || !s.out)
         status = pb_fail_memory(error, longest * 5 * sizeof(double), "least squares");
     for (size_t i = 0; status == PB_OK && i < m; i++)
         l.u[i] = (double)b[i];
@@ -130,4 +141,15 @@ pb_status pb_least_squares(pb_solution *solution, float *x, const pb_operator *o
     pb_free(s.in);
     pb_free(s.out);
     return status;
+}
+
+pb_status pb_least_squares(pb_solution *solution, size_t cols, float *x, const pb_operator *op,
+                           size_t rows, const float *b, double damping, double tolerance,
+                           size_t most, pb_error *error)
+{
+    PB_NEED(solution, "a place for the solution");
+    PB_NEED(x, "room for x");
+    PB_NEED(b, "b");
+    PB_TRY(check(op, cols, rows, damping, tolerance, error));
+    return solve(solution, x, op, b, damping, tolerance, most, error);
 }

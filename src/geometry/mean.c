@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "geometry/assign.h"
 #include "geometry/small.h"
+#include "geometry/space.h"
 #include "geometry/vectors.h"
 
 #define ITERATIONS 200
@@ -156,8 +157,11 @@ pb_status pb_mean_space(pb_space *mean, pb_mean_report *report, size_t count,
     pb_status status;
     tangents t;
 
-    if (count == 0)
+    PB_NEED(mean, "a place for the mean");
+    if (count == 0 || !spaces)
         return pb_fail(error, PB_INVALID, "the mean of no spaces");
+    for (size_t s = 0; s < count; s++)
+        PB_TRY(pb_space_check(spaces + s, error));
     for (size_t s = 1; s < count; s++)
         if (spaces[s].n != spaces->n || spaces[s].k != spaces->k)
             return pb_fail(error, PB_INVALID,
@@ -283,13 +287,29 @@ static pb_status match_round(matching *m, const float *const *vectors, const pb_
     return PB_OK;
 }
 
+/* Are there `count` samples of k vectors of n floats? */
+static pb_status check_samples(size_t n, size_t k, size_t count, const float *const *vectors,
+                               pb_error *error)
+{
+    if (n == 0 || k == 0 || count == 0 || !vectors)
+        return pb_fail(error, PB_INVALID, "%zu samples of %zu vectors of %zu numbers", count, k, n);
+    for (size_t s = 0; s < count; s++)
+        PB_NEED(vectors[s], "every sample's vectors");
+    return PB_OK;
+}
+
 pb_status pb_match_directions(size_t n, size_t k, size_t count, const float *const *vectors,
                               size_t *match, int *sign, double *agreement, pb_error *error)
 {
     matching m = {.n = n, .k = k, .count = count, .match = match, .sign = sign};
     int changed = 1;
-    pb_status status = matching_new(&m, error);
+    pb_status status;
 
+    PB_TRY(check_samples(n, k, count, vectors, error));
+    PB_NEED(match, "room for matches");
+    PB_NEED(sign, "room for signs");
+    PB_NEED(agreement, "room for the agreement");
+    status = matching_new(&m, error);
     memset(sign, 0, count * k * sizeof *sign);
     memset(match, 0, count * k * sizeof *match);
     if (status == PB_OK)
@@ -306,8 +326,16 @@ pb_status pb_match_directions(size_t n, size_t k, size_t count, const float *con
 pb_status pb_average_directions(size_t n, size_t k, size_t count, const float *const *vectors,
                                 const size_t *match, const int *sign, float *out, pb_error *error)
 {
-    double *sum = pb_calloc(n * k, sizeof *sum);
+    double *sum;
 
+    PB_TRY(check_samples(n, k, count, vectors, error));
+    PB_NEED(match, "matches");
+    PB_NEED(sign, "signs");
+    PB_NEED(out, "room for directions");
+    for (size_t i = 0; i < count * k; i++)
+        if (match[i] >= k)
+            return pb_fail(error, PB_INVALID, "match %zu of %zu directions", match[i], k);
+    sum = pb_calloc(n * k, sizeof *sum);
     if (!sum)
         return pb_fail_memory(error, n * k * sizeof *sum, "a mean of directions");
     for (size_t s = 0; s < count; s++)
@@ -361,15 +389,26 @@ static void sort_directions(const pb_space *mean, const double *rotation, float 
     }
 }
 
-pb_status pb_mean_directions(const pb_space *mean, size_t count, const float *const *vectors,
-                             float *out, double *agreement, pb_error *error)
+pb_status pb_mean_directions(const pb_space *mean, size_t n, size_t k, size_t count,
+                             const float *const *vectors, float *out, double *agreement,
+                             pb_error *error)
 {
-    size_t n = mean->n, k = mean->k;
     matching m = {.n = k, .k = k, .count = count};
-    double *room = pb_malloc(n * k, sizeof *room), *small = pb_malloc(3 * k * k, sizeof *small);
+    double *room, *small;
     int changed = 1;
     pb_status status;
 
+    PB_TRY(pb_space_check(mean, error));
+    PB_TRY(check_samples(n, k, count, vectors, error));
+    PB_NEED(out, "room for directions");
+    PB_NEED(agreement, "room for the agreement");
+    if (n != mean->n || k != mean->k)
+        return pb_fail(
+            error, PB_INVALID,
+            "samples of %zu vectors of %zu numbers for a space of dimension %zu of R^%zu", k, n,
+            mean->k, mean->n);
+    room = pb_malloc(n * k, sizeof *room);
+    small = pb_malloc(3 * k * k, sizeof *small);
     m.match = pb_calloc(count * k, sizeof *m.match);
     m.sign = pb_calloc(count * k, sizeof *m.sign);
     status = matching_new(&m, error);

@@ -1,11 +1,14 @@
 /* Operators made of others: with weighted rows, on a complement, and sums. */
 #include <pullback/operator.h>
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "geometry/solver.h"
+
+#define LARGEST ((size_t)1 << 28) /* rows or columns */
 
 typedef struct made {
     pb_operator op; /* first: a pb_operator * is a made * */
@@ -186,15 +189,40 @@ static pb_status make(pb_operator **out, const pb_operator *op, const float *wei
     return pb_fail_memory(error, count * longest * sizeof(float), "an operator");
 }
 
-pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, const float *weights,
-                            pb_error *error)
+/* Has an operator what is needed of it? */
+pb_status pb_operator_check(const pb_operator *op, pb_error *error)
 {
+    PB_NEED(op, "an operator");
+    if (op->rows == 0 || op->cols == 0 || !op->apply || !op->apply_transpose)
+        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu%s", op->rows, op->cols,
+                       op->apply && op->apply_transpose ? "" : " that cannot be applied");
+    if (op->rows > LARGEST || op->cols > LARGEST)
+        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu is too large", op->rows,
+                       op->cols);
+    return PB_OK;
+}
+
+pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, size_t rows,
+                            const float *weights, pb_error *error)
+{
+    PB_NEED(out, "a place for the operator");
+    PB_TRY(pb_operator_check(op, error));
+    PB_NEED(weights, "weights");
+    if (rows != op->rows)
+        return pb_fail(error, PB_INVALID, "%zu weights for an operator of %zu x %zu", rows,
+                       op->rows, op->cols);
     return make(out, op, weights, 0, NULL, error);
 }
 
-pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count,
+pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count, size_t cols,
                               const float *vectors, pb_error *error)
 {
+    PB_NEED(out, "a place for the operator");
+    PB_TRY(pb_operator_check(op, error));
+    PB_NEED(vectors, "vectors");
+    if (cols != op->cols || count > cols)
+        return pb_fail(error, PB_INVALID, "%zu vectors of %zu for an operator of %zu x %zu", count,
+                       cols, op->rows, op->cols);
     return make(out, op, NULL, count, vectors, error);
 }
 
@@ -203,6 +231,12 @@ pb_status pb_operator_sum(pb_operator **out, double scale, const pb_operator *op
 {
     made *m;
 
+    PB_NEED(out, "a place for the operator");
+    PB_TRY(pb_operator_check(op, error));
+    PB_TRY(pb_operator_check(other, error));
+    if (!isfinite(scale) || !isfinite(other_scale))
+        return pb_fail(error, PB_INVALID, "the sum of operators times %g and %g", scale,
+                       other_scale);
     if (op->rows != other->rows || op->cols != other->cols)
         return pb_fail(error, PB_INVALID, "the sum of a %zu x %zu and a %zu x %zu operator",
                        op->rows, op->cols, other->rows, other->cols);

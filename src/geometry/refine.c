@@ -24,6 +24,7 @@ static pb_status refine(pb_svd **out, const pb_svd *rough, const pb_operator *op
 
     o.start = rough->v;
     o.start_count = rough->rank;
+    o.start_length = rough->cols;
     return pb_svd_compute(out, op, &o, error);
 }
 
@@ -31,10 +32,15 @@ pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operato
                          const pb_svd_options *options, pb_error *error)
 {
     double begin = pb_seconds();
-    pb_svd_options o = *options;
     pb_svd *rough, *svd;
+    pb_svd_options o;
     pb_status status;
 
+    PB_NEED(out, "a place for the SVD");
+    PB_NEED(options, "options");
+    PB_TRY(pb_operator_check(fast, error));
+    PB_TRY(pb_operator_check(op, error));
+    o = *options;
     if (fast->rows != op->rows || fast->cols != op->cols)
         return pb_fail(error, PB_INVALID, "operators of %zu x %zu and %zu x %zu", fast->rows,
                        fast->cols, op->rows, op->cols);

@@ -32,6 +32,9 @@ typedef struct pb_ritz {
     double *residual; /* not yet divided by sigma[0] */
 } pb_ritz;
 
+/* Is it an operator that can be applied? Errors: PB_INVALID. */
+pb_status pb_operator_check(const pb_operator *op, pb_error *error);
+
 /* Passes on that an operator stopped: with its own explanation, where it has one. */
 pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *error);
 

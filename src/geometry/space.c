@@ -7,10 +7,13 @@
 #include "base/memory.h"
 #include "geometry/random.h"
 #include "geometry/small.h"
+#include "geometry/space.h"
 #include "geometry/vectors.h"
 
 void pb_space_clear(pb_space *space)
 {
+    if (!space)
+        return;
     pb_free(space->q);
     *space = PB_SPACE_EMPTY;
 }
@@ -20,6 +23,8 @@ pb_status pb_space_new(pb_space *space, size_t n, size_t k, const float *vectors
     pb_status status;
     double *q;
 
+    PB_NEED(space, "a place for the space");
+    PB_NEED(vectors, "vectors");
     if (k == 0 || k > n || n > (1u << 30))
         return pb_fail(error, PB_INVALID, "a space of %zu vectors of %zu numbers", k, n);
     q = pb_malloc(n * k, sizeof *q);
@@ -33,6 +38,15 @@ pb_status pb_space_new(pb_space *space, size_t n, size_t k, const float *vectors
         return status;
     }
     *space = (pb_space){n, k, q};
+    return PB_OK;
+}
+
+pb_status pb_space_check(const pb_space *space, pb_error *error)
+{
+    PB_NEED(space, "a space");
+    if (!space->q || space->k == 0 || space->k > space->n)
+        return pb_fail(error, PB_INVALID, "a space of dimension %zu of R^%zu%s: expected 1 to n",
+                       space->k, space->n, space->q ? "" : " without vectors");
     return PB_OK;
 }
 
@@ -80,10 +94,14 @@ static pb_status cosines_and_sines(const pb_space *a, const pb_space *b, double 
 
 pb_status pb_space_angles(const pb_space *a, const pb_space *b, double *angles, pb_error *error)
 {
-    size_t k = a->k < b->k ? a->k : b->k;
     double *s;
     pb_status status;
+    size_t k;
 
+    PB_TRY(pb_space_check(a, error));
+    PB_TRY(pb_space_check(b, error));
+    PB_NEED(angles, "room for angles");
+    k = a->k < b->k ? a->k : b->k;
     if (a->n != b->n)
         return pb_fail(error, PB_INVALID, "spaces of R^%zu and R^%zu", a->n, b->n);
     s = pb_malloc(k, sizeof *s);
@@ -182,6 +200,7 @@ pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t dra
     double *room, *angles, each = 1 / (double)draws;
     pb_status status = PB_OK;
 
+    PB_NEED(mean, "a place for the distances");
     if (k == 0 || k > n || draws == 0)
         return pb_fail(error, PB_INVALID, "random spaces of dimension %zu of R^%zu, %zu times", k,
                        n, draws);

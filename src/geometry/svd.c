@@ -17,10 +17,11 @@
 
 static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error *error)
 {
-    size_t most = pb_least(op->rows, op->cols);
+    size_t most;
 
-    if (op->rows == 0 || op->cols == 0 || !op->apply || !op->apply_transpose)
-        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu", op->rows, op->cols);
+    PB_TRY(pb_operator_check(op, error));
+    PB_NEED(o, "options");
+    most = pb_least(op->rows, op->cols);
     if (o->rank == 0 || o->rank > most)
         return pb_fail(error, PB_INVALID, "rank %zu of a %zu x %zu operator: expected 1 to %zu",
                        o->rank, op->rows, op->cols, most);
@@ -29,9 +30,10 @@ static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error 
                        o->tolerance);
     if (o->method != PB_SVD_KRYLOV && o->method != PB_SVD_SUBSPACE)
         return pb_fail(error, PB_INVALID, "method %d is not known", (int)o->method);
-    if (op->rows > (1u << 28) || op->cols > (1u << 28))
-        return pb_fail(error, PB_INVALID, "an operator of %zu x %zu is too large", op->rows,
-                       op->cols);
+    if (o->start && (o->start_count == 0 || o->start_length != op->cols))
+        return pb_fail(error, PB_INVALID,
+                       "%zu starting vectors of %zu numbers for an operator of %zu x %zu",
+                       o->start_count, o->start_length, op->rows, op->cols);
     return PB_OK;
 }
 
@@ -184,6 +186,7 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
     pb_solver s;
     pb_status status;
 
+    PB_NEED(out, "a place for the SVD");
     PB_TRY(check(op, options, error));
     status = start_solver(&s, op, options, error);
     if (status == PB_OK)
@@ -254,6 +257,9 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
 
 pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual, pb_error *error)
 {
+    PB_NEED(svd, "an SVD");
+    PB_NEED(residual, "room for residuals");
+    PB_TRY(pb_operator_check(op, error));
     if (op->rows != svd->rows || op->cols != svd->cols)
         return pb_fail(error, PB_INVALID, "an operator of %zu x %zu for an SVD of %zu x %zu",
                        op->rows, op->cols, svd->rows, svd->cols);

@@ -1,8 +1,10 @@
 #include <pullback/transport.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 
 static size_t entries(const pb_tensor *vectors)
 {
@@ -45,26 +47,22 @@ static double carry(size_t k, size_t from_size, const float *from, size_t to_siz
     return sqrt(kept) / whole;
 }
 
-static pb_status carry_all(const pb_basis *onto, const pb_tensor *from, const double *inverse,
+/* Carries `count` vectors from the span of `from` (k,…) to that of `to` (k,…). */
+static pb_status carry_all(const pb_tensor *from, const pb_tensor *to, const double *inverse,
                            size_t count, const float *in, float *out, double *share,
                            pb_error *error)
 {
-    size_t k = onto->v.rank ? onto->v.shape[0] : 0, from_size, to_size;
-    double *weights;
+    size_t k = to->shape[0], from_size = entries(from), to_size = entries(to);
+    double *weights = pb_malloc(k, sizeof *weights);
 
-    if (k == 0 || from->rank == 0)
-        return pb_fail(error, PB_INVALID, "this basis has no %s", k ? "u" : "v");
-    from_size = entries(from);
-    to_size = entries(&onto->v);
-    weights = pb_malloc(k, sizeof *weights);
     if (!weights)
         return pb_fail_memory(error, k * sizeof *weights, "a transport");
     for (size_t j = 0; j < count; j++) {
-        double kept = carry(k, from_size, from->data, to_size, onto->v.data, inverse,
+        double kept = carry(k, from_size, from->data, to_size, to->data, inverse,
                             in + j * from_size, out + j * to_size, weights);
         if (share)
             share[j] = kept;
-        if (kept == 0) {
+        if (!(kept > 0)) {
             pb_free(weights);
             return pb_fail(error, PB_NUMERIC, "nothing of direction %zu survives", j);
         }
@@ -73,31 +71,76 @@ static pb_status carry_all(const pb_basis *onto, const pb_tensor *from, const do
     return PB_OK;
 }
 
-pb_status pb_transport(const pb_basis *onto, pb_transport_form form, size_t count, const float *u,
-                       float *v, double *share, pb_error *error)
+/* 1 / s_i; pb_free. */
+static pb_status invert(double **inverse, const pb_tensor *s, pb_error *error)
 {
-    size_t k = onto->s.rank ? onto->s.shape[0] : 0;
+    size_t k = s->shape[0];
+
+    *inverse = pb_malloc(k, sizeof **inverse);
+    if (!*inverse)
+        return pb_fail_memory(error, k * sizeof **inverse, "a transport");
+    for (size_t i = 0; i < k; i++) {
+        (*inverse)[i] = 1 / (double)s->data[i];
+        if (!isfinite((*inverse)[i]))
+            return pb_fail(error, PB_NUMERIC,
+                           "singular value %zu is 0: the pseudo-inverse needs all", i);
+    }
+    return PB_OK;
+}
+
+/* Do the target's u, v and s go together, and the directions with its u? */
+static pb_status check(const pb_basis *onto, pb_transport_form form, const pb_tensor *u,
+                       pb_error *error)
+{
+    const size_t any[4] = {0};
+    size_t like[4];
+
+    if (form != PB_TRANSPORT_PROJECTION && form != PB_TRANSPORT_INVERSE)
+        return pb_fail(error, PB_INVALID, "transport form %d is not known", (int)form);
+    PB_TRY(pb_shape_check(&onto->u, 4, any, "the u of the basis carried to", error));
+    memcpy(like, any, sizeof like);
+    like[0] = onto->u.shape[0];
+    PB_TRY(pb_shape_check(&onto->v, 4, like, "the v of the basis carried to", error));
+    if (form == PB_TRANSPORT_INVERSE)
+        PB_TRY(pb_shape_check(&onto->s, 1, like, "the s of the basis carried to", error));
+    memcpy(like, onto->u.shape, sizeof like);
+    like[0] = 0;
+    return pb_shape_check(u, 4, like, "the directions that are carried", error);
+}
+
+pb_status pb_transport(const pb_basis *onto, pb_transport_form form, const pb_tensor *u,
+                       pb_tensor *v, double *share, pb_error *error)
+{
     double *inverse = NULL;
     pb_status status = PB_OK;
+    size_t shape[4];
 
-    if (form == PB_TRANSPORT_INVERSE) {
-        inverse = pb_malloc(k, sizeof *inverse);
-        if (!inverse)
-            return pb_fail_memory(error, k * sizeof *inverse, "a transport");
-        for (size_t i = 0; status == PB_OK && i < k; i++) {
-            inverse[i] = 1 / (double)onto->s.data[i];
-            if (!isfinite(inverse[i]))
-                status = pb_fail(error, PB_NUMERIC,
-                                 "singular value %zu is 0: the pseudo-inverse needs all", i);
-        }
-    }
+    PB_NEED(onto, "a basis");
+    PB_NEED(v, "a tensor for v");
+    PB_TRY(check(onto, form, u, error));
+    memcpy(shape, onto->v.shape, sizeof shape);
+    shape[0] = u->shape[0];
+    if (form == PB_TRANSPORT_INVERSE)
+        status = invert(&inverse, &onto->s, error);
     if (status == PB_OK)
-        status = carry_all(onto, &onto->u, inverse, count, u, v, share, error);
+        status = pb_tensor_new(v, 4, shape, error);
+    if (status == PB_OK) {
+        status =
+            carry_all(&onto->u, &onto->v, inverse, u->shape[0], u->data, v->data, share, error);
+        if (status != PB_OK)
+            pb_tensor_clear(v);
+    }
     pb_free(inverse);
     return status;
 }
 
-pb_status pb_project(const pb_basis *onto, size_t count, float *v, double *share, pb_error *error)
+pb_status pb_project(const pb_basis *onto, pb_tensor *v, double *share, pb_error *error)
 {
-    return carry_all(onto, &onto->v, NULL, count, v, v, share, error);
+    size_t like[4] = {0};
+
+    PB_NEED(onto, "a basis");
+    PB_TRY(pb_shape_check(&onto->v, 4, like, "the v of the basis projected on", error));
+    memcpy(like + 1, onto->v.shape + 1, 3 * sizeof *like);
+    PB_TRY(pb_shape_check(v, 4, like, "the directions that are projected", error));
+    return carry_all(&onto->v, &onto->v, NULL, v->shape[0], v->data, v->data, share, error);
 }

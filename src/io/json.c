@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 #include "io/file.h"
 
@@ -84,6 +85,22 @@ pb_status pb_json_read(json_t **out, const char *path, size_t most, unsigned kin
     status = pb_json_parse(out, path, NULL, text.data, text.size, error);
     pb_bytes_clear(&text);
     return status;
+}
+
+json_t *pb_json_name(const char *name)
+{
+    json_t *string = json_string(name);
+    char *legible = string ? NULL : pb_legible(name);
+
+    if (legible)
+        string = json_string(legible);
+    pb_free(legible);
+    return string;
+}
+
+char *pb_json_ascii(const json_t *object)
+{
+    return json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
 }
 
 pb_short pb_quote(const char *string)

@@ -22,6 +22,14 @@ enum { PB_JSON_INFINITY = 1, PB_JSON_LARGE = 2 };
 pb_status pb_json_read(json_t **out, const char *path, size_t most, unsigned kinds,
                        pb_error *error);
 
+/* A string of what can be shown of a name, whatever bytes it has (base/legible.h): it names a file
+ * only where it is in UTF-8 already. NULL: no memory. */
+json_t *pb_json_name(const char *name);
+
+/* An object as text of one line in ASCII, as a PNG's text chunks take it; free(). NULL: no memory.
+ */
+char *pb_json_ascii(const json_t *object);
+
 /* Text short enough for a message. Use as pb_quote(name).text within one expression. */
 typedef struct pb_short {
     char text[96];

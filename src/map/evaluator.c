@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "graph/plan.h"
 #include "map/tap.h"
 
@@ -50,6 +51,8 @@ pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t hei
     pb_shape shapes[PB_INPUTS];
     pb_evaluator *e;
 
+    PB_NEED(out, "a place for the evaluator");
+    PB_NEED(model, "a model");
     PB_TRY(pb_model_input_shapes(model, height, width, 1, shapes, error));
     e = pb_calloc(1, sizeof *e);
     if (!e)
@@ -170,20 +173,35 @@ static pb_status evaluate_batch(pb_evaluator *e, const pb_condition *condition, 
     return PB_OK;
 }
 
-pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, const float *x,
-                      size_t count, const char *const *taps, float *const *out, pb_error *error)
+/* Floats of an image. */
+static size_t image_size(const pb_evaluator *e)
 {
-    size_t size = e->model->facts.in_channels * e->height * e->width, limit;
+    return e->model->facts.in_channels * e->height * e->width;
+}
+
+pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, size_t size,
+                      const float *x, size_t count, const char *const *taps, float *const *out,
+                      pb_error *error)
+{
     pb_tap_use uses[MAX_TAPS];
     pb_value values[MAX_TAPS];
+    size_t limit;
+
+    PB_NEED(e, "an evaluator");
+    PB_NEED(condition, "a condition");
 
     if (count > MAX_TAPS)
         return pb_fail(error, PB_INVALID, "%zu taps at once: at most %d", count, MAX_TAPS);
     if (count == 0 || n == 0)
         return PB_OK;
+    PB_NEED(x, "points");
+    PB_NEED(taps, "taps");
+    PB_NEED(out, "room for the taps' values");
+    PB_TRY(pb_size_check(size, image_size(e), "points", error));
     PB_TRY(pb_condition_check(e->model, condition, error));
     PB_TRY(pb_condition_check_context(e->model, condition, error));
     for (size_t i = 0; i < count; i++) {
+        PB_NEED(out[i], "room for every tap's values");
         PB_TRY(pb_tap_find(&uses[i], e->model, taps[i], condition->timestep, error));
         values[i] = uses[i].value;
     }
@@ -205,14 +223,14 @@ static pb_status predict_under(pb_evaluator *e, const pb_condition *condition, s
     pb_condition now = *condition;
 
     now.timestep = floor(t);
-    return pb_evaluate(e, &now, n, x, 1, &tap, &out, error);
+    return pb_evaluate(e, &now, n, image_size(e), x, 1, &tap, &out, error);
 }
 
 static pb_status predict(void *context, size_t n, const float *x, double t, float *out,
                          pb_error *error)
 {
     pb_evaluator *e = context;
-    size_t count = n * e->model->facts.in_channels * e->height * e->width;
+    size_t count = n * image_size(e);
     float scale = (float)e->scale, *without;
     pb_status status;
 
@@ -237,7 +255,7 @@ pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *pos
     evaluator->scale = scale;
     return (pb_denoiser){
         .context = evaluator,
-        .size = evaluator->model->facts.in_channels * evaluator->height * evaluator->width,
+        .size = image_size(evaluator),
         .predict = predict,
     };
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "map/linearisation.h"
 #include "ops/bfloat.h"
 
@@ -220,15 +221,16 @@ static pb_status open_section(pb_section **section, pb_tap_use *to, const pb_mod
     return pb_section_new(section, model->graph, shapes, from.value, 1, &to->value, error);
 }
 
-static pb_status linearise(pb_linearisation *l, const pb_map_options *options, const float *x,
-                           size_t height, size_t width, pb_error *error)
+static pb_status linearise(pb_linearisation *l, const pb_map_options *options, const pb_tensor *x,
+                           pb_error *error)
 {
     const pb_condition *condition = &options->condition;
+    const size_t *image = x->shape + x->rank - 3;
     pb_map_memory needed;
     size_t both;
 
     PB_TRY(pb_condition_check_context(l->model, condition, error));
-    PB_TRY(open_section(&l->section, &l->to, l->model, options, height, width, error));
+    PB_TRY(open_section(&l->section, &l->to, l->model, options, image[1], image[2], error));
     l->from_x = l->section->from == PB_INPUT_X;
     l->saved = pb_malloc(l->section->saved_floats, sizeof *l->saved);
     if (!l->saved)
@@ -237,7 +239,7 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
     PB_TRY(choose_block(&needed, l->section, options->memory ? options->memory : DEFAULT_MEMORY,
                         error));
     l->block = needed.block;
-    PB_TRY(run_primal(l, condition, x, error));
+    PB_TRY(run_primal(l, condition, x->data, error));
     l->fp32 = (pb_map_operator){
         .l = l,
         .op = {.rows = pb_shape_size(l->section->shapes[l->to.value]),
@@ -259,15 +261,20 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
 }
 
 pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_map_options *options,
-                       const float *x, size_t height, size_t width, pb_error *error)
+                       const pb_tensor *x, pb_error *error)
 {
-    pb_linearisation *l = pb_calloc(1, sizeof *l);
+    pb_linearisation *l;
     pb_status status;
 
+    PB_NEED(out, "a place for the linearisation");
+    PB_NEED(model, "a model");
+    PB_NEED(options, "options");
+    PB_TRY(pb_shape_check_one(x, 3, (size_t[3]){model->facts.in_channels}, "a point", error));
+    l = pb_calloc(1, sizeof *l);
     if (!l)
         return pb_fail_memory(error, sizeof *l, "a linearisation");
     l->model = model;
-    status = linearise(l, options, x, height, width, error);
+    status = linearise(l, options, x, error);
     if (status == PB_OK)
         *out = l;
     else
@@ -317,12 +324,16 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                           const pb_map_options *options, size_t height, size_t width,
                           pb_error *error)
 {
-    pb_map_options assumed = *options;
     size_t down, up, unused = 0;
+    pb_map_options assumed;
     pb_section *section;
     pb_tap_use to;
     pb_status status;
 
+    PB_NEED(memory, "a place for the estimate");
+    PB_NEED(model, "a model");
+    PB_NEED(options, "options");
+    assumed = *options;
     if (assumed.condition.tokens == 0)
         assumed.condition.tokens = CLIP_TOKENS;
     PB_TRY(open_section(&section, &to, model, &assumed, height, width, error));

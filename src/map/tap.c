@@ -7,9 +7,12 @@ pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, 
                       pb_error *error)
 {
     const pb_schedule *schedule = pb_model_schedule(model);
-    bool eps = !strcmp(name, "eps"), x0 = !strcmp(name, "x0");
     double alpha_bar, a, b;
+    bool eps, x0;
 
+    PB_NEED(name, "the name of a tap");
+    eps = !strcmp(name, "eps");
+    x0 = !strcmp(name, "x0");
     *use =
         (pb_tap_use){.value = pb_graph_find_tap(model->graph, eps || x0 ? "out" : name), .b = 1.0f};
     if (use->value < 0)
@@ -55,6 +58,10 @@ pb_status pb_condition_check_context(const pb_model *model, const pb_condition *
                        model->facts.context_width);
     if (!model->facts.context_width && condition->context)
         return pb_fail(error, PB_INVALID, "a context for a network that takes none");
+    if (condition->context && condition->width != model->facts.context_width)
+        return pb_fail(error, PB_INVALID,
+                       "a context of %zu numbers for each token: this network takes %zu",
+                       condition->width, model->facts.context_width);
     return PB_OK;
 }
 

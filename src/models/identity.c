@@ -203,9 +203,12 @@ static pb_status find_hash(const pb_model *model, char hash[65], pb_error *error
 
 pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
 {
-    pb_model_digest *digest = model->digest;
     pb_status status = PB_OK;
+    pb_model_digest *digest;
 
+    PB_NEED(model, "a model");
+    PB_NEED(hash, "room for the hash");
+    digest = model->digest;
     pthread_mutex_lock(&digest->mutex);
     if (!*digest->hash)
         status = find_hash(model, digest->hash, error);
@@ -216,6 +219,8 @@ pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
 
 pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error)
 {
+    PB_NEED(model, "a model");
+    PB_NEED(hash, "a hash");
     if (strlen(hash) != sizeof model->digest->hash - 1)
         return pb_fail(error, PB_INVALID, "a hash of %zu characters: expected 64", strlen(hash));
     memcpy(model->digest->hash, hash, sizeof model->digest->hash);
@@ -224,9 +229,12 @@ pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error)
 
 pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *error)
 {
+    pb_status status;
     file_list list;
-    pb_status status = list_files(model, &list, error);
 
+    PB_NEED(model, "a model");
+    PB_NEED(signature, "a place for the signature");
+    status = list_files(model, &list, error);
     if (status == PB_OK)
         status = check_noted(model, error);
     if (status == PB_OK)

@@ -191,9 +191,8 @@ pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_op
     pb_model *model;
     pb_status status;
 
-    if (!out || !name)
-        return pb_fail(error, PB_INVALID, "opening a model: expected %s, found NULL",
-                       out ? "its name" : "where to put it");
+    PB_NEED(out, "a place for the model");
+    PB_NEED(name, "a model's name");
     model = pb_calloc(1, sizeof *model);
     if (!model)
         return pb_fail_memory(error, sizeof *model, "a model");
@@ -221,6 +220,8 @@ pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error *error)
 {
     pb_costs *costs;
 
+    PB_NEED(model, "a model");
+    PB_NEED(path, "a path");
     PB_TRY(pb_costs_read(&costs, path, error));
     pb_costs_free(model->convolver->costs);
     model->convolver->costs = costs;
@@ -303,11 +304,14 @@ pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap)
 pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height, size_t width,
                              size_t shape[3], pb_error *error)
 {
-    const char *name = strcmp(tap, "eps") && strcmp(tap, "x0") ? tap : "out";
-    pb_value value = pb_graph_find_tap(model->graph, name);
     pb_shape inputs[PB_INPUTS], *shapes, found;
     pb_status status;
+    pb_value value;
 
+    PB_NEED(model, "a model");
+    PB_NEED(tap, "the name of a tap");
+    PB_NEED(shape, "room for the shape");
+    value = pb_graph_find_tap(model->graph, strcmp(tap, "eps") && strcmp(tap, "x0") ? tap : "out");
     if (value < 0)
         return pb_fail_tap(error, model, tap);
     PB_TRY(pb_model_input_shapes(model, height, width, 1, inputs, error));

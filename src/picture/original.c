@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 #include "picture/profile.h"
 #include "picture/srgb.h"
@@ -53,7 +54,7 @@ static int is_plain(const VipsImage *image)
               type == VIPS_INTERPRETATION_RGB16;
     int bands = grey ? 1 : 3;
 
-    return (grey || rgb) && image->Coding == VIPS_CODING_NONE && !has(image, "ppm-max-value") &&
+    return (grey || rgb) && image->Coding == VIPS_CODING_NONE &&
            (image->Bands == bands || image->Bands == bands + 1) &&
            (image->BandFmt == VIPS_FORMAT_UCHAR || image->BandFmt == VIPS_FORMAT_USHORT);
 }
@@ -86,15 +87,6 @@ static void right_xmp(VipsImage *image)
     vips_image_set_blob(image, VIPS_META_XMP_NAME, (VipsCallbackFn)vips_area_free_cb, xmp, size);
 }
 
-static size_t big_endian(const unsigned char *at, size_t bytes)
-{
-    size_t value = 0;
-
-    for (size_t i = 0; i < bytes; i++)
-        value = value << 8 | at[i];
-    return value;
-}
-
 /* The thumbnails among Photoshop's resources ("8BIM", number, name, size, bytes; names and bytes
  * padded to even counts), beside which IPTC lies, are cut out. */
 static void cut_thumbnails(VipsImage *image, const char *item)
@@ -112,11 +104,11 @@ static void cut_thumbnails(VipsImage *image, const char *item)
             at++;
             continue;
         }
-        number = big_endian(data + at + 4, 2);
+        number = pb_big_endian(data + at + 4, 2);
         name = (size_t)(data[at + 6] + 2) & ~(size_t)1;
         if (at + 10 + name > size)
             break;
-        next = at + 10 + name + ((big_endian(data + at + 6 + name, 4) + 1) & ~(size_t)1);
+        next = at + 10 + name + ((pb_big_endian(data + at + 6 + name, 4) + 1) & ~(size_t)1);
         if (next > size)
             break;
         if (number == 1033 || number == 1036) {
@@ -221,7 +213,7 @@ static pb_status take(original *o, const pb_photo *photo, const char *path, int 
     VipsImage *upright;
     pb_status status;
 
-    PB_TRY(pb_photo_open(&upright, &photo->file, path, error));
+    PB_TRY(pb_photo_open(&upright, &photo->file, path, HUGE_VAL, error));
     status = take_upright(o, upright, path, profiles, lost, error);
     g_object_unref(upright);
     return status;

@@ -9,10 +9,9 @@
 #include "picture/resize.h"
 #include "picture/srgb.h"
 
-#define MAX_MEGAPIXELS 200.0
-
-/* The largest photo that is read would take as many, without compression: four numbers a pixel. */
-#define MAX_BYTES ((size_t)16 * 200000000)
+/* A photo of so many megapixels without compression takes no more, four numbers a pixel, and what
+ * its file says of it. */
+#define MOST_BYTES(megapixels) ((size_t)(16e6 * (megapixels)) + 64000000)
 
 void pb_photo_clear(pb_photo *photo)
 {
@@ -24,40 +23,46 @@ void pb_photo_clear(pb_photo *photo)
 /* -- reading --------------------------------------------------------------------------------- */
 
 pb_status pb_photo_open(VipsImage **upright, const pb_bytes *file, const char *path,
-                        pb_error *error)
+                        double megapixels, pb_error *error)
 {
-    VipsImage *image =
-        vips_image_new_from_buffer(file->data, file->size, "", "fail_on", VIPS_FAIL_ON_ERROR, NULL);
-    pb_status status = PB_OK;
+    VipsImage *image;
+    pb_status status;
 
-    if (!image)
-        return pb_fail_vips(error, PB_FORMAT, path);
-    if ((double)image->Xsize * (double)image->Ysize > MAX_MEGAPIXELS * 1e6)
-        status = pb_fail(error, PB_FORMAT, "%s: %dx%d pixels: at most %g megapixels are read", path,
-                         image->Xsize, image->Ysize, MAX_MEGAPIXELS);
-    else if (vips_autorot(image, upright, NULL))
+    PB_TRY(pb_picture_open(&image, file, path, megapixels, error));
+    status = pb_picture_decode(image, path, error);
+    if (status == PB_OK && vips_autorot(image, upright, NULL))
         status = pb_fail_vips(error, PB_FORMAT, path);
     g_object_unref(image);
     return status;
 }
 
-static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path, pb_ground ground,
-                        pb_error *error)
+/* The pixels of an image of three bands of bytes, which is evaluated now. */
+static pb_status evaluate(pb_pixels *pixels, VipsImage *srgb, const char *path, pb_error *error)
+{
+    size_t w = (size_t)srgb->Xsize, h = (size_t)srgb->Ysize;
+    VipsImage *memory;
+    pb_status status = PB_OK;
+
+    PB_TRY(pb_pixels_new(pixels, w, h, error));
+    memory =
+        vips_image_new_from_memory(pixels->rgb, w * h * 3, (int)w, (int)h, 3, VIPS_FORMAT_UCHAR);
+    if (!memory || vips_image_write(srgb, memory))
+        status = pb_fail_vips(error, PB_FORMAT, path);
+    if (memory)
+        g_object_unref(memory);
+    return status;
+}
+
+static pb_status decode(pb_pixels *pixels, const pb_bytes *file, const char *path,
+                        const pb_crop *crop, double megapixels, pb_error *error)
 {
     VipsImage *upright, *srgb = NULL;
     pb_status status;
-    void *bytes = NULL;
-    size_t count = 0;
 
-    PB_TRY(pb_photo_open(&upright, file, path, error));
-    status = pb_srgb(upright, path, ground, &srgb, error);
-    if (status == PB_OK && !(bytes = vips_image_write_to_memory(srgb, &count)))
-        status = pb_fail_vips(error, PB_FORMAT, path);
+    PB_TRY(pb_photo_open(&upright, file, path, megapixels, error));
+    status = pb_srgb(upright, path, crop->ground, &srgb, error);
     if (status == PB_OK)
-        status = pb_pixels_new(pixels, (size_t)srgb->Xsize, (size_t)srgb->Ysize, error);
-    if (status == PB_OK)
-        memcpy(pixels->rgb, bytes, count);
-    g_free(bytes);
+        status = evaluate(pixels, srgb, path, error);
     if (srgb)
         g_object_unref(srgb);
     g_object_unref(upright);
@@ -131,13 +136,17 @@ static pb_status choose_area(pb_photo *photo, const char *path, const pb_crop *c
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error)
 {
+    double most = crop->megapixels > 0 ? crop->megapixels : PB_MEGAPIXELS;
     pb_status status;
 
     *photo = PB_PHOTO_EMPTY;
-    PB_TRY(pb_file_read(&photo->file, path, MAX_BYTES, error));
-    status = decode(&photo->pixels, &photo->file, path, crop->ground, error);
+    PB_TRY(pb_file_read(&photo->file, path, MOST_BYTES(most), error));
+    status = decode(&photo->pixels, &photo->file, path, crop, most, error);
     if (status == PB_OK)
         status = choose_area(photo, path, crop, width, height, error);
+    if (status == PB_OK)
+        status = pb_check_pixels(path, "padded to ", (double)photo->area.width,
+                                 (double)photo->area.height, most, error);
     if (status != PB_OK)
         pb_photo_clear(photo);
     return status;

@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "picture/framing.h"
+#include "picture/open.h"
 #include "picture/srgb.h"
 
 /* How all of a photo meets a network's proportions. */
@@ -19,10 +20,11 @@ typedef enum pb_fit {
 /* Which part of a photo a network sees. */
 typedef struct pb_crop {
     enum { PB_CROP_FIT, PB_CROP_AREA, PB_CROP_FACE } kind;
-    pb_fit fit;       /* of PB_CROP_FIT; and of PB_CROP_FACE where there is no face */
-    pb_area area;     /* of PB_CROP_AREA, within the photo */
-    pb_face where;    /* of PB_CROP_FACE: a face's place in a picture, as pb_frame_faces has it */
-    pb_ground ground; /* of what is transparent */
+    pb_fit fit;        /* of PB_CROP_FIT; and of PB_CROP_FACE where there is no face */
+    pb_area area;      /* of PB_CROP_AREA, within the photo */
+    pb_face where;     /* of PB_CROP_FACE: a face's place in a picture, as pb_frame_faces has it */
+    pb_ground ground;  /* of what is transparent */
+    double megapixels; /* the largest photo that is read; 0: PB_MEGAPIXELS */
 } pb_crop;
 
 /* The crop wanted, for this model: a face is looked for only where the model's pullback.json says
@@ -42,17 +44,18 @@ typedef struct pb_photo {
 #define PB_PHOTO_EMPTY ((pb_photo){.pixels = PB_PIXELS_EMPTY, .outside = 1})
 
 /* Reads a photo: of several pages or frames the first. EXIF orientation and colour profiles are
- * obeyed, transparency is laid over the ground; picture/srgb.h says which pixels are read. The area
- * is chosen for a network of width x height. Errors: PB_IO, PB_FORMAT (not a picture, damaged,
- * values that are not finite, more than 200 megapixels), PB_UNSUPPORTED (pixels of another kind;
+ * obeyed, transparency is laid over the ground; picture/open.h says which formats are read,
+ * picture/srgb.h which pixels. The area is chosen for a network of width x height; padded too it
+ * has no more pixels than a photo may have. Errors: PB_IO, PB_FORMAT (not a picture, damaged,
+ * values that are not finite, too many pixels), PB_UNSUPPORTED (pixels of another kind;
  * built without what finds faces), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
 
-/* The picture of a file as it is there, but upright: *upright, the caller's. Errors: PB_FORMAT. */
+/* The picture of a file as pb_picture_open opens it, but upright: *upright, the caller's. */
 pb_status pb_photo_open(VipsImage **upright, const pb_bytes *file, const char *path,
-                        pb_error *error);
+                        double megapixels, pb_error *error);
 
 /* Colour c (red, green, blue) of the pixel at (x, y) of the area, in [-1, 1]. */
 float pb_photo_colour(const pb_photo *photo, size_t x, size_t y, size_t c);

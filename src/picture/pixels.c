@@ -1,10 +1,12 @@
 #include "picture/pixels.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "io/file.h"
+#include "picture/open.h"
 
 #define SETTINGS "png-comment-0-pullback"
 
@@ -18,6 +20,7 @@ pb_status pb_picture_start(const char *program, int threads, pb_error *error)
     g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, ignore, NULL);
     if (VIPS_INIT(program))
         return pb_fail_vips(error, PB_IO, "libvips does not start");
+    pb_picture_bar_others();
     vips_concurrency_set(threads);
     vips_cache_set_max(0);
     return PB_OK;
@@ -72,7 +75,8 @@ pb_status pb_picture_write(VipsImage *image, const char *path, const char *setti
     size_t count;
     pb_status status;
 
-    if (!ending || !vips_foreign_find_save_buffer(ending)) {
+    /* To libvips a name ends in "[…]" with options, and some name files. */
+    if (!ending || strchr(ending, '[') || !vips_foreign_find_save_buffer(ending)) {
         vips_error_clear();
         return pb_fail(error, PB_INVALID,
                        "%s: a picture's name ends in its format: png, jpg, webp, tif", path);
@@ -125,10 +129,11 @@ pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
     const char *text;
     char **names;
     pb_bytes file;
+    pb_status status;
 
     *settings = NULL;
     PB_TRY(pb_file_read(&file, path, SIZE_MAX, error));
-    image = vips_image_new_from_buffer(file.data, file.size, "", NULL);
+    status = pb_picture_open(&image, &file, path, HUGE_VAL, error); /* no pixel is read */
     names = image ? vips_image_get_fields(image) : NULL;
     for (char **name = names; name && *name; name++)
         if (pb_is_settings(*name) && !*settings && vips_image_get_string(image, *name, &text) == 0)
@@ -137,5 +142,5 @@ pb_status pb_png_settings(char **settings, const char *path, pb_error *error)
     if (image)
         g_object_unref(image);
     pb_bytes_clear(&file);
-    return image ? PB_OK : pb_fail_vips(error, PB_FORMAT, path);
+    return status;
 }

@@ -17,22 +17,38 @@
 
 extern char **environ;
 
+/* May it stand in gnuplot's quotes as it is? After an octal number no digit may. */
+static bool is_plain(char c, bool after_number)
+{
+    bool is_digit = c >= '0' && c <= '9';
+
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (is_digit && !after_number) ||
+           (c && strchr(" .,:()_-+=/", c));
+}
+
 void pb_plot_quote(FILE *stream, const char *text)
 {
+    bool after_number = false;
+
     putc('"', stream);
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            putc('\\', stream);
-        putc(*text == '\n' ? ' ' : *text, stream);
+        if (is_plain(*text, after_number)) {
+            putc(*text, stream);
+            after_number = false;
+        } else {
+            fprintf(stream, "\\%03o", (unsigned)(unsigned char)*text);
+            after_number = true;
+        }
     }
     putc('"', stream);
 }
 
-const char *pb_plot_name(const char *path)
+/* The length of the path of its folder, with the slash. */
+static size_t above(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return slash ? slash + 1 : path;
+    return slash ? (size_t)(slash + 1 - path) : 0;
 }
 
 /* Collects what a child writes to its standard error, until it ends. */
@@ -51,12 +67,11 @@ static void drain(int pipe, char *text, size_t size)
     text[length] = '\0';
 }
 
-/* Starts gnuplot in a folder beside the script's, which it still looks for data in. */
+/* Starts gnuplot in a folder beside the script. */
 static int start(pid_t *child, const char *folder, const char *script, int standard_error)
 {
-    char program[] = "gnuplot", option[] = "-e", search[] = "set loadpath \"..\"";
-    char *name = pb_sprintf("../%s", pb_plot_name(script));
-    char *arguments[] = {program, option, search, name, NULL};
+    char program[] = "gnuplot", *name = pb_sprintf("../%s", script + above(script));
+    char *arguments[] = {program, name, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, limits;
@@ -122,28 +137,40 @@ static bool is_whole(const pb_bytes *picture)
     return !memmem(data, size, "<svg", 4) || memmem(data, size, svg, sizeof svg - 1);
 }
 
-/* Copies a picture to the script's folder, whole or not at all. */
-static pb_status copy(const char *from, const char *script, const char *name, pb_error *error)
+/* Copies a picture, whole or not at all. */
+static pb_status copy(const char *from, const char *to, pb_error *error)
 {
-    char *to = pb_sprintf("%.*s%s", (int)(pb_plot_name(script) - script), script, name);
     pb_bytes picture;
-    pb_status status = to ? pb_file_read(&picture, from, SIZE_MAX, error)
-                          : pb_fail_memory(error, strlen(script), "a path");
+    pb_status status;
 
-    if (status == PB_OK) {
-        status = is_whole(&picture)
-                     ? pb_file_write(to, picture.data, picture.size, error)
-                     : pb_fail(error, PB_IO, "%s: gnuplot could not write all of it: %zu bytes", to,
-                               picture.size);
-        pb_bytes_clear(&picture);
-    }
+    PB_TRY(pb_file_read(&picture, from, SIZE_MAX, error));
+    status = is_whole(&picture)
+                 ? pb_file_write(to, picture.data, picture.size, error)
+                 : pb_fail(error, PB_IO, "%s: gnuplot could not write all of it: %zu bytes", to,
+                           picture.size);
+    pb_bytes_clear(&picture);
+    return status;
+}
+
+/* Copies a picture of the folder to where it belongs. */
+static pb_status place(const char *folder, const char *name, const char *script,
+                       const char *picture, pb_error *error)
+{
+    char *from = pb_sprintf("%s/%s", folder, name);
+    char *to =
+        picture ? pb_strdup(picture) : pb_sprintf("%.*s%s", (int)above(script), script, name);
+    pb_status status =
+        from && to ? copy(from, to, error) : pb_fail_memory(error, strlen(script), "a path");
+
+    pb_free(from);
     pb_free(to);
     return status;
 }
 
-/* Copies the pictures of a folder to the script's, if status, which it goes on from, is PB_OK;
+/* Copies the pictures of a folder to where they belong, if status, which it goes on from, is PB_OK;
  * removes the folder. */
-static pb_status gather(const char *folder, const char *script, pb_status status, pb_error *error)
+static pb_status gather(const char *folder, const char *script, const char *picture,
+                        pb_status status, pb_error *error)
 {
     DIR *list = opendir(folder);
     struct dirent *entry;
@@ -153,12 +180,8 @@ static pb_status gather(const char *folder, const char *script, pb_status status
     while (list && (entry = readdir(list))) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        if (status == PB_OK) {
-            char *path = pb_sprintf("%s/%s", folder, entry->d_name);
-            status = path ? copy(path, script, entry->d_name, error)
-                          : pb_fail_memory(error, strlen(folder), "a path");
-            pb_free(path);
-        }
+        if (status == PB_OK)
+            status = place(folder, entry->d_name, script, picture, error);
         unlinkat(dirfd(list), entry->d_name, 0);
     }
     if (list)
@@ -167,7 +190,7 @@ static pb_status gather(const char *folder, const char *script, pb_status status
     return status;
 }
 
-pb_status pb_plot_run(const char *script, pb_error *error)
+pb_status pb_plot_run(const char *script, const char *picture, pb_error *error)
 {
     pb_temporary folder;
     int reason = pb_temporary_folder(&folder, script);
@@ -176,7 +199,7 @@ pb_status pb_plot_run(const char *script, pb_error *error)
     if (reason)
         return pb_fail(error, PB_IO, "%s: a folder beside it: %s", script, strerror(reason));
     status = draw(folder.path, script, error);
-    status = gather(folder.path, script, status, error);
+    status = gather(folder.path, script, picture, status, error);
     pb_temporary_end(&folder);
     return status;
 }

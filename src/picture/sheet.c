@@ -5,6 +5,7 @@
 #include <string.h>
 #include <vips/vips.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 #include "picture/resize.h"
 
@@ -153,9 +154,9 @@ static size_t draw_text(pb_pixels *p, long x, long y, int align, const char *tex
     VipsImage *mask = NULL;
     unsigned char *ink;
     size_t count, width = 0;
-    char *escaped = g_markup_escape_text(text, -1);
+    char *legible = pb_legible(text), *escaped = g_markup_escape_text(legible ? legible : "", -1);
 
-    if (*text && !vips_text(&mask, escaped, "font", FONT, "dpi", 96, NULL) &&
+    if (*escaped && !vips_text(&mask, escaped, "font", FONT, "dpi", 96, NULL) &&
         (ink = vips_image_write_to_memory(mask, &count)) != NULL) {
         long w = mask->Xsize, h = mask->Ysize, left = x - (align == 0 ? 0 : align == 1 ? w / 2 : w);
         long top = y + (LINE - 4 - h); /* stand on the line */
@@ -177,6 +178,7 @@ static size_t draw_text(pb_pixels *p, long x, long y, int align, const char *tex
     if (mask)
         g_object_unref(mask);
     g_free(escaped);
+    pb_free(legible);
     return width;
 }
 

@@ -57,16 +57,10 @@ static pb_status unsupported(const VipsImage *image, const char *path, pb_error 
 /* The value of white, or of opaque. */
 static double largest(const VipsImage *image)
 {
-    double top = image->BandFmt == VIPS_FORMAT_UCHAR    ? 255
-                 : image->BandFmt == VIPS_FORMAT_USHORT ? 65535
-                 : image->BandFmt == VIPS_FORMAT_UINT   ? 4294967295
-                                                        : 1;
-    double said;
-
-    if (vips_image_get_typeof(image, "ppm-max-value") &&
-        vips_image_get_double(image, "ppm-max-value", &said) == 0 && said > 0 && said < top)
-        return said;
-    return top;
+    return image->BandFmt == VIPS_FORMAT_UCHAR    ? 255
+           : image->BandFmt == VIPS_FORMAT_USHORT ? 65535
+           : image->BandFmt == VIPS_FORMAT_UINT   ? 4294967295
+                                                  : 1;
 }
 
 /* NaN has no colour, and infinity none in Lab; both betray that the file is not a picture. */
@@ -258,13 +252,10 @@ static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, pb_g
     VipsImage *image = NULL, *values = NULL, *alpha = NULL;
     const kind *k;
 
-    image = keep(scope, vips_image_decode(in, &image), &image); /* of Radiance's and Lab's coding */
+    image = keep(scope, vips_image_decode(in, &image), &image); /* of Lab's coding */
     if (!image)
         return pb_fail_vips(error, PB_FORMAT, path);
     k = kind_of(image);
-    if (vips_image_get_typeof(in, "pfm-scale"))
-        return pb_fail(error, PB_UNSUPPORTED,
-                       "%s: expected pixels from the top down, found a PFM file", path);
     if (!k)
         return unsupported(image, path, error);
     if (1U << image->BandFmt & FLOATS) {
@@ -282,6 +273,8 @@ static pb_status convert(VipsImage *scope, VipsImage *in, const char *path, pb_g
         image = to_srgb(scope, image, k);
     if (image && alpha)
         image = lay(scope, image, alpha, ground == PB_ON_WHITE ? 255 : 0);
+    if (image) /* who writes it goes by the name: bytes called RGB16 would be taken for words */
+        image = called(scope, image, VIPS_INTERPRETATION_sRGB);
     if (!image)
         return pb_fail_vips(error, PB_FORMAT, path);
     if (image->Bands != 3 || image->BandFmt != VIPS_FORMAT_UCHAR)

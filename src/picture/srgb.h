@@ -19,10 +19,10 @@ typedef enum pb_ground { PB_ON_WHITE, PB_ON_BLACK } pb_ground;
  *     XYZ            floats, relative to D65, white at Y = 100
  *
  * and with grey, RGB (8, 16 bits) and CMYK (8 bits) one further band of transparency, not
- * premultiplied, laid over the ground in sRGB. White is an integer's largest value, or what a PPM
- * file says it is; what is out of range is cut off. An ICC profile is obeyed in all but Lab and
- * XYZ; a broken one, or one for other bands, counts as none (but one for RGB goes with grey). CMYK
- * without a profile is in libvips' own.
+ * premultiplied, laid over the ground in sRGB. White is an integer's largest value; what is out of
+ * range is cut off. An ICC profile is obeyed in all but Lab and XYZ; a broken one, or one for other
+ * bands, counts as none (but one for RGB goes with grey). CMYK without a profile is in libvips'
+ * own.
  *
  * Nothing is left to libvips that depends on its version or on guesses: its colour operations
  * treat transparency as one more colour (libvips#4301), and its loaders take 255 for opaque in

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "graph/run.h"
 #include "models/autoencoder.h"
 #include "models/model.h"
@@ -45,6 +46,8 @@ pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_er
     pb_autoencoder *a;
     pb_status status;
 
+    PB_NEED(out, "a place for the autoencoder");
+    PB_NEED(model, "a model");
     if (!model->files.vae)
         return pb_fail(error, PB_INVALID,
                        "%s has no vae/: pictures cannot be turned into latents, nor latents into "
@@ -78,8 +81,6 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
     float *given, *found;
     pb_status status;
 
-    if (n == 0)
-        return PB_OK;
     given = pb_malloc(in_size, sizeof *given);
     found = pb_malloc(out_size, sizeof *found);
     status = given && found ? PB_OK : pb_fail_memory(error, (in_size + out_size) * 4, "latents");
@@ -98,41 +99,74 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
     return status;
 }
 
-pb_status pb_encode(const pb_autoencoder *a, size_t n, size_t height, size_t width,
-                    const float *images, float *latents, size_t memory, pb_error *error)
+pb_status pb_encode(const pb_autoencoder *a, const pb_tensor *images, pb_tensor *latents,
+                    size_t memory, pb_error *error)
 {
-    size_t f = a->facts.factor, h = height / f, w = width / f;
-    const pb_shape shapes[2] = {{height, width, a->facts.channels},
-                                {h, w, a->facts.latent_channels}};
+    size_t n, height, width, f;
+    pb_shape shapes[2];
+    pb_status status;
 
+    PB_NEED(a, "an autoencoder");
+    PB_NEED(latents, "a place for latents");
+    PB_TRY(pb_shape_check(images, 4, (size_t[4]){0, a->facts.channels}, "images", error));
+    n = images->shape[0];
+    height = images->shape[2];
+    width = images->shape[3];
+    f = a->facts.factor;
     if (height < f || width < f || height > PB_LARGEST || width > PB_LARGEST)
         return pb_fail(error, PB_INVALID,
                        "an image of %zux%zu (height x width): the autoencoder takes heights and "
                        "widths from %zu to %d",
                        height, width, f, PB_LARGEST);
-    PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, n, shapes, images, latents, memory, error));
-    for (size_t i = 0; i < n * a->facts.latent_channels * h * w; i++)
-        latents[i] = (float)((double)latents[i] * a->facts.scaling);
-    return PB_OK;
+    shapes[PB_VAE_IMAGE] = (pb_shape){height, width, a->facts.channels};
+    shapes[PB_VAE_LATENT] = (pb_shape){height / f, width / f, a->facts.latent_channels};
+    PB_TRY(pb_tensor_new(latents, 4,
+                         (size_t[4]){n, a->facts.latent_channels, height / f, width / f}, error));
+    status =
+        run(a, PB_VAE_IMAGE, a->facts.mean, n, shapes, images->data, latents->data, memory, error);
+    for (size_t i = 0; status == PB_OK && i < pb_tensor_count(latents); i++)
+        latents->data[i] = (float)((double)latents->data[i] * a->facts.scaling);
+    if (status != PB_OK)
+        pb_tensor_clear(latents);
+    return status;
 }
 
-pb_status pb_decode(const pb_autoencoder *a, size_t n, size_t height, size_t width,
-                    const float *latents, float *images, size_t memory, pb_error *error)
+pb_status pb_decode(const pb_autoencoder *a, const pb_tensor *latents, pb_tensor *images,
+                    size_t memory, pb_error *error)
 {
-    size_t f = a->facts.factor, size = n * a->facts.latent_channels * height * width;
-    const pb_shape shapes[2] = {{height * f, width * f, a->facts.channels},
-                                {height, width, a->facts.latent_channels}};
-    float *means;
+    size_t n, height, width, f, size;
+    pb_shape shapes[2];
     pb_status status;
+    float *means;
 
-    if (height == 0 || width == 0)
-        return pb_fail(error, PB_INVALID, "a latent of %zux%zu", height, width);
+    PB_NEED(a, "an autoencoder");
+    PB_NEED(images, "a place for images");
+    PB_TRY(pb_shape_check(latents, 4, (size_t[4]){0, a->facts.latent_channels}, "latents", error));
+    n = latents->shape[0];
+    height = latents->shape[2];
+    width = latents->shape[3];
+    f = a->facts.factor;
+    if (height > PB_LARGEST / f || width > PB_LARGEST / f)
+        return pb_fail(error, PB_INVALID,
+                       "a latent of %zux%zu (height x width): the autoencoder gives heights and "
+                       "widths up to %d",
+                       height, width, PB_LARGEST);
+    shapes[PB_VAE_IMAGE] = (pb_shape){height * f, width * f, a->facts.channels};
+    shapes[PB_VAE_LATENT] = (pb_shape){height, width, a->facts.latent_channels};
+    size = pb_tensor_count(latents);
     means = pb_malloc(size, sizeof *means);
     if (!means)
         return pb_fail_memory(error, size * sizeof *means, "latents");
     for (size_t i = 0; i < size; i++)
-        means[i] = (float)((double)latents[i] / a->facts.scaling);
-    status = run(a, PB_VAE_LATENT, a->facts.image, n, shapes, means, images, memory, error);
+        means[i] = (float)((double)latents->data[i] / a->facts.scaling);
+    status =
+        pb_tensor_new(images, 4, (size_t[4]){n, a->facts.channels, height * f, width * f}, error);
+    if (status == PB_OK) {
+        status =
+            run(a, PB_VAE_LATENT, a->facts.image, n, shapes, means, images->data, memory, error);
+        if (status != PB_OK)
+            pb_tensor_clear(images);
+    }
     pb_free(means);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "graph/run.h"
 #include "models/clip_text.h"
 #include "models/model.h"
@@ -61,6 +62,8 @@ pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model, pb_
     pb_text_encoder *t;
     pb_status status;
 
+    PB_NEED(out, "a place for the text encoder");
+    PB_NEED(model, "a model");
     if (!model->facts.context_width)
         return pb_fail(error, PB_INVALID, "%s is not conditioned on text", model->files.folder);
     if (!model->files.tokenizer || !model->files.text_encoder)
@@ -93,12 +96,19 @@ const char *pb_text_encoder_piece(const pb_text_encoder *t, uint32_t id)
     return pb_tokenizer_piece(t->tokenizer, id);
 }
 
-pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, uint32_t *ids,
-                                 size_t *used, char **rest, pb_error *error)
+pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, size_t length,
+                                 uint32_t *ids, size_t *used, char **rest, pb_error *error)
 {
     size_t without_padding;
     pb_status status;
     char *written;
+
+    PB_NEED(t, "a text encoder");
+    PB_NEED(prompt, "a prompt");
+    PB_NEED(ids, "room for tokens");
+    if (length < t->length)
+        return pb_fail(error, PB_INVALID, "room for %zu tokens: a prompt has %zu", length,
+                       t->length);
 
     PB_TRY(pb_tokenizer_write_out(t->tokenizer, &written, prompt, error));
     status = pb_tokenizer_encode(t->tokenizer, written ? written : prompt, t->length, ids,
@@ -107,16 +117,28 @@ pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, u
     return status;
 }
 
-pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, const uint32_t *ids,
-                                float *embeddings, size_t memory, pb_error *error)
+pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, size_t length,
+                                const uint32_t *ids, float *embeddings, size_t memory,
+                                pb_error *error)
 {
-    const pb_shape shape = {t->length, 1, 1};
-    float *tokens = pb_malloc(count * t->length, sizeof *tokens);
+    const pb_shape shape = {length, 1, 1};
     pb_status status;
+    float *tokens;
 
+    PB_NEED(t, "a text encoder");
+    PB_TRY(pb_size_check(length, t->length, "lists of tokens", error));
+    if (count == 0)
+        return PB_OK;
+    PB_NEED(ids, "tokens");
+    PB_NEED(embeddings, "room for embeddings");
+    for (size_t i = 0; i < count * length; i++)
+        if (ids[i] >= t->facts.vocabulary)
+            return pb_fail(error, PB_INVALID, "token %u: the text encoder has 0 to %zu",
+                           (unsigned)ids[i], t->facts.vocabulary - 1);
+    tokens = pb_malloc(count * length, sizeof *tokens);
     if (!tokens)
-        return pb_fail_memory(error, count * t->length * sizeof *tokens, "tokens");
-    for (size_t i = 0; i < count * t->length; i++)
+        return pb_fail_memory(error, count * length * sizeof *tokens, "tokens");
+    for (size_t i = 0; i < count * length; i++)
         tokens[i] = (float)ids[i];
     status = pb_graph_run(t->network.graph, 0, t->facts.hidden, &shape, count,
                           memory ? memory : DEFAULT_MEMORY, tokens, embeddings, error);

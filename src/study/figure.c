@@ -25,22 +25,60 @@ static const int marks[] = {7, 4, 9, 12, 11, 6}; /* gnuplot's: discs, squares, t
 #define COLOURS (sizeof colours / sizeof *colours)
 #define DASHES 5
 
-/* x, value, low and high of curves; where there is no interval, the value. x: column 3 or 5. */
-#define CURVE(x) x ":6:(valid(7) ? $7 : $6):(valid(8) ? $8 : $6)"
+/* What of a row stands in a column. */
+typedef enum cell { NOTHING, T, T2, INDEX, VALUE, LOW, HIGH } cell;
 
-/* The rows of one quantity of one model as $NAME_MODEL. One of nothing begins a curve's: gnuplot
- * makes no block of no rows. */
-static void select_rows(FILE *f, const pb_study_plan *p, size_t model, const char *quantity,
-                        const char *columns)
+/* x, value, low and high of curves; where there is no interval, the value. */
+#define CURVE(x) ((const cell[]){x, VALUE, LOW, HIGH, NOTHING})
+#define CELLS(...) ((const cell[]){__VA_ARGS__, NOTHING})
+
+static double cell_of(const pb_row *r, cell c)
 {
-    if (strchr(columns, '('))
-        fprintf(f, "$%s_%zu << END\nNaN,NaN,NaN,NaN\nEND\n", quantity, model);
-    fprintf(f,
-            "set table $%s_%zu append separator comma\nplot data using %s with table if "
-            "(strcol(1) eq ",
-            quantity, model, columns);
-    pb_plot_quote(f, p->models[model].label);
-    fprintf(f, " && strcol(2) eq \"%s\")\nunset table\n", quantity);
+    const pb_estimate *e = &r->estimate;
+    const double cells[] = {
+        [T] = r->t,
+        [T2] = r->t2,
+        [INDEX] = r->index,
+        [VALUE] = e->value,
+        [LOW] = isnan(e->low) ? e->value : e->low,
+        [HIGH] = isnan(e->high) ? e->value : e->high,
+    };
+
+    return cells[c];
+}
+
+/* To six digits: a picture shows no more. */
+static void print_cells(FILE *f, const pb_row *row, const cell *cells)
+{
+    for (const cell *c = cells; *c; c++) {
+        double value = row ? cell_of(row, *c) : NAN;
+        fputs(c == cells ? "" : ",", f);
+        if (isnan(value))
+            fputs("NaN", f);
+        else
+            fprintf(f, "%g", value);
+    }
+    putc('\n', f);
+}
+
+/* The rows of one quantity of one model as $NAME_MODEL: numbers, since gnuplot does not read every
+ * label that a CSV may hold. Of no rows one of nothing: gnuplot makes no block of none. */
+static void select_rows(FILE *f, const pb_study_plan *p, const pb_table *table, size_t model,
+                        const char *quantity, const cell *cells)
+{
+    size_t count = 0;
+
+    fprintf(f, "$%s_%zu << END\n", quantity, model);
+    for (size_t i = 0; i < table->count; i++) {
+        const pb_row *r = &table->rows[i];
+        if (strcmp(r->model, p->models[model].label) || strcmp(r->quantity, quantity))
+            continue;
+        print_cells(f, r, cells);
+        count++;
+    }
+    if (count == 0)
+        print_cells(f, NULL, cells);
+    fputs("END\n", f);
 }
 
 /* -- curves ------------------------------------------------------------------------------------ */
@@ -306,35 +344,40 @@ static void panels(FILE *f, const pb_study_plan *p)
     }
 }
 
-void pb_figure_script(FILE *f, const pb_study_plan *p)
+static void select_all(FILE *f, const pb_study_plan *p, const pb_table *t, size_t m)
+{
+    pb_study_kind kind = p->options->kind;
+
+    select_rows(f, p, t, m, "random", CELLS(VALUE));
+    if (kind == PB_STUDY_TIMESTEPS) {
+        select_rows(f, p, t, m, "power", CELLS(T, INDEX, VALUE));
+        select_rows(f, p, t, m, "sigma", CELLS(T, INDEX, VALUE));
+        select_rows(f, p, t, m, "centroid", CURVE(T));
+        select_rows(f, p, t, m, "effective_rank", CURVE(T));
+    }
+    if (kind == PB_STUDY_TIMESTEPS || kind == PB_STUDY_MODELS) {
+        select_rows(f, p, t, m, "distance", CELLS(T, T2, VALUE));
+        select_rows(f, p, t, m, "lag", CURVE(INDEX));
+    }
+    if (kind == PB_STUDY_SAMPLES || kind == PB_STUDY_MODELS)
+        select_rows(f, p, t, m, "among", CURVE(T));
+    if (kind == PB_STUDY_PROMPTS) {
+        select_rows(f, p, t, m, "pair", CELLS(T, INDEX, VALUE));
+        select_rows(f, p, t, m, "correlation", CURVE(T));
+        select_rows(f, p, t, m, "correlation_overlap", CURVE(T));
+        select_rows(f, p, t, m, "prompted", CURVE(T));
+        select_rows(f, p, t, m, "among_prompts", CURVE(T));
+    }
+}
+
+void pb_figure_script(FILE *f, const pb_study_plan *p, const pb_table *table)
 {
     size_t rows, columns;
 
     layout(p, &rows, &columns);
-    fprintf(f, "# gnuplot figure.gp\nset encoding utf8\nset datafile separator comma\n"
-               "data = \"data.csv\"\n");
-    for (size_t m = 0; m < p->options->model_count; m++) {
-        select_rows(f, p, m, "random", "6");
-        if (p->options->kind == PB_STUDY_TIMESTEPS) {
-            select_rows(f, p, m, "power", "3:5:6");
-            select_rows(f, p, m, "sigma", "3:5:6");
-            select_rows(f, p, m, "centroid", CURVE("3"));
-            select_rows(f, p, m, "effective_rank", CURVE("3"));
-        }
-        if (p->options->kind == PB_STUDY_TIMESTEPS || p->options->kind == PB_STUDY_MODELS) {
-            select_rows(f, p, m, "distance", "3:4:6");
-            select_rows(f, p, m, "lag", CURVE("5"));
-        }
-        if (p->options->kind == PB_STUDY_SAMPLES || p->options->kind == PB_STUDY_MODELS)
-            select_rows(f, p, m, "among", CURVE("3"));
-        if (p->options->kind == PB_STUDY_PROMPTS) {
-            select_rows(f, p, m, "pair", "3:5:6");
-            select_rows(f, p, m, "correlation", CURVE("3"));
-            select_rows(f, p, m, "correlation_overlap", CURVE("3"));
-            select_rows(f, p, m, "prompted", CURVE("3"));
-            select_rows(f, p, m, "among_prompts", CURVE("3"));
-        }
-    }
+    fputs("# gnuplot figure.gp\nset encoding utf8\nset datafile separator comma\n", f);
+    for (size_t m = 0; m < p->options->model_count; m++)
+        select_all(f, p, table, m);
     fprintf(
         f,
         "set palette defined (0 \"#440154\", 0.25 \"#3b528b\", 0.5 \"#21918c\", 0.75 \"#5ec962\","

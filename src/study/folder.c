@@ -76,7 +76,8 @@ static pb_status has_results(const pb_study_options *o, const pb_study_options *
  * images are given how samples are drawn. */
 static int may_differ(const char *key, int drawn)
 {
-    static const char *const keys[] = {"pullback", "folder", "catalogue", "boost", NULL},
+    static const char *const keys[] = {"pullback", "folder",         "catalogue",
+                                       "boost",    "max_megapixels", NULL},
                              *const reading[] = {"fit", "crop", "direct", "latents", NULL},
                              *const drawing[] = {"seed", NULL};
     const char *const *const lists[] = {keys, drawn ? reading : drawing};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/ending.h"
+#include "base/legible.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "study/folder.h"
@@ -168,24 +169,47 @@ static pb_status check_taps(const pb_study_options *o, const pb_planned_model *m
     return PB_OK;
 }
 
+static const pb_planned_model *labelled(const pb_study_plan *p, const char *label)
+{
+    for (size_t m = 0; m < p->options->model_count; m++)
+        if (p->models[m].label && !strcmp(p->models[m].label, label))
+            return &p->models[m];
+    return NULL;
+}
+
+/* What the model is called in figure and tables: where two folders have one name, "NAME (2)". */
+static pb_status find_label(const pb_study_plan *p, pb_planned_model *m, pb_error *error)
+{
+    const char *path = m->info->path, *slash = strrchr(path, '/');
+    char *name = pb_legible(slash && slash[1] ? slash + 1 : path);
+    char *label = name ? pb_strdup(name) : NULL;
+
+    for (size_t number = 2; label && labelled(p, label); number++) {
+        pb_free(label);
+        label = pb_sprintf("%s (%zu)", name, number);
+    }
+    pb_free(name);
+    m->label = label;
+    return label ? PB_OK : pb_fail_memory(error, strlen(path), "a label");
+}
+
 static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
                             pb_error *error)
 {
     const pb_model_options options = {.schedule = p->options->schedule, .stop = p->stop};
-    const char *slash;
 
     m->name = name;
     PB_TRY(pb_model_open_with(&m->model, name, &options, error));
     if (p->options->costs)
         PB_TRY(pb_model_set_costs(m->model, p->options->costs, error));
     m->info = pb_model_get_info(m->model);
+    PB_TRY(pb_check_utf8(m->info->path, error));
     m->schedule = pb_model_schedule(m->model);
     m->height = m->info->sample_height;
     m->width = m->info->sample_width;
-    slash = strrchr(m->info->path, '/');
-    m->label = pb_strdup(slash && slash[1] ? slash + 1 : m->info->path);
+    PB_TRY(find_label(p, m, error));
     m->grid = pb_malloc(p->timesteps, sizeof *m->grid);
-    if (!m->label || !m->grid)
+    if (!m->grid)
         return pb_fail_memory(error, p->timesteps * sizeof *m->grid, "a plan");
     for (size_t i = 0; i < p->timesteps; i++)
         m->grid[i] =

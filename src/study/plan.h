@@ -12,7 +12,7 @@
 
 typedef struct pb_planned_model {
     const char *name; /* as given */
-    char *label;      /* its folder's name */
+    char *label;      /* its folder's name, legible; of each model another */
     pb_model *model;
     const pb_model_info *info;
     const pb_schedule *schedule;

@@ -120,7 +120,8 @@ static pb_status read_tokens(const pb_text_encoder *text, const char *prompt, ui
 {
     size_t used;
     char *rest;
-    pb_status status = pb_text_encoder_tokens(text, prompt, ids, &used, &rest, error);
+    pb_status status = pb_text_encoder_tokens(text, prompt, pb_text_encoder_length(text), ids,
+                                              &used, &rest, error);
 
     if (status == PB_OK && rest)
         status =
@@ -165,7 +166,8 @@ static pb_status embed(pb_study_prompts *p, const pb_study_options *o, const pb_
                              error);
     }
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, distinct, ids, p->embeddings, o->memory, error);
+        status =
+            pb_text_encoder_embed(text, distinct, p->tokens, ids, p->embeddings, o->memory, error);
     for (size_t i = total; status == PB_OK && i-- > 0;) /* which[i] <= i: it is still there */
         if (which[i] != i)
             memcpy(p->embeddings + i * size, p->embeddings + which[i] * size, size * sizeof(float));
@@ -205,6 +207,7 @@ void pb_study_prompts_apply(const pb_study_prompts *p, size_t number, pb_conditi
 {
     condition->context = p->embeddings ? p->embeddings + number * p->tokens * p->width : NULL;
     condition->tokens = p->tokens;
+    condition->width = p->width;
 }
 
 /* -- likeness ---------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 /* -- HTML ---------------------------------------------------------------------------------------
  */
 
+/* Text in UTF-8, of several lines. */
 static void print_text(FILE *f, const char *text)
 {
     for (; *text; text++)
@@ -34,7 +35,10 @@ static void print_text(FILE *f, const char *text)
             fputs("&quot;", f);
             break;
         default:
-            putc(*text, f);
+            if (*text == '\n' || !g_ascii_iscntrl(*text))
+                putc(*text, f);
+            else
+                fputs("\ufffd", f);
         }
 }
 
@@ -207,19 +211,18 @@ static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *tab
     fputs("<p>Run again: <code>pullback study ", f);
     fprintf(f, "%s --settings settings.json -o FOLDER</code></p>\n<h2>Numbers</h2>\n", name);
     print_summary(f, table, p->options->in_x ? "X" : "H");
-    fputs(
-        "<p>All numbers are in <code>data.csv</code>; <code>figure.gp</code> draws the figure from "
-        "it.</p>\n<h2>How to cite</h2>\n<pre>\n"
-        "@inproceedings{park2023understanding,\n"
-        "  title     = {Understanding the Latent Space of Diffusion Models through the Lens of "
-        "Riemannian Geometry},\n"
-        "  author    = {Park, Yong-Hyun and Kwon, Mingi and Choi, Jaewoong and Jo, Junghyo and "
-        "Uh, Youngjung},\n"
-        "  booktitle = {Advances in Neural Information Processing Systems},\n"
-        "  year      = {2023}\n}\n@software{pullback,\n"
-        "  title   = {Pullback: Riemannian geometry of a diffusion model's latent space},\n"
-        "  version = {",
-        f);
+    fputs("<p>All numbers are in <code>data.csv</code>; <code>figure.gp</code> holds and draws those of "
+          "the figure.</p>\n<h2>How to cite</h2>\n<pre>\n"
+          "@inproceedings{park2023understanding,\n"
+          "  title     = {Understanding the Latent Space of Diffusion Models through the Lens of "
+          "Riemannian Geometry},\n"
+          "  author    = {Park, Yong-Hyun and Kwon, Mingi and Choi, Jaewoong and Jo, Junghyo and "
+          "Uh, Youngjung},\n"
+          "  booktitle = {Advances in Neural Information Processing Systems},\n"
+          "  year      = {2023}\n}\n@software{pullback,\n"
+          "  title   = {Pullback: Riemannian geometry of a diffusion model's latent space},\n"
+          "  version = {",
+          f);
     fprintf(f, "%s}\n}\n</pre>\n</body>\n</html>\n", pb_version());
     return PB_OK;
 }
@@ -236,18 +239,18 @@ static pb_status write_data(const pb_study_options *o, const pb_table *table, pb
     return status;
 }
 
-static pb_status draw(const pb_study_plan *p, pb_error *error)
+static pb_status draw(const pb_study_plan *p, const pb_table *table, pb_error *error)
 {
     char *path = pb_in_folder(p->options, "figure.gp", error);
     pb_output output = PB_OUTPUT_EMPTY;
     pb_status status = path ? pb_output_open(&output, path, error) : PB_MEMORY;
 
     if (status == PB_OK) {
-        pb_figure_script(output.stream, p);
+        pb_figure_script(output.stream, p, table);
         status = pb_output_commit(&output, error);
     }
     if (status == PB_OK)
-        status = pb_plot_run(path, error);
+        status = pb_plot_run(path, NULL, error);
     pb_free(path);
     return status;
 }
@@ -259,7 +262,7 @@ pb_status pb_report_write(const pb_study_plan *p, const pb_table *table, pb_erro
     char *path;
 
     PB_TRY(write_data(p->options, table, error));
-    PB_TRY(draw(p, error));
+    PB_TRY(draw(p, table, error));
     PB_TRY(pb_pictures_sheet(p, error));
     path = pb_in_folder(p->options, "report.html", error);
     status = path ? pb_output_open(&page, path, error) : PB_MEMORY;

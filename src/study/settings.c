@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 #include "io/json.h"
 #include "study/study.h"
@@ -65,6 +66,19 @@ static int crop_of(pb_crop *crop, json_t *value)
     return 0;
 }
 
+pb_status pb_study_settings_check(const pb_study_options *o, pb_error *error)
+{
+    const char *const names[] = {o->folder, o->catalogue, o->costs, o->schedule};
+
+    for (size_t i = 0; i < o->model_count; i++)
+        PB_TRY(pb_check_utf8(o->models[i], error));
+    for (size_t i = 0; i < o->image_count; i++)
+        PB_TRY(pb_check_utf8(o->images[i], error));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        PB_TRY(names[i] ? pb_check_utf8(names[i], error) : PB_OK);
+    return PB_OK;
+}
+
 json_t *pb_study_settings(const pb_study_options *o)
 {
     json_t *settings;
@@ -81,6 +95,8 @@ json_t *pb_study_settings(const pb_study_options *o)
         o->class_label, "costs", o->costs, "catalogue", o->catalogue, "folder", o->folder);
     if (!o->image_count)
         json_object_set_new(settings, "boost", json_real(o->boost));
+    if (o->crop.megapixels > 0 && o->crop.megapixels != PB_MEGAPIXELS)
+        json_object_set_new(settings, "max_megapixels", json_real(o->crop.megapixels));
     if (o->latents)
         json_object_set_new(settings, "latents", json_true());
     if (o->schedule)
@@ -134,6 +150,7 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL, *schedule = NULL;
     json_int_t samples, seed, timesteps, steps, rank, label;
     const char *version;
+    double megapixels = 0;
     int kind, fix_number, fit_number;
     json_error_t why;
 
@@ -141,15 +158,15 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     if (json_unpack_ex(
             settings, &why, 0,
             "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-            "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, s?F}",
+            "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, s?F, s?F}",
             "pullback", &version, "study", &study, "models", &models, "images", &images, "samples",
             &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps, "rank", &rank, "tol",
             &o->tolerance, "from", &from, "tap", &to, "fix", &fix, "space", &space, "direct",
             &o->direct, "fit", &fit, "crop", &crop, "class", &label, "costs", &costs, "catalogue",
             &catalogue, "folder", &folder, "prompt", &prompt, "edit_prompt", &edit_prompt,
             "prompts", &prompts, "negative_prompt", &negative, "guidance_scale", &o->guidance_scale,
-            "guided", &o->guided, "latents", &o->latents, "schedule", &schedule, "boost",
-            &o->boost))
+            "guided", &o->guided, "latents", &o->latents, "schedule", &schedule, "boost", &o->boost,
+            "max_megapixels", &megapixels))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
@@ -159,11 +176,13 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
         rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
         (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
         !(fabs(o->guidance_scale) <= 1000) || !(o->boost >= 0 && o->boost <= 1) ||
-        !(o->tolerance > 0 && o->tolerance <= 1) || crop_of(&o->crop, crop))
+        !(megapixels >= 0 && megapixels <= 10000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
+        crop_of(&o->crop, crop))
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;
     o->crop.fit = (pb_fit)fit_number;
+    o->crop.megapixels = megapixels;
     o->in_x = !strcmp(space, "X");
     o->samples = (size_t)samples;
     o->seed = (uint64_t)seed;

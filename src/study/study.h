@@ -96,6 +96,9 @@ pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *
  * Errors: PB_FORMAT. */
 json_t *pb_study_settings(const pb_study_options *options);
 
+/* Can names of files stand there? Errors: PB_INVALID (one is not in UTF-8). */
+pb_status pb_study_settings_check(const pb_study_options *options, pb_error *error);
+
 /* [x, y, width, height], "auto" or null. The caller's. */
 json_t *pb_study_crop(const pb_crop *crop);
 pb_status pb_study_options_of(pb_study_options *options, json_t *settings, const char *path,

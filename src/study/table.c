@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/csv.h"
 #include "io/file.h"
 
 pb_status pb_table_add(pb_table *table, pb_row row, pb_error *error)
@@ -28,22 +29,6 @@ void pb_table_clear(pb_table *table)
     *table = PB_TABLE_EMPTY;
 }
 
-/* A field; one that holds a comma or a quote is quoted. */
-static void print_text(FILE *stream, const char *text)
-{
-    if (!strpbrk(text, ",\"\n")) {
-        fputs(text, stream);
-        return;
-    }
-    putc('"', stream);
-    for (; *text; text++) {
-        if (*text == '"')
-            putc('"', stream);
-        putc(*text, stream);
-    }
-    putc('"', stream);
-}
-
 static void print_number(FILE *stream, double value)
 {
     putc(',', stream);
@@ -59,9 +44,9 @@ pb_status pb_table_write(const pb_table *table, const char *path, pb_error *erro
     fputs("model,quantity,t,t2,index,value,low,high,samples\n", output.stream);
     for (size_t i = 0; i < table->count; i++) {
         const pb_row *r = &table->rows[i];
-        print_text(output.stream, r->model);
+        pb_csv_text(output.stream, r->model);
         putc(',', output.stream);
-        print_text(output.stream, r->quantity);
+        pb_csv_text(output.stream, r->quantity);
         print_number(output.stream, r->t);
         print_number(output.stream, r->t2);
         print_number(output.stream, r->index);

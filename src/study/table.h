@@ -24,7 +24,7 @@ typedef struct pb_table {
 pb_status pb_table_add(pb_table *table, pb_row row, pb_error *error);
 void pb_table_clear(pb_table *table);
 
-/* Writes "model,quantity,t,t2,index,value,low,high,samples"; what is not is left empty.
+/* Writes "model,quantity,t,t2,index,value,low,high,samples"; what is not is left empty (RFC 4180).
  * Errors: PB_IO, PB_MEMORY. */
 pb_status pb_table_write(const pb_table *table, const char *path, pb_error *error);
 

@@ -90,7 +90,6 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
                        pb_error *error)
 {
     const pb_study_options *o = p->options;
-    const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
     pb_tensor picture = PB_TENSOR_EMPTY;
     size_t pixels[3];
     pb_status status;
@@ -99,10 +98,7 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
         return draw_noise(p, m, sample, x, error);
     status = read_source(p, m, sample, &picture, pixels, error);
     if (status == PB_OK && m->info->latent && !o->latents) {
-        status = pb_tensor_new(x, 4, shape, error);
-        if (status == PB_OK)
-            status = pb_encode(m->autoencoder, 1, pixels[1], pixels[2], picture.data, x->data,
-                               o->memory, error);
+        status = pb_encode(m->autoencoder, &picture, x, o->memory, error);
     } else if (status == PB_OK) {
         *x = picture;
         picture = PB_TENSOR_EMPTY;
@@ -130,13 +126,14 @@ typedef struct journey {
     const pb_planned_model *m;
     pb_denoiser denoiser;
     pb_ddim_options options;
-    float *x;
+    size_t size;
+    float *x; /* size floats */
     size_t at;
 } journey;
 
 static pb_status go(journey *j, size_t to, float *keep, pb_error *error)
 {
-    PB_TRY(pb_ddim(j->m->schedule, &j->denoiser, 1, j->x, j->at, to, &j->options, error));
+    PB_TRY(pb_ddim(j->m->schedule, &j->denoiser, 1, j->size, j->x, j->at, to, &j->options, error));
     j->at = to;
     if (keep)
         memcpy(keep, j->x, j->denoiser.size * sizeof *keep);
@@ -178,6 +175,7 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
         status = begin(p, m, sample, &x, error);
     if (status == PB_OK)
         status = pb_tensor_new(points, 4, shape, error);
+    j.size = pb_tensor_count(&x);
     j.x = x.data;
     /* Up: with the direct route the points are met on the way. */
     for (size_t i = 0; status == PB_OK && o->direct && o->image_count && i < p->timesteps; i++)
@@ -194,25 +192,12 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
 static pb_status decode(const pb_study_plan *p, pb_planned_model *m, pb_tensor *x, pb_error *error)
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
-    pb_autoencoder_info info;
-    size_t shape[4] = {1};
-    pb_status status;
 
     if (!m->info->latent || !m->info->has_autoencoder)
         return PB_OK;
     if (!m->autoencoder)
         PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
-    info = pb_autoencoder_get_info(m->autoencoder);
-    shape[1] = info.channels;
-    shape[2] = m->height * info.factor;
-    shape[3] = m->width * info.factor;
-    PB_TRY(pb_tensor_new(&picture, 4, shape, error));
-    status = pb_decode(m->autoencoder, 1, m->height, m->width, x->data, picture.data,
-                       p->options->memory, error);
-    if (status != PB_OK) {
-        pb_tensor_clear(&picture);
-        return status;
-    }
+    PB_TRY(pb_decode(m->autoencoder, x, &picture, p->options->memory, error));
     pb_tensor_clear(x);
     *x = picture;
     return PB_OK;
@@ -245,8 +230,8 @@ pb_status pb_trajectory_draw(pb_study_plan *p, size_t model, size_t sample, pb_t
     PB_TRY(open_denoiser(p, m, &denoiser, error));
     status = draw_noise(p, m, sample, picture, error);
     if (status == PB_OK)
-        status =
-            pb_ddim(m->schedule, &denoiser, 1, picture->data, o->steps - 1, 0, &options, error);
+        status = pb_ddim(m->schedule, &denoiser, 1, pb_tensor_count(picture), picture->data,
+                         o->steps - 1, 0, &options, error);
     if (status == PB_OK)
         status = decode(p, m, picture, error);
     if (status != PB_OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 
 /* How far two absolute paths agree, in whole names: the length of what they share. */
@@ -50,13 +51,14 @@ static int names_files(const char *key)
     return 0;
 }
 
-/* A text; of a file that is there, its place. A model's name stays a name. */
-static char *text_words(const char *key, const char *text, const char *folder)
+/* A file's name, on one line; of one that is there, its place. A model's name stays a name. */
+static char *name_words(const char *name, const char *folder)
 {
-    char *absolute = names_files(key) ? realpath(text, NULL) : NULL;
-    char *words = absolute ? relative(folder, absolute) : pb_strdup(text);
+    char *absolute = realpath(name, NULL), *path = absolute ? relative(folder, absolute) : NULL;
+    char *words = absolute && !path ? NULL : pb_legible(path ? path : name);
 
     free(absolute);
+    pb_free(path);
     return words;
 }
 
@@ -82,7 +84,8 @@ char *pb_setting_words(const char *key, const json_t *value, const char *folder)
     if (json_is_boolean(value))
         return pb_strdup(json_is_true(value) ? "yes" : "no");
     if (json_is_string(value))
-        return text_words(key, json_string_value(value), folder);
+        return names_files(key) ? name_words(json_string_value(value), folder)
+                                : pb_strdup(json_string_value(value));
     if (json_is_array(value))
         return list_words(key, value, folder);
     if (json_is_integer(value))

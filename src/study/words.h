@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
-/* The value of a setting as text, on one line (pb_free; NULL: no memory): "none" for what null, -1
- * or an empty list stand for, "yes" and "no", lists with commas; a path of a file that is there as
+/* The value of a setting as text (pb_free; NULL: no memory): "none" for what null, -1 or an empty
+ * list stand for, "yes" and "no", of a list a line for each item; a path of a file that is there as
  * it is from `folder` on, which is absolute: "../photos/a.jpg". */
 char *pb_setting_words(const char *key, const json_t *value, const char *folder);
 
