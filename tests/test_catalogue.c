@@ -113,6 +113,92 @@ static void take_status(void *context, const char *study, const pb_study_status 
     *(pb_study_status *)context = *status;
 }
 
+static void run_sql(const scratch *s, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(scratch_path(s, "c").text, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void count_study(void *context, const char *study, const pb_study_status *status)
+{
+    (void)status;
+    assert_non_null(study);
+    ++*(int *)context;
+}
+
+/* Tables without the rules that ours have, and with nothing where there must be something. */
+static void test_nothing(void **state)
+{
+    pb_study_status status;
+    char *value;
+    pb_catalogue *c;
+    int studies = 0;
+    scratch s;
+
+    (void)state;
+    scratch_open(&s);
+    run_sql(&s, "PRAGMA application_id = 1346502657;"
+                "CREATE TABLE item (id, key, spec, done, seconds);"
+                "CREATE TABLE wanted (study, key); CREATE TABLE memory (text, value);"
+                "INSERT INTO memory VALUES ('a', NULL), (NULL, NULL);"
+                "INSERT INTO wanted VALUES (NULL, NULL), ('study', NULL);"
+                "INSERT INTO item VALUES (NULL, NULL, NULL, NULL, NULL)");
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_null(value);
+    assert_int_equal(pb_catalogue_visit(c, NULL, count_study, &studies, NULL), PB_OK);
+    assert_int_equal(studies, 1);
+    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_true(status.wanted == 1 && status.done == 0 && status.running == 0);
+    run_sql(&s, "INSERT INTO item (id, key, spec) VALUES (-3, '', NULL)");
+    assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
+    pb_catalogue_close(c);
+    scratch_close(&s);
+}
+
+/* A row's number that no lock can have, which somebody wrote, keeps nobody waiting. */
+static void test_impossible_rows(void **state)
+{
+    static const char *const ids[] = {"-1", "0", "-9223372036854775808", "9223372036854775807"};
+    scratch s;
+    pb_catalogue *a, *b;
+    const pb_key key = key_of(1);
+    pb_study_status status;
+
+    (void)state;
+    scratch_open(&s);
+    assert_int_equal(pb_catalogue_open(&a, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&b, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_plan(a, "study", 1, &key, NULL), PB_OK);
+    assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
+    pb_catalogue_release(a, &key);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char sql[100];
+
+        snprintf(sql, sizeof sql, "UPDATE item SET id = %s, done = 0", ids[i]);
+        run_sql(&s, sql);
+        assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
+        assert_int_equal(claim(b, 1), PB_CLAIM_BUSY);
+        assert_int_equal(pb_catalogue_visit(b, "study", take_status, &status, NULL), PB_OK);
+        assert_int_equal(status.running, 1);
+        /* It may change, or go, while it is held. */
+        run_sql(&s, i % 2 ? "UPDATE item SET id = 7" : "DELETE FROM item");
+        pb_catalogue_release(a, &key);
+        assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
+        pb_catalogue_release(b, &key);
+    }
+    run_sql(&s, "INSERT INTO wanted (study, key) VALUES ('other', ''), ('other', 'no digits'),"
+                " ('other', x'00ff')");
+    assert_int_equal(pb_catalogue_visit(b, "other", take_status, &status, NULL), PB_OK);
+    assert_true(status.wanted == 3 && status.done == 0 && status.running == 0);
+    pb_catalogue_close(a);
+    pb_catalogue_close(b);
+    scratch_close(&s);
+}
+
 static void test_plan(void **state)
 {
     scratch s;
@@ -329,9 +415,14 @@ static void test_two_processes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_key),           cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_plan),          cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_hostile),       cmocka_unit_test(test_kills),
+        cmocka_unit_test(test_key),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_impossible_rows),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_kills),
         cmocka_unit_test(test_two_processes),
     };
 

@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -144,13 +147,32 @@ static void test_available(void **state)
     assert_int_equal(pb_threads_available(), before);
 }
 
+/* Without any address space left there are no stacks for more. */
+static void test_can_have(void **state)
+{
+    const struct rlimit none = {1 << 20, 1 << 20};
+    int status;
+    pid_t child;
+
+    (void)state;
+    assert_true(pb_threads_can_have(3));
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#endif
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(setrlimit(RLIMIT_AS, &none) || pb_threads_can_have(64));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),
-        cmocka_unit_test(test_v2),
-        cmocka_unit_test(test_v1),
-        cmocka_unit_test(test_available),
+        cmocka_unit_test(test_none),     cmocka_unit_test(test_v2),
+        cmocka_unit_test(test_v1),       cmocka_unit_test(test_available),
+        cmocka_unit_test(test_can_have),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,16 @@ typedef struct pb_error {
     char message[1000];
 } pb_error;
 
+/* Asked now and then by what computes long, from the thread that computes: non-zero stops it with
+ * PB_CANCELLED. The answer should be quick (a flag that a signal or a button sets), and is asked
+ * from several threads at once where several compute. asked = NULL: never stops. */
+typedef struct pb_stop {
+    int (*asked)(void *context);
+    void *context;
+} pb_stop;
+
+#define PB_STOP_NEVER ((pb_stop){NULL, NULL})
+
 /* Frees a text that a function of this library handed over; NULL is allowed. */
 PB_API void pb_text_free(char *text);
 

@@ -13,6 +13,9 @@ pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
 pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* PB_CANCELLED where whoever computes has been asked to stop, else PB_OK. */
+pb_status pb_stop_check(const pb_stop *stop, pb_error *error);
+
 /* Passes a failure on: PB_TRY(pb_npy_read(&t, path, error)); only where nothing needs freeing. */
 #define PB_TRY(call)                                                                               \
     do {                                                                                           \

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -205,6 +206,31 @@ static unsigned count_affinity(void)
             return count;
     }
     return 0;
+}
+
+static void *pass(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+bool pb_threads_can_have(unsigned threads)
+{
+    pthread_t *probes = calloc(threads, sizeof *probes);
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    unsigned made = 0;
+
+    if (!probes)
+        return false;
+    pthread_mutex_lock(&gate);
+    while (made < threads && pthread_create(&probes[made], NULL, pass, &gate) == 0)
+        made++;
+    pthread_mutex_unlock(&gate);
+    for (unsigned i = 0; i < made; i++)
+        pthread_join(probes[i], NULL);
+    free(probes);
+    return made == threads;
 }
 
 unsigned pb_threads_available(void)

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/threads.h"
 
 #define LOOK 0.03     /* seconds between looks */
 #define LOST 0.3      /* processors that others have, from which there may be company; */
@@ -73,38 +74,11 @@ int pb_waiting_company(const pb_waiting_counts *c, int sleeps, int threads)
     return c->busy < (threads - LOST) * c->time && c->willing + c->unwilling > COMPANY * c->time;
 }
 
-static void *pass(void *gate)
-{
-    pthread_mutex_lock(gate);
-    pthread_mutex_unlock(gate);
-    return NULL;
-}
-
-/* Can so many threads be had at once? libgomp ends the process where it cannot have what it asks
- * for. */
-static bool can_have(int threads)
-{
-    pthread_t *probes = calloc((size_t)threads, sizeof *probes);
-    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    int made = 0;
-
-    if (!probes)
-        return false;
-    pthread_mutex_lock(&gate);
-    while (made < threads && pthread_create(&probes[made], NULL, pass, &gate) == 0)
-        made++;
-    pthread_mutex_unlock(&gate);
-    for (int i = 0; i < made; i++)
-        pthread_join(probes[i], NULL);
-    free(probes);
-    return made == threads;
-}
-
 /* A thread that has a team of more threads than there are processors, and does nothing with it. */
 static void *idle(void *unused)
 {
     int threads = omp_get_num_procs() + 1;
-    bool enough = can_have(threads);
+    bool enough = pb_threads_can_have((unsigned)threads);
 
     if (enough) {
 #pragma omp parallel num_threads(threads)

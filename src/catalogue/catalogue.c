@@ -1,6 +1,5 @@
 #include "catalogue/catalogue.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -12,6 +11,7 @@
 
 #include "base/memory.h"
 #include "io/file.h"
+#include "io/temporary.h"
 
 #define APPLICATION 0x50420001 /* "PB", version 1: the database's application_id */
 #define PATIENCE 60000         /* milliseconds to wait for another process's transaction */
@@ -29,6 +29,9 @@ static pb_status fail_sql(const pb_catalogue *c, pb_error *error)
 {
     int code = sqlite3_errcode(c->db);
 
+    if (code == SQLITE_BUSY)
+        return pb_fail(error, PB_IO, "%s: another process has kept it locked for %d seconds",
+                       c->path, PATIENCE / 1000);
     return pb_fail(error, code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? PB_FORMAT : PB_IO,
                    "%s: %s", c->path, sqlite3_errmsg(c->db));
 }
@@ -56,7 +59,8 @@ static pb_status prepare(pb_catalogue *c, sqlite3_stmt **statement, const char *
 }
 
 /* Runs a statement to its end and finalises it. The first two columns of its first row go to
- * *number and *text (either may be NULL; pb_free); without a row they stay as they are. */
+ * *number and *text (either may be NULL; pb_free); without a row, or of text without a value, they
+ * stay as they are. */
 static pb_status finish(pb_catalogue *c, sqlite3_stmt *statement, long *number, char **text,
                         pb_error *error)
 {
@@ -65,7 +69,7 @@ static pb_status finish(pb_catalogue *c, sqlite3_stmt *statement, long *number, 
 
     if (code == SQLITE_ROW && number)
         *number = (long)sqlite3_column_int64(statement, 0);
-    if (code == SQLITE_ROW && text) {
+    if (code == SQLITE_ROW && text && sqlite3_column_type(statement, 1) != SQLITE_NULL) {
         *text = pb_strdup((const char *)sqlite3_column_text(statement, 1));
         if (!*text)
             status = pb_fail_memory(error, 1, c->path);
@@ -90,34 +94,56 @@ static pb_status execute(pb_catalogue *c, const char *sql, const char *first, co
 /* -- locks --------------------------------------------------------------------------------------
  */
 
-/* Sets or drops the lock of an item; 0, or -1 where another process holds it. */
-static int lock_item(const pb_catalogue *c, long id, short type)
+/* The byte of an item follows from its key alone: what a damaged database says of it cannot make it
+ * another's, or none that there is. */
+static struct flock lock_of(const char *key, short type)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
+    char digits[] = "000000000000000"; /* 60 bits: every file offset has more */
 
-    return fcntl(c->lock, F_OFD_SETLK, &lock);
+    memcpy(digits, key, strnlen(key, sizeof digits - 1));
+    return (struct flock){.l_type = type,
+                          .l_whence = SEEK_SET,
+                          .l_start = (off_t)strtoull(digits, NULL, 16),
+                          .l_len = 1};
 }
 
-static int is_locked(const pb_catalogue *c, long id)
+/* Locks an item; *taken: whether no other process holds it. Errors: PB_IO (there are no locks). */
+static pb_status lock_item(const pb_catalogue *c, const pb_key *key, int *taken, pb_error *error)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = id, .l_len = 1};
+    struct flock lock = lock_of(key->text, F_WRLCK);
+
+    *taken = fcntl(c->lock, F_OFD_SETLK, &lock) == 0;
+    if (*taken || errno == EAGAIN || errno == EACCES)
+        return PB_OK;
+    return pb_fail(error, PB_IO, "%s.lock: cannot lock an item: %s", c->path, strerror(errno));
+}
+
+static void unlock_item(const pb_catalogue *c, const pb_key *key)
+{
+    struct flock lock = lock_of(key->text, F_UNLCK);
+
+    fcntl(c->lock, F_OFD_SETLK, &lock);
+}
+
+static int is_locked(const pb_catalogue *c, const char *key)
+{
+    struct flock lock = lock_of(key, F_WRLCK);
 
     return fcntl(c->lock, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* Its number, and whether the database calls it done. */
-static pb_status find(pb_catalogue *c, const pb_key *key, long *id, int *done, pb_error *error)
+/* Is it there at all, and does the database call it done? */
+static pb_status find(pb_catalogue *c, const pb_key *key, long *there, long *done, pb_error *error)
 {
     sqlite3_stmt *statement;
-    char *text = NULL;
 
-    *id = -1;
-    PB_TRY(prepare(c, &statement, "SELECT id, done FROM item WHERE key = ?1", key->text, NULL, NULL,
+    *there = *done = 0;
+    PB_TRY(prepare(c, &statement, "SELECT count(*) FROM item WHERE key = ?1", key->text, NULL, NULL,
                    error));
-    PB_TRY(finish(c, statement, id, &text, error));
-    *done = text && *text == '1';
-    pb_free(text);
-    return PB_OK;
+    PB_TRY(finish(c, statement, there, NULL, error));
+    PB_TRY(prepare(c, &statement, "SELECT done = 1 FROM item WHERE key = ?1", key->text, NULL, NULL,
+                   error));
+    return finish(c, statement, done, NULL, error);
 }
 
 /* -- opening --------------------------------------------------------------------------------------
@@ -182,29 +208,6 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     return run(c, "COMMIT", error);
 }
 
-/* Byte 0 of the lock is everybody's who has the catalogue open. Who finds itself alone removes what
- * killed processes left half-written. */
-static pb_status enter(pb_catalogue *c, pb_error *error)
-{
-    struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
-
-    if (lock_item(c, 0, F_WRLCK) == 0) {
-        DIR *list = opendir(c->folder);
-        struct dirent *entry;
-        while (list && (entry = readdir(list))) {
-            size_t length = strlen(entry->d_name);
-            if (!strncmp(entry->d_name, ".pullback-", 10) && length > 14 &&
-                !strcmp(entry->d_name + length - 4, ".tmp"))
-                unlinkat(dirfd(list), entry->d_name, 0);
-        }
-        if (list)
-            closedir(list);
-    }
-    if (fcntl(c->lock, F_OFD_SETLKW, &shared))
-        return pb_fail(error, PB_IO, "%s.lock: %s", c->path, strerror(errno));
-    return PB_OK;
-}
-
 pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *error)
 {
     pb_catalogue *c = pb_calloc(1, sizeof *c);
@@ -213,11 +216,10 @@ pb_status pb_catalogue_open(pb_catalogue **out, const char *path, pb_error *erro
     if (!c)
         return pb_fail_memory(error, sizeof *c, "a catalogue");
     status = open_all(c, path, error);
-    if (status == PB_OK)
-        status = enter(c, error);
-    if (status == PB_OK)
+    if (status == PB_OK) {
+        pb_temporary_sweep(c->folder);
         *out = c;
-    else
+    } else
         pb_catalogue_close(c);
     return status;
 }
@@ -259,31 +261,28 @@ pb_status pb_catalogue_claim(pb_catalogue *c, const pb_key *key, const json_t *s
     char *path = pb_catalogue_path(c, key, ending);
     char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     pb_status status = PB_OK;
-    int done = 0, there;
-    long id = -1;
+    long known = 0, done = 0;
+    int there, taken = 0;
 
     if (!path || !text)
         status = pb_fail_memory(error, strlen(c->path), "an item");
     if (status == PB_OK)
-        status = find(c, key, &id, &done, error);
-    if (status == PB_OK && id < 0) {
+        status = find(c, key, &known, &done, error);
+    if (status == PB_OK && !known)
         status = execute(c, "INSERT OR IGNORE INTO item (key, spec) VALUES (?1, ?2)", key->text,
                          text, NULL, error);
-        if (status == PB_OK)
-            status = find(c, key, &id, &done, error);
-    }
     there = status == PB_OK && access(path, R_OK) == 0;
     *claim = PB_CLAIM_DONE;
     if (status == PB_OK && !(done && there)) {
         *claim = PB_CLAIM_BUSY;
-        if (lock_item(c, id, F_WRLCK) == 0) {
-            /* Somebody may have finished it in between. */
-            status = find(c, key, &id, &done, error);
-            *claim =
-                status == PB_OK && done && access(path, R_OK) == 0 ? PB_CLAIM_DONE : PB_CLAIM_MINE;
-            if (status != PB_OK || *claim == PB_CLAIM_DONE)
-                lock_item(c, id, F_UNLCK);
-        }
+        status = lock_item(c, key, &taken, error);
+    }
+    if (status == PB_OK && taken) {
+        /* Somebody may have finished it in between. */
+        status = find(c, key, &known, &done, error);
+        *claim = done && access(path, R_OK) == 0 ? PB_CLAIM_DONE : PB_CLAIM_MINE;
+        if (status != PB_OK || *claim == PB_CLAIM_DONE)
+            unlock_item(c, key);
     }
     pb_free(path);
     free(text);
@@ -304,11 +303,7 @@ pb_status pb_catalogue_finish(pb_catalogue *c, const pb_key *key, double seconds
 
 void pb_catalogue_release(pb_catalogue *c, const pb_key *key)
 {
-    int done;
-    long id;
-
-    if (find(c, key, &id, &done, NULL) == PB_OK && id >= 0)
-        lock_item(c, id, F_UNLCK);
+    unlock_item(c, key);
 }
 
 /* -- studies --------------------------------------------------------------------------------------
@@ -347,7 +342,7 @@ static pb_status count_items(pb_catalogue *c, const char *study, pb_study_status
 
     *s = (pb_study_status){.seconds = NAN};
     PB_TRY(prepare(c, &statement,
-                   "SELECT item.id, item.done, item.seconds FROM wanted LEFT JOIN item"
+                   "SELECT wanted.key, item.done, item.seconds FROM wanted LEFT JOIN item"
                    " ON item.key = wanted.key WHERE wanted.study = ?1",
                    study, NULL, NULL, error));
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -355,8 +350,8 @@ static pb_status count_items(pb_catalogue *c, const char *study, pb_study_status
         if (sqlite3_column_int(statement, 1)) {
             s->done++;
             sum += sqlite3_column_double(statement, 2);
-        } else if (sqlite3_column_type(statement, 0) != SQLITE_NULL)
-            s->running += (size_t)is_locked(c, (long)sqlite3_column_int64(statement, 0));
+        } else if (sqlite3_column_bytes(statement, 0) > 0)
+            s->running += (size_t)is_locked(c, (const char *)sqlite3_column_text(statement, 0));
     }
     sqlite3_finalize(statement);
     if (s->done)
@@ -373,7 +368,8 @@ pb_status pb_catalogue_visit(pb_catalogue *c, const char *study, pb_study_visito
 
     PB_TRY(prepare(c, &statement,
                    study ? "SELECT DISTINCT study FROM wanted WHERE study = ?1"
-                         : "SELECT DISTINCT study FROM wanted ORDER BY study",
+                         : "SELECT DISTINCT study FROM wanted WHERE study IS NOT NULL"
+                           " ORDER BY study",
                    study, NULL, NULL, error));
     while (status == PB_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);

@@ -13,6 +13,8 @@
 #include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/start.h"
+#include "io/temporary.h"
 #include "models/find.h"
 #include "models/locate.h"
 
@@ -61,6 +63,7 @@ static pb_status settle(pb_cli *cli, pb_error *error)
                 "wait for each other",
                 cli->threads, available, available == 1 ? "" : "s");
     omp_set_num_threads(cli->threads);
+    PB_TRY(pb_start_threads(cli->threads, error));
     pb_progress_catch_interrupt();
     return PB_OK;
 }
@@ -126,6 +129,7 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     cli->owned = g_ptr_array_new_with_free_func(g_free);
     cli->given = g_ptr_array_new();
     cli->inputs = g_ptr_array_new();
+    cli->swept = g_ptr_array_new_with_free_func(g_free);
     status = pb_options_parse(cli, context, tables, manual.count, argc, argv, error);
     if (cli->help_asked)
         pb_manual_print(&manual, stdout);
@@ -158,7 +162,7 @@ pb_status pb_check_model(const pb_model *model, const char *hash, const char *pa
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
-    const pb_model_options options = {.schedule = cli->schedule};
+    const pb_model_options options = {.schedule = cli->schedule, .stop = pb_progress_stop()};
     pb_status status;
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));
@@ -219,6 +223,7 @@ static void drop_lists(pb_cli *cli)
     g_ptr_array_unref(cli->owned);
     g_ptr_array_unref(cli->given);
     g_ptr_array_unref(cli->inputs);
+    g_ptr_array_unref(cli->swept);
 }
 
 /* -- messages -------------------------------------------------------------------------------- */
@@ -237,10 +242,13 @@ int pb_cli_flush(int status)
 
 int pb_cli_usage(pb_cli *cli, const pb_error *error)
 {
-    fprintf(stderr, "pullback %s: %s\n(pullback %s --help shows the options)\n", cli->name,
-            error->message, cli->name);
+    int usage = error->status != PB_MEMORY;
+
+    fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
+    if (usage)
+        fprintf(stderr, "(pullback %s --help shows the options)\n", cli->name);
     drop_lists(cli);
-    return PB_EXIT_USAGE;
+    return usage ? PB_EXIT_USAGE : PB_EXIT_FAILED;
 }
 
 int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error)
@@ -405,6 +413,21 @@ static int is_input(const pb_cli *cli, const char *path, const struct stat *outp
     return is_of_model(cli, path, output);
 }
 
+/* Removes, once, what killed runs left in the folder that an output will appear in: the folder of
+ * the file itself, where the path is a link. */
+static void sweep_beside(const pb_cli *cli, const char *path)
+{
+    char *real = realpath(path, NULL), *folder = g_path_get_dirname(real ? real : path);
+
+    if (g_ptr_array_find_with_equal_func(cli->swept, folder, g_str_equal, NULL))
+        g_free(folder);
+    else {
+        pb_temporary_sweep(folder);
+        g_ptr_array_add(cli->swept, folder);
+    }
+    free(real);
+}
+
 pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
 {
     char *folder = g_path_get_dirname(path);
@@ -425,6 +448,8 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
                          "%s is read by this command, and would be overwritten: another name, or "
                          "--force",
                          path);
+    if (status == PB_OK)
+        sweep_beside(cli, path);
     g_free(folder);
     return status;
 }
@@ -435,6 +460,7 @@ pb_status pb_make_folder(const char *path, pb_error *error)
         return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
     if (access(path, W_OK))
         return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+    pb_temporary_sweep(path);
     return PB_OK;
 }
 

@@ -34,6 +34,7 @@ typedef struct pb_cli {
     GPtrArray *owned;  /* the strings of options, freed at the end */
     GPtrArray *given;  /* the names of the options given */
     GPtrArray *inputs; /* the files named, but for -o */
+    GPtrArray *swept;  /* folders that outputs go to, rid of what killed runs left there */
     /* The hash that the model must have, the file that says so, and the model's name there; or
      * NULL.
      */
@@ -61,7 +62,7 @@ pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error
 /* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
 GPtrArray *pb_model_names(void);
 
-/* Reports an error of usage; returns 2. */
+/* Reports an error of usage; returns 2. (Of PB_MEMORY, which is none, 1.) */
 int pb_cli_usage(pb_cli *cli, const pb_error *error);
 
 /* Reports how a command ended; returns 0 or 1. */

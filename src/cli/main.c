@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/shell.h"
+#include "cli/start.h"
 
 int main(int argc, char **argv)
 {
@@ -14,6 +15,7 @@ int main(int argc, char **argv)
     const pb_command *command = strchr(name, ' ') ? NULL : pb_command_named(name);
     int status;
 
+    pb_start();
     signal(SIGXFSZ, SIG_IGN); /* a file at the limit of `ulimit -f` is then an error of its write */
     setlocale(LC_CTYPE, "C.UTF-8"); /* or GLib would replace what is not ASCII in its messages */
     if (!strcmp(name, "--help") || !strcmp(name, "-h")) {

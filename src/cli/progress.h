@@ -36,7 +36,11 @@ int pb_progress_svd(void *context, const pb_svd_progress *progress);
 /* Wipes the bar. */
 void pb_progress_end(void);
 
-/* From now on control-C makes the callbacks say stop; a second one ends the program at once. */
+/* Says stop after control-C: for the models that are opened. */
+pb_stop pb_progress_stop(void);
+
+/* From now on control-C (or SIGTERM) makes the callbacks say stop; a second one ends the program at
+ * once. */
 void pb_progress_catch_interrupt(void);
 
 #endif

@@ -250,7 +250,7 @@ static char *resolve(const char *path)
 static pb_status run(options *o, pb_error *error)
 {
     watch w = {pb_progress_begin(&o->cli, "study"), &o->cli};
-    const pb_study_monitor monitor = {&w, show};
+    const pb_study_monitor monitor = {&w, show, pb_progress_stop()};
     pb_study_progress progress = {0};
     char *folder;
     pb_status status;
@@ -270,7 +270,7 @@ static pb_status run(options *o, pb_error *error)
     if (progress.ignored)
         pb_note(&o->cli, "%s of a model's scheduler is off in steps that must be reversible",
                 progress.ignored);
-    if (status == PB_CANCELLED)
+    if (status == PB_CANCELLED && progress.total)
         pb_say(&o->cli, "%s: %zu of %zu items are done; the same command goes on from here", folder,
                progress.done, progress.total);
     if (status == PB_OK) {

@@ -124,6 +124,7 @@ static void list_steps(pb_plan *plan, pb_plan_kind kind)
                             .exact = kind == PB_PLAN_SAVING,
                             .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
+                            .stop = &s->graph->stop,
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
         for (size_t k = 0; k < node->inputs; k++)
@@ -234,6 +235,7 @@ static pb_status prepare(pb_plan *plan, pb_error *error)
         step *t = &plan->steps[i];
         size_t bytes;
 
+        PB_TRY(pb_stop_check(&plan->section->graph->stop, error));
         if (t->op->prepare) {
             pb_status status = t->op->prepare(&t->call, plan->pass, error);
             if (status != PB_OK)
@@ -352,13 +354,15 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
         double start = plan->seconds ? pb_seconds() : 0;
         pb_status status;
 
+        PB_TRY(pb_stop_check(&plan->section->graph->stop, error));
         pb_waiting_adapt();
         if (plan->pass == PB_FORWARD)
             status = t->op->forward(&call, error);
         else
             status = plan->pass == PB_JVP ? t->op->jvp(&call, error) : t->op->vjp(&call, error);
-        if (status != PB_OK)
-            return pb_fail_in(error, status, "%s", plan->section->graph->nodes[t->node].label);
+        if (status != PB_OK && status != PB_CANCELLED)
+            pb_fail_in(error, status, "%s", plan->section->graph->nodes[t->node].label);
+        PB_TRY(status);
         if (plan->seconds)
             plan->seconds[i] += pb_seconds() - start;
     }

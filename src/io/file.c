@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -224,35 +223,20 @@ void pb_sha256(const void *bytes, size_t count, char digest[65])
 
 /* -- writing ----------------------------------------------------------------------------- */
 
-/* Makes a new file beside path under a name nobody has. open(2) rather than mkstemp: the kernel
- * then applies the umask (which cannot be read without changing it) and the folder's own rules. */
-static int create_beside(char **temporary, const char *path)
+/* A descriptor beside the one that holds the lock, which outlives the stream: until the file has
+ * its name nobody may sweep it. */
+static pb_status open_stream(pb_output *output, const char *path, pb_error *error)
 {
-    const char *slash = strrchr(path, '/');
-    int folder = slash ? (int)(slash + 1 - path) : 0;
+    int file = fcntl(output->temporary.lock, F_DUPFD_CLOEXEC, 0);
+    pb_status status;
 
-    for (int attempt = 0; attempt < 100; attempt++) {
-        uint64_t number;
-        int file, reason;
-
-        if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-            return -1;
-        *temporary = pb_sprintf("%.*s.pullback-%016jx.tmp", folder, path, (uintmax_t)number);
-        if (!*temporary) {
-            errno = ENOMEM;
-            return -1;
-        }
-        file = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file >= 0)
-            return file;
-        reason = errno;
-        pb_free(*temporary);
-        *temporary = NULL;
-        errno = reason;
-        if (reason != EEXIST)
-            return -1;
-    }
-    return -1;
+    output->stream = file < 0 ? NULL : fdopen(file, "wb");
+    if (output->stream)
+        return PB_OK;
+    status = fail_system(error, path, "cannot create");
+    if (file >= 0)
+        close(file);
+    return status;
 }
 
 pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
@@ -260,7 +244,7 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
     struct stat info;
     char *resolved;
     pb_status status;
-    int file = -1;
+    int reason;
 
     *output = PB_OUTPUT_EMPTY;
     if (!path[0] || path[strlen(path) - 1] == '/')
@@ -278,23 +262,17 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
     free(resolved);
     if (!output->path)
         return pb_fail_memory(error, strlen(path), "a path");
-    file = create_beside(&output->temporary, output->path);
-    if (file < 0) {
-        if (errno == ENOMEM)
-            status = pb_fail_memory(error, strlen(path), "a path");
-        else
-            status = fail_system(error, path, "cannot create");
-        pb_output_abandon(output);
-        return status;
-    }
-    output->stream = fdopen(file, "wb");
-    if (!output->stream) {
+    reason = pb_temporary_file(&output->temporary, output->path);
+    if (reason == ENOMEM)
+        status = pb_fail_memory(error, strlen(path), "a path");
+    else if (reason) {
+        errno = reason;
         status = fail_system(error, path, "cannot create");
-        close(file);
+    } else
+        status = open_stream(output, path, error);
+    if (status != PB_OK)
         pb_output_abandon(output);
-        return status;
-    }
-    return PB_OK;
+    return status;
 }
 
 pb_status pb_output_bytes(pb_output *output, const void *bytes, size_t count, pb_error *error)
@@ -349,12 +327,11 @@ pb_status pb_output_commit(pb_output *output, pb_error *error)
     if (fclose(output->stream) && !status)
         status = fail_system(error, output->path, "cannot write");
     output->stream = NULL;
-    if (!status && rename(output->temporary, output->path))
+    if (!status && rename(output->temporary.path, output->path))
         status = fail_system(error, output->path, "cannot replace");
     if (!status) {
-        sync_folder(output->temporary);
-        pb_free(output->temporary);
-        output->temporary = NULL;
+        sync_folder(output->temporary.path);
+        pb_temporary_end(&output->temporary);
     }
     pb_output_abandon(output);
     return status;
@@ -364,9 +341,9 @@ void pb_output_abandon(pb_output *output)
 {
     if (output->stream)
         fclose(output->stream);
-    if (output->temporary)
-        unlink(output->temporary);
-    pb_free(output->temporary);
+    if (output->temporary.path)
+        unlink(output->temporary.path);
+    pb_temporary_end(&output->temporary);
     pb_free(output->path);
     *output = PB_OUTPUT_EMPTY;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "io/temporary.h"
 
 /* A file that is open for reading, by any number of threads. It is never mapped: to read what
  * somebody has cut off a mapped file ends the process with SIGBUS, here it is an error.
@@ -50,16 +51,17 @@ pb_status pb_file_read(pb_bytes *bytes, const char *path, size_t most, pb_error 
 void pb_bytes_clear(pb_bytes *bytes);
 
 /* An output that appears under its name only when it is complete: it is written to a temporary
- * file in the same folder and renamed. Begin with PB_OUTPUT_EMPTY; end with a commit, or with
- * pb_output_abandon on any failure. (Where files may not grow beyond a limit, `ulimit -f`, the
- * system sends SIGXFSZ. A program that ignores it, as pullback does, gets an error instead.) */
+ * file in the same folder (io/temporary.h) and renamed. Begin with PB_OUTPUT_EMPTY; end with a
+ * commit, or with pb_output_abandon on any failure. (Where files may not grow beyond a limit,
+ * `ulimit -f`, the system sends SIGXFSZ. A program that ignores it, as pullback does, gets an error
+ * instead.) */
 typedef struct pb_output {
     FILE *stream; /* write here */
     char *path;   /* where it will appear: links are followed, so that they stay */
-    char *temporary;
+    pb_temporary temporary;
 } pb_output;
 
-#define PB_OUTPUT_EMPTY ((pb_output){NULL, NULL, NULL})
+#define PB_OUTPUT_EMPTY ((pb_output){NULL, NULL, PB_TEMPORARY_NONE})
 
 /* The file's permissions are those of any new file (0666 less the umask).
  * Errors: PB_IO (also where path is something other than a regular file), PB_MEMORY; *output is

@@ -169,16 +169,17 @@ static void describe(pb_model *model)
                                                           : NULL;
 }
 
-static pb_status open_parts(pb_model *model, const char *name, const char *schedule,
+static pb_status open_parts(pb_model *model, const char *name, const pb_model_options *options,
                             pb_error *error)
 {
-    PB_TRY(pb_model_locate(&model->files, name, schedule, error));
+    PB_TRY(pb_model_locate(&model->files, name, options->schedule, error));
     PB_TRY(pb_model_note_files(model, error));
     PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
     PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
     PB_TRY(pb_convolver_new(&model->convolver, error));
     PB_TRY(build_network(model, error));
+    model->graph->stop = options->stop;
     describe(model);
     return PB_OK;
 }
@@ -186,7 +187,7 @@ static pb_status open_parts(pb_model *model, const char *name, const char *sched
 pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_options *options,
                              pb_error *error)
 {
-    const char *schedule = options ? options->schedule : NULL;
+    const pb_model_options o = options ? *options : PB_MODEL_DEFAULTS;
     pb_model *model;
     pb_status status;
 
@@ -198,7 +199,7 @@ pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_op
     model->digest = pb_calloc(1, sizeof *model->digest);
     if (model->digest) {
         pthread_mutex_init(&model->digest->mutex, NULL);
-        status = open_parts(model, name, schedule, error);
+        status = open_parts(model, name, &o, error);
     } else
         status = pb_fail_memory(error, sizeof *model->digest, "a model");
     if (status == PB_OK)

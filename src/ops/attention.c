@@ -254,21 +254,26 @@ static void exact_row(const sizes *s, const state *kept, size_t h, size_t r, dou
     }
 }
 
-static void forward_exact(const pb_call *call, const sizes *s, const state *kept)
+static pb_status forward_exact(const pb_call *call, const sizes *s, const state *kept,
+                               pb_error *error)
 {
+    atomic_bool stopped = false;
+
 #pragma omp parallel for collapse(2) num_threads(call->threads)
     for (size_t h = 0; h < s->heads; h++)
         for (size_t r = 0; r < s->n; r++)
-            exact_row(s, kept, h, r, (double *)thread_tile(call, s, 0), call->y);
+            if (!pb_call_stopped(call, &stopped))
+                exact_row(s, kept, h, r, (double *)thread_tile(call, s, 0), call->y);
+    return pb_call_end(stopped, error);
 }
 
 static pb_status forward(const pb_call *call, pb_error *error)
 {
     const sizes s = get_sizes(call);
     size_t tiles = (s.n + TILE - 1) / TILE;
+    atomic_bool stopped = false;
     state kept = {0};
 
-    (void)error;
     if (call->saved) {
         kept = get_state(&s, call->saved);
         memcpy(kept.q, call->x[Q], s.n * s.c * sizeof(float));
@@ -276,7 +281,7 @@ static pb_status forward(const pb_call *call, pb_error *error)
         memcpy(kept.v, call->x[V], s.m * s.c * sizeof(float));
     }
     if (kept.p) {
-        forward_exact(call, &s, &kept);
+        PB_TRY(forward_exact(call, &s, &kept, error));
         memcpy(kept.o, call->y, s.n * s.c * sizeof(float));
         return PB_OK;
     }
@@ -289,6 +294,8 @@ static pb_status forward(const pb_call *call, pb_error *error)
                 const float *k = call->x[K] + (call->shared[K] ? 0 : j) * s.m * s.c;
                 const float *v = call->x[V] + (call->shared[V] ? 0 : j) * s.m * s.c;
                 float *tile = thread_tile(call, &s, 0);
+                if (pb_call_stopped(call, &stopped))
+                    continue;
                 times_transpose(rows, s.m, s.d, s.scale, q + from * s.c + h * s.d, k + h * s.d, s.c,
                                 0.0f, tile, s.m);
                 softmax(&s, from, rows, tile, kept.rows ? kept.rows + 2 * (h * s.n + from) : NULL);
@@ -297,7 +304,7 @@ static pb_status forward(const pb_call *call, pb_error *error)
             }
     if (call->saved)
         memcpy(kept.o, call->y, s.n * s.c * sizeof(float));
-    return PB_OK;
+    return pb_call_end(stopped, error);
 }
 
 /* -- jvp and vjp ----------------------------------------------------------------------------- */
@@ -355,16 +362,17 @@ static pb_status jvp(const pb_call *call, pb_error *error)
     const sizes s = get_sizes(call);
     const state kept = get_state(&s, call->saved);
     size_t tiles = (s.n + TILE - 1) / TILE;
+    atomic_bool stopped = false;
 
-    (void)error;
 #pragma omp parallel for collapse(3) num_threads(call->threads)
     for (size_t j = 0; j < call->n; j++)
         for (size_t h = 0; h < s.heads; h++)
             for (size_t t = 0; t < tiles; t++) {
                 size_t from = t * TILE, rows = s.n - from < TILE ? s.n - from : TILE;
-                jvp_tile(call, &s, &kept, j, h, from, rows);
+                if (!pb_call_stopped(call, &stopped))
+                    jvp_tile(call, &s, &kept, j, h, from, rows);
             }
-    return PB_OK;
+    return pb_call_end(stopped, error);
 }
 
 /* One tile's share in dQ, dK and dV. */
@@ -397,8 +405,8 @@ static pb_status vjp(const pb_call *call, pb_error *error)
 {
     const sizes s = get_sizes(call);
     const state kept = get_state(&s, call->saved);
+    atomic_bool stopped = false;
 
-    (void)error;
     for (size_t i = K; i <= V; i++)
         if (call->dx[i] && !call->add[i])
             memset(call->dx[i], 0, call->n * s.m * s.c * sizeof(float));
@@ -406,8 +414,9 @@ static pb_status vjp(const pb_call *call, pb_error *error)
     for (size_t j = 0; j < call->n; j++)
         for (size_t h = 0; h < s.heads; h++)
             for (size_t from = 0; from < s.n; from += TILE)
-                vjp_tile(call, &s, &kept, j, h, from, s.n - from < TILE ? s.n - from : TILE);
-    return PB_OK;
+                if (!pb_call_stopped(call, &stopped))
+                    vjp_tile(call, &s, &kept, j, h, from, s.n - from < TILE ? s.n - from : TILE);
+    return pb_call_end(stopped, error);
 }
 
 const pb_op pb_attention = {

@@ -12,6 +12,7 @@
 #ifndef PB_OPS_OP_H
 #define PB_OPS_OP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -58,7 +59,23 @@ typedef struct pb_call {
     bool add[PB_OP_MAX_INPUTS];       /* vjp: add to dx instead of overwriting it */
     float *saved;                     /* forward: NULL or to be filled; jvp, vjp: read only */
     float *work;                      /* scratch */
+    const pb_stop *stop;              /* asked between parts of what may take long; NULL: never */
 } pb_call;
+
+/* Is the rest of the call to be left out? *stopped, false at first, is its threads' in common. */
+static inline bool pb_call_stopped(const pb_call *call, atomic_bool *stopped)
+{
+    if (!atomic_load(stopped) && call->stop && call->stop->asked &&
+        call->stop->asked(call->stop->context))
+        atomic_store(stopped, true);
+    return atomic_load(stopped);
+}
+
+/* What such a call returns. */
+static inline pb_status pb_call_end(bool stopped, pb_error *error)
+{
+    return stopped ? pb_fail(error, PB_CANCELLED, "cancelled") : PB_OK;
+}
 
 typedef struct pb_op {
     const char *name;

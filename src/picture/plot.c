@@ -192,17 +192,14 @@ static pb_status gather(const char *folder, const char *script, const char *pict
 
 pb_status pb_plot_run(const char *script, const char *picture, pb_error *error)
 {
-    char *folder = pb_sprintf("%.*s.pullback-XXXXXX", (int)above(script), script);
+    pb_temporary folder;
+    int reason = pb_temporary_folder(&folder, script);
     pb_status status;
 
-    if (!folder)
-        return pb_fail_memory(error, strlen(script), "a path");
-    if (!mkdtemp(folder))
-        status = pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
-    else {
-        status = draw(folder, script, error);
-        status = gather(folder, script, picture, status, error);
-    }
-    pb_free(folder);
+    if (reason)
+        return pb_fail(error, PB_IO, "%s: a folder beside it: %s", script, strerror(reason));
+    status = draw(folder.path, script, error);
+    status = gather(folder.path, script, picture, status, error);
+    pb_temporary_end(&folder);
     return status;
 }

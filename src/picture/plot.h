@@ -15,7 +15,7 @@ void pb_plot_quote(FILE *stream, const char *text);
 /* Runs gnuplot on a script, whose pictures appear beside it once all are complete: gnuplot writes
  * in place, and another process may be reading, or drawing, the same ones. picture: the path of the
  * one picture that the script draws, whatever it is called there; NULL: they keep their names. It
- * draws in a folder .pullback-XXXXXX beside the script, which stays there only if the process is
+ * draws in a folder beside the script (io/temporary.h), which stays there only if the process is
  * killed. Errors: PB_IO (gnuplot is missing or fails; pictures of before are then untouched),
  * PB_MEMORY. */
 pb_status pb_plot_run(const char *script, const char *picture, pb_error *error);

@@ -33,6 +33,7 @@ static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error
                            error));
     PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights,
                                 a->network.convolver, error));
+    a->network.graph->stop = model->graph->stop;
     if (a->facts.latent_channels != model->facts.in_channels)
         return pb_fail(error, PB_FORMAT,
                        "%s: latents of %zu channels, but the U-Net takes %zu: not of one model",

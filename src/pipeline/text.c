@@ -38,6 +38,7 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
                            PB_TRANSFORMERS, error));
     PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights,
                               t->network.convolver, error));
+    t->network.graph->stop = model->graph->stop;
     if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)
         return pb_fail(error, PB_FORMAT, "%s: tokens up to %zu, but the text encoder has %zu",
                        files->tokenizer, pb_tokenizer_size(t->tokenizer) - 1, t->facts.vocabulary);

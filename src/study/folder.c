@@ -10,6 +10,7 @@
 #include "catalogue/catalogue.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/temporary.h"
 
 #define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
 #define SETTINGS "settings.json"
@@ -182,6 +183,7 @@ pb_status pb_folder_make(const pb_study_options *o, int *made, pb_error *error)
     *made = access(o->folder, F_OK) != 0;
     if (g_mkdir_with_parents(o->folder, 0777) || access(o->folder, W_OK))
         return pb_fail(error, PB_IO, "%s: %s", o->folder, strerror(errno));
+    pb_temporary_sweep(o->folder);
     return PB_OK;
 }
 

@@ -196,7 +196,7 @@ static pb_status find_label(const pb_study_plan *p, pb_planned_model *m, pb_erro
 static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
                             pb_error *error)
 {
-    const pb_model_options options = {.schedule = p->options->schedule};
+    const pb_model_options options = {.schedule = p->options->schedule, .stop = p->stop};
 
     m->name = name;
     PB_TRY(pb_model_open_with(&m->model, name, &options, error));
@@ -329,12 +329,14 @@ static pb_status make_room(pb_study_plan *p, pb_error *error)
     return PB_OK;
 }
 
-pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_error *error)
+pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_stop stop,
+                             pb_error *error)
 {
     char *catalogue = pb_study_catalogue(o);
     pb_status status;
 
     p->options = o;
+    p->stop = stop;
     p->samples = o->image_count ? o->image_count : o->samples;
     p->timesteps = o->timesteps;
     p->conditions = pb_study_conditions(o);
@@ -371,11 +373,12 @@ pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t 
 {
     const pb_key *key = &p->bases[pb_plan_basis(p, model, row, timestep)];
     char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
-    pb_status status;
+    pb_status status = pb_stop_check(&p->stop, error); /* what is measured on it takes its time */
 
     if (!path)
         return pb_fail_memory(error, sizeof *key, "a path");
-    status = pb_basis_read(basis, path, error);
+    if (status == PB_OK)
+        status = pb_basis_read(basis, path, error);
     pb_free(path);
     return status;
 }

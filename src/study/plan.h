@@ -26,6 +26,7 @@ typedef struct pb_planned_model {
 
 typedef struct pb_study_plan {
     const pb_study_options *options;
+    pb_stop stop; /* of the models' work */
     pb_catalogue *catalogue;
     pb_planned_model *models;
     char (*images)[65]; /* SHA-256 of the images */
@@ -44,7 +45,8 @@ typedef struct pb_study_plan {
 /* Opens the models and the catalogue, and finds all keys. The study's folder and its catalogue are
  * made only after the models, the images, taps and rank have been found to be right. Errors:
  * theirs. *plan must be zero-filled; pb_study_plan_close frees it, also on failure. */
-pb_status pb_study_plan_open(pb_study_plan *plan, const pb_study_options *options, pb_error *error);
+pb_status pb_study_plan_open(pb_study_plan *plan, const pb_study_options *options, pb_stop stop,
+                             pb_error *error);
 void pb_study_plan_close(pb_study_plan *plan);
 
 /* The specification of an item, as the catalogue keys it. The caller's. */
@@ -76,7 +78,7 @@ typedef struct pb_study_point {
 } pb_study_point;
 pb_study_point pb_plan_point(const pb_study_plan *plan, size_t model, size_t timestep);
 
-/* Reads a basis of the plan. */
+/* Reads a basis of the plan. Errors: its own, PB_CANCELLED. */
 pb_status pb_plan_read(const pb_study_plan *plan, size_t model, size_t row, size_t timestep,
                        pb_basis *basis, pb_error *error);
 

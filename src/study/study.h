@@ -78,10 +78,12 @@ typedef struct pb_study_progress {
     const char *ignored;
 } pb_study_progress;
 
-/* Called often. Non-zero stops with PB_CANCELLED. */
+/* Either stops with PB_CANCELLED. */
 typedef struct pb_study_monitor {
     void *context;
-    int (*step)(void *context, const pb_study_progress *progress);
+    int (*step)(void *context,
+                const pb_study_progress *progress); /* called often: non-zero stops */
+    pb_stop stop;                                   /* asked between the operations of a network */
 } pb_study_monitor;
 
 /* Runs a study to its report. *progress: what was done. Errors: those of what it does, before
