@@ -156,7 +156,13 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
                        c->db ? sqlite3_errmsg(c->db) : "out of memory");
     }
     sqlite3_busy_timeout(c->db, PATIENCE);
-    status = check_version(c, error); /* before anything is left beside what is none */
+    /* Before anything is left beside what is none; and of one moment, since somebody else may be
+     * making it. Where that fails, closing it ends the transaction. */
+    status = run(c, "BEGIN", error);
+    if (status == PB_OK)
+        status = check_version(c, error);
+    if (status == PB_OK)
+        status = run(c, "COMMIT", error);
     if (status != PB_OK) {
         pb_free(lock);
         return status;
