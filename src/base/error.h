@@ -13,6 +13,9 @@ pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
 pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* "PATH: WHAT: why", why as the system says in errno; what: or NULL, "PATH: why". Returns PB_IO. */
+pb_status pb_fail_system(pb_error *error, const char *path, const char *what);
+
 /* Passes a failure on: PB_TRY(pb_npy_read(&t, path, error)); only where nothing needs freeing. */
 #define PB_TRY(call)                                                                               \
     do {                                                                                           \
