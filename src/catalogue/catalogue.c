@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "io/file.h"
 #include "io/temporary.h"
 
@@ -182,8 +183,14 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     pb_free(file);
     if (status == PB_OK) {
         sqlite3_busy_timeout(c->db, PATIENCE);
-        status = check_version(c, error); /* before anything is left beside what is none */
+        /* Before anything is left beside what is none; and of one moment, since somebody else may be
+         * making it. Where that fails, closing it ends the transaction. */
+        status = run(c, "BEGIN", error);
     }
+    if (status == PB_OK)
+        status = check_version(c, error);
+    if (status == PB_OK)
+        status = run(c, "COMMIT", error);
     if (status != PB_OK) {
         pb_free(lock);
         return status;
@@ -294,7 +301,7 @@ pb_status pb_catalogue_finish(pb_catalogue *c, const pb_key *key, double seconds
     char number[40];
     pb_status status;
 
-    snprintf(number, sizeof number, "%.6f", seconds);
+    pb_plain_print(number, sizeof number, "%.6f", seconds);
     status = execute(c, "UPDATE item SET done = 1, seconds = CAST(?2 AS REAL) WHERE key = ?1",
                      key->text, number, NULL, error);
     pb_catalogue_release(c, key);
