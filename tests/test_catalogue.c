@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -104,6 +105,58 @@ static void test_claims(void **state)
     pb_catalogue_close(a); /* a lock ends with its holder */
     assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
     pb_catalogue_close(b);
+    scratch_close(&s);
+}
+
+#define TOGETHER 4
+
+typedef struct opening {
+    pthread_barrier_t *start;
+    const char *path;
+    pb_status status;
+    pb_error error;
+} opening;
+
+static void *open_one(void *argument)
+{
+    opening *o = argument;
+    pb_catalogue *c;
+
+    pthread_barrier_wait(o->start);
+    o->status = pb_catalogue_open(&c, o->path, &o->error);
+    if (o->status == PB_OK)
+        pb_catalogue_close(c);
+    return NULL;
+}
+
+/* Several are the first to open a catalogue. */
+static void test_together(void **state)
+{
+    scratch s;
+
+    (void)state;
+    scratch_open(&s);
+    for (int round = 0; round < 60; round++) {
+        pthread_barrier_t start;
+        pthread_t threads[TOGETHER];
+        opening openings[TOGETHER];
+        char name[16];
+        scratch_name path;
+
+        snprintf(name, sizeof name, "c%d", round);
+        path = scratch_path(&s, name);
+        pthread_barrier_init(&start, NULL, TOGETHER);
+        for (int i = 0; i < TOGETHER; i++) {
+            openings[i] = (opening){.start = &start, .path = path.text};
+            assert_int_equal(pthread_create(&threads[i], NULL, open_one, &openings[i]), 0);
+        }
+        for (int i = 0; i < TOGETHER; i++)
+            pthread_join(threads[i], NULL);
+        for (int i = 0; i < TOGETHER; i++)
+            if (openings[i].status != PB_OK)
+                fail_msg("round %d: %s", round, openings[i].error.message);
+        pthread_barrier_destroy(&start);
+    }
     scratch_close(&s);
 }
 
@@ -424,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_kills),
         cmocka_unit_test(test_two_processes),
+        cmocka_unit_test(test_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
