@@ -78,6 +78,22 @@ TARGET static void NAME(product)(size_t m, size_t k, const REAL *a, size_t lda, 
 #ifdef CHOICE
 typedef CHOICE NAME(choice) __attribute__((vector_size(LANES * sizeof(CHOICE))));
 
+/* Entry l: number which[l] of those of a, then b. */
+TARGET static inline __attribute__((always_inline)) NAME(vector)
+    NAME(choose)(NAME(vector) a, NAME(vector) b, NAME(choice) which)
+{
+#ifdef __clang__
+    NAME(vector) y;
+
+#pragma clang loop unroll(full)
+    for (int l = 0; l < LANES; l++)
+        y[l] = which[l] < LANES ? a[which[l]] : b[which[l] - LANES];
+    return y;
+#else
+    return __builtin_shuffle(a, b, which);
+#endif
+}
+
 /* Transposes LANES x LANES numbers by log2(LANES) rounds that exchange blocks of d x d off the
  * diagonal (Eklundh 1972). */
 TARGET static void NAME(transpose)(const REAL *from, size_t from_step, REAL *to, size_t to_step)
@@ -99,8 +115,8 @@ TARGET static void NAME(transpose)(const REAL *from, size_t from_step, REAL *to,
         for (int i = 0; i < LANES; i++)
             if (!(i & d)) {
                 const NAME(vector) a = x[i], b = x[i + d];
-                x[i] = __builtin_shuffle(a, b, low);
-                x[i + d] = __builtin_shuffle(a, b, high);
+                x[i] = NAME(choose)(a, b, low);
+                x[i + d] = NAME(choose)(a, b, high);
             }
     }
 #pragma GCC unroll 16
