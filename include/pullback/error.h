@@ -4,7 +4,8 @@
  * pb_error * that may be NULL. On success the error is left untouched. On failure the
  * function's outputs are unspecified (but safe to free or clear), and the message is one line
  * without a newline that names the file, the item, what was expected and what was found.
- * There is no global error state.
+ * There is no global error state. Numbers in messages and files are written and read as in the C
+ * locale, whatever setlocale has chosen.
  */
 #ifndef PULLBACK_ERROR_H
 #define PULLBACK_ERROR_H

@@ -1,8 +1,11 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/plain.h"
 
 const char *pb_status_name(pb_status status)
 {
@@ -48,7 +51,7 @@ static void tidy(char *text, int cut)
 
 static void fill(pb_error *error, pb_status status, const char *format, va_list arguments)
 {
-    int n = vsnprintf(error->message, sizeof error->message, format, arguments);
+    int n = pb_plain_vprint(error->message, sizeof error->message, format, arguments);
 
     error->status = status;
     tidy(error->message, n >= (int)sizeof error->message);
@@ -84,4 +87,13 @@ pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
         tidy(error->message, m >= (int)(sizeof error->message - n));
     }
     return status;
+}
+
+pb_status pb_fail_system(pb_error *error, const char *path, const char *what)
+{
+    char reason[128];
+
+    /* The GNU strerror_r: strerror is not safe among threads. */
+    return pb_fail(error, PB_IO, "%s: %s%s%s", path, what ? what : "", what ? ": " : "",
+                   strerror_r(errno, reason, sizeof reason));
 }

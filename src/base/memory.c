@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/plain.h"
+
 /* Blocks from this size on lie on huge pages where the system has them: what streams through
  * memory then does not wait for translations of addresses. */
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -82,12 +84,12 @@ char *pb_sprintf(const char *format, ...)
     int n;
 
     va_start(arguments, format);
-    n = vsnprintf(NULL, 0, format, arguments);
+    n = pb_plain_vprint(NULL, 0, format, arguments);
     va_end(arguments);
     if (n < 0 || !(text = pb_malloc((size_t)n + 1, 1)))
         return NULL;
     va_start(arguments, format);
-    vsnprintf(text, (size_t)n + 1, format, arguments);
+    pb_plain_vprint(text, (size_t)n + 1, format, arguments);
     va_end(arguments);
     return text;
 }

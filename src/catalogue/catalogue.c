@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "io/file.h"
 #include "io/temporary.h"
 
@@ -303,7 +304,7 @@ pb_status pb_catalogue_finish(pb_catalogue *c, const pb_key *key, double seconds
     char number[40];
     pb_status status;
 
-    snprintf(number, sizeof number, "%.6f", seconds);
+    pb_plain_print(number, sizeof number, "%.6f", seconds);
     status = execute(c, "UPDATE item SET done = 1, seconds = CAST(?2 AS REAL) WHERE key = ?1",
                      key->text, number, NULL, error);
     pb_catalogue_release(c, key);

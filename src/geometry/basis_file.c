@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "geometry/basis_text.h"
 #include "io/weights.h"
 
@@ -19,7 +20,7 @@ static number real(double value)
 {
     number n;
 
-    snprintf(n.text, sizeof n.text, "%.17g", value);
+    pb_plain_print(n.text, sizeof n.text, "%.17g", value);
     return n;
 }
 
@@ -124,7 +125,7 @@ static pb_status read_number(double *place, const pb_weights *file, const char *
     char *end = NULL;
 
     if (text)
-        *place = strtod(text, &end);
+        *place = pb_plain_number(text, &end);
     if (!text || end == text || *end || !(isnan(least) || (*place >= least && *place <= most)))
         return pb_fail(error, PB_FORMAT,
                        "%s: %s in the metadata: expected a number, found \"%.80s\"", path, key,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "io/file.h"
 #include "io/json.h"
 
@@ -141,7 +142,7 @@ void pb_config_fail(pb_config *config, pb_status status, const char *key, const 
     if (config->first.status)
         return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    pb_plain_vprint(text, sizeof text, format, arguments);
     va_end(arguments);
     pb_fail(&config->first, status, "%s: %s: %s", config->path, key, text);
 }
@@ -279,11 +280,11 @@ static bool get_number(pb_config *config, const char *key, size_t i, const json_
     if (least <= -DBL_MAX && most >= DBL_MAX)
         snprintf(expected, sizeof expected, "a number");
     else if (most >= DBL_MAX)
-        snprintf(expected, sizeof expected, "a number of at least %g", least);
+        pb_plain_print(expected, sizeof expected, "a number of at least %g", least);
     else if (least <= -DBL_MAX)
-        snprintf(expected, sizeof expected, "a number of at most %g", most);
+        pb_plain_print(expected, sizeof expected, "a number of at most %g", most);
     else
-        snprintf(expected, sizeof expected, "a number from %g to %g", least, most);
+        pb_plain_print(expected, sizeof expected, "a number from %g to %g", least, most);
     fail_value(config, key, i, expected, value);
     return false;
 }

@@ -13,15 +13,6 @@
 
 #include "base/memory.h"
 
-static pb_status fail_system(pb_error *error, const char *path, const char *what)
-{
-    char reason[128];
-
-    /* The GNU strerror_r: strerror is not safe among threads. */
-    return pb_fail(error, PB_IO, "%s: %s: %s", path, what,
-                   strerror_r(errno, reason, sizeof reason));
-}
-
 static pb_status check_regular(const char *path, const struct stat *info, pb_error *error)
 {
     if (S_ISDIR(info->st_mode))
@@ -39,9 +30,9 @@ static pb_status open_regular(int *out, struct stat *info, const char *path, pb_
     pb_status status;
 
     if (file < 0)
-        return fail_system(error, path, "cannot open");
+        return pb_fail_system(error, path, "cannot open");
     if (fstat(file, info))
-        status = fail_system(error, path, "cannot examine");
+        status = pb_fail_system(error, path, "cannot examine");
     else
         status = check_regular(path, info, error);
     if (status != PB_OK)
@@ -92,7 +83,7 @@ static pb_status check_unchanged(const pb_file *file, pb_error *error)
     struct stat now;
 
     if (fstat(file->descriptor, &now))
-        return fail_system(error, file->path, "cannot examine");
+        return pb_fail_system(error, file->path, "cannot examine");
     if ((uintmax_t)now.st_size != file->size)
         return pb_fail(
             error, PB_IO,
@@ -120,7 +111,7 @@ pb_status pb_file_read_at(const pb_file *file, size_t at, void *out, size_t coun
         if (n > 0)
             done += (size_t)n;
         else if (errno != EINTR)
-            return fail_system(error, file->path, "cannot read");
+            return pb_fail_system(error, file->path, "cannot read");
     }
     PB_TRY(check_unchanged(file, error));
     if (done < count)
@@ -233,7 +224,7 @@ static pb_status open_stream(pb_output *output, const char *path, pb_error *erro
     output->stream = file < 0 ? NULL : fdopen(file, "wb");
     if (output->stream)
         return PB_OK;
-    status = fail_system(error, path, "cannot create");
+    status = pb_fail_system(error, path, "cannot create");
     if (file >= 0)
         close(file);
     return status;
@@ -252,12 +243,12 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
     if (!stat(path, &info))
         PB_TRY(check_regular(path, &info, error));
     else if (errno != ENOENT)
-        return fail_system(error, path, "cannot create");
+        return pb_fail_system(error, path, "cannot create");
     resolved = realpath(path, NULL);
     if (!resolved && errno == ENOMEM)
         return pb_fail_memory(error, strlen(path), "a path");
     if (!resolved && errno != ENOENT)
-        return fail_system(error, path, "cannot create");
+        return pb_fail_system(error, path, "cannot create");
     output->path = pb_strdup(resolved ? resolved : path);
     free(resolved);
     if (!output->path)
@@ -267,7 +258,7 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
         status = pb_fail_memory(error, strlen(path), "a path");
     else if (reason) {
         errno = reason;
-        status = fail_system(error, path, "cannot create");
+        status = pb_fail_system(error, path, "cannot create");
     } else
         status = open_stream(output, path, error);
     if (status != PB_OK)
@@ -278,7 +269,7 @@ pb_status pb_output_open(pb_output *output, const char *path, pb_error *error)
 pb_status pb_output_bytes(pb_output *output, const void *bytes, size_t count, pb_error *error)
 {
     if (count > 0 && fwrite(bytes, 1, count, output->stream) != count)
-        return fail_system(error, output->path, "cannot write");
+        return pb_fail_system(error, output->path, "cannot write");
     return PB_OK;
 }
 
@@ -286,7 +277,7 @@ pb_status pb_output_floats(pb_output *output, const float *values, size_t count,
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (count > 0 && fwrite(values, sizeof *values, count, output->stream) != count)
-        return fail_system(error, output->path, "cannot write");
+        return pb_fail_system(error, output->path, "cannot write");
 #else
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
@@ -320,15 +311,15 @@ pb_status pb_output_commit(pb_output *output, pb_error *error)
 
     errno = EIO; /* what an earlier failure of the stream is called; fflush says better */
     if (fflush(output->stream) || failed)
-        status = fail_system(error, output->path, "cannot write");
+        status = pb_fail_system(error, output->path, "cannot write");
     /* EINVAL, ENOSYS: the file system has nothing to sync. */
     if (!status && fsync(fileno(output->stream)) && errno != EINVAL && errno != ENOSYS)
-        status = fail_system(error, output->path, "cannot write");
+        status = pb_fail_system(error, output->path, "cannot write");
     if (fclose(output->stream) && !status)
-        status = fail_system(error, output->path, "cannot write");
+        status = pb_fail_system(error, output->path, "cannot write");
     output->stream = NULL;
     if (!status && rename(output->temporary.path, output->path))
-        status = fail_system(error, output->path, "cannot replace");
+        status = pb_fail_system(error, output->path, "cannot replace");
     if (!status) {
         sync_folder(output->temporary.path);
         pb_temporary_end(&output->temporary);

@@ -6,6 +6,7 @@
 
 #include "base/legible.h"
 #include "base/memory.h"
+#include "base/plain.h"
 #include "io/file.h"
 
 pb_status pb_json_parse(json_t **out, const char *path, const char *what, const void *text,
@@ -138,7 +139,7 @@ pb_short pb_json_found(const json_t *value)
         snprintf(result.text, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return result;
     case JSON_REAL:
-        snprintf(result.text, size, "%.17g", json_real_value(value));
+        pb_plain_print(result.text, size, "%.17g", json_real_value(value));
         return result;
     case JSON_TRUE:
         return (pb_short){"true"};

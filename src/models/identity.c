@@ -118,8 +118,9 @@ static pb_status sign_files(char **signature, const file_list *list, pb_error *e
         struct stat info;
         char line[128];
         if (e->open ? fstat(e->open->descriptor, &info) : stat(e->path, &info)) {
+            pb_status status = pb_fail_system(error, e->path, NULL);
             pb_free(text);
-            return pb_fail(error, PB_IO, "%s: %s", e->path, strerror(errno));
+            return status;
         }
         if (e->open) /* to be replaced changes a file too, but not what is in it */
             info.st_ctim = e->open->changed;

@@ -118,7 +118,7 @@ static pb_status gather(candidates *c, const char *folder, const char *stem, pb_
     pb_status status = PB_OK;
 
     if (!directory)
-        return pb_fail(error, PB_IO, "%s: %s", folder, strerror(errno));
+        return pb_fail_system(error, folder, NULL);
     while (status == PB_OK && (entry = readdir(directory)) != NULL) {
         status = examine(c, entry->d_name, stem, error);
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
