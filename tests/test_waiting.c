@@ -1,9 +1,11 @@
 /* Threads wait for each other asleep where other processes want the processors, and spin where none
  * does. Run without OMP_WAIT_POLICY, which would choose. */
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -62,8 +64,34 @@ static int work_until_asleep(void)
     return pb_waiting_sleeps();
 }
 
+/* The threads of this process that a SIGTERM cannot be delivered to. */
+static int count_deaf(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *entry;
+    int deaf = 0;
+
+    assert_non_null(tasks);
+    while ((entry = readdir(tasks))) {
+        char path[300], line[256];
+        unsigned long long blocked = 0;
+        FILE *file;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        if (entry->d_name[0] == '.' || !(file = fopen(path, "r")))
+            continue;
+        while (fgets(line, sizeof line, file))
+            sscanf(line, "SigBlk: %llx", &blocked);
+        fclose(file);
+        deaf += (blocked >> (SIGTERM - 1) & 1) != 0;
+    }
+    closedir(tasks);
+    return deaf;
+}
+
 static void test_company(void **state)
 {
+    sigset_t mask;
     int processors = omp_get_num_procs(), count = processors < MOST ? processors : MOST;
     struct rusage usage;
     pid_t busy[MOST];
@@ -78,7 +106,7 @@ static void test_company(void **state)
             for (volatile unsigned long n = 0;; n++)
                 ;
     }
-    int slept = work_until_asleep();
+    int slept = work_until_asleep(), deaf = count_deaf();
     for (int i = 0; i < count; i++) {
         kill(busy[i], SIGKILL);
         waitpid(busy[i], NULL, 0);
@@ -87,6 +115,10 @@ static void test_company(void **state)
     if (!slept && usage.ru_nivcsw == 0)
         skip(); /* a system that does not count switches */
     assert_true(slept);
+    /* The threads that do nothing take no signal that is for others; this one takes all. */
+    assert_true(deaf >= 1);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+    assert_false(sigismember(&mask, SIGTERM));
     /* Who stops working spins again; whether others work beside this test is not ours to say. */
     for (double begin = pb_seconds(); pb_waiting_sleeps() && pb_seconds() - begin < PATIENCE;)
         usleep(10000);

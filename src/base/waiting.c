@@ -16,6 +16,7 @@
 #include <math.h>
 #include <omp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -101,11 +102,15 @@ static void *idle(void *unused)
     return unused; /* the team ends with its first thread */
 }
 
+/* The threads that it makes inherit what it blocks: no signal of the program around is theirs. */
 static void begin_to_sleep(void)
 {
     pthread_attr_t attributes;
     pthread_t thread;
+    sigset_t every, before;
 
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     state.wanted = true;
@@ -114,6 +119,7 @@ static void begin_to_sleep(void)
     else
         state.wanted = false;
     pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* With the mutex held: has the way of waiting to change? Returns the seconds to the next look. */
