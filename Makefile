@@ -1,6 +1,7 @@
 # make          build the program into build/pullback (its packages must be there: see make setup)
 # make demo     install what is missing, build, edit the bundled portrait into demo/
 # make test     install what is missing, build twice (plain, with sanitizers), run all tests
+# make tsan     build the library with ThreadSanitizer, run four threads on one model
 # make setup    install the Debian packages that are missing (root or sudo)
 # make install  install the library, the program and the models (PREFIX=/usr/local, DESTDIR=)
 # make format   clang-format every source
@@ -8,7 +9,7 @@
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: all demo test setup install format clean help
+.PHONY: all demo test tsan setup install format clean help
 
 all: build/cmake_install.cmake
 	cmake --build build -j $(JOBS)
@@ -34,6 +35,14 @@ test: setup
 	ctest --preset release
 	ctest --preset asan
 
+tsan:
+	@command -v clang >/dev/null || \
+	    { echo "clang is missing, and perhaps libomp-dev: ThreadSanitizer knows the barriers of" \
+	           "LLVM's OpenMP alone" >&2; exit 1; }
+	cmake --preset tsan
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --preset tsan
+
 install: all
 	cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	cmake --build build -j $(JOBS)
@@ -43,7 +52,7 @@ format:
 	find include src tests fuzz examples -name '*.[ch]' | xargs clang-format -i
 
 clean:
-	rm -rf build build-asan
+	rm -rf build build-asan build-tsan
 
 help:
 	@sed -n 's/^# //p' Makefile

@@ -1,6 +1,7 @@
 /* Latents: images to the space that a latent diffusion model works in, and back (Rombach et al.
  * 2022). Images are floats in [-1, 1], N, C, H, W; a latent of an image of H x W pixels is
- * H/factor x W/factor, rounded down. */
+ * H/factor x W/factor, rounded down.
+ * A pb_autoencoder is immutable once open and may be shared by threads. */
 #ifndef PULLBACK_LATENT_H
 #define PULLBACK_LATENT_H
 

@@ -1,4 +1,5 @@
-/* Text: prompts as the tokens and the embeddings that a U-Net is conditioned on. */
+/* Text: prompts as the tokens and the embeddings that a U-Net is conditioned on.
+ * A pb_text_encoder is immutable once open and may be shared by threads. */
 #ifndef PULLBACK_TEXT_H
 #define PULLBACK_TEXT_H
 
