@@ -108,7 +108,7 @@ static void test_claims(void **state)
     scratch_close(&s);
 }
 
-#define TOGETHER 4
+#define TOGETHER 6
 
 typedef struct opening {
     pthread_barrier_t *start;
@@ -136,7 +136,7 @@ static void test_together(void **state)
 
     (void)state;
     scratch_open(&s);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 12; round++) {
         pthread_barrier_t start;
         pthread_t threads[TOGETHER];
         opening openings[TOGETHER];

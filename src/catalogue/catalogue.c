@@ -165,6 +165,15 @@ static pb_status check_version(pb_catalogue *c, pb_error *error)
                    c->path);
 }
 
+/* The same of one moment, since somebody else may be making it. Where that fails, closing it ends the
+ * transaction. */
+static pb_status check_file(pb_catalogue *c, pb_error *error)
+{
+    PB_TRY(run(c, "BEGIN", error));
+    PB_TRY(check_version(c, error));
+    return run(c, "COMMIT", error);
+}
+
 static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
 {
     char *lock = pb_sprintf("%s.lock", path), sql[64];
@@ -183,14 +192,8 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     pb_free(file);
     if (status == PB_OK) {
         sqlite3_busy_timeout(c->db, PATIENCE);
-        /* Before anything is left beside what is none; and of one moment, since somebody else may be
-         * making it. Where that fails, closing it ends the transaction. */
-        status = run(c, "BEGIN", error);
+        status = check_file(c, error); /* before anything is left beside what is none */
     }
-    if (status == PB_OK)
-        status = check_version(c, error);
-    if (status == PB_OK)
-        status = run(c, "COMMIT", error);
     if (status != PB_OK) {
         pb_free(lock);
         return status;
