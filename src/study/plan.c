@@ -379,6 +379,13 @@ pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t 
         return pb_fail_memory(error, sizeof *key, "a path");
     if (status == PB_OK)
         status = pb_basis_read(basis, path, error);
+    if (status == PB_OK &&
+        (basis->samples || basis->s.shape[0] != p->options->rank ||
+         strcmp(basis->from, p->options->from) || strcmp(basis->to, p->options->to)))
+        status = pb_fail(error, PB_INVALID,
+                         "%s: %zu directions from %s to %s: the study expects %zu from %s to %s",
+                         path, basis->s.shape[0], basis->from, basis->to, p->options->rank,
+                         p->options->from, p->options->to);
     pb_free(path);
     return status;
 }
