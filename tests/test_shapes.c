@@ -1,5 +1,6 @@
 /* Files of another shape than what they meet: bases and means against points and models, two files
  * against each other, and a basis file's parts against one another. */
+#include <glob.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -366,6 +367,52 @@ static void test_reading(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Numbers of the metadata that would be cut to whole ones. */
+static void test_whole_numbers(void **state)
+{
+    static const struct {
+        const char *key, *value;
+    } cases[] = {{"class_label", "1.5"}, {"steps", "3.25"},    {"converged", "0.5"},
+                 {"samples", "0.5"},     {"null_rank", "0.1"}, {"format", "pt"}};
+    pb_weights *file;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static const char *const keys[] = {"model",  "model_hash",  "from",      "tap",
+                                           "method", "prompt",      "timestep",  "t",
+                                           "tol",    "class_label", "converged", "applications"};
+        static const char *const names[] = {"u", "s", "v", "residual", "angle_bound", "x"};
+        pb_metadata metadata[13];
+        pb_tensor tensors[6] = {PB_TENSOR_EMPTY};
+        pb_named_tensor named[6];
+        size_t count = 0;
+        pb_basis basis = PB_BASIS_EMPTY;
+        pb_error why = {0};
+        MUST(pb_weights_open(&file, scratch_path(&s, "a.safetensors").text, error));
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+            if (strcmp(keys[k], cases[i].key))
+                metadata[count++] = (pb_metadata){keys[k], pb_weights_metadata(file, keys[k])};
+        metadata[count++] = (pb_metadata){cases[i].key, cases[i].value};
+        for (size_t k = 0; k < 6; k++) {
+            const pb_stored *stored = pb_weights_find(file, names[k]);
+            MUST(pb_tensor_new(&tensors[k], stored->rank, stored->shape, error));
+            MUST(pb_stored_read(stored, tensors[k].data, error));
+            named[k] = (pb_named_tensor){names[k], &tensors[k]};
+        }
+        MUST(pb_safetensors_write(scratch_path(&s, "n.safetensors").text, 6, named, count, metadata,
+                                  error));
+        pb_weights_free(file);
+        for (size_t k = 0; k < 6; k++)
+            pb_tensor_clear(&tensors[k]);
+        if (!strcmp(cases[i].key, "steps")) /* of an image, which a basis is read as too */
+            expect(program(s.folder, "sample " QUICK "--x n.safetensors -o e.npy"), 2,
+                   "expected whole numbers, found 3.25");
+        else if (pb_basis_read(&basis, scratch_path(&s, "n.safetensors").text, &why) != PB_FORMAT ||
+                 !strstr(why.message, cases[i].key))
+            fail_msg("%s: \"%s\"", cases[i].key, why.message);
+    }
+}
+
 /* -- a basis and a model ----------------------------------------------------------------------- */
 
 static pb_status against(const pb_model *model, const char *file, size_t height, size_t width,
@@ -483,13 +530,46 @@ static void test_mean_shapes(void **state)
     pb_basis_clear(&b);
 }
 
+/* What a catalogue says it has, of another rank or number of points. */
+static void test_catalogue(void **state)
+{
+#define STUDY "study timesteps -m " DDPM " --steps 3 --timesteps 2 -n 1 --catalogue c.sqlite -q "
+    static const struct {
+        const char *ending, *line, *message;
+    } cases[] = {{".safetensors", STUDY "-k 2 -o one", "3 directions from x to mid: the study"},
+                 {".npy", STUDY "-k 1 -o two", "expected a trajectory (3, 3, 16, 16)"}};
+    const size_t shape[3] = {3, 16, 16};
+    pb_tensor x = PB_TENSOR_EMPTY;
+    glob_t found;
+
+    (void)state;
+    MUST(pb_tensor_new(&x, 3, shape, error));
+    MUST(pb_npy_write(&x, scratch_path(&s, "one.npy").text, error));
+    pb_tensor_clear(&x);
+    expect(program(s.folder, STUDY "-k 2 -o one"), 0, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        const char *from = i ? "one.npy" : "a.safetensors";
+        char pattern[SCRATCH_PATH + 64];
+        size_t size;
+        unsigned char *bytes = scratch_read(&s, from, &size);
+        snprintf(pattern, sizeof pattern, "%s/c.sqlite.items/*%s", s.folder, cases[i].ending);
+        assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+        for (size_t j = 0; j < found.gl_pathc; j++)
+            scratch_write(&s, found.gl_pathv[j] + strlen(s.folder) + 1, bytes, size);
+        globfree(&found);
+        free(bytes);
+        expect(program(s.folder, "%s", cases[i].line), 1, cases[i].message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_means),      cmocka_unit_test(test_transport),
         cmocka_unit_test(test_pairs),      cmocka_unit_test(test_null_rank),
-        cmocka_unit_test(test_reading),    cmocka_unit_test(test_compatible),
-        cmocka_unit_test(test_mean_shapes)};
+        cmocka_unit_test(test_reading),    cmocka_unit_test(test_whole_numbers),
+        cmocka_unit_test(test_compatible), cmocka_unit_test(test_mean_shapes),
+        cmocka_unit_test(test_catalogue)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
