@@ -227,6 +227,8 @@ static pb_status edit(work *w, size_t direction, double t, pb_error *error)
     request.map.condition.timestep = pb_grid_time(T, STEPS, at);
     request.svd.rank = direction + 1;
     TRY(pb_basis_compute(&w->basis, NULL, NULL, w->model, &request, &w->x, error));
+    if (direction >= w->basis.v.shape[0]) /* not all that were asked for need be found */
+        return fail(error, "DIRECTION", "the basis has less");
 
     /* x_t moved along one of them, beside x_t itself; and both down to images. */
     pb_guidance guidance = {.step = r->step > 0 ? r->step : 1,

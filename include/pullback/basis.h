@@ -74,9 +74,12 @@ typedef struct pb_basis_request {
  * singular triplets. *basis must be empty; pb_basis_clear frees it; its model is named and hashed.
  * svd (or NULL): gets the SVD too, pb_svd_free. verified (or NULL): svd.rank residuals measured by
  * applying the operator again.
+ * Fewer than svd.rank triplets are there where svd.max_applications ended first; a null space is
+ * whole or refused.
  * Errors: as pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the
  * network's, or of several images; a mask of another size than the tap, null_rank or bf16 where
- * they cannot be).
+ * they cannot be; more of null_rank and svd.rank together than the map has columns), PB_NUMERIC
+ * (the null space did not converge, or holds a direction of the map).
  */
 PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified,
                                   const pb_model *model, const pb_basis_request *request,
@@ -118,8 +121,18 @@ PB_API pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t co
 /* Writes the file whole or not at all. Errors: PB_IO, PB_MEMORY. */
 PB_API pb_status pb_basis_write(const pb_basis *basis, const char *path, pb_error *error);
 
-/* Reads and checks a basis file. *basis must be empty. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+/* Reads a basis file, and checks that it is whole: the shapes go together, directions have length 1
+ * to a hundredth, singular values are not negative, those at a point fall, everything else lies
+ * within its range. *basis must be empty. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
 PB_API pb_status pb_basis_read(pb_basis *basis, const char *path, pb_error *error);
+
+/* Does a basis, or a mean, go with a model and its images of height x width? It is checked as
+ * pb_basis_read does; its taps are the model's, its directions have their shapes, and timestep and
+ * class label are such as the model takes. height 0: of images of any size; a basis at a point is
+ * then checked at its point's. Whether it was computed with this very model its model_hash says.
+ * Errors: PB_INVALID, PB_MEMORY. */
+PB_API pb_status pb_basis_compatible(const pb_basis *basis, const pb_model *model, size_t height,
+                                     size_t width, pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -65,6 +65,8 @@ static pb_status read_start(pb_tensor *start, const char *path, const pb_session
     basis.v = PB_TENSOR_EMPTY;
     pb_basis_clear(&basis);
     found = start->shape + 1;
+    if (!start->data)
+        return pb_fail(error, PB_INVALID, "%s: a mean of H: expected directions v", path);
     if (!memcmp(found, shape, sizeof shape))
         return PB_OK;
     return pb_fail(error, PB_INVALID, "%s: directions of %zu x %zu x %zu, expected %zu x %zu x %zu",
@@ -153,6 +155,8 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
     if (status == PB_OK)
         status = pb_basis_compute(&found->basis, &found->svd, found->verified, s->model, &request,
                                   &point->x, error);
+    if (status == PB_NUMERIC && request.null_rank && o->max_applications)
+        pb_fail_in(error, status, "--max-applications %d", o->max_applications);
     if (status == PB_OK && s->prompts.encoder)
         status = pb_basis_set_prompts(&found->basis, s->prompts.text[PB_EDIT_PROMPT],
                                       s->prompts.text[PB_PROMPT], s->prompts.text[PB_NEGATIVE],

@@ -44,12 +44,25 @@ static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
     return in_x ? &b->v : &b->u;
 }
 
+/* Are all directions of this side at one tap? Else they have nothing to do with each other. */
+static int one_tap(const options *o, const pb_basis *bases, int in_x)
+{
+    for (size_t i = 1; i < o->count; i++)
+        if (strcmp(in_x ? bases[i].from : bases[i].to, in_x ? bases[0].from : bases[0].to))
+            return 0;
+    return 1;
+}
+
 static pb_status open_side(side *s, const options *o, const pb_basis *bases, int in_x,
                            pb_error *error)
 {
     const pb_tensor *first = vectors_of(&bases[0], in_x);
 
     s->name = in_x ? "X" : "H";
+    if (!one_tap(o, bases, in_x)) {
+        pb_note(&o->cli, "the directions in %s are at different taps: not compared", s->name);
+        return PB_OK;
+    }
     s->k = o->rank ? (size_t)o->rank : first->shape[0];
     for (size_t i = 0; i < o->count; i++) {
         const pb_tensor *t = vectors_of(&bases[i], in_x);
@@ -190,6 +203,10 @@ static pb_status compare(const options *o, const pb_basis *bases, side sides[2],
                                           "random", distances_json(s->random), "largest",
                                           distances_json(s->largest)));
     }
+    if (status == PB_OK && !sides[0].spaces && !sides[1].spaces)
+        status = pb_fail(error, PB_INVALID,
+                         "nothing to compare: no space, H or X, in which all files have directions "
+                         "at one tap");
     if (status == PB_OK && o->out)
         status = pb_output_commit(&table, error);
     pb_output_abandon(&table);

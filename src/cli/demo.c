@@ -160,7 +160,7 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
     if (status == PB_OK)
         status = pb_travel_strip(&strip, &first, s, point, STEPS, error);
     if (status == PB_OK)
-        status = pb_strip_make(&strip, s, point->x.data, &found->basis.v, error);
+        status = pb_strip_make(&strip, s, &point->x, &found->basis.v, error);
     if (status == PB_OK)
         status = write_picture(o, strip.images.shape + 1, pb_strip_image(&strip, 0, 0),
                                "reconstruction.png", "down again from the noise", error);

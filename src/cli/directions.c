@@ -20,7 +20,10 @@ pb_transport_form pb_transport_form_of(const char *name)
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *s, const char *path, pb_error *error)
 {
     PB_TRY(pb_basis_read(basis, path, error));
-    return pb_check_model(s->model, basis->model_hash, path, basis->model, error);
+    PB_TRY(pb_check_model(s->model, basis->model_hash, path, basis->model, error));
+    return pb_basis_compatible(basis, s->model, 0, 0, error) == PB_OK
+               ? PB_OK
+               : pb_fail_in(error, PB_INVALID, "%s", path);
 }
 
 pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error)
@@ -46,7 +49,12 @@ pb_status pb_point_of_basis(pb_point *point, pb_session *s, const pb_basis *basi
     s->class_label = basis->class_label;
     PB_TRY(pb_prompts_of_basis(&s->prompts, s->cli, given, basis, error));
     if (!s->evaluator)
-        PB_TRY(pb_session_size(s, basis->x.shape[1], basis->x.shape[2], error));
+        PB_TRY(pb_session_size(s, shape[2], shape[3], error));
+    if (shape[2] != s->height || shape[3] != s->width)
+        return pb_fail(error, PB_INVALID,
+                       "a point of %zu x %zu, the other of %zu x %zu: expected "
+                       "one size",
+                       shape[2], shape[3], s->height, s->width);
     pb_tensor_clear(&point->x);
     PB_TRY(pb_tensor_new(&point->x, 4, shape, error));
     memcpy(point->x.data, basis->x.data, pb_tensor_count(&basis->x) * sizeof(float));
@@ -138,6 +146,8 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
     if (!where->image)
         PB_TRY(pb_cli_refuse(s->cli, "height,width", "is settled by --basis", error));
     s->class_label = basis->class_label;
+    s->fits = basis;
+    s->fits_by = o->basis;
     PB_TRY(pb_prompts_of_basis(&s->prompts, s->cli, &where->text, basis, error));
     if (where->image) {
         there.t = basis->timestep / (double)pb_schedule_length(s->schedule);
@@ -164,6 +174,28 @@ pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_
     return pb_transport(onto, form, &from->u, v, share, error);
 }
 
+/* Can it be used so, whatever the point? */
+static pb_status check_mean(const pb_basis *mean, const pb_session *s,
+                            const pb_point_options *where, const pb_direction_options *o,
+                            pb_error *error)
+{
+    int in_h = !strcmp(mean->space, "H");
+
+    if (!where->image && !where->x && where->seed < 0)
+        return pb_fail(error, PB_INVALID,
+                       "%s is a mean of %zu bases: edit what? an image, --x F or --seed S",
+                       o->basis, mean->samples);
+    if (!in_h && strcmp(mean->from, "x"))
+        return pb_fail(error, PB_INVALID,
+                       "%s: directions at the tap %s: an edit needs directions of x", o->basis,
+                       mean->from);
+    if (in_h && o->basis_here.to && strcmp(o->basis_here.to, mean->to))
+        return pb_fail(error, PB_INVALID, "--tap %s: %s holds directions at %s", o->basis_here.to,
+                       o->basis, mean->to);
+    return in_h ? pb_cli_refuse(s->cli, "project", "goes with a mean of X, this is one of H", error)
+                : pb_cli_refuse(s->cli, "form", "goes with a mean of H, this is one of X", error);
+}
+
 /* A mean: one of H is carried to the tangent space here, one of X serves as it is, or projected. */
 static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
                           const pb_point_options *where, const pb_direction_options *o,
@@ -177,16 +209,7 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     pb_status status;
 
     d->found.basis = PB_BASIS_EMPTY;
-    if (!where->image && !where->x && where->seed < 0) {
-        status = pb_fail(error, PB_INVALID,
-                         "%s is a mean of %zu bases: edit what? an image, --x F or --seed S",
-                         o->basis, mean.samples);
-        pb_basis_clear(&mean);
-        return status;
-    }
-    status =
-        in_h ? pb_cli_refuse(s->cli, "project", "goes with a mean of X, this is one of H", error)
-             : pb_cli_refuse(s->cli, "form", "goes with a mean of H, this is one of X", error);
+    status = check_mean(&mean, s, where, o, error);
     if (status != PB_OK) {
         pb_basis_clear(&mean);
         return status;
@@ -200,6 +223,8 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
         s->prompts.scale = mean.guidance_scale;
     share = pb_malloc(mean.s.shape[0], sizeof *share);
     status = share ? PB_OK : pb_fail_memory(error, mean.s.shape[0] * sizeof *share, "shares");
+    s->fits = &mean;
+    s->fits_by = o->basis;
     if (status == PB_OK)
         status = compute(d, point, s, &there, &here, mean.s.shape[0], error);
     if (status == PB_OK && in_h)
@@ -213,6 +238,7 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
          status == PB_OK && (in_h || o->project) && i < o->needed && i < d->v.shape[0]; i++)
         pb_say(s->cli, "direction %zu: a share of %.3f of it lies in the tangent space here", i,
                share[i]);
+    s->fits = NULL;
     pb_free(share);
     pb_basis_clear(&mean);
     return status;
@@ -222,9 +248,11 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
  * ---------------------------------------------------------------------------------- */
 
 /* (k,C,H,W) of a .npy, or the v of a basis that varies the tap. */
-static pb_status read_h(pb_tensor *u, const char *path, const char *tap, pb_error *error)
+static pb_status read_h(pb_tensor *u, const pb_session *s, const char *path, const char *tap,
+                        pb_error *error)
 {
     pb_basis basis = PB_BASIS_EMPTY;
+    pb_status status;
 
     if (pb_has_ending(path, ".npy")) {
         PB_TRY(pb_npy_read(u, path, error));
@@ -233,10 +261,15 @@ static pb_status read_h(pb_tensor *u, const char *path, const char *tap, pb_erro
             u->shape[0] = 1;
             u->rank = 4;
         }
-        return u->rank == 4 ? PB_OK
-                            : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);
+        return u->rank == 4 && pb_tensor_count(u)
+                   ? PB_OK
+                   : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);
     }
-    PB_TRY(pb_basis_read(&basis, path, error));
+    status = pb_read_basis_of(&basis, s, path, error);
+    if (status != PB_OK) {
+        pb_basis_clear(&basis);
+        return status;
+    }
     if (strcmp(basis.from, tap) == 0) {
         *u = basis.v;
         basis.v = PB_TENSOR_EMPTY;
@@ -244,11 +277,9 @@ static pb_status read_h(pb_tensor *u, const char *path, const char *tap, pb_erro
         *u = basis.u;
         basis.u = PB_TENSOR_EMPTY;
     }
-    pb_status status = u->data ? PB_OK
-                               : pb_fail(error, PB_INVALID,
-                                         "%s: directions from %s to %s, none at "
-                                         "the tap %s",
-                                         path, basis.from, basis.to, tap);
+    if (!u->data)
+        status = pb_fail(error, PB_INVALID, "%s: directions from %s to %s, none at the tap %s",
+                         path, basis.from, basis.to, tap);
     pb_basis_clear(&basis);
     return status;
 }
@@ -297,7 +328,7 @@ static pb_status preimages(pb_directions *d, pb_point *point, pb_session *s,
     const char *tap = o->basis_here.to ? o->basis_here.to : "mid";
     pb_tensor u = PB_TENSOR_EMPTY;
     pb_linearisation *l = NULL;
-    pb_status status = read_h(&u, o->u, tap, error);
+    pb_status status = read_h(&u, s, o->u, tap, error);
 
     if (status == PB_OK)
         status = compute(d, point, s, where, o, 1, error);

@@ -36,7 +36,8 @@ void pb_directions_clear(pb_directions *directions);
 /* "projection" (NULL) or "pseudo-inverse". */
 pb_transport_form pb_transport_form_of(const char *name);
 
-/* Reads a basis file, and checks that it belongs to the session's model. */
+/* Reads a basis file, and checks that it belongs to the session's model and goes with it
+ * (pb_basis_compatible, of images of any size). */
 pb_status pb_read_basis_of(pb_basis *basis, const pb_session *session, const char *path,
                            pb_error *error);
 
@@ -44,8 +45,8 @@ pb_status pb_read_basis_of(pb_basis *basis, const pb_session *session, const cha
  * string is the cli's. Errors: PB_IO, PB_FORMAT. */
 pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error);
 
-/* The point that a basis holds; the session gets its size, class label and prompts (but for those
- * that `given` names). */
+/* The point that a basis holds; the session gets its size, if it has none yet, class label and
+ * prompts (but for those that `given` names). Errors: PB_INVALID (a session of another size). */
 pb_status pb_point_of_basis(pb_point *point, pb_session *session, const pb_basis *basis, int steps,
                             const pb_text_options *given, pb_error *error);
 

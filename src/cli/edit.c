@@ -380,7 +380,7 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
         strip->label = o->mode_count > 1 ? pb_mode_name(strip->mode) : NULL;
         strip->basis = &w->directions.found.basis;
         strip->request = &w->request;
-        PB_TRY(pb_strip_make(strip, &w->session, w->point.x.data, &w->directions.v, error));
+        PB_TRY(pb_strip_make(strip, &w->session, &w->point.x, &w->directions.v, error));
     }
     return PB_OK;
 }

@@ -124,6 +124,11 @@ static pb_status read_file(pb_noisy *n, pb_tensor *x, const pb_weights *file, co
     PB_TRY(read_number(&steps, file, path, "steps", 2, 100000, error));
     PB_TRY(read_number(&label, file, path, "class_label", -1, 1e9, error));
     PB_TRY(read_number(&n->scale, file, path, "guidance_scale", -1000, 1000, error));
+    if (steps != floor(steps) || label != floor(label))
+        return pb_fail(error, PB_FORMAT,
+                       "%s: steps and class_label in the metadata: expected whole numbers, found "
+                       "%g and %g",
+                       path, steps, label);
     n->steps = (size_t)steps;
     n->class_label = (long)label;
     PB_TRY(read_text(&n->model, file, "model", error));

@@ -23,8 +23,35 @@ pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_lab
     return pb_prompts_open(&session->prompts, cli, session->model, text, error);
 }
 
+/* The height or width of images that directions at x are of, as an option; nothing of others. */
+static char *size_hint(pb_session *s, size_t height, size_t width)
+{
+    const pb_basis *b = s->fits;
+    const size_t *shape = b->samples ? b->v.shape + 2 : b->x.shape + 1;
+    size_t factor, channels;
+
+    if (strcmp(b->from, "x") || !(b->samples ? b->v.data : b->x.data) ||
+        (shape[0] == height && shape[1] == width) ||
+        pb_session_pixels(s, &factor, &channels, NULL) != PB_OK)
+        return g_strdup("");
+    return g_strdup_printf(" (of --height %zu --width %zu)", shape[0] * factor, shape[1] * factor);
+}
+
+static pb_status check_fit(pb_session *s, size_t height, size_t width, pb_error *error)
+{
+    char *hint;
+
+    if (!s->fits || pb_basis_compatible(s->fits, s->model, height, width, error) == PB_OK)
+        return PB_OK;
+    hint = size_hint(s, height, width);
+    pb_fail_in(error, PB_INVALID, "%s%s", s->fits_by, hint);
+    g_free(hint);
+    return PB_INVALID;
+}
+
 pb_status pb_session_size(pb_session *session, size_t height, size_t width, pb_error *error)
 {
+    PB_TRY(check_fit(session, height, width, error));
     pb_evaluator_free(session->evaluator);
     session->evaluator = NULL;
     PB_TRY(pb_evaluator_new(&session->evaluator, session->model, height, width,

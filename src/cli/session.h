@@ -14,6 +14,8 @@ typedef struct pb_session {
     const pb_schedule *schedule;
     long class_label;
     pb_prompts prompts;
+    const pb_basis *fits; /* directions that the images must go with; NULL: none, */
+    const char *fits_by;  /* and their file */
     size_t height, width; /* of the images; 0 until the evaluator is made */
     pb_evaluator *evaluator;
     pb_autoencoder *autoencoder; /* of a latent model, once it was needed */
@@ -25,7 +27,8 @@ typedef struct pb_session {
 pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_label,
                           const pb_text_options *text, pb_error *error);
 
-/* Makes the evaluator for images of a size. */
+/* Makes the evaluator for images of a size. Errors: PB_INVALID (not the size of `fits`), those of
+ * pb_evaluator_new. */
 pb_status pb_session_size(pb_session *session, size_t height, size_t width, pb_error *error);
 void pb_session_close(pb_session *session);
 

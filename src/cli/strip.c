@@ -247,7 +247,31 @@ static pb_status travel(pb_strip *s, const pb_session *session, const float *x, 
     return status;
 }
 
-pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const pb_tensor *v,
+/* Images (n,c,h,w) of the session's size? */
+static pb_status check_images(const char *what, const pb_tensor *t, const pb_session *session,
+                              pb_error *error)
+{
+    const size_t c = session->info->in_channels, h = session->height, w = session->width;
+
+    if (t->data && t->rank == 4 && t->shape[1] == c && t->shape[2] == h && t->shape[3] == w)
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s of %zu x %zu x %zu: the images have %zu x %zu x %zu",
+                   what, t->shape[1], t->shape[2], t->shape[3], c, h, w);
+}
+
+static pb_status check(const pb_strip *s, const pb_session *session, const pb_tensor *x,
+                       const pb_tensor *v, pb_error *error)
+{
+    PB_TRY(check_images("a point", x, session, error));
+    PB_TRY(check_images("directions", v, session, error));
+    for (size_t d = 0; d < s->count; d++)
+        if (s->direction[d] >= v->shape[0])
+            return pb_fail(error, PB_INVALID, "direction %zu of 0 to %zu", s->direction[d],
+                           v->shape[0] - 1);
+    return PB_OK;
+}
+
+pb_status pb_strip_make(pb_strip *s, pb_session *session, const pb_tensor *x, const pb_tensor *v,
                         pb_error *error)
 {
     size_t size = pb_session_image(session), edits = s->count * sides(s) * s->stages;
@@ -258,11 +282,12 @@ pb_status pb_strip_make(pb_strip *s, pb_session *session, const float *x, const 
     pb_pace_stage *stage = NULL;
     pb_status status;
 
+    PB_TRY(check(s, session, x, v, error));
     PB_TRY(pb_tensor_new(&s->images, 4, shape, error));
-    memcpy(s->images.data, x, size * sizeof *x);
+    memcpy(s->images.data, x->data, size * sizeof *x->data);
     status = edits ? prepare(s, &stage, error) : PB_OK;
     if (status == PB_OK && edits)
-        status = travel(s, session, x, v, stage, error);
+        status = travel(s, session, x->data, v, stage, error);
     if (status == PB_OK)
         status =
             pb_session_move(session, "decoding", &s->images, s->grid, 0, s->steps, &boost, error);

@@ -39,11 +39,13 @@ typedef struct pb_strip {
 /* Frees the results. */
 void pb_strip_clear(pb_strip *strip);
 
-/* Edits x along the directions of v (k,c,h,w), moves all stages down to t = 0 in one batch, and
- * decodes them where they are latents. Warns of each direction whose stages collapse, explode, or
- * change the picture faster than edits do that keep a face (docs/results.md). */
-pb_status pb_strip_make(pb_strip *strip, pb_session *session, const float *x, const pb_tensor *v,
-                        pb_error *error);
+/* Edits the image x (1,c,h,w) along the directions of v (k,c,h,w), moves all stages down to t = 0
+ * in one batch, and decodes them where they are latents. Warns of each direction whose stages
+ * collapse, explode, or change the picture faster than edits do that keep a face (docs/results.md).
+ * Errors: PB_INVALID (x or v of another size than the session's images, a direction that v has
+ * not). */
+pb_status pb_strip_make(pb_strip *strip, pb_session *session, const pb_tensor *x,
+                        const pb_tensor *v, pb_error *error);
 
 /* The image of direction number d at a stage from -stages to stages; 0 is the reconstruction. */
 const float *pb_strip_image(const pb_strip *strip, size_t d, long stage);

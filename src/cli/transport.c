@@ -88,6 +88,24 @@ static pb_status take_prompts(const options *o, work *w, int target, pb_error *e
     return PB_OK;
 }
 
+/* The point of --onto-basis, if its basis is one of the source's kind. */
+static pb_status read_target(const options *o, work *w, pb_error *error)
+{
+    const pb_basis *target = &w->target.basis;
+
+    PB_TRY(pb_read_basis_of(&w->target.basis, &w->session, o->onto_basis, error));
+    if (target->samples)
+        return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit", o->onto_basis);
+    if (strcmp(target->from, w->source.from) || strcmp(target->to, w->source.to))
+        return pb_fail(error, PB_INVALID,
+                       "%s is of the map %s to %s, %s of %s to %s: expected one map", o->onto_basis,
+                       target->from, target->to, o->basis, w->source.from, w->source.to);
+    return pb_point_of_basis(&w->onto, &w->session, target, o->target.steps, &o->target.text,
+                             error) == PB_OK
+               ? PB_OK
+               : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);
+}
+
 static pb_status find_basis(const options *o, work *w, pb_error *error)
 {
     pb_basis_options here = PB_BASIS_DEFAULTS;
@@ -95,14 +113,8 @@ static pb_status find_basis(const options *o, work *w, pb_error *error)
 
     given.edit_prompt = NULL;
     PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, &given, error));
-    if (o->onto_basis) {
-        PB_TRY(pb_read_basis_of(&w->target.basis, &w->session, o->onto_basis, error));
-        if (w->target.basis.samples)
-            return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit",
-                           o->onto_basis);
-        return pb_point_of_basis(&w->onto, &w->session, &w->target.basis, o->target.steps,
-                                 &o->target.text, error);
-    }
+    if (o->onto_basis)
+        return read_target(o, w, error);
     PB_TRY(take_prompts(o, w, 1, error));
     here.rank = (int)w->source.s.shape[0];
     here.tolerance = w->source.tolerance;
@@ -123,7 +135,7 @@ static pb_status edit(const options *o, work *w, pb_error *error)
         PB_TRY(pb_travel_strip(&w->strips[i], &o->travel, &w->session, points[i], o->target.steps,
                                error));
         w->strips[i].label = i ? "transported" : "source";
-        PB_TRY(pb_strip_make(&w->strips[i], &w->session, points[i]->x.data, vectors[i], error));
+        PB_TRY(pb_strip_make(&w->strips[i], &w->session, &points[i]->x, vectors[i], error));
     }
     return pb_strip_write(2, strips, &w->session, &w->source, o->out, error);
 }
@@ -153,6 +165,8 @@ static pb_status transport(const options *o, work *w, pb_error *error)
 
     PB_TRY(pb_session_open(s, &o->cli, -1, &o->target.text, error));
     PB_TRY(pb_read_basis_of(&w->source, s, o->basis, error));
+    s->fits = &w->source;
+    s->fits_by = o->basis;
     if (w->source.samples || strcmp(w->source.from, "x"))
         return pb_fail(error, PB_INVALID,
                        "%s: expected the basis of a point, from x; edit --basis takes means",

@@ -9,8 +9,11 @@
 
 #include "base/memory.h"
 #include "base/plain.h"
+#include "geometry/basis_check.h"
 #include "geometry/basis_text.h"
 #include "io/weights.h"
+
+#define FORMAT "pullback basis 1"
 
 typedef struct number {
     char text[32];
@@ -49,7 +52,7 @@ pb_status pb_basis_write(const pb_basis *b, const char *path, pb_error *error)
     const number applications = integer((long)b->applications);
     const number null_rank = integer((long)b->null_rank), samples = integer((long)b->samples);
     const number scale = real(b->guidance_scale), guided = integer(b->guided);
-    pb_metadata metadata[] = {{"format", "pullback basis 1"},
+    pb_metadata metadata[] = {{"format", FORMAT},
                               {"version", PB_VERSION},
                               {"model", b->model},
                               {"model_hash", b->model_hash},
@@ -82,9 +85,9 @@ pb_status pb_basis_write(const pb_basis *b, const char *path, pb_error *error)
 
 /* -- reading --------------------------------------------------------------------------------- */
 
-/* Reads a tensor of the given rank whose first length is k (0: any). */
+/* Reads a tensor of the given rank. Whether it goes with the others pb_basis_check_parts says. */
 static pb_status read_tensor(pb_tensor *tensor, const pb_weights *file, const char *path,
-                             const char *name, size_t rank, size_t k, pb_error *error)
+                             const char *name, size_t rank, pb_error *error)
 {
     const pb_stored *stored = pb_weights_find(file, name);
 
@@ -95,9 +98,6 @@ static pb_status read_tensor(pb_tensor *tensor, const pb_weights *file, const ch
                        "%s: tensor %s: expected %zu dimensions of floating-point numbers, found "
                        "%zu of %s",
                        path, name, rank, stored->rank, stored->dtype_name);
-    if (k && stored->shape[0] != k)
-        return pb_fail(error, PB_FORMAT, "%s: tensor %s: expected %zu items, found %zu", path, name,
-                       k, stored->shape[0]);
     PB_TRY(pb_tensor_new(tensor, rank, stored->shape, error));
     PB_TRY(pb_stored_read(stored, tensor->data, error));
     for (size_t i = 0; i < stored->count; i++)
@@ -133,6 +133,18 @@ static pb_status read_number(double *place, const pb_weights *file, const char *
     return PB_OK;
 }
 
+/* The same of a whole one. */
+static pb_status read_whole(double *place, const pb_weights *file, const char *path,
+                            const char *key, double least, double most, pb_error *error)
+{
+    PB_TRY(read_number(place, file, path, key, least, most, error));
+    return *place == floor(*place)
+               ? PB_OK
+               : pb_fail(error, PB_FORMAT,
+                         "%s: %s in the metadata: expected a whole number, found %g", path, key,
+                         *place);
+}
+
 /* A number that files of version 0.1 lack: then 0. */
 static pb_status read_later_number(size_t *place, const pb_weights *file, const char *path,
                                    const char *key, pb_error *error)
@@ -140,7 +152,7 @@ static pb_status read_later_number(size_t *place, const pb_weights *file, const 
     double value = 0;
 
     if (pb_weights_metadata(file, key))
-        PB_TRY(read_number(&value, file, path, key, 0, 1e9, error));
+        PB_TRY(read_whole(&value, file, path, key, 0, 1e9, error));
     *place = (size_t)value;
     return PB_OK;
 }
@@ -167,45 +179,44 @@ static pb_status read_text_conditions(pb_basis *b, const pb_weights *file, const
 
 /* A tensor that may be absent. */
 static pb_status read_optional(pb_tensor *tensor, const pb_weights *file, const char *path,
-                               const char *name, size_t rank, size_t k, pb_error *error)
+                               const char *name, size_t rank, pb_error *error)
 {
     if (!pb_weights_find(file, name))
         return PB_OK;
-    return read_tensor(tensor, file, path, name, rank, k, error);
+    return read_tensor(tensor, file, path, name, rank, error);
 }
 
 /* The vectors and what belongs to each of them. */
-static pb_status read_vectors(pb_basis *b, const pb_weights *file, const char *path, size_t k,
+static pb_status read_vectors(pb_basis *b, const pb_weights *file, const char *path,
                               pb_error *error)
 {
+    PB_TRY(read_tensor(&b->s, file, path, "s", 1, error));
     if (b->samples) {
-        PB_TRY(read_optional(&b->u, file, path, "u", 4, k, error));
-        PB_TRY(read_optional(&b->v, file, path, "v", 4, k, error));
-        if (!(strcmp(b->space, "X") ? &b->u : &b->v)->data)
-            return pb_fail(error, PB_FORMAT, "%s: a mean in %s without its directions", path,
-                           b->space);
-        return read_tensor(&b->agreement, file, path, "agreement", 1, k, error);
+        PB_TRY(read_optional(&b->u, file, path, "u", 4, error));
+        PB_TRY(read_optional(&b->v, file, path, "v", 4, error));
+        return read_tensor(&b->agreement, file, path, "agreement", 1, error);
     }
-    PB_TRY(read_tensor(&b->u, file, path, "u", 4, k, error));
-    PB_TRY(read_tensor(&b->v, file, path, "v", 4, k, error));
-    PB_TRY(read_tensor(&b->residual, file, path, "residual", 1, k, error));
-    PB_TRY(read_tensor(&b->angle_bound, file, path, "angle_bound", 1, k, error));
-    PB_TRY(read_optional(&b->mask, file, path, "mask", 2, 0, error));
-    return read_tensor(&b->x, file, path, "x", 3, 0, error);
+    PB_TRY(read_tensor(&b->u, file, path, "u", 4, error));
+    PB_TRY(read_tensor(&b->v, file, path, "v", 4, error));
+    PB_TRY(read_tensor(&b->residual, file, path, "residual", 1, error));
+    PB_TRY(read_tensor(&b->angle_bound, file, path, "angle_bound", 1, error));
+    PB_TRY(read_optional(&b->mask, file, path, "mask", 2, error));
+    return read_tensor(&b->x, file, path, "x", 3, error);
 }
 
 static pb_status read_basis(pb_basis *b, const pb_weights *file, const char *path, pb_error *error)
 {
-    const char *space = pb_weights_metadata(file, "space");
+    const char *format = pb_weights_metadata(file, "format");
     double label, converged, applications;
-    size_t k;
 
-    PB_TRY(read_tensor(&b->s, file, path, "s", 1, 0, error));
-    k = b->s.shape[0];
-    PB_TRY(pb_basis_set_text(&b->space, space, error));
+    if (format && strcmp(format, FORMAT) != 0)
+        return pb_fail(error, PB_FORMAT,
+                       "%s: not a basis file: expected the format \"" FORMAT "\", found \"%.80s\"",
+                       path, format);
+    PB_TRY(pb_basis_set_text(&b->space, pb_weights_metadata(file, "space"), error));
     PB_TRY(read_later_number(&b->samples, file, path, "samples", error));
     PB_TRY(read_later_number(&b->null_rank, file, path, "null_rank", error));
-    PB_TRY(read_vectors(b, file, path, k, error));
+    PB_TRY(read_vectors(b, file, path, error));
     PB_TRY(read_text(&b->model, file, path, "model", error));
     PB_TRY(read_text(&b->model_hash, file, path, "model_hash", error));
     PB_TRY(read_text(&b->from, file, path, "from", error));
@@ -216,17 +227,14 @@ static pb_status read_basis(pb_basis *b, const pb_weights *file, const char *pat
     PB_TRY(read_number(&b->timestep, file, path, "timestep", 0, 1e9, error));
     PB_TRY(read_number(&b->t, file, path, "t", NAN, 0, error));
     PB_TRY(read_number(&b->tolerance, file, path, "tol", 0, 1, error));
-    PB_TRY(read_number(&label, file, path, "class_label", -1, 1e9, error));
-    PB_TRY(read_number(&converged, file, path, "converged", 0, (double)k, error));
-    PB_TRY(read_number(&applications, file, path, "applications", 0, 1e15, error));
+    PB_TRY(read_whole(&label, file, path, "class_label", -1, 1e9, error));
+    PB_TRY(read_whole(&converged, file, path, "converged", 0, 1e9, error));
+    PB_TRY(read_whole(&applications, file, path, "applications", 0, 1e15, error));
     b->class_label = (long)label;
     b->converged = (size_t)converged;
     b->applications = (size_t)applications;
-    if (!b->samples && !strcmp(b->from, "x") &&
-        memcmp(b->v.shape + 1, b->x.shape, 3 * sizeof *b->x.shape) != 0)
-        return pb_fail(error, PB_FORMAT, "%s: the directions v and the point x differ in shape",
-                       path);
-    return PB_OK;
+    return pb_basis_check_parts(b, error) == PB_OK ? PB_OK
+                                                   : pb_fail_in(error, PB_FORMAT, "%s", path);
 }
 
 /* Says what it is that cannot be a basis, where that is plain from its name. */

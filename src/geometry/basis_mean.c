@@ -12,22 +12,39 @@ static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
     return in_x ? &b->v : &b->u;
 }
 
-static pb_status check(size_t count, const pb_basis *const *bases, int in_x, pb_error *error)
+/* Basis i has u or v as the first has, or of a side that is not `needed` neither has any. */
+static pb_status check_vectors(const pb_basis *const *bases, size_t i, int in_x, int needed,
+                               pb_error *error)
 {
-    const pb_tensor *first = count ? vectors_of(bases[0], in_x) : NULL;
+    const pb_tensor *t = vectors_of(bases[i], in_x), *first = vectors_of(bases[0], in_x);
+    const char *name = in_x ? "v" : "u";
 
+    if (!needed && !t->data && !first->data)
+        return PB_OK;
+    if (!t->data || !first->data)
+        return pb_fail(error, PB_INVALID, "basis %zu has no %s", t->data ? 0 : i, name);
+    if (t->rank != 4 || memcmp(t->shape, first->shape, 4 * sizeof *t->shape))
+        return pb_fail(error, PB_INVALID,
+                       "basis %zu has %zu directions %s of %zu x %zu x %zu, the first %zu of "
+                       "%zu x %zu x %zu",
+                       i, t->shape[0], name, t->shape[1], t->shape[2], t->shape[3], first->shape[0],
+                       first->shape[1], first->shape[2], first->shape[3]);
+    if (bases[i]->s.rank != 1 || bases[i]->s.shape[0] != t->shape[0])
+        return pb_fail(error, PB_INVALID, "basis %zu has %zu directions %s and %zu singular values",
+                       i, t->shape[0], name, bases[i]->s.rank == 1 ? bases[i]->s.shape[0] : 0);
+    return PB_OK;
+}
+
+/* A matched mean is one of u and v together. */
+static pb_status check(size_t count, const pb_basis *const *bases, int in_x, int both,
+                       pb_error *error)
+{
     if (count == 0)
         return pb_fail(error, PB_INVALID, "the mean of no bases");
     for (size_t i = 0; i < count; i++) {
-        const pb_tensor *t = vectors_of(bases[i], in_x);
-        if (!t->data)
-            return pb_fail(error, PB_INVALID, "basis %zu has no %s", i, in_x ? "v" : "u");
-        if (memcmp(t->shape, first->shape, 4 * sizeof *t->shape))
-            return pb_fail(error, PB_INVALID,
-                           "basis %zu has %zu directions of %zu x %zu x %zu, the first %zu of "
-                           "%zu x %zu x %zu",
-                           i, t->shape[0], t->shape[1], t->shape[2], t->shape[3], first->shape[0],
-                           first->shape[1], first->shape[2], first->shape[3]);
+        PB_TRY(check_vectors(bases, i, in_x, 1, error));
+        if (both)
+            PB_TRY(check_vectors(bases, i, !in_x, 0, error));
         if (bases[i]->guided != bases[0]->guided)
             return pb_fail(error, PB_INVALID, "basis %zu is of a map %s guidance, the first is not",
                            i, bases[i]->guided ? "with" : "without");
@@ -155,7 +172,7 @@ pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
     pb_status status;
     size_t k;
 
-    PB_TRY(check(count, bases, in_x, error));
+    PB_TRY(check(count, bases, in_x, kind == PB_MEAN_MATCHED, error));
     k = vectors_of(bases[0], in_x)->shape[0];
     status =
         begin(mean, count, bases, kind == PB_MEAN_KARCHER ? "karcher" : "matched", in_x, error);

@@ -15,7 +15,8 @@ typedef struct work {
     const pb_operator *op; /* the one decomposed */
     pb_operator *guided, *masked, *rest, *deflated;
     float *start;
-    float *null; /* null_rank vectors in the operator's order */
+    float *null; /* null_count vectors in the operator's order */
+    size_t null_count;
     pb_svd *svd;
 } work;
 
@@ -102,24 +103,41 @@ static pb_status deflate(work *w, size_t rank, pb_error *error)
     options.rank = rank;
     options.start = NULL;
     options.start_count = 0;
+    if (w->request->svd.rank > w->op->cols || rank > w->op->cols - w->request->svd.rank)
+        return pb_fail(error, PB_INVALID,
+                       "a null rank of %zu and %zu directions: together expected at most %zu, the "
+                       "entries of \"%s\"",
+                       rank, w->request->svd.rank, w->op->cols, w->request->map.from);
     PB_TRY(pb_svd_compute(&svd, w->rest, &options, error));
+    if (svd->converged < rank) {
+        size_t converged = svd->converged, applications = svd->applications;
+        pb_svd_free(svd);
+        return pb_fail(error, PB_NUMERIC,
+                       "a null rank of %zu: %zu directions of the rest converged within %zu "
+                       "applications: expected a smaller null rank or more applications",
+                       rank, converged, applications);
+    }
     w->null = svd->v;
+    w->null_count = svd->rank;
     svd->v = NULL;
     pb_svd_free(svd);
-    PB_TRY(pb_operator_deflate(&w->deflated, w->op, rank, w->op->cols, w->null, error));
+    PB_TRY(pb_operator_deflate(&w->deflated, w->op, w->null_count, w->op->cols, w->null, error));
     w->op = w->deflated;
     return PB_OK;
 }
 
+/* The square of what a direction's length must be outside of N. */
+#define CONFINED 1e-6
+
 /* Residuals of the v's are also components along N: takes them out. */
-static void confine(const work *w)
+static pb_status confine(const work *w, pb_error *error)
 {
     size_t n = w->op->cols;
 
     for (size_t i = 0; w->null && i < w->svd->rank; i++) {
         float *v = w->svd->v + i * n;
         double norm = 0;
-        for (size_t j = 0; j < w->request->null_rank; j++) {
+        for (size_t j = 0; j < w->null_count; j++) {
             const float *other = w->null + j * n;
             double product = 0;
             for (size_t l = 0; l < n; l++)
@@ -129,9 +147,15 @@ static void confine(const work *w)
         }
         for (size_t l = 0; l < n; l++)
             norm += (double)v[l] * (double)v[l];
+        if (!(norm > CONFINED))
+            return pb_fail(error, PB_NUMERIC,
+                           "direction %zu of the masked map lies among the %zu that are left out: "
+                           "expected a lower rank or null rank",
+                           i, w->null_count);
         for (size_t l = 0; l < n; l++)
             v[l] = (float)((double)v[l] / sqrt(norm));
     }
+    return PB_OK;
 }
 
 static pb_status read_start(work *w, pb_svd_options *svd, pb_error *error)
@@ -173,7 +197,7 @@ static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, d
         PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_operator_bf16(w->l), w->op, &svd, error));
     else
         PB_TRY(pb_svd_compute(&w->svd, w->op, &svd, error));
-    confine(w);
+    PB_TRY(confine(w, error));
     return verified ? pb_svd_verify(w->svd, w->op, verified, error) : PB_OK;
 }
 

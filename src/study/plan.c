@@ -372,6 +372,7 @@ pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t 
                        pb_basis *basis, pb_error *error)
 {
     const pb_key *key = &p->bases[pb_plan_basis(p, model, row, timestep)];
+    const pb_planned_model *m = &p->models[model];
     char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
     pb_status status = pb_stop_check(&p->stop, error); /* what is measured on it takes its time */
 
@@ -379,6 +380,16 @@ pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t 
         return pb_fail_memory(error, sizeof *key, "a path");
     if (status == PB_OK)
         status = pb_basis_read(basis, path, error);
+    if (status == PB_OK &&
+        pb_basis_compatible(basis, m->model, m->height, m->width, error) != PB_OK)
+        status = pb_fail_in(error, PB_INVALID, "%s", path);
+    if (status == PB_OK &&
+        (basis->samples || basis->s.shape[0] != p->options->rank ||
+         strcmp(basis->from, p->options->from) || strcmp(basis->to, p->options->to)))
+        status = pb_fail(error, PB_INVALID,
+                         "%s: %zu directions from %s to %s: the study expects %zu from %s to %s",
+                         path, basis->s.shape[0], basis->from, basis->to, p->options->rank,
+                         p->options->from, p->options->to);
     pb_free(path);
     return status;
 }

@@ -88,7 +88,7 @@ static pb_status need_trajectory(runner *r, size_t m, size_t s, pb_error *error)
     }
     if (status == PB_OK)
         status = claim == PB_CLAIM_MINE ? make_trajectory(r, m, s, path, error)
-                                        : pb_npy_read(&r->points, path, error);
+                                        : pb_trajectory_read(p, m, path, &r->points, error);
     pb_free(path);
     json_decref(spec);
     return status;
@@ -137,6 +137,9 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     request.svd.monitor = svd_step;
     request.svd.monitor_context = r;
     status = pb_basis_compute(&basis, NULL, NULL, model->model, &request, &x, error);
+    if (status == PB_OK && basis.s.shape[0] < o->rank)
+        status = pb_fail(error, PB_NUMERIC, "%zu of %zu triplets found within %zu applications",
+                         basis.s.shape[0], o->rank, basis.applications);
     if (status == PB_OK) {
         basis.t = pb_plan_t(p, t);
         if (model->info->context_width)

@@ -155,6 +155,20 @@ static pb_status open_denoiser(const pb_study_plan *p, pb_planned_model *m, pb_d
     return PB_OK;
 }
 
+pb_status pb_trajectory_read(const pb_study_plan *p, size_t model, const char *path,
+                             pb_tensor *points, pb_error *error)
+{
+    const pb_planned_model *m = &p->models[model];
+    const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
+
+    PB_TRY(pb_npy_read(points, path, error));
+    if (points->rank == 4 && !memcmp(points->shape, shape, sizeof shape))
+        return PB_OK;
+    pb_tensor_clear(points);
+    return pb_fail(error, PB_INVALID, "%s: expected a trajectory (%zu, %zu, %zu, %zu)", path,
+                   shape[0], shape[1], shape[2], shape[3]);
+}
+
 pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, pb_tensor *points,
                                 pb_progress progress, void *context, pb_error *error)
 {

@@ -4,6 +4,11 @@
 
 #include "study/plan.h"
 
+/* Reads the points that pb_trajectory_compute made. *points must be empty. Errors: those of
+ * pb_npy_read; PB_INVALID (another shape). */
+pb_status pb_trajectory_read(const pb_study_plan *plan, size_t model, const char *path,
+                             pb_tensor *points, pb_error *error);
+
 /* Computes the points x at the plan's timesteps and, last, x_T: (P + 1,c,h,w). *points must be
  * empty. progress may cancel. Errors: the image's, DDIM's. */
 pb_status pb_trajectory_compute(pb_study_plan *plan, size_t model, size_t sample, pb_tensor *points,
