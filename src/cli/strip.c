@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "cli/progress.h"
 #include "io/json.h"
 #include "picture/blend.h"
@@ -247,23 +248,13 @@ static pb_status travel(pb_strip *s, const pb_session *session, const float *x, 
     return status;
 }
 
-/* Images (n,c,h,w) of the session's size? */
-static pb_status check_images(const char *what, const pb_tensor *t, const pb_session *session,
-                              pb_error *error)
-{
-    const size_t c = session->info->in_channels, h = session->height, w = session->width;
-
-    if (t->data && t->rank == 4 && t->shape[1] == c && t->shape[2] == h && t->shape[3] == w)
-        return PB_OK;
-    return pb_fail(error, PB_INVALID, "%s of %zu x %zu x %zu: the images have %zu x %zu x %zu",
-                   what, t->shape[1], t->shape[2], t->shape[3], c, h, w);
-}
-
 static pb_status check(const pb_strip *s, const pb_session *session, const pb_tensor *x,
                        const pb_tensor *v, pb_error *error)
 {
-    PB_TRY(check_images("a point", x, session, error));
-    PB_TRY(check_images("directions", v, session, error));
+    const size_t images[4] = {0, session->info->in_channels, session->height, session->width};
+
+    PB_TRY(pb_shape_check(x, 4, images, "a point", error));
+    PB_TRY(pb_shape_check(v, 4, images, "directions", error));
     for (size_t d = 0; d < s->count; d++)
         if (s->direction[d] >= v->shape[0])
             return pb_fail(error, PB_INVALID, "direction %zu of 0 to %zu", s->direction[d],

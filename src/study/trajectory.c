@@ -5,6 +5,7 @@
 
 #include "base/ending.h"
 #include "base/memory.h"
+#include "base/shape.h"
 
 /* The pictures of an autoencoder, or of the network itself. */
 static pb_status open_autoencoder(pb_autoencoder_info *info, const pb_study_plan *p,
@@ -162,11 +163,10 @@ pb_status pb_trajectory_read(const pb_study_plan *p, size_t model, const char *p
     const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
 
     PB_TRY(pb_npy_read(points, path, error));
-    if (points->rank == 4 && !memcmp(points->shape, shape, sizeof shape))
+    if (pb_shape_check(points, 4, shape, path, error) == PB_OK)
         return PB_OK;
     pb_tensor_clear(points);
-    return pb_fail(error, PB_INVALID, "%s: expected a trajectory (%zu, %zu, %zu, %zu)", path,
-                   shape[0], shape[1], shape[2], shape[3]);
+    return PB_INVALID;
 }
 
 pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, pb_tensor *points,
