@@ -537,7 +537,7 @@ static void test_catalogue(void **state)
     static const struct {
         const char *ending, *line, *message;
     } cases[] = {{".safetensors", STUDY "-k 2 -o one", "3 directions from x to mid: the study"},
-                 {".npy", STUDY "-k 1 -o two", "expected a trajectory (3, 3, 16, 16)"}};
+                 {".npy", STUDY "-k 1 -o two", "expected 3 x 3 x 16 x 16 numbers"}};
     const size_t shape[3] = {3, 16, 16};
     pb_tensor x = PB_TENSOR_EMPTY;
     glob_t found;
