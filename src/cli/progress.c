@@ -49,8 +49,12 @@ static void *wait_for_interrupts(void *unused)
 void pb_progress_catch_interrupt(void)
 {
     const sigset_t set = interrupts();
+    static int begun; /* once, also of a process that runs many commands (fuzz_bases) */
     pthread_t thread;
 
+    if (begun)
+        return;
+    begun = 1;
     signal(SIGINT, SIG_DFL); /* a shell in the background may have them ignored */
     signal(SIGTERM, SIG_DFL);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
