@@ -88,7 +88,7 @@ PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verifie
 /* Makes a basis from an SVD of the linearisation made with `map` at x, (c,h,w) or (1,c,h,w):
  * copies all, converted to C,H,W. t is NaN, the model unnamed. *basis must be empty;
  * pb_basis_clear frees it. Errors: PB_INVALID (an SVD or a point of another size than the
- * linearisation's), PB_MEMORY. */
+ * linearisation's, an SVD of rank 0 or without one of its arrays), PB_MEMORY. */
 PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_options *map,
                                    const pb_svd_options *options,
                                    const pb_linearisation *linearisation, const pb_tensor *x,
@@ -113,12 +113,14 @@ typedef enum pb_mean_kind {
 /* Global directions: the mean of `count` bases of equal shapes, taps and rank. in_x: taken in X (of
  * v) instead of H (of u). A matched mean holds u and v, a Karcher mean those of its space. report:
  * for a Karcher mean, or NULL. *mean must be empty. Errors: PB_INVALID (bases that do not go
- * together, or without the vectors), PB_MEMORY, PB_NUMERIC. */
+ * together, or without the vectors, the singular values or the taps' names), PB_MEMORY, PB_NUMERIC.
+ */
 PB_API pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
                                const pb_basis *const *bases, pb_mean_kind kind, int in_x,
                                pb_error *error);
 
-/* Writes the file whole or not at all. Errors: PB_IO, PB_MEMORY. */
+/* Writes the file whole or not at all. Errors: PB_INVALID (a tensor of a shape that cannot be, text
+ * that is not UTF-8), PB_IO, PB_MEMORY. */
 PB_API pb_status pb_basis_write(const pb_basis *basis, const char *path, pb_error *error);
 
 /* Reads a basis file, and checks that it is whole: the shapes go together, directions have length 1

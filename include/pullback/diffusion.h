@@ -75,7 +75,9 @@ PB_API double pb_grid_time(size_t T, size_t S, size_t i);
 /* floor(i (T-1)/(S-1)) in integers: where alpha-bar is read. */
 PB_API size_t pb_grid_index(size_t T, size_t S, size_t i);
 
-/* The grid point nearest fraction * T, ties upward, clamped to the grid. */
+/* The grid point nearest fraction * T, ties upward, clamped to the grid. (0 where S or T are
+ * below 2.)
+ */
 PB_API size_t pb_grid_nearest(size_t T, size_t S, double fraction);
 
 /* The grid point whose time this is, to 1e-3; SIZE_MAX where it is none. */
@@ -89,7 +91,7 @@ typedef enum pb_spacing { PB_SPACING_LEADING, PB_SPACING_TRAILING, PB_SPACING_LI
 /* Timestep number i = 0 … S-1 of S, from the noisiest on: what DDIMScheduler.set_timesteps gives,
  * to the last bit of what it rounds. steps_offset: of leading spacing, whose timesteps may then be
  * T or more. (diffusers itself has S + 1 of trailing spacing for some S, 61 of T = 1000 say, the
- * last of them -1: these are the first S.) 1 <= S <= T; 0 where S is 0. */
+ * last of them -1: these are the first S.) 0 unless 1 <= S <= T and i < S. */
 PB_API size_t pb_spaced_time(size_t T, size_t S, pb_spacing spacing, size_t steps_offset, size_t i);
 
 /* -- random numbers ------------------------------------------------------------------------ */
@@ -156,7 +158,8 @@ typedef struct pb_ddim_options {
 /* Moves n images x of `size` floats (in place; size: the denoiser's) from grid point `from` to grid
  * point `to`: downwards samples, upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at
  * the time being left (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the
- * last whole step. Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the
+ * last whole step. Errors: PB_INVALID (also images of another size than the denoiser's, an unknown
+ * clipping), PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the
  * denoiser's. */
 PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          size_t size, float *x, size_t from, size_t to,

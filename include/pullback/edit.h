@@ -25,7 +25,8 @@ typedef struct pb_guidance {
  * floats; a sign is part of the direction), and keeps `stages` iterates of each at equal intervals
  * (stage j = 1 … stages is the iterate round(j N / stages)). out: count * stages * size floats,
  * direction major. t: the network's time, 0 … T-1. All directions advance as one batch. schedule:
- * what the denoiser's output stands for. Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the denoiser's.
+ * what the denoiser's output stands for. Errors: PB_INVALID (also an x of another size than the
+ * denoiser's, and directions that are not unit vectors), PB_MEMORY, PB_NUMERIC, the denoiser's.
  */
 PB_API pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t,
                           size_t size, const float *x, size_t count, const float *v,
@@ -59,12 +60,12 @@ PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *r
 /* -- what an edit did ---------------------------------------------------------------------------
  */
 
-/* The root mean square of a - b, of n entries. */
+/* The root mean square of a - b, of n entries. NaN where a or b is NULL. */
 PB_API double pb_change(size_t n, const float *a, const float *b);
 
 /* The share of the squared change |a - b|^2 of two pictures (c,h,w) that lies outside a mask (H,W):
  * each entry counts 1 - m, m the mask's weight at the position it falls on. 0 where a = b; NaN
- * where the mask has not two dimensions. */
+ * where the mask has not two dimensions, or anything is NULL. */
 PB_API double pb_outside(const pb_tensor *mask, size_t c, size_t h, size_t w, const float *a,
                          const float *b);
 
@@ -97,7 +98,7 @@ typedef struct pb_pace {
     double share;    /* of the first stage's; 1 where that one is 0 */
 } pb_pace;
 
-/* Judges an edit by its stages. limits: NULL for none. No stages at all are steady. */
+/* Judges an edit by its stages. limits: NULL for none. No stages at all, or NULL, are steady. */
 PB_API pb_pace pb_pace_of(size_t stages, const pb_pace_stage *stage, const pb_pace_limits *limits);
 
 #ifdef __cplusplus

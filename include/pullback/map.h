@@ -38,9 +38,9 @@ PB_API void pb_evaluator_free(pb_evaluator *evaluator);
 
 /* Evaluates `count` taps at n points x (n,c,h,w) of `size` = c h w floats, all under one condition.
  * out[i] gets n times the shape of taps[i] (pb_model_tap_shape), NCHW.
- * "eps" and "x0" read alpha-bar at floor(timestep).
- * Errors: PB_INVALID (also points or a context of another size), PB_MEMORY, PB_IO (weights are
- * still to be read), PB_INTERNAL. */
+ * "eps" and "x0" read alpha-bar at floor(timestep). Nothing is done where n or count is 0.
+ * Errors: PB_INVALID (also points or a context of another size, more than 64 taps), PB_MEMORY,
+ * PB_IO (weights are still to be read), PB_INTERNAL. */
 PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
                              size_t size, const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
@@ -49,7 +49,8 @@ PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condit
  * timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is
  * read too: it was trained at whole timesteps, and diffusers evaluates it there. (pb_evaluate and
  * pb_linearise take any real timestep as it is.) The evaluator must outlive the denoiser, and
- * serves one denoiser at a time. */
+ * serves one denoiser at a time. Of NULL it is the denoiser of nothing, which whoever gets it
+ * refuses. */
 PB_API pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition);
 
 /* The same with classifier-free guidance (Ho & Salimans 2021): out(N) + scale (out(P) - out(N)), N

@@ -69,7 +69,8 @@ typedef struct pb_solution {
 /* The pre-image of b (rows floats) under A: x (cols floats) that minimises
  * |A x - b|^2 + damping^2 |x|^2, by LSQR (Paige & Saunders 1982). rows and cols are the lengths of
  * b and x, and must be the operator's. Ends when the optimality is below `tolerance` or after
- * `most` iterations (0: 200). Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC, the operator's own return.
+ * `most` iterations (0: 200). Errors: PB_INVALID (other lengths, a damping that is negative or not
+ * finite, a tolerance that is negative or NaN), PB_MEMORY, PB_NUMERIC, the operator's own return.
  */
 PB_API pb_status pb_least_squares(pb_solution *solution, size_t cols, float *x,
                                   const pb_operator *op, size_t rows, const float *b,

@@ -56,8 +56,8 @@ PB_API pb_distances pb_distances_largest(size_t k);
 PB_API pb_distances pb_distances_ratio(pb_distances a, pb_distances b);
 
 /* The mean distances of two random spaces of dimension k of R^n (uniform on the Grassmannian), over
- * `draws` pairs; their cost does not depend on n (Bartlett's decomposition of the part outside).
- * Errors: PB_INVALID, PB_MEMORY, PB_NUMERIC. */
+ * `draws` pairs, 1 … 1,000,000; their cost does not depend on n (Bartlett's decomposition of the
+ * part outside). Errors: PB_INVALID (k outside 1 … n, or other draws), PB_MEMORY, PB_NUMERIC. */
 PB_API pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t draws,
                                      uint64_t seed, pb_error *error);
 
@@ -98,7 +98,7 @@ PB_API pb_status pb_match_directions(size_t n, size_t k, size_t count, const flo
                                      size_t *match, int *sign, double *agreement, pb_error *error);
 
 /* out_i = the normalised mean over s of sign * vectors[s][match], k vectors of n floats.
- * Errors: PB_INVALID (none of them, a match beyond k), PB_MEMORY. */
+ * Errors: PB_INVALID (none of them, a match beyond k, another sign), PB_MEMORY. */
 PB_API pb_status pb_average_directions(size_t n, size_t k, size_t count,
                                        const float *const *vectors, const size_t *match,
                                        const int *sign, float *out, pb_error *error);

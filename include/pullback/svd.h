@@ -103,7 +103,8 @@ PB_API pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_
 PB_API size_t pb_svd_memory(size_t rows, size_t cols, size_t rank, size_t block);
 
 /* Applies J and J^T to the triplets and writes the residuals so measured to residual[rank]
- * (relative to sigma_1). 2 * rank applications. Errors: as pb_svd_compute. */
+ * (relative to sigma_1). 2 * rank applications. Errors: as pb_svd_compute; PB_INVALID (an SVD of
+ * another size than the operator, of a rank beyond it, or without u, v or sigma). */
 PB_API pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual,
                                pb_error *error);
 

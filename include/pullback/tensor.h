@@ -41,7 +41,7 @@ PB_API size_t pb_tensor_count(const pb_tensor *tensor);
 PB_API pb_status pb_npy_read(pb_tensor *tensor, const char *path, pb_error *error);
 
 /* Writes a NumPy .npy file (version 1.0, '<f4', C order). The file appears whole or not at all.
- * Errors: PB_IO, PB_MEMORY. */
+ * Errors: PB_INVALID (an empty tensor, or of a shape that cannot be), PB_IO, PB_MEMORY. */
 PB_API pb_status pb_npy_write(const pb_tensor *tensor, const char *path, pb_error *error);
 
 #ifdef __cplusplus

@@ -3,7 +3,26 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/memory.h"
+
 #define WORDS 128
+
+/* Times a size: false where that are more than there can be. */
+static bool multiply(size_t *count, size_t by)
+{
+    return by <= PB_MOST_NUMBERS && !pb_mul_overflows(*count, by, count) &&
+           *count <= PB_MOST_NUMBERS;
+}
+
+pb_status pb_count_check(size_t a, size_t b, size_t c, const char *what, pb_error *error)
+{
+    size_t count = 1;
+
+    if (multiply(&count, a) && multiply(&count, b) && multiply(&count, c))
+        return PB_OK;
+    return pb_fail(error, PB_INVALID, "%s: expected fewer numbers than %zu x %zu x %zu", what, a, b,
+                   c);
+}
 
 /* "3 x 64 x 64"; an extent of 0 is "any" in what is expected. */
 static void write_shape(char words[WORDS], size_t rank, const size_t *shape, const char *zero)
@@ -22,8 +41,11 @@ static void write_shape(char words[WORDS], size_t rank, const size_t *shape, con
 
 static bool fits(size_t rank, const size_t *found, const size_t *expected)
 {
+    size_t count = 1;
+
     for (size_t i = 0; i < rank; i++)
-        if (found[i] == 0 || (expected[i] && found[i] != expected[i]))
+        if (found[i] == 0 || (expected[i] && found[i] != expected[i]) ||
+            !multiply(&count, found[i]))
             return false;
     return true;
 }
@@ -40,6 +62,21 @@ static pb_status refuse(const pb_tensor *tensor, size_t rank, const size_t *shap
         return pb_fail(error, PB_INVALID, "%s: expected %s numbers, found one", what, expected);
     write_shape(found, tensor->rank, tensor->shape, NULL);
     return pb_fail(error, PB_INVALID, "%s: expected %s numbers, found %s", what, expected, found);
+}
+
+pb_status pb_tensor_check(const pb_tensor *tensor, const char *what, pb_error *error)
+{
+    size_t count = 1;
+
+    if (!tensor || !tensor->data)
+        return pb_fail(error, PB_INVALID, "%s: expected numbers, found none", what);
+    if (tensor->rank > PB_MAX_RANK)
+        return pb_fail(error, PB_INVALID, "%s: expected at most %d dimensions, found %zu", what,
+                       PB_MAX_RANK, tensor->rank);
+    for (size_t i = 0; i < tensor->rank; i++)
+        if (!multiply(&count, tensor->shape[i]))
+            return pb_fail(error, PB_INVALID, "%s: more numbers than there can be", what);
+    return PB_OK;
 }
 
 pb_status pb_shape_check(const pb_tensor *tensor, size_t rank, const size_t *shape,

@@ -2,9 +2,22 @@
 #ifndef PB_BASE_SHAPE_H
 #define PB_BASE_SHAPE_H
 
+#include <stdint.h>
+
 #include <pullback/tensor.h>
 
 #include "base/error.h"
+
+/* More numbers than any array has: a count beyond is a mistake, and is told as one before anything
+ * is read or allocated by it. */
+#define PB_MOST_NUMBERS ((uint64_t)1 << 40)
+
+/* Can an array have a x b x c numbers? Errors: PB_INVALID. */
+pb_status pb_count_check(size_t a, size_t b, size_t c, const char *what, pb_error *error);
+
+/* Is it a tensor at all: with numbers, of a rank and as many numbers as there can be? Extents may
+ * be 0. Errors: PB_INVALID. */
+pb_status pb_tensor_check(const pb_tensor *tensor, const char *what, pb_error *error);
 
 /* Is it a tensor of this shape? An extent of 0 may be any but 0. what: "a mask", for the message.
  * Errors: PB_INVALID. */

@@ -21,6 +21,8 @@ pb_status pb_clip_check(const pb_clip *clip, pb_error *error)
             return pb_fail(error, PB_INVALID, "sample_max_value %g: expected more than 0",
                            clip->most);
         break;
+    default:
+        return pb_fail(error, PB_INVALID, "clipping %d is not known", (int)clip->kind);
     }
     return PB_OK;
 }

@@ -76,6 +76,8 @@ static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_d
     size_t count = n * denoiser->size;
     int clips = clip->kind != PB_CLIP_NONE;
 
+    PB_TRY(pb_count_check(n, denoiser->size, 1, "images", error));
+
     *v = (travel){.schedule = schedule,
                   .denoiser = denoiser,
                   .n = n,
@@ -171,7 +173,22 @@ pb_status pb_denoiser_check(const pb_denoiser *denoiser, size_t size, pb_error *
     PB_NEED(denoiser->predict, "a denoiser's function");
     if (denoiser->size == 0)
         return pb_fail(error, PB_INVALID, "a denoiser for images of nothing");
+    PB_TRY(pb_count_check(denoiser->size, 1, 1, "a denoiser's images", error));
     return pb_size_check(size, denoiser->size, "images", error);
+}
+
+/* The spacing has to be one of those that there are, and the first, noisiest timestep below T. */
+static pb_status check_spaced(size_t T, const pb_spaced_options *o, pb_error *error)
+{
+    if (o->steps < 1 || o->steps > T)
+        return pb_fail(error, PB_INVALID, "%zu steps: expected 1 to %zu", o->steps, T);
+    if ((int)o->spacing < PB_SPACING_LEADING || (int)o->spacing > PB_SPACING_LINSPACE)
+        return pb_fail(error, PB_INVALID, "spacing %d is not known", (int)o->spacing);
+    if (o->spacing == PB_SPACING_LEADING &&
+        (o->steps_offset >= T || pb_spaced_time(T, o->steps, o->spacing, o->steps_offset, 0) >= T))
+        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %zu", o->steps_offset,
+                       T - 1);
+    return pb_clip_check(&o->clip, error);
 }
 
 static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
@@ -239,12 +256,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
     T = pb_schedule_length(schedule);
     S = o->steps;
     end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
-    if (S < 1 || S > T)
-        return pb_fail(error, PB_INVALID, "%zu steps: expected 1 to %zu", S, T);
-    if (pb_spaced_time(T, S, o->spacing, o->steps_offset, 0) >= T)
-        return pb_fail(error, PB_INVALID, "steps_offset %zu: timesteps beyond %zu", o->steps_offset,
-                       T - 1);
-    PB_TRY(pb_clip_check(&o->clip, error));
+    PB_TRY(check_spaced(T, o, error));
     PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &o->clip, error));
     for (size_t i = 0; status == PB_OK && i < S; i++) {
         size_t t = pb_spaced_time(T, S, o->spacing, o->steps_offset, i);

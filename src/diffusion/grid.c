@@ -15,6 +15,8 @@ size_t pb_grid_index(size_t T, size_t S, size_t i)
 
 size_t pb_grid_nearest(size_t T, size_t S, double fraction)
 {
+    if (S < 2 || T < 2)
+        return 0;
     double position = fraction * (double)T * (double)(S - 1) / (double)(T - 1);
     double nearest = floor(position + 0.5);
 

@@ -26,7 +26,7 @@ static size_t trailing(double T, double S, size_t i)
 
 size_t pb_spaced_time(size_t T, size_t S, pb_spacing spacing, size_t steps_offset, size_t i)
 {
-    if (S == 0)
+    if (S == 0 || S > T || i >= S)
         return 0;
     switch (spacing) {
     case PB_SPACING_LEADING:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "diffusion/denoiser.h"
 #include "edit/stage.h"
 
@@ -13,6 +14,7 @@ pb_status pb_directions_check(size_t size, size_t count, const float *v, pb_erro
     if (size == 0 || count == 0)
         return pb_fail(error, PB_INVALID, "%zu directions of %zu numbers: expected at least one",
                        count, size);
+    PB_TRY(pb_count_check(count, size, 1, "directions", error));
     for (size_t i = 0; i < count; i++) {
         double square = 0;
         for (size_t k = 0; k < size; k++)
@@ -38,7 +40,7 @@ static pb_status check(const pb_schedule *schedule, double t, size_t count, cons
                        stages, g->iterations, count);
     if (!(g->step > 0) || !isfinite(g->step) || !isfinite(g->scale))
         return pb_fail(error, PB_INVALID, "guidance with step %g and scale %g", g->step, g->scale);
-    return PB_OK;
+    return pb_count_check(2, stages, g->iterations, "stages of iterations", error);
 }
 
 /* One iteration of all directions at the network's time t, where eps = a x + b out. `points` holds
@@ -80,6 +82,7 @@ pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, dou
     PB_NEED(guidance, "guidance");
     PB_NEED(out, "room for images");
     PB_TRY(check(schedule, t, count, guidance, stages, error));
+    PB_TRY(pb_count_check(count, stages, size, "images", error));
     PB_TRY(pb_directions_check(size, count, v, error));
     N = guidance->iterations;
     points = pb_malloc(2 * count * size, sizeof *points);

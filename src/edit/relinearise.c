@@ -31,7 +31,7 @@ static pb_status check_path(const pb_relinearised *path, size_t stages, pb_error
         return pb_fail(error, PB_INVALID, "%zu stages of %zu steps", stages, path->steps);
     if (!isfinite(path->length))
         return pb_fail(error, PB_INVALID, "a path of length %g", path->length);
-    return PB_OK;
+    return pb_count_check(2, stages, path->steps, "stages of steps", error);
 }
 
 /* Is it a basis of x at a point of the network, of the map that the request asks for? */

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "base/error.h"
+#include "base/shape.h"
 #include "edit/stage.h"
 
 pb_status pb_straight(size_t size, const float *x, size_t count, const float *v, double length,
@@ -14,6 +14,7 @@ pb_status pb_straight(size_t size, const float *x, size_t count, const float *v,
     if (stages == 0 || !isfinite(length))
         return pb_fail(error, PB_INVALID, "a straight step of length %g in %zu stages", length,
                        stages);
+    PB_TRY(pb_count_check(count, stages, size, "images", error));
     for (size_t i = 0; i < count; i++)
         for (size_t j = 1; j <= stages; j++, out += size) {
             double s = length * (double)j / (double)stages;

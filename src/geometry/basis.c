@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/shape.h"
 #include "geometry/basis_text.h"
+#include "geometry/solver.h"
+#include "map/linearisation.h"
 
 void pb_basis_clear(pb_basis *b)
 {
@@ -65,17 +67,19 @@ static pb_status copy_numbers(pb_tensor *tensor, size_t k, const double *numbers
     return PB_OK;
 }
 
-/* Does the SVD belong to the linearisation? x: any image. */
+/* Do the SVD and the point belong to the linearisation? */
 static pb_status check(const pb_svd *svd, const pb_linearisation *linearisation, const pb_tensor *x,
                        pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_operator(linearisation);
+    size_t image[3];
 
-    if (svd->rank == 0 || svd->rows != op->rows || svd->cols != op->cols)
-        return pb_fail(error, PB_INVALID,
-                       "an SVD of %zu x %zu of rank %zu: the linearisation is %zu x %zu", svd->rows,
-                       svd->cols, svd->rank, op->rows, op->cols);
-    return pb_shape_check_one(x, 3, (size_t[3]){0}, "a point", error);
+    PB_TRY(pb_svd_check(svd, pb_linearisation_operator(linearisation), error));
+    PB_NEED(svd->residual, "an SVD's residuals");
+    PB_NEED(svd->angle_bound, "an SVD's bounds of angles");
+    if (svd->rank == 0)
+        return pb_fail(error, PB_INVALID, "an SVD of rank 0");
+    pb_linearisation_image(linearisation, image);
+    return pb_shape_check_one(x, 3, image, "a point", error);
 }
 
 static pb_status from_svd(pb_basis *b, const pb_svd *svd, const pb_map_options *map,

@@ -37,6 +37,9 @@ static number integer(long value)
 
 pb_status pb_basis_write(const pb_basis *b, const char *path, pb_error *error)
 {
+    PB_NEED(b, "a basis");
+    PB_NEED(path, "a path");
+
     const pb_named_tensor all[] = {{"u", &b->u},
                                    {"s", &b->s},
                                    {"v", &b->v},

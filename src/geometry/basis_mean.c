@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "geometry/basis_text.h"
 
 static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
@@ -29,21 +30,28 @@ static pb_status check_vectors(const pb_basis *const *bases, size_t i, int in_x,
                        "%zu x %zu x %zu",
                        i, t->shape[0], name, t->shape[1], t->shape[2], t->shape[3], first->shape[0],
                        first->shape[1], first->shape[2], first->shape[3]);
-    if (bases[i]->s.rank != 1 || bases[i]->s.shape[0] != t->shape[0])
+    PB_TRY(pb_shape_check(t, 4, (size_t[4]){0}, "a basis's directions", error));
+    if (!bases[i]->s.data || bases[i]->s.rank != 1 || bases[i]->s.shape[0] != t->shape[0])
         return pb_fail(error, PB_INVALID, "basis %zu has %zu directions %s and %zu singular values",
                        i, t->shape[0], name, bases[i]->s.rank == 1 ? bases[i]->s.shape[0] : 0);
     return PB_OK;
 }
 
 /* A matched mean is one of u and v together. */
-static pb_status check(size_t count, const pb_basis *const *bases, int in_x, int both,
+static pb_status check(size_t count, const pb_basis *const *bases, pb_mean_kind kind, int in_x,
                        pb_error *error)
 {
-    if (count == 0)
+    if (count == 0 || !bases)
         return pb_fail(error, PB_INVALID, "the mean of no bases");
+    if (kind != PB_MEAN_KARCHER && kind != PB_MEAN_MATCHED)
+        return pb_fail(error, PB_INVALID, "mean %d is not known", (int)kind);
+    PB_TRY(pb_count_check(count, 1, 1, "a mean of bases", error));
     for (size_t i = 0; i < count; i++) {
+        PB_NEED(bases[i], "every basis");
+        PB_NEED(bases[i]->from, "a basis's tap that varies");
+        PB_NEED(bases[i]->to, "a basis's tap observed");
         PB_TRY(check_vectors(bases, i, in_x, 1, error));
-        if (both)
+        if (kind == PB_MEAN_MATCHED)
             PB_TRY(check_vectors(bases, i, !in_x, 0, error));
         if (bases[i]->guided != bases[0]->guided)
             return pb_fail(error, PB_INVALID, "basis %zu is of a map %s guidance, the first is not",
@@ -172,7 +180,8 @@ pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
     pb_status status;
     size_t k;
 
-    PB_TRY(check(count, bases, in_x, kind == PB_MEAN_MATCHED, error));
+    PB_NEED(mean, "a place for the mean");
+    PB_TRY(check(count, bases, kind, in_x, error));
     k = vectors_of(bases[0], in_x)->shape[0];
     status =
         begin(mean, count, bases, kind == PB_MEAN_KARCHER ? "karcher" : "matched", in_x, error);

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 
 #define LARGEST 16384 /* height or width */
 
@@ -67,6 +68,8 @@ pb_status pb_radial_power(size_t c, size_t h, size_t w, const float *image, doub
     if (c == 0 || size == 0 || bands == 0 || h > LARGEST || w > LARGEST)
         return pb_fail(error, PB_INVALID, "the power of %zu x %zu x %zu in %zu bands", c, h, w,
                        bands);
+    PB_TRY(pb_count_check(c, h, w, "an image", error));
+    PB_TRY(pb_count_check(bands, 1, 1, "bands", error));
     room = pb_malloc(2 * square + 5 * size + bands, sizeof *room);
     if (!room)
         return pb_fail_memory(error, (2 * square + 5 * size) * sizeof *room, "a transform");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "geometry/assign.h"
 #include "geometry/small.h"
 #include "geometry/space.h"
@@ -160,7 +161,10 @@ pb_status pb_mean_space(pb_space *mean, pb_mean_report *report, size_t count,
     PB_NEED(mean, "a place for the mean");
     if (count == 0 || !spaces)
         return pb_fail(error, PB_INVALID, "the mean of no spaces");
-    for (size_t s = 0; s < count; s++)
+    PB_TRY(pb_space_check(spaces, error));
+    PB_TRY(pb_count_check(count, spaces->k, 1, "a mean of spaces", error));
+    PB_TRY(pb_count_check(count * spaces->k, count * spaces->k, 1, "a mean of spaces", error));
+    for (size_t s = 1; s < count; s++)
         PB_TRY(pb_space_check(spaces + s, error));
     for (size_t s = 1; s < count; s++)
         if (spaces[s].n != spaces->n || spaces[s].k != spaces->k)
@@ -287,12 +291,14 @@ static pb_status match_round(matching *m, const float *const *vectors, const pb_
     return PB_OK;
 }
 
-/* Are there `count` samples of k vectors of n floats? */
+/* Are there `count` samples of k vectors of n floats, no more than can be matched? */
 static pb_status check_samples(size_t n, size_t k, size_t count, const float *const *vectors,
                                pb_error *error)
 {
     if (n == 0 || k == 0 || count == 0 || !vectors)
         return pb_fail(error, PB_INVALID, "%zu samples of %zu vectors of %zu numbers", count, k, n);
+    PB_TRY(pb_count_check(count, k, n, "directions of samples", error));
+    PB_TRY(pb_count_check(3, k, k, "a matching", error));
     for (size_t s = 0; s < count; s++)
         PB_NEED(vectors[s], "every sample's vectors");
     return PB_OK;
@@ -333,8 +339,9 @@ pb_status pb_average_directions(size_t n, size_t k, size_t count, const float *c
     PB_NEED(sign, "signs");
     PB_NEED(out, "room for directions");
     for (size_t i = 0; i < count * k; i++)
-        if (match[i] >= k)
-            return pb_fail(error, PB_INVALID, "match %zu of %zu directions", match[i], k);
+        if (match[i] >= k || (sign[i] != 1 && sign[i] != -1))
+            return pb_fail(error, PB_INVALID, "match %zu of %zu directions with sign %d", match[i],
+                           k, sign[i]);
     sum = pb_calloc(n * k, sizeof *sum);
     if (!sum)
         return pb_fail_memory(error, n * k * sizeof *sum, "a mean of directions");

@@ -175,7 +175,7 @@ static pb_status make(pb_operator **out, const pb_operator *op, const float *wei
     m->op.apply = apply;
     m->op.apply_transpose = apply_transpose;
     m->op.explain = explain;
-    m->width = op->block_preferred ? op->block_preferred : 8;
+    m->width = pb_least(op->block_preferred ? op->block_preferred : 8, longest);
     if (op->block_max && m->width > op->block_max)
         m->width = op->block_max;
     m->room = pb_malloc(m->width * longest, sizeof *m->room);

@@ -39,7 +39,7 @@ pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operato
     PB_NEED(out, "a place for the SVD");
     PB_NEED(options, "options");
     PB_TRY(pb_operator_check(fast, error));
-    PB_TRY(pb_operator_check(op, error));
+    PB_TRY(pb_svd_options_check(options, op, error));
     o = *options;
     if (fast->rows != op->rows || fast->cols != op->cols)
         return pb_fail(error, PB_INVALID, "operators of %zu x %zu and %zu x %zu", fast->rows,

@@ -35,6 +35,14 @@ typedef struct pb_ritz {
 /* Is it an operator that can be applied? Errors: PB_INVALID. */
 pb_status pb_operator_check(const pb_operator *op, pb_error *error);
 
+/* Are the options within their ranges, for this operator? Errors: PB_INVALID. */
+pb_status pb_svd_options_check(const pb_svd_options *options, const pb_operator *op,
+                               pb_error *error);
+
+/* Has an SVD its triplets, and can it be the operator's? It may be of rank 0. Errors: PB_INVALID.
+ */
+pb_status pb_svd_check(const pb_svd *svd, const pb_operator *op, pb_error *error);
+
 /* Passes on that an operator stopped: with its own explanation, where it has one. */
 pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *error);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "geometry/random.h"
 #include "geometry/small.h"
 #include "geometry/space.h"
@@ -194,6 +195,8 @@ static pb_status random_angles(size_t n, size_t k, uint64_t *state, double *room
     return PB_OK;
 }
 
+#define MOST_DRAWS 1000000
+
 pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t draws, uint64_t seed,
                               pb_error *error)
 {
@@ -201,9 +204,10 @@ pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t dra
     pb_status status = PB_OK;
 
     PB_NEED(mean, "a place for the distances");
-    if (k == 0 || k > n || draws == 0)
+    if (k == 0 || k > n || draws == 0 || draws > MOST_DRAWS)
         return pb_fail(error, PB_INVALID, "random spaces of dimension %zu of R^%zu, %zu times", k,
                        n, draws);
+    PB_TRY(pb_count_check(3, k, k, "random spaces", error));
     room = pb_malloc(3 * k * k, sizeof *room);
     angles = pb_malloc(k, sizeof *angles);
     if (!room || !angles)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/shape.h"
 #include "geometry/solver.h"
 #include "geometry/vectors.h"
 
@@ -15,7 +16,7 @@
 
 /* -- options --------------------------------------------------------------------------------- */
 
-static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error *error)
+pb_status pb_svd_options_check(const pb_svd_options *o, const pb_operator *op, pb_error *error)
 {
     size_t most;
 
@@ -34,7 +35,8 @@ static pb_status check(const pb_operator *op, const pb_svd_options *o, pb_error 
         return pb_fail(error, PB_INVALID,
                        "%zu starting vectors of %zu numbers for an operator of %zu x %zu",
                        o->start_count, o->start_length, op->rows, op->cols);
-    return PB_OK;
+    return o->start ? pb_count_check(o->start_count, o->start_length, 1, "starting vectors", error)
+                    : PB_OK;
 }
 
 /* A vector is cheaper in a wide block, but a wide block needs more of them: about three of its
@@ -187,7 +189,7 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
     pb_status status;
 
     PB_NEED(out, "a place for the SVD");
-    PB_TRY(check(op, options, error));
+    PB_TRY(pb_svd_options_check(options, op, error));
     status = start_solver(&s, op, options, error);
     if (status == PB_OK)
         status = options->method == PB_SVD_KRYLOV ? pb_krylov(&s, &ritz, error)
@@ -236,6 +238,7 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
     pb_status status = PB_OK;
     float *image;
 
+    room = pb_least(room, svd->rank);
     room = op->block_max ? pb_least(room, op->block_max) : room;
     image = pb_malloc(room * out, sizeof *image);
     if (!image)
@@ -255,14 +258,24 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
     return status;
 }
 
-pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual, pb_error *error)
+pb_status pb_svd_check(const pb_svd *svd, const pb_operator *op, pb_error *error)
 {
     PB_NEED(svd, "an SVD");
-    PB_NEED(residual, "room for residuals");
     PB_TRY(pb_operator_check(op, error));
     if (op->rows != svd->rows || op->cols != svd->cols)
         return pb_fail(error, PB_INVALID, "an operator of %zu x %zu for an SVD of %zu x %zu",
                        op->rows, op->cols, svd->rows, svd->cols);
+    if (svd->rank > pb_least(svd->rows, svd->cols) ||
+        (svd->rank && (!svd->u || !svd->v || !svd->sigma)))
+        return pb_fail(error, PB_INVALID, "an SVD of %zu x %zu of rank %zu%s", svd->rows, svd->cols,
+                       svd->rank, svd->u && svd->v && svd->sigma ? "" : " without its triplets");
+    return PB_OK;
+}
+
+pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual, pb_error *error)
+{
+    PB_TRY(pb_svd_check(svd, op, error));
+    PB_NEED(residual, "room for residuals");
     for (size_t i = 0; i < svd->rank; i++)
         residual[i] = 0;
     PB_TRY(add_differences(svd, op, 0, residual, error));

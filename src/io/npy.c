@@ -12,6 +12,7 @@
 #include <pullback/tensor.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "io/file.h"
 #include "io/json.h"
 
@@ -342,12 +343,8 @@ pb_status pb_npy_write(const pb_tensor *tensor, const char *path, pb_error *erro
     pb_output output;
     pb_status status;
 
-    PB_NEED(tensor, "a tensor");
-    PB_NEED(tensor->data, "a tensor's numbers");
     PB_NEED(path, "a path");
-    if (tensor->rank > PB_MAX_RANK)
-        return pb_fail(error, PB_INVALID, "%s: a tensor of rank %zu: at most %d", path,
-                       tensor->rank, PB_MAX_RANK);
+    PB_TRY(pb_tensor_check(tensor, path, error));
     memcpy(text, MAGIC "\x01\x00", MAGIC_SIZE + 2);
     n += (size_t)snprintf(text + n, sizeof text - n,
                           "{'descr': '<f4', 'fortran_order': False, 'shape': (");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/weights.h"
@@ -80,7 +81,7 @@ static pb_status put_tensor(json_t *header, const pb_named_tensor *named, size_t
     size_t bytes;
     json_t *entry;
 
-    /* The product of the shape cannot overflow: the tensor exists. */
+    PB_TRY(pb_tensor_check(tensor, path, error));
     if (pb_mul_overflows(pb_tensor_count(tensor), sizeof(float), &bytes) ||
         __builtin_add_overflow(offsets[0], bytes, &offsets[1]) || offsets[1] > INT64_MAX)
         return pb_fail(error, PB_INVALID, "%s: tensor %s: too many bytes", path,

@@ -198,6 +198,7 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
     PB_NEED(taps, "taps");
     PB_NEED(out, "room for the taps' values");
     PB_TRY(pb_size_check(size, image_size(e), "points", error));
+    PB_TRY(pb_count_check(n, size, 1, "points", error));
     PB_TRY(pb_condition_check(e->model, condition, error));
     PB_TRY(pb_condition_check_context(e->model, condition, error));
     for (size_t i = 0; i < count; i++) {
@@ -250,6 +251,8 @@ static pb_status predict(void *context, size_t n, const float *x, double t, floa
 pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *positive,
                                 const pb_condition *negative, double scale)
 {
+    if (!evaluator || !positive || !negative)
+        return (pb_denoiser){0};
     evaluator->positive = *positive;
     evaluator->negative = *negative;
     evaluator->scale = scale;

@@ -37,4 +37,7 @@ struct pb_linearisation {
     pb_error error; /* why one of them stopped */
 };
 
+/* Shape (C, H, W) of the image that it was made at. */
+void pb_linearisation_image(const pb_linearisation *linearisation, size_t shape[3]);
+
 #endif

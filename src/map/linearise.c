@@ -284,12 +284,12 @@ pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_m
 
 const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation)
 {
-    return &linearisation->fp32.op;
+    return linearisation ? &linearisation->fp32.op : NULL;
 }
 
 const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation)
 {
-    return &linearisation->bf16.op;
+    return linearisation ? &linearisation->bf16.op : NULL;
 }
 
 int pb_bf16_is_native(void)
@@ -308,6 +308,11 @@ void pb_linearisation_shapes(const pb_linearisation *l, size_t from[3], size_t t
 {
     copy_shape(from, l->section->shapes[l->section->from]);
     copy_shape(to, l->section->shapes[l->to.value]);
+}
+
+void pb_linearisation_image(const pb_linearisation *l, size_t shape[3])
+{
+    copy_shape(shape, l->section->shapes[PB_INPUT_X]);
 }
 
 void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
@@ -334,6 +339,8 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
     PB_NEED(model, "a model");
     PB_NEED(options, "options");
     assumed = *options;
+    if (assumed.condition.context) /* else it is left out */
+        PB_TRY(pb_condition_check_context(model, &assumed.condition, error));
     if (assumed.condition.tokens == 0)
         assumed.condition.tokens = CLIP_TOKENS;
     PB_TRY(open_section(&section, &to, model, &assumed, height, width, error));

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/shape.h"
+
 pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, double timestep,
                       pb_error *error)
 {
@@ -62,7 +64,7 @@ pb_status pb_condition_check_context(const pb_model *model, const pb_condition *
         return pb_fail(error, PB_INVALID,
                        "a context of %zu numbers for each token: this network takes %zu",
                        condition->width, model->facts.context_width);
-    return PB_OK;
+    return pb_count_check(condition->tokens, condition->width, 1, "a context", error);
 }
 
 void pb_inputs_fill(pb_inputs *inputs, const pb_condition *condition, const float *x)

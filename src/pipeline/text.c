@@ -131,6 +131,7 @@ pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, size_t l
         return PB_OK;
     PB_NEED(ids, "tokens");
     PB_NEED(embeddings, "room for embeddings");
+    PB_TRY(pb_count_check(count, length, t->facts.width, "embeddings", error));
     for (size_t i = 0; i < count * length; i++)
         if (ids[i] >= t->facts.vocabulary)
             return pb_fail(error, PB_INVALID, "token %u: the text encoder has 0 to %zu",
