@@ -324,12 +324,12 @@ static void test_reading(void **state)
         const char *file;
         void (*spoil)(pb_basis *);
         const char *message;
-    } cases[] = {{"a", one_u, "u: expected 3 items, found 2"},
-                 {"a", one_v, "v: expected 3 items, found 4"},
+    } cases[] = {{"a", one_u, "u: expected 3 x any x any x any numbers, found 2"},
+                 {"a", one_v, "v: expected 3 x any x any x any numbers, found 4"},
                  {"a", other_v, "differ in shape"},
                  {"a", many, "u: 3 directions of 2 entries"},
-                 {"a", long_residual, "residual: expected 3 items, found 4"},
-                 {"a", short_bound, "angle_bound: expected 3 items, found 2"},
+                 {"a", long_residual, "residual: expected 3 numbers, found 4"},
+                 {"a", short_bound, "angle_bound: expected 3 numbers, found 2"},
                  {"a", rising, "s: entry 2"},
                  {"a", negative, "s: entry 2"},
                  {"a", long_v, "v: direction 1 has length 1.1"},
@@ -344,7 +344,7 @@ static void test_reading(void **state)
                  {"a", to_eps, "u of 4 x 4 positions at eps"},
                  {"h", no_space, "a mean in the space \"Y\""},
                  {"h", bad_agreement, "agreement: entry 0"},
-                 {"h", short_agreement, "agreement: expected 3 items, found 1"}};
+                 {"h", short_agreement, "agreement: expected 3 numbers, found 1"}};
     size_t wrong = 0;
 
     (void)state;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "base/shape.h"
 
 #define UNIT 1e-2  /* how far from 1 a direction's length may be */
 #define ROUND 1e-2 /* how far beyond its range a number of few digits may be */
@@ -15,18 +15,9 @@
 static pb_status check_tensor(const char *name, const pb_tensor *t, size_t rank, size_t k,
                               pb_error *error)
 {
-    size_t count = 1;
+    const size_t shape[PB_MAX_RANK] = {k};
 
-    if (!t->data || t->rank != rank)
-        return pb_fail(error, PB_INVALID, "%s: expected %zu dimensions, found %zu", name, rank,
-                       t->data ? t->rank : 0);
-    for (size_t i = 0; i < rank; i++)
-        if (t->shape[i] == 0 || pb_mul_overflows(count, t->shape[i], &count))
-            return pb_fail(error, PB_INVALID, "%s: dimension %zu is %zu", name, i, t->shape[i]);
-    if (k && t->shape[0] != k)
-        return pb_fail(error, PB_INVALID, "%s: expected %zu items, found %zu", name, k,
-                       t->shape[0]);
-    return PB_OK;
+    return pb_shape_check(t, rank, shape, name, error);
 }
 
 /* Numbers within [least, most]: none of them NaN. */
