@@ -97,6 +97,16 @@ unsigned char *scratch_read(const scratch *s, const char *name, size_t *count)
     return bytes;
 }
 
+bool scratch_holds(const scratch *s, const char *name, const char *text)
+{
+    size_t count;
+    char *all = (char *)scratch_read(s, name, &count);
+    bool found = strstr(all, text) != NULL;
+
+    free(all);
+    return found;
+}
+
 void scratch_folder(const scratch *s, const char *name)
 {
     assert_int_equal(mkdir(scratch_path(s, name).text, 0777), 0);

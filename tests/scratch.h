@@ -3,6 +3,7 @@
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SCRATCH_PATH 512
@@ -34,6 +35,9 @@ void scratch_write(const scratch *s, const char *name, const void *bytes, size_t
 
 /* Reads a whole file: the caller frees it with free. A NUL follows the bytes. */
 unsigned char *scratch_read(const scratch *s, const char *name, size_t *count);
+
+/* Does a text of a file, up to its first NUL, hold this one? */
+bool scratch_holds(const scratch *s, const char *name, const char *text);
 
 /* Copies a folder with all it holds to a new name. */
 void scratch_copy(const scratch *s, const char *from, const char *name);

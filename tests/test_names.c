@@ -29,16 +29,6 @@ static void name_model(const char *model, const char *name)
     assert_int_equal(symlink(model, scratch_path(&here, name).text), 0);
 }
 
-static int holds(const char *file, const char *text)
-{
-    size_t count;
-    char *all = (char *)scratch_read(&here, file, &count);
-    int found = strstr(all, text) != NULL;
-
-    free(all);
-    return found;
-}
-
 /* -- the plot of a basis ------------------------------------------------------------------------
  */
 
@@ -230,11 +220,11 @@ static void test_study(void **state)
     /* The study, two models, the catalogue with its lock and items. */
     assert_int_equal(scratch_count(&here), 6);
     expect_table("s/data.csv", names);
-    assert_true(holds("s/figure.svg", "`touch CANARY`&lt;b>&amp;'d' (2)</text>"));
-    assert_false(holds("s/figure.svg", "<b>"));
-    assert_false(holds("s/figure.gp", "CANARY`"));
-    assert_false(holds("s/report.html", "<b>"));
-    assert_true(holds("s/report.html", "`touch CANARY`&lt;b&gt;&amp;'d' (2)</td>"));
+    assert_true(scratch_holds(&here, "s/figure.svg", "`touch CANARY`&lt;b>&amp;'d' (2)</text>"));
+    assert_false(scratch_holds(&here, "s/figure.svg", "<b>"));
+    assert_false(scratch_holds(&here, "s/figure.gp", "CANARY`"));
+    assert_false(scratch_holds(&here, "s/report.html", "<b>"));
+    assert_true(scratch_holds(&here, "s/report.html", "`touch CANARY`&lt;b&gt;&amp;'d' (2)</td>"));
     text = scratch_read(&here, "s/settings.json", &count);
     settings = json_loads((char *)text, 0, NULL);
     assert_string_equal(json_string_value(json_array_get(json_object_get(settings, "models"), 0)),

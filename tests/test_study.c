@@ -146,38 +146,28 @@ static int number_of(const outcome *o, const char *key)
     return number;
 }
 
-static int holds(const char *file, const char *text)
-{
-    size_t count;
-    char *all = (char *)scratch_read(&here, file, &count);
-    int found = strstr(all, text) != NULL;
-
-    free(all);
-    return found;
-}
-
 static void test_report(void **state)
 {
     (void)state;
     expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 0, NULL);
     /* Cells are drawn, not a picture of them; panels have letters; the space is named. */
-    assert_false(holds("one/figure.svg", "<image"));
-    assert_true(holds("one/figure.svg", ">(f)</"));
-    assert_true(holds("one/figure.svg", "distance in H / largest"));
-    assert_false(holds("one/figure.gp", "T_x"));
-    assert_true(holds("one/figure.gp", "dashtype 2"));
-    assert_true(holds("one/report.html", "There are no bands"));
-    assert_true(holds("one/report.html", "src=\"data:image/png;base64,iVBOR"));
-    assert_true(holds("one/report.html", "deterministic"));
-    assert_true(holds("one/report.html", "<tr><th>class</th><td>none</td></tr>"));
-    assert_false(holds("one/report.html", "null"));
-    assert_false(holds("one/report.html", "-1<"));
-    assert_false(holds("one/report.html", here.folder));
-    assert_false(holds("one/report.html", "\">" PB_SOURCE_DIR));
+    assert_false(scratch_holds(&here, "one/figure.svg", "<image"));
+    assert_true(scratch_holds(&here, "one/figure.svg", ">(f)</"));
+    assert_true(scratch_holds(&here, "one/figure.svg", "distance in H / largest"));
+    assert_false(scratch_holds(&here, "one/figure.gp", "T_x"));
+    assert_true(scratch_holds(&here, "one/figure.gp", "dashtype 2"));
+    assert_true(scratch_holds(&here, "one/report.html", "There are no bands"));
+    assert_true(scratch_holds(&here, "one/report.html", "src=\"data:image/png;base64,iVBOR"));
+    assert_true(scratch_holds(&here, "one/report.html", "deterministic"));
+    assert_true(scratch_holds(&here, "one/report.html", "<tr><th>class</th><td>none</td></tr>"));
+    assert_false(scratch_holds(&here, "one/report.html", "null"));
+    assert_false(scratch_holds(&here, "one/report.html", "-1<"));
+    assert_false(scratch_holds(&here, "one/report.html", here.folder));
+    assert_false(scratch_holds(&here, "one/report.html", "\">" PB_SOURCE_DIR));
     assert_true(scratch_has(&here, "one/samples.png"));
     expect(program(here.folder, "study samples --samples 2 --space X" QUICK "-o two"), 0, NULL);
-    assert_true(holds("two/figure.svg", "distance in X / largest"));
-    assert_true(holds("two/report.html", "in X, spanned by"));
+    assert_true(scratch_holds(&here, "two/figure.svg", "distance in X / largest"));
+    assert_true(scratch_holds(&here, "two/report.html", "in X, spanned by"));
 }
 
 static void expect_same(const char *a, const char *b, int same)
@@ -220,7 +210,7 @@ static void test_pictures(void **state)
                                 "/examples/portrait.png --crop none" QUICK "-o three"),
            0, NULL);
     assert_false(scratch_has(&here, "three/samples.png"));
-    assert_false(holds("three/report.html", "<img"));
+    assert_false(scratch_holds(&here, "three/report.html", "<img"));
 }
 
 /* -- where it may go -----------------------------------------------------------------------------
@@ -238,13 +228,13 @@ static void test_other(void **state)
     expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 1, "--force");
     expect(program(here.folder, "study samples --prompt x --samples 2" QUICK "-o one"), 1,
            "\"prompt\" is not given there, and \"x\" here");
-    assert_true(holds("one/settings.json", "\"samples\": 2"));
+    assert_true(scratch_holds(&here, "one/settings.json", "\"samples\": 2"));
     expect(program(here.folder, "study samples --samples 3 --force" QUICK "-o one"), 0, NULL);
-    assert_true(holds("one/settings.json", "\"samples\": 3"));
+    assert_true(scratch_holds(&here, "one/settings.json", "\"samples\": 3"));
     scratch_folder(&here, "mine");
     scratch_write(&here, "mine/settings.json", "{\"colour\": \"red\"}", 17);
     expect(program(here.folder, "study samples --samples 2" QUICK "-o mine"), 1, "--force");
-    assert_true(holds("mine/settings.json", "red"));
+    assert_true(scratch_holds(&here, "mine/settings.json", "red"));
     assert_int_equal(scratch_count(&here), 2);
 }
 
