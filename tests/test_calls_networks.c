@@ -341,6 +341,8 @@ static void ask(asked *a, calls *c, const size_t *at)
     r->svd.tolerance = 0.1;
     a->has_mask = at[2] != 0;
     a->mask = calls_tensor_of(c, 2, mid, 4, at[2] ? at[2] - 1 : 0);
+    for (size_t i = 0; at[2] == 1 && i < pb_tensor_count(&a->mask.tensor); i++)
+        a->mask.tensor.data[i] = (float)(i % 2); /* a weight is 0 to 1 */
     r->mask = a->has_mask ? calls_tensor_at(&a->mask) : NULL;
     r->null_rank = nulls[at[3]];
     a->has_start = at[4] != 0;
@@ -396,6 +398,37 @@ static void test_basis_compute(void **state)
         pb_basis_clear(&basis);
     }
     calls_end(&c);
+}
+
+/* Weights that none are, and a start that is not finite. */
+static void test_basis_values(void **state)
+{
+    static const float weights[] = {0, -1, 2, NAN};
+    pb_basis_request r = PB_BASIS_REQUEST_DEFAULTS;
+    pb_tensor x = PB_TENSOR_EMPTY, mask = PB_TENSOR_EMPTY, start = PB_TENSOR_EMPTY;
+    pb_basis basis = PB_BASIS_EMPTY;
+    size_t shape[4] = {1, 0, 8, 12};
+
+    (void)state;
+    assert_int_equal(pb_model_tap_shape(all.model, "x", 8, 12, shape + 1, NULL), PB_OK);
+    assert_int_equal(pb_tensor_new(&x, 4, shape, NULL), PB_OK);
+    assert_int_equal(pb_tensor_new(&start, 4, shape, NULL), PB_OK);
+    assert_int_equal(pb_model_tap_shape(all.model, "mid", 8, 12, shape, NULL), PB_OK);
+    assert_int_equal(pb_tensor_new(&mask, 2, shape + 1, NULL), PB_OK);
+    r.map.condition = (pb_condition){.timestep = 3, .class_label = 1};
+    r.svd.rank = 1;
+    r.mask = &mask;
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+        mask.data[0] = weights[i];
+        assert_int_equal(pb_basis_compute(&basis, NULL, NULL, all.model, &r, &x, NULL), PB_INVALID);
+    }
+    r.mask = NULL;
+    r.start = &start;
+    start.data[1] = NAN;
+    assert_int_equal(pb_basis_compute(&basis, NULL, NULL, all.model, &r, &x, NULL), PB_INVALID);
+    pb_tensor_clear(&x);
+    pb_tensor_clear(&mask);
+    pb_tensor_clear(&start);
 }
 
 static void test_relinearise(void **state)
@@ -534,13 +567,13 @@ static void test_pictures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tap_shape),     cmocka_unit_test(test_evaluator_new),
-        cmocka_unit_test(test_evaluate),      cmocka_unit_test(test_context),
-        cmocka_unit_test(test_denoiser),      cmocka_unit_test(test_linearise),
-        cmocka_unit_test(test_map_estimate),  cmocka_unit_test(test_basis_from_svd),
-        cmocka_unit_test(test_basis_compute), cmocka_unit_test(test_relinearise),
-        cmocka_unit_test(test_tokens),        cmocka_unit_test(test_embed),
-        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_tap_shape),    cmocka_unit_test(test_evaluator_new),
+        cmocka_unit_test(test_evaluate),     cmocka_unit_test(test_context),
+        cmocka_unit_test(test_denoiser),     cmocka_unit_test(test_linearise),
+        cmocka_unit_test(test_map_estimate), cmocka_unit_test(test_basis_from_svd),
+        cmocka_unit_test(test_basis_values), cmocka_unit_test(test_basis_compute),
+        cmocka_unit_test(test_relinearise),  cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_embed),        cmocka_unit_test(test_pictures),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -294,6 +294,16 @@ static void test_straight(void **state)
     calls_end(&c);
 }
 
+/* A length that floats do not hold. */
+static void test_straight_far(void **state)
+{
+    const float x[2] = {0, 0}, v[2] = {1, 0};
+    float out[2];
+
+    (void)state;
+    assert_int_equal(pb_straight(2, x, 1, v, 1e300, 1, out, NULL), PB_NUMERIC);
+}
+
 /* What gives a number gives none. */
 static void test_outside(void **state)
 {
@@ -350,7 +360,7 @@ int main(void)
         cmocka_unit_test(test_spaced_time),  cmocka_unit_test(test_ddim),
         cmocka_unit_test(test_ddim_spaced),  cmocka_unit_test(test_guide),
         cmocka_unit_test(test_straight),     cmocka_unit_test(test_outside),
-        cmocka_unit_test(test_pace_of),
+        cmocka_unit_test(test_pace_of),      cmocka_unit_test(test_straight_far),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

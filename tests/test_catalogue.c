@@ -252,6 +252,34 @@ static void test_impossible_rows(void **state)
     scratch_close(&s);
 }
 
+/* A view without end in the place of a table, and a trigger that undoes what is noted: neither
+ * runs. */
+static void test_schema(void **state)
+{
+    pb_study_status status;
+    const pb_key key = key_of(1);
+    pb_catalogue *c;
+    scratch s;
+
+    (void)state;
+    scratch_open(&s);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_plan(c, "study", 1, &key, NULL), PB_OK);
+    run_sql(&s, "CREATE TRIGGER undo AFTER UPDATE ON item BEGIN UPDATE item SET done = 0; END");
+    assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
+    assert_int_equal(pb_catalogue_finish(c, &key, 1, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_int_equal(status.done, 1);
+    pb_catalogue_close(c);
+    run_sql(&s, "ALTER TABLE item RENAME TO other; CREATE VIEW item AS WITH RECURSIVE r(n) AS "
+                "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT 1 id, 'a' key, 'b' spec, 0 done, "
+                "0.0 seconds FROM r WHERE n < 0");
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_IO);
+    pb_catalogue_close(c);
+    scratch_close(&s);
+}
+
 static void test_plan(void **state)
 {
     scratch s;
@@ -472,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_impossible_rows),
         cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_schema),
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_hostile),

@@ -236,6 +236,42 @@ static void test_study(void **state)
 /* -- shells -------------------------------------------------------------------------------------
  */
 
+/* Nothing that a terminal would obey comes out, of C0, C1, or bytes that are no UTF-8. */
+static void expect_harmless(const char *text)
+{
+    if (strchr(text, '\033') || strstr(text, "\xc2\x9b") || !g_utf8_validate(text, -1, NULL))
+        fail_msg("a terminal would obey \"%s\"", text);
+}
+
+static void test_terminal(void **state)
+{
+    static const char *const names[] = {"\033[31mred",
+                                        "b\xc2\x9b"
+                                        "31m",
+                                        "c\x9b"
+                                        "31m"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *png = g_strconcat(names[i], ".png", NULL);
+        const char *const words[][12] = {
+            {"info", "-m", names[i], NULL},
+            {"sample", "-m", FACES, "-n", "1", "--seed", "1", "-s", "2", "-o", png, NULL},
+            {names[i], NULL},
+            {"help", names[i], NULL},
+            {"study", names[i], NULL},
+            {"basis", names[i], "-m", FACES, "-o", "b.safetensors", NULL},
+            {png, NULL},
+        };
+        for (size_t j = 0; j < sizeof words / sizeof *words; j++) {
+            const outcome *o = program_of(here.folder, words[j]);
+            expect_harmless(o->out);
+            expect_harmless(o->error);
+        }
+        g_free(png);
+    }
+}
+
 static void test_shell(void **state)
 {
     const char *const edit[] = {"`touch CANARY` x.png", NULL};
@@ -260,6 +296,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_basis_model), SCRATCH_TEST(test_basis_out), SCRATCH_TEST(test_not_utf8),
         SCRATCH_TEST(test_json),        SCRATCH_TEST(test_study),     SCRATCH_TEST(test_shell),
+        SCRATCH_TEST(test_terminal),
     };
 
     (void)argc;

@@ -187,13 +187,14 @@ static void test_png_palette(void **state)
 /* More bands than colours and one of transparency, and colours of an unknown kind. */
 static void test_bands(void **state)
 {
-    static const unsigned char pixels[12] = {0};
+    static const unsigned char pixels[34] = {0};
     static const struct {
         int photometric;
         size_t bands, extra;
         const char *message;
     } cases[] = {
         {TIFF_RGB, 5, 2, "found 5 bands of uchar as srgb"},
+        {TIFF_RGB, 17, 3, "found 17 bands: at most 16"},
         {TIFF_RGB, 6, 3, "found 6 bands of uchar as srgb"},
         {TIFF_MIN_IS_BLACK, 3, 2, "found 3 bands of uchar as b-w"},
         {TIFF_MIN_IS_BLACK, 4, 3, "found 4 bands of uchar as b-w"},

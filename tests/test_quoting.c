@@ -77,6 +77,10 @@ static void test_legible(void **state)
         assert_string_equal(text, again);
         assert_int_equal(pb_check_utf8(o.text, &error),
                          g_utf8_validate(o.text, -1, NULL) ? PB_OK : PB_INVALID);
+        pb_fail(&error, PB_IO, "%s", o.text);
+        pb_free(again);
+        again = pb_legible(error.message);
+        assert_string_equal(error.message, again);
         pb_free(text);
         pb_free(again);
     }

@@ -115,6 +115,21 @@ static void test_own(void **state)
     assert_int_equal(pb_temporary_folder(&folder, scratch_path(&here, "no/b").text), ENOENT);
 }
 
+/* A folder that somebody has given such a name is open to others, as ours are not. */
+static void test_folder_of_the_user(void **state)
+{
+    const scratch_name folder = scratch_path(&here, ".pullback-" NUMBER ".tmp");
+
+    (void)state;
+    assert_int_equal(mkdir(folder.text, 0755), 0);
+    scratch_write(&here, ".pullback-" NUMBER ".tmp/photo", "mine", 4);
+    pb_temporary_sweep(here.folder);
+    assert_true(scratch_has(&here, ".pullback-" NUMBER ".tmp/photo"));
+    assert_int_equal(chmod(folder.text, 0700), 0);
+    pb_temporary_sweep(here.folder);
+    assert_false(scratch_has(&here, ".pullback-" NUMBER ".tmp"));
+}
+
 static void test_others(void **state)
 {
     static const char *const files[] = {".pullback-models",
@@ -161,6 +176,7 @@ int main(void)
         SCRATCH_TEST(test_killed),
         SCRATCH_TEST(test_own),
         SCRATCH_TEST(test_others),
+        SCRATCH_TEST(test_folder_of_the_user),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

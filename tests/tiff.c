@@ -65,9 +65,9 @@ static void add_number(directory *d, buffer *b, uint16_t tag, size_t value)
 /* The same short for each of several bands. */
 static void add_shorts(directory *d, buffer *b, uint16_t tag, size_t count, size_t value)
 {
-    uint16_t values[16];
+    uint16_t values[32];
 
-    assert_true(count <= 16);
+    assert_true(count <= 32);
     for (size_t i = 0; i < count; i++)
         values[i] = (uint16_t)value;
     add(d, b, tag, SHORT, count, values);

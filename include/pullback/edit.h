@@ -35,7 +35,8 @@ PB_API pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denois
 
 /* The straight step: stage j = 1 … stages of direction i is x + (j / stages) length v_i. v: count
  * unit vectors of size floats; out: count * stages * size floats, direction major. Errors:
- * PB_INVALID (none of them, a length that is not finite, directions that are not unit vectors). */
+ * PB_INVALID (none of them, a length that is not finite, directions that are not unit vectors),
+ * PB_NUMERIC (a step beyond the range of float). */
 PB_API pb_status pb_straight(size_t size, const float *x, size_t count, const float *v,
                              double length, size_t stages, float *out, pb_error *error);
 

@@ -4,6 +4,8 @@
  * pb_error * that may be NULL. On success the error is left untouched. On failure the
  * function's outputs are unspecified (but safe to free or clear), and the message is one line
  * without a newline that names the file, the item, what was expected and what was found.
+ * NULL for something that a function needs is PB_INVALID; the few that return no status (what a
+ * model says of itself, a tensor's count …) must be given what they ask about.
  * There is no global error state. Numbers in messages and files are written and read as in the C
  * locale, whatever setlocale has chosen.
  */

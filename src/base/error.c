@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/plain.h"
 
 const char *pb_status_name(pb_status status)
@@ -32,10 +34,11 @@ const char *pb_status_name(pb_status status)
     return "unknown status";
 }
 
-/* Cuts an incomplete UTF-8 sequence at the end, and masks control characters. */
+/* Cuts an incomplete UTF-8 sequence at the end, and masks what is not legible: a terminal would do
+ * what control characters say. */
 static void tidy(char *text, int cut)
 {
-    size_t n = strlen(text);
+    size_t n = strlen(text), count;
 
     if (cut) {
         size_t i = n;
@@ -44,9 +47,12 @@ static void tidy(char *text, int cut)
         if (i > 0 && (unsigned char)text[i - 1] >= 0xC0)
             text[i - 1] = '\0';
     }
-    for (unsigned char *p = (unsigned char *)text; *p; p++)
-        if (*p < 0x20 || *p == 0x7F)
-            *p = '?';
+    for (; *text; text += count) {
+        bool shown;
+        count = pb_legible_next(text, &shown);
+        if (!shown)
+            memset(text, '?', count);
+    }
 }
 
 static void fill(pb_error *error, pb_status status, const char *format, va_list arguments)

@@ -5,7 +5,7 @@
 #include <pullback/error.h>
 
 /* Fills *error (if not NULL) and returns status. A message too long is cut at a character's
- * end; control characters (a file name may hold them) become '?'. */
+ * end; control characters and what is no UTF-8 (a file name may hold them) become '?'. */
 pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

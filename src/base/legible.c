@@ -23,18 +23,25 @@ static bool is_shown(utf8proc_int32_t c)
     return c >= 0x20 && !(c >= 0x7f && c <= 0x9f) && c != 0xfffe && c != 0xffff;
 }
 
+size_t pb_legible_next(const char *text, bool *shown)
+{
+    utf8proc_int32_t c;
+    size_t n = first(text, &c);
+
+    *shown = n && is_shown(c);
+    return n ? n : 1;
+}
+
 char *pb_legible(const char *text)
 {
     char *legible = pb_malloc(strlen(text) + 1, sizeof INSTEAD - 1), *to = legible;
-    utf8proc_int32_t c;
+    bool shown;
 
     while (legible && *text) {
-        size_t n = first(text, &c);
-        const char *from = n && is_shown(c) ? text : INSTEAD;
-        size_t count = from == text ? n : sizeof INSTEAD - 1;
-        memcpy(to, from, count);
+        size_t n = pb_legible_next(text, &shown), count = shown ? n : sizeof INSTEAD - 1;
+        memcpy(to, shown ? text : INSTEAD, count);
         to += count;
-        text += n ? n : 1;
+        text += n;
     }
     if (legible)
         *to = '\0';

@@ -165,13 +165,25 @@ static pb_status check_version(pb_catalogue *c, pb_error *error)
                    c->path);
 }
 
-/* The same of one moment, since somebody else may be making it. Where that fails, closing it ends the
- * transaction. */
+/* The same of one moment, since somebody else may be making it. Where that fails, closing it ends
+ * the transaction. */
 static pb_status check_file(pb_catalogue *c, pb_error *error)
 {
     PB_TRY(run(c, "BEGIN", error));
     PB_TRY(check_version(c, error));
     return run(c, "COMMIT", error);
+}
+
+/* A catalogue holds rows. Views and triggers, by which a file of somebody else's could keep us
+ * computing without end, are not run, nor is what else a schema may name. */
+static void distrust(sqlite3 *db)
+{
+    static const int off[] = {SQLITE_DBCONFIG_ENABLE_VIEW, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                              SQLITE_DBCONFIG_TRUSTED_SCHEMA};
+
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+        sqlite3_db_config(db, off[i], 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 }
 
 static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
@@ -192,6 +204,7 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     pb_free(file);
     if (status == PB_OK) {
         sqlite3_busy_timeout(c->db, PATIENCE);
+        distrust(c->db);
         status = check_file(c, error); /* before anything is left beside what is none */
     }
     if (status != PB_OK) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/legible.h"
+#include "base/memory.h"
 #include "base/threads.h"
 #include "cli/manual.h"
 #include "cli/options.h"
@@ -260,6 +261,25 @@ int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error)
     return status == PB_OK ? 0 : PB_EXIT_FAILED;
 }
 
+/* One line, in which nothing is left that a terminal would obey. */
+static void print_line(FILE *stream, const char *format, va_list arguments)
+{
+    char *text = g_strdup_vprintf(format, arguments), *legible = pb_legible(text);
+
+    fprintf(stream, "%s\n", legible ? legible : "out of memory");
+    pb_free(legible);
+    g_free(text);
+}
+
+void pb_print_line(FILE *stream, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    print_line(stream, format, arguments);
+    va_end(arguments);
+}
+
 void pb_say(const pb_cli *cli, const char *format, ...)
 {
     FILE *stream = cli->json ? stderr : stdout;
@@ -269,9 +289,8 @@ void pb_say(const pb_cli *cli, const char *format, ...)
     if (cli->quiet)
         return;
     va_start(arguments, format);
-    vfprintf(stream, format, arguments);
+    print_line(stream, format, arguments);
     va_end(arguments);
-    putc('\n', stream);
     fflush(stream);
 }
 
@@ -280,8 +299,7 @@ static void tell(const pb_cli *cli, const char *kind, const char *format, va_lis
 {
     pb_progress_end();
     fprintf(stderr, "pullback %s: %s", cli->name, kind);
-    vfprintf(stderr, format, arguments);
-    putc('\n', stderr);
+    print_line(stderr, format, arguments);
 }
 
 void pb_note(const pb_cli *cli, const char *format, ...)
@@ -413,13 +431,23 @@ static int is_input(const pb_cli *cli, const char *path, const struct stat *outp
     return is_of_model(cli, path, output);
 }
 
+/* Does the command read something of the names that temporary files have? */
+static int reads_temporary(const pb_cli *cli)
+{
+    for (guint i = 0; i < cli->inputs->len; i++)
+        if (strstr(cli->inputs->pdata[i], PB_TEMPORARY_PREFIX))
+            return 1;
+    return 0;
+}
+
 /* Removes, once, what killed runs left in the folder that an output will appear in: the folder of
  * the file itself, where the path is a link. */
 static void sweep_beside(const pb_cli *cli, const char *path)
 {
     char *real = realpath(path, NULL), *folder = g_path_get_dirname(real ? real : path);
 
-    if (g_ptr_array_find_with_equal_func(cli->swept, folder, g_str_equal, NULL))
+    if (reads_temporary(cli) ||
+        g_ptr_array_find_with_equal_func(cli->swept, folder, g_str_equal, NULL))
         g_free(folder);
     else {
         pb_temporary_sweep(folder);

@@ -68,7 +68,11 @@ int pb_cli_usage(pb_cli *cli, const pb_error *error);
 /* Reports how a command ended; returns 0 or 1. */
 int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error);
 
-/* A line on stdout, or with --json on stderr; nothing with --quiet. */
+/* A line in which control characters, and what is no UTF-8, are shown as U+FFFD: names have them, and
+ * a terminal would obey. */
+void pb_print_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Such a line on stdout, or with --json on stderr; nothing with --quiet. */
 void pb_say(const pb_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A line on stderr, "pullback NAME: …"; nothing with --quiet. */

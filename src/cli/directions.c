@@ -244,6 +244,8 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     return status;
 }
 
+#define SHORTEST 1e-30
+
 /* -- h-directions
  * ---------------------------------------------------------------------------------- */
 
@@ -284,6 +286,20 @@ static pb_status read_h(pb_tensor *u, const pb_session *s, const char *path, con
     return status;
 }
 
+/* An h-direction has any length that floats can be divided by. */
+static pb_status check_length(size_t size, const float *u, size_t i, const char *path,
+                              pb_error *error)
+{
+    double square = 0;
+
+    for (size_t l = 0; l < size; l++)
+        square += (double)u[l] * (double)u[l];
+    return sqrt(square) >= SHORTEST
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "%s: direction %zu has length %g: expected %g or more",
+                         path, i, sqrt(square), SHORTEST);
+}
+
 /* v_i = the damped least-squares solution of J v = u_i, normalised. */
 static pb_status solve(pb_tensor *v, const pb_session *s, const pb_linearisation *l,
                        const pb_tensor *u, double damping, const char *path, pb_error *error)
@@ -303,6 +319,9 @@ static pb_status solve(pb_tensor *v, const pb_session *s, const pb_linearisation
         status = pb_tensor_new(v, 4, (size_t[]){u->shape[0], from[0], from[1], from[2]}, error);
     for (size_t i = 0; status == PB_OK && i < u->shape[0]; i++) {
         pb_solution solution;
+        status = check_length(op->rows, u->data + i * op->rows, i, path, error);
+        if (status != PB_OK)
+            break;
         pb_to_hwc(b, u->data + i * op->rows, 1, to[0], to[1], to[2]);
         status = pb_least_squares(&solution, n, x, op, op->rows, b, damping, 1e-4, 0, error);
         if (status == PB_OK && !(solution.norm > 0))

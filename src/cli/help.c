@@ -195,7 +195,8 @@ int pb_command_help(int argc, char **argv)
     }
     if (argc == 2 && print_terms_named(argv[1]))
         return 0;
-    fprintf(stderr, "pullback help: %s: neither a command%s nor a word of pullback help terms\n",
-            argv[argc - 1], pb_help_likely(argv[1]).text);
+    pb_print_line(stderr,
+                  "pullback help: %s: neither a command%s nor a word of pullback help terms",
+                  argv[argc - 1], pb_help_likely(argv[1]).text);
     return PB_EXIT_USAGE;
 }

@@ -307,11 +307,13 @@ static pb_status list(const pb_cli *cli)
 
         json_array_append_new(array, pb_json_name(name));
         if (pb_model_open(&model, name, &why) != PB_OK) {
-            pb_say(cli, "%s\n    %s", name, why.message);
+            pb_say(cli, "%s", name);
+            pb_say(cli, "    %s", why.message);
             continue;
         }
         info = pb_model_get_info(model);
-        pb_say(cli, "%s\n    %s, %.1f M parameters, %s%zux%zu%s, %s", name, info->architecture,
+        pb_say(cli, "%s", name);
+        pb_say(cli, "    %s, %.1f M parameters, %s%zux%zu%s, %s", info->architecture,
                (double)info->parameters / 1e6, info->latent ? "latents of " : "",
                info->sample_height, info->sample_width, info->context_width ? ", reads text" : "",
                info->path);

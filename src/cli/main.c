@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/shell.h"
@@ -32,11 +33,11 @@ int main(int argc, char **argv)
         return pb_cli_flush(command->run(argc - 1, argv + 1));
     if (*name && access(name, F_OK) == 0) {
         char *word = pb_shell_name(name);
-        fprintf(stderr, "pullback: %s is no command: did you mean \"pullback edit %s\"?\n", name,
-                word);
+        pb_print_line(stderr, "pullback: %s is no command: did you mean \"pullback edit %s\"?",
+                      name, word);
         g_free(word);
     } else if (*name)
-        fprintf(stderr, "pullback: no command \"%s\"%s\n", name, pb_help_likely(name).text);
+        pb_print_line(stderr, "pullback: no command \"%s\"%s", name, pb_help_likely(name).text);
     if (*name)
         fprintf(stderr, "(pullback --help lists the commands)\n");
     else

@@ -537,7 +537,7 @@ int pb_command_study(int argc, char **argv)
     if (pb_manual_answer(&manual, argc, argv))
         return 0;
     if (stream == stderr && *name)
-        fprintf(stderr, "pullback study: no study \"%s\"\n", name);
+        pb_print_line(stderr, "pullback study: no study \"%s\"", name);
     pb_manual_print(&manual, stream);
     return stream == stdout ? 0 : PB_EXIT_USAGE;
 }

@@ -20,6 +20,9 @@ pb_status pb_straight(size_t size, const float *x, size_t count, const float *v,
             double s = length * (double)j / (double)stages;
             for (size_t l = 0; l < size; l++)
                 out[l] = (float)((double)x[l] + s * (double)v[i * size + l]);
+            for (size_t l = 0; l < size; l++)
+                if (!isfinite(out[l]))
+                    return pb_fail(error, PB_NUMERIC, "a straight step of length %g", s);
         }
     return PB_OK;
 }

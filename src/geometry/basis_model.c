@@ -33,10 +33,16 @@ static pb_status check_tap(const char *name, const pb_tensor *directions, const 
 pb_status pb_basis_compatible(const pb_basis *b, const pb_model *model, size_t height, size_t width,
                               pb_error *error)
 {
-    const pb_model_info *info = pb_model_get_info(model);
-    const pb_condition condition = {.timestep = b->timestep, .class_label = b->class_label};
-    const size_t *x = b->x.shape;
+    const pb_model_info *info;
+    pb_condition condition = PB_CONDITION_DEFAULTS;
+    const size_t *x;
 
+    PB_NEED(b, "a basis");
+    PB_NEED(model, "a model");
+    info = pb_model_get_info(model);
+    condition.timestep = b->timestep;
+    condition.class_label = b->class_label;
+    x = b->x.shape;
     PB_TRY(pb_basis_check_parts(b, error));
     PB_TRY(pb_condition_check(model, &condition, error));
     if (b->guided && !info->context_width)

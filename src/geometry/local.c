@@ -65,6 +65,20 @@ static pb_status guide(work *w, const pb_model *model, const pb_tensor *x, pb_er
     return PB_OK;
 }
 
+/* Weights of a mask: none outside of 0 … 1, and not all of them 0. */
+static pb_status check_weights(size_t size, const float *weights, pb_error *error)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (!(weights[i] >= 0 && weights[i] <= 1))
+            return pb_fail(error, PB_INVALID, "a mask with the weight %g: expected 0 to 1",
+                           (double)weights[i]);
+        sum += (double)weights[i];
+    }
+    return sum > 0 ? PB_OK : pb_fail(error, PB_INVALID, "a mask of nothing: all weights are 0");
+}
+
 /* op = diag(m) J, and rest = diag(1 - m) J. */
 static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
 {
@@ -78,6 +92,7 @@ static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
             "a mask of %zu x %zu: the tap \"%s\" has %zu x %zu positions; x0 and eps have as many "
             "as the image",
             mask->shape[0], mask->shape[1], w->request->map.to, w->to[1], w->to[2]);
+    PB_TRY(check_weights(size, mask->data, error));
     weights = pb_malloc(C * size, sizeof *weights);
     if (!weights)
         return pb_fail_memory(error, C * size * sizeof *weights, "a mask");

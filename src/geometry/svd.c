@@ -35,8 +35,14 @@ pb_status pb_svd_options_check(const pb_svd_options *o, const pb_operator *op, p
         return pb_fail(error, PB_INVALID,
                        "%zu starting vectors of %zu numbers for an operator of %zu x %zu",
                        o->start_count, o->start_length, op->rows, op->cols);
-    return o->start ? pb_count_check(o->start_count, o->start_length, 1, "starting vectors", error)
-                    : PB_OK;
+    if (!o->start)
+        return PB_OK;
+    PB_TRY(pb_count_check(o->start_count, o->start_length, 1, "starting vectors", error));
+    for (size_t i = 0; i < o->start_count * o->start_length; i++)
+        if (!isfinite(o->start[i]))
+            return pb_fail(error, PB_INVALID, "starting vector %zu is not finite",
+                           i / o->start_length);
+    return PB_OK;
 }
 
 /* A vector is cheaper in a wide block, but a wide block needs more of them: about three of its

@@ -16,7 +16,6 @@
 
 #include "base/memory.h"
 
-#define PREFIX ".pullback-"
 #define ENDING ".tmp"
 #define DIGITS 16
 #define ATTEMPTS 100
@@ -70,8 +69,8 @@ static int make(pb_temporary *t, const char *beside, int (*maker)(const char *pa
 
         if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
             return errno;
-        t->path =
-            pb_sprintf("%.*s" PREFIX "%0*jx" ENDING, folder, beside, DIGITS, (uintmax_t)number);
+        t->path = pb_sprintf("%.*s" PB_TEMPORARY_PREFIX "%0*jx" ENDING, folder, beside, DIGITS,
+                             (uintmax_t)number);
         if (!t->path)
             return ENOMEM;
         t->lock = maker(t->path);
@@ -126,10 +125,17 @@ static bool is_local(int folder)
 
 static bool is_named(const char *name)
 {
-    size_t prefix = sizeof PREFIX - 1;
+    size_t prefix = sizeof PB_TEMPORARY_PREFIX - 1;
 
-    return !strncmp(name, PREFIX, prefix) && strspn(name + prefix, "0123456789abcdef") == DIGITS &&
+    return !strncmp(name, PB_TEMPORARY_PREFIX, prefix) &&
+           strspn(name + prefix, "0123456789abcdef") == DIGITS &&
            !strcmp(name + prefix + DIGITS, ENDING);
+}
+
+/* A folder as make_folder leaves one: another one that somebody has given such a name is not. */
+static bool is_private(const struct stat *info)
+{
+    return S_ISDIR(info->st_mode) && (info->st_mode & 0777) == 0700;
 }
 
 /* Opens what may be swept, and locks it: -1 where it is somebody's. */
@@ -144,7 +150,7 @@ static int take(int folder, const char *name, struct stat *info)
     if (entry < 0)
         return -1;
     if (flock(entry, LOCK_EX | LOCK_NB) == 0 && fstat(entry, info) == 0 &&
-        info->st_uid == geteuid())
+        info->st_uid == geteuid() && (S_ISREG(info->st_mode) || is_private(info)))
         return entry;
     close(entry);
     return -1;

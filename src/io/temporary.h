@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#define PB_TEMPORARY_PREFIX ".pullback-"
+
 typedef struct pb_temporary {
     char *path; /* NULL: there is none */
     int lock;   /* a descriptor that holds the lock; of a file the one that it is written by */

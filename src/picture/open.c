@@ -113,6 +113,17 @@ pb_status pb_check_pixels(const char *path, const char *how, double width, doubl
         how, width, height, width * height / 1e6, megapixels);
 }
 
+#define BANDS 16 /* colours are at most five of them; which are read is told later */
+
+/* Bands take memory as pixels do. */
+static pb_status check_bands(const char *path, const VipsImage *image, pb_error *error)
+{
+    return image->Bands <= BANDS
+               ? PB_OK
+               : pb_fail(error, PB_UNSUPPORTED, "%s: found %d bands: at most %d are read", path,
+                         image->Bands, BANDS);
+}
+
 pb_status pb_picture_open(VipsImage **image, const pb_bytes *file, const char *path,
                           double megapixels, pb_error *error)
 {
@@ -133,7 +144,9 @@ pb_status pb_picture_open(VipsImage **image, const pb_bytes *file, const char *p
     vips_area_unref(VIPS_AREA(blob));
     if (failed)
         return pb_fail_vips(error, PB_FORMAT, path);
-    status = pb_check_pixels(path, "", (*image)->Xsize, (*image)->Ysize, megapixels, error);
+    status = check_bands(path, *image, error);
+    if (status == PB_OK)
+        status = pb_check_pixels(path, "", (*image)->Xsize, (*image)->Ysize, megapixels, error);
     if (status != PB_OK) {
         g_object_unref(*image);
         *image = NULL;

@@ -8,7 +8,8 @@
 #include "io/file.h"
 
 /* The largest picture that is read where nothing else is said, in millions of pixels. To read one
- * takes some 7 bytes a pixel, to edit it 42: 4.2 GB. */
+ * takes some 7 bytes a pixel, 16 of one with 16 bits and transparency that is interlaced; to edit
+ * it 42: 4.2 GB. */
 #define PB_MEGAPIXELS 100
 
 /* Opens the picture of a file by the loader of its format, which is JPEG, PNG, WebP, TIFF, GIF,
@@ -16,10 +17,11 @@
  * whether a file is its own: ImageMagick's, and those of SVG and PDF, read other files that a
  * picture names, and run programs; the rest is not made for files of strangers.
  *
- * What is more than `megapixels` million pixels, or larger than it
- * looks in another way (picture/excess.h), is refused before a pixel is
- * decoded. *file must live as long as *image, which is the caller's. Errors: PB_FORMAT (not a
- * picture, damaged, of another format, too large), PB_MEMORY. */
+ * What is more than `megapixels` million pixels, of more than 16
+ * bands, or larger than it looks in another way (picture/excess.h), is refused
+ * before a pixel is decoded. *file must live as long as *image, which is the caller's. Errors:
+ * PB_FORMAT (not a picture, damaged, of another format, too
+ * large), PB_UNSUPPORTED (its bands), PB_MEMORY. */
 pb_status pb_picture_open(VipsImage **image, const pb_bytes *file, const char *path,
                           double megapixels, pb_error *error);
 

@@ -2,10 +2,12 @@
 
 #include <glib.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/legible.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "picture/plot.h"
@@ -20,7 +22,11 @@
 /* Text in UTF-8, of several lines. */
 static void print_text(FILE *f, const char *text)
 {
-    for (; *text; text++)
+    size_t count;
+
+    for (; *text; text += count) {
+        bool shown;
+        count = pb_legible_next(text, &shown);
         switch (*text) {
         case '<':
             fputs("&lt;", f);
@@ -35,11 +41,12 @@ static void print_text(FILE *f, const char *text)
             fputs("&quot;", f);
             break;
         default:
-            if (*text == '\n' || !g_ascii_iscntrl(*text))
-                putc(*text, f);
+            if (shown || *text == '\n')
+                fwrite(text, 1, count, f);
             else
                 fputs("\ufffd", f);
         }
+    }
 }
 
 /* The figure itself, without the lines before its root. */
@@ -211,7 +218,8 @@ static pb_status print_page(FILE *f, const pb_study_plan *p, const pb_table *tab
     fputs("<p>Run again: <code>pullback study ", f);
     fprintf(f, "%s --settings settings.json -o FOLDER</code></p>\n<h2>Numbers</h2>\n", name);
     print_summary(f, table, p->options->in_x ? "X" : "H");
-    fputs("<p>All numbers are in <code>data.csv</code>; <code>figure.gp</code> holds and draws those of "
+    fputs("<p>All numbers are in <code>data.csv</code>; <code>figure.gp</code> holds and draws "
+          "those of "
           "the figure.</p>\n<h2>How to cite</h2>\n<pre>\n"
           "@inproceedings{park2023understanding,\n"
           "  title     = {Understanding the Latent Space of Diffusion Models through the Lens of "
