@@ -159,8 +159,7 @@ typedef struct pb_ddim_options {
  * point `to`: downwards samples, upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at
  * the time being left (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the
  * last whole step. Errors: PB_INVALID (also images of another size than the denoiser's, an unknown
- * clipping), PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the
- * denoiser's. */
+ * clipping), PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the denoiser's. */
 PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          size_t size, float *x, size_t from, size_t to,
                          const pb_ddim_options *options, pb_error *error);

@@ -8,6 +8,12 @@
 
 #include "base/error.h"
 
+/* Numbers of each item of a tensor (n,…), n above 0. */
+static inline size_t pb_item_size(const pb_tensor *tensor)
+{
+    return pb_tensor_count(tensor) / tensor->shape[0];
+}
+
 /* More numbers than any array has: a count beyond is a mistake, and is told as one before anything
  * is read or allocated by it. */
 #define PB_MOST_NUMBERS ((uint64_t)1 << 40)

@@ -133,18 +133,17 @@ static int is_locked(const pb_catalogue *c, const char *key)
     return fcntl(c->lock, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* Is it there at all, and does the database call it done? */
-static pb_status find(pb_catalogue *c, const pb_key *key, long *there, long *done, pb_error *error)
+/* What the database knows of an item. */
+enum { UNKNOWN, KNOWN, DONE };
+
+static pb_status find(pb_catalogue *c, const pb_key *key, long *known, pb_error *error)
 {
     sqlite3_stmt *statement;
 
-    *there = *done = 0;
-    PB_TRY(prepare(c, &statement, "SELECT count(*) FROM item WHERE key = ?1", key->text, NULL, NULL,
-                   error));
-    PB_TRY(finish(c, statement, there, NULL, error));
-    PB_TRY(prepare(c, &statement, "SELECT done = 1 FROM item WHERE key = ?1", key->text, NULL, NULL,
-                   error));
-    return finish(c, statement, done, NULL, error);
+    *known = UNKNOWN;
+    PB_TRY(prepare(c, &statement, "SELECT 1 + (done IS 1) FROM item WHERE key = ?1", key->text,
+                   NULL, NULL, error));
+    return finish(c, statement, known, NULL, error);
 }
 
 /* -- opening --------------------------------------------------------------------------------------
@@ -216,7 +215,7 @@ static pb_status open_all(pb_catalogue *c, const char *path, pb_error *error)
     if (c->lock < 0)
         return pb_fail(error, PB_IO, "%s.lock: %s", path, strerror(errno));
     if (mkdir(c->folder, 0777) && errno != EEXIST)
-        return pb_fail(error, PB_IO, "%s: %s", c->folder, strerror(errno));
+        return pb_fail_system(error, c->folder, NULL);
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d", APPLICATION);
     PB_TRY(run(c, "BEGIN IMMEDIATE", error)); /* two processes may be the first */
     PB_TRY(check_version(c, error));
@@ -284,26 +283,26 @@ pb_status pb_catalogue_claim(pb_catalogue *c, const pb_key *key, const json_t *s
     char *path = pb_catalogue_path(c, key, ending);
     char *text = json_dumps(spec, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     pb_status status = PB_OK;
-    long known = 0, done = 0;
+    long known = UNKNOWN;
     int there, taken = 0;
 
     if (!path || !text)
         status = pb_fail_memory(error, strlen(c->path), "an item");
     if (status == PB_OK)
-        status = find(c, key, &known, &done, error);
-    if (status == PB_OK && !known)
+        status = find(c, key, &known, error);
+    if (status == PB_OK && known == UNKNOWN)
         status = execute(c, "INSERT OR IGNORE INTO item (key, spec) VALUES (?1, ?2)", key->text,
                          text, NULL, error);
     there = status == PB_OK && access(path, R_OK) == 0;
     *claim = PB_CLAIM_DONE;
-    if (status == PB_OK && !(done && there)) {
+    if (status == PB_OK && !(known == DONE && there)) {
         *claim = PB_CLAIM_BUSY;
         status = lock_item(c, key, &taken, error);
     }
     if (status == PB_OK && taken) {
         /* Somebody may have finished it in between. */
-        status = find(c, key, &known, &done, error);
-        *claim = done && access(path, R_OK) == 0 ? PB_CLAIM_DONE : PB_CLAIM_MINE;
+        status = find(c, key, &known, error);
+        *claim = known == DONE && access(path, R_OK) == 0 ? PB_CLAIM_DONE : PB_CLAIM_MINE;
         if (status != PB_OK || *claim == PB_CLAIM_DONE)
             unlock_item(c, key);
     }

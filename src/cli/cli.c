@@ -470,7 +470,7 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
     else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         status = pb_fail(error, PB_IO, "%s: is a folder", path);
     else if (access(path, W_OK) && errno != ENOENT)
-        status = pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+        status = pb_fail_system(error, path, NULL);
     else if (!cli->force && stat(path, &info) == 0 && is_input(cli, path, &info))
         status = pb_fail(error, PB_INVALID,
                          "%s is read by this command, and would be overwritten: another name, or "
@@ -485,9 +485,9 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
 pb_status pb_make_folder(const char *path, pb_error *error)
 {
     if (g_mkdir_with_parents(path, 0777))
-        return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+        return pb_fail_system(error, path, NULL);
     if (access(path, W_OK))
-        return pb_fail(error, PB_IO, "%s: %s", path, strerror(errno));
+        return pb_fail_system(error, path, NULL);
     pb_temporary_sweep(path);
     return PB_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "base/legible.h"
 #include "base/memory.h"
+#include "base/shape.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "io/csv.h"
@@ -79,7 +80,7 @@ static pb_status open_side(side *s, const options *o, const pb_basis *bases, int
             return pb_fail(error, PB_INVALID, "--rank %d: %s has %zu", o->rank, o->files[i],
                            t->shape[0]);
     }
-    s->n = pb_tensor_count(first) / first->shape[0];
+    s->n = pb_item_size(first);
     s->spaces = pb_calloc(o->count, sizeof *s->spaces);
     s->angles = pb_calloc(s->k, sizeof *s->angles);
     if (!s->spaces || !s->angles)

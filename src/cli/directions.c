@@ -161,19 +161,6 @@ static pb_status reuse(pb_directions *d, pb_point *point, pb_session *s,
 /* -- carried over --------------------------------------------------------------------------------
  */
 
-pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_transport_form form,
-                   double *share, pb_error *error)
-{
-    if (from->u.rank == 0 ||
-        memcmp(from->u.shape + 1, onto->u.shape + 1, 3 * sizeof *onto->u.shape))
-        return pb_fail(error, PB_INVALID,
-                       "the directions have %zu x %zu x %zu entries at the tap, the target %zu x "
-                       "%zu x %zu",
-                       from->u.shape[1], from->u.shape[2], from->u.shape[3], onto->u.shape[1],
-                       onto->u.shape[2], onto->u.shape[3]);
-    return pb_transport(onto, form, &from->u, v, share, error);
-}
-
 /* Can it be used so, whatever the point? */
 static pb_status check_mean(const pb_basis *mean, const pb_session *s,
                             const pb_point_options *where, const pb_direction_options *o,
@@ -228,7 +215,7 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     if (status == PB_OK)
         status = compute(d, point, s, &there, &here, mean.s.shape[0], error);
     if (status == PB_OK && in_h)
-        status = pb_carry(&d->v, &mean, &d->found.basis, o->form_value, share, error);
+        status = pb_transport(&d->found.basis, o->form_value, &mean.u, &d->v, share, error);
     else if (status == PB_OK) {
         status = copy_tensor(&d->v, &mean.v, error);
         if (status == PB_OK && o->project)
@@ -243,8 +230,6 @@ static pb_status use_mean(pb_directions *d, pb_point *point, pb_session *s,
     pb_basis_clear(&mean);
     return status;
 }
-
-#define SHORTEST 1e-30
 
 /* -- h-directions
  * ---------------------------------------------------------------------------------- */
@@ -285,6 +270,8 @@ static pb_status read_h(pb_tensor *u, const pb_session *s, const char *path, con
     pb_basis_clear(&basis);
     return status;
 }
+
+#define SHORTEST 1e-30
 
 /* An h-direction has any length that floats can be divided by. */
 static pb_status check_length(size_t size, const float *u, size_t i, const char *path,

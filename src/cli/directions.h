@@ -50,8 +50,4 @@ pb_status pb_model_of_basis(pb_cli *cli, const char *path, pb_error *error);
 pb_status pb_point_of_basis(pb_point *point, pb_session *session, const pb_basis *basis, int steps,
                             const pb_text_options *given, pb_error *error);
 
-/* Carries all directions u of `from` to the basis `onto`; share: as many numbers, what survives. */
-pb_status pb_carry(pb_tensor *v, const pb_basis *from, const pb_basis *onto, pb_transport_form form,
-                   double *share, pb_error *error);
-
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "cli/commands.h"
 #include "cli/noisy.h"
 #include "cli/session.h"
@@ -103,8 +104,8 @@ static pb_status evaluate(pb_session *s, const options *o, const pb_condition *c
         PB_TRY(pb_session_size(s, x->shape[2], x->shape[3], error));
     PB_TRY(pb_model_tap_shape(s->model, tap, x->shape[2], x->shape[3], shape + 1, error));
     PB_TRY(pb_tensor_new(out, 4, shape, error));
-    return pb_evaluate(s->evaluator, condition, x->shape[0], pb_tensor_count(x) / x->shape[0],
-                       x->data, 1, &tap, &out->data, error);
+    return pb_evaluate(s->evaluator, condition, x->shape[0], pb_item_size(x), x->data, 1, &tap,
+                       &out->data, error);
 }
 
 /* One tensor (c,h,w) or a block of k (k,c,h,w) of the given shape. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 #include "cli/noisy.h"
 #include "cli/progress.h"
 #include "picture/sheet.h"
@@ -134,8 +135,8 @@ pb_status pb_session_move(pb_session *session, const char *label, pb_tensor *x, 
         options.own_noise = boost->own;
     }
     tell_unclipped(session, from, to, options.boost);
-    return pb_ddim(session->schedule, &denoiser, x->shape[0], pb_tensor_count(x) / x->shape[0],
-                   x->data, from, to, &options, error);
+    return pb_ddim(session->schedule, &denoiser, x->shape[0], pb_item_size(x), x->data, from, to,
+                   &options, error);
 }
 
 pb_status pb_session_sample(const pb_session *session, pb_tensor *x, pb_spacing spacing,
@@ -151,8 +152,8 @@ pb_status pb_session_sample(const pb_session *session, pb_tensor *x, pb_spacing 
                                        .progress_context = &bar};
     const pb_denoiser denoiser = mover(session);
 
-    return pb_ddim_spaced(session->schedule, &denoiser, x->shape[0],
-                          pb_tensor_count(x) / x->shape[0], x->data, &options, error);
+    return pb_ddim_spaced(session->schedule, &denoiser, x->shape[0], pb_item_size(x), x->data,
+                          &options, error);
 }
 
 /* -- pictures ------------------------------------------------------------------------------------

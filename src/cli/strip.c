@@ -59,7 +59,7 @@ static long sign_of(const pb_strip *s, size_t i)
 /* Numbers of one image. */
 static size_t size_of(const pb_strip *s)
 {
-    return pb_tensor_count(&s->images) / s->images.shape[0];
+    return pb_item_size(&s->images);
 }
 
 /* The last stage of number i; without stages the reconstruction. */

@@ -178,7 +178,7 @@ static pb_status transport(const options *o, work *w, pb_error *error)
     w->share = pb_calloc(w->source.s.shape[0], sizeof *w->share);
     if (!w->share)
         return pb_fail_memory(error, w->source.s.shape[0] * sizeof *w->share, "shares");
-    PB_TRY(pb_carry(&w->v, &w->source, &w->target.basis, o->form_value, w->share, error));
+    PB_TRY(pb_transport(&w->target.basis, o->form_value, &w->source.u, &w->v, w->share, error));
     PB_TRY(edit(o, w, error));
     tell(o, w);
     return PB_OK;

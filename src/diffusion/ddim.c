@@ -167,16 +167,6 @@ static pb_status report(pb_progress progress, void *context, size_t done, size_t
                                                       : PB_OK;
 }
 
-pb_status pb_denoiser_check(const pb_denoiser *denoiser, size_t size, pb_error *error)
-{
-    PB_NEED(denoiser, "a denoiser");
-    PB_NEED(denoiser->predict, "a denoiser's function");
-    if (denoiser->size == 0)
-        return pb_fail(error, PB_INVALID, "a denoiser for images of nothing");
-    PB_TRY(pb_count_check(denoiser->size, 1, 1, "a denoiser's images", error));
-    return pb_size_check(size, denoiser->size, "images", error);
-}
-
 /* The spacing has to be one of those that there are, and the first, noisiest timestep below T. */
 static pb_status check_spaced(size_t T, const pb_spaced_options *o, pb_error *error)
 {

@@ -10,7 +10,7 @@
 
 typedef struct walk {
     size_t n, m;   /* entries of v, u */
-    float *v;      /* the direction, in X, */
+    pb_tensor v;   /* the direction, in X, (1,c,h,w), */
     pb_tensor u;   /* and in H, (1,C,H,W) */
     pb_tensor x;   /* where it is */
     pb_basis last; /* the basis there; empty until the first step */
@@ -18,7 +18,7 @@ typedef struct walk {
 
 static void clear(walk *w)
 {
-    pb_free(w->v);
+    pb_tensor_clear(&w->v);
     pb_tensor_clear(&w->u);
     pb_tensor_clear(&w->x);
     pb_basis_clear(&w->last);
@@ -65,21 +65,25 @@ static pb_status check_basis(const pb_basis *b, const pb_model *model, const pb_
                : pb_fail(error, PB_INVALID, "direction %zu of a basis of %zu", direction, u[0]);
 }
 
+/* One of several vectors, as a batch of it alone. */
+static pb_status take(pb_tensor *one, const pb_tensor *all, size_t i, pb_error *error)
+{
+    const size_t shape[4] = {1, all->shape[1], all->shape[2], all->shape[3]};
+    size_t n = pb_item_size(all);
+
+    PB_TRY(pb_tensor_new(one, 4, shape, error));
+    memcpy(one->data, all->data + i * n, n * sizeof *one->data);
+    return PB_OK;
+}
+
 static pb_status begin(walk *w, const pb_basis *basis, size_t direction, pb_error *error)
 {
-    const size_t one[4] = {1, basis->u.shape[1], basis->u.shape[2], basis->u.shape[3]};
-    size_t k = basis->v.shape[0];
-
-    w->n = pb_tensor_count(&basis->v) / k;
-    w->m = pb_tensor_count(&basis->u) / k;
-    PB_TRY(pb_tensor_new(&w->u, 4, one, error));
-    w->v = pb_malloc(w->n, sizeof *w->v);
-    if (!w->v)
-        return pb_fail_memory(error, w->n * sizeof *w->v, "a direction");
-    memcpy(w->v, basis->v.data + direction * w->n, w->n * sizeof *w->v);
-    memcpy(w->u.data, basis->u.data + direction * w->m, w->m * sizeof *w->v);
+    w->n = pb_item_size(&basis->v);
+    w->m = pb_item_size(&basis->u);
+    PB_TRY(take(&w->v, &basis->v, direction, error));
+    PB_TRY(take(&w->u, &basis->u, direction, error));
     PB_TRY(pb_tensor_new(&w->x, 3, basis->x.shape, error));
-    memcpy(w->x.data, basis->x.data, w->n * sizeof *w->v);
+    memcpy(w->x.data, basis->x.data, w->n * sizeof(float));
     return PB_OK;
 }
 
@@ -95,7 +99,7 @@ static void lift(walk *w)
         const float *vi = w->last.v.data + i * w->n, *ui = w->last.u.data + i * w->m;
         double c = 0;
         for (size_t l = 0; l < w->n; l++)
-            c += (double)vi[l] * (double)w->v[l];
+            c += (double)vi[l] * (double)w->v.data[l];
         for (size_t l = 0; l < w->m; l++)
             u[l] += (float)(c * (double)ui[l]);
     }
@@ -111,16 +115,14 @@ static pb_status turn(walk *w, const pb_model *model, const pb_basis_request *re
 {
     pb_basis_request here = *request;
     pb_basis basis = PB_BASIS_EMPTY;
-    pb_tensor v = PB_TENSOR_EMPTY;
     double kept;
 
     here.start = w->last.v.data ? &w->last.v : request->start;
     PB_TRY(pb_basis_compute(&basis, NULL, NULL, model, &here, &w->x, error));
     pb_basis_clear(&w->last);
     w->last = basis;
-    PB_TRY(pb_transport(&w->last, PB_TRANSPORT_PROJECTION, &w->u, &v, &kept, error));
-    memcpy(w->v, v.data, w->n * sizeof *w->v);
-    pb_tensor_clear(&v);
+    pb_tensor_clear(&w->v);
+    PB_TRY(pb_transport(&w->last, PB_TRANSPORT_PROJECTION, &w->u, &w->v, &kept, error));
     *share *= kept;
     lift(w);
     return PB_OK;
@@ -147,7 +149,7 @@ pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
     status = begin(&w, basis, direction, error);
     for (size_t done = 1; status == PB_OK && done <= steps; done++) {
         for (size_t l = 0; l < w.n; l++)
-            w.x.data[l] = (float)((double)w.x.data[l] + step * (double)w.v[l]);
+            w.x.data[l] = (float)((double)w.x.data[l] + step * (double)w.v.data[l]);
         if (done == pb_stage_iterate(stage + 1, steps, stages))
             memcpy(out + stage++ * w.n, w.x.data, w.n * sizeof *out);
         if (done < steps)

@@ -43,7 +43,7 @@ static pb_status check_directions(const char *name, const pb_tensor *t, size_t k
     size_t n;
 
     PB_TRY(check_tensor(name, t, 4, k, error));
-    n = pb_tensor_count(t) / k;
+    n = pb_item_size(t);
     if (k > n)
         return pb_fail(error, PB_INVALID, "%s: %zu directions of %zu entries", name, k, n);
     for (size_t i = 0; i < k; i++) {

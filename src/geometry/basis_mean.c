@@ -104,7 +104,7 @@ static pb_status average(pb_tensor *out, size_t count, const pb_basis *const *ba
                          const size_t *match, const int *sign, pb_error *error)
 {
     const pb_tensor *like = vectors_of(bases[0], in_x);
-    size_t k = like->shape[0], n = pb_tensor_count(like) / k;
+    size_t k = like->shape[0], n = pb_item_size(like);
     const float **all = arrays(count, bases, in_x);
     pb_status status = all ? pb_tensor_new(out, 4, like->shape, error)
                            : pb_fail_memory(error, count * sizeof *all, "a mean");
@@ -127,8 +127,8 @@ static pb_status matched(pb_basis *mean, size_t count, const pb_basis *const *ba
     if (!match || !sign || !all)
         status = pb_fail_memory(error, count * k * sizeof *match, "a mean");
     else
-        status = pb_match_directions(pb_tensor_count(like) / k, k, count, all, match, sign,
-                                     agreement, error);
+        status =
+            pb_match_directions(pb_item_size(like), k, count, all, match, sign, agreement, error);
     if (status == PB_OK && bases[0]->u.data)
         status = average(&mean->u, count, bases, 0, match, sign, error);
     if (status == PB_OK && bases[0]->v.data)
@@ -146,7 +146,7 @@ static pb_status karcher(pb_basis *mean, pb_mean_report *report, size_t count,
                          const pb_basis *const *bases, int in_x, double *agreement, pb_error *error)
 {
     const pb_tensor *like = vectors_of(bases[0], in_x);
-    size_t k = like->shape[0], n = pb_tensor_count(like) / k;
+    size_t k = like->shape[0], n = pb_item_size(like);
     pb_space *spaces = pb_calloc(count, sizeof *spaces), space = PB_SPACE_EMPTY;
     pb_tensor *out = in_x ? &mean->v : &mean->u;
     const float **all = arrays(count, bases, in_x);

@@ -6,11 +6,6 @@
 #include "base/memory.h"
 #include "base/shape.h"
 
-static size_t entries(const pb_tensor *vectors)
-{
-    return pb_tensor_count(vectors) / vectors->shape[0];
-}
-
 static double dot(size_t n, const float *a, const float *b)
 {
     double sum = 0;
@@ -52,7 +47,7 @@ static pb_status carry_all(const pb_tensor *from, const pb_tensor *to, const dou
                            size_t count, const float *in, float *out, double *share,
                            pb_error *error)
 {
-    size_t k = to->shape[0], from_size = entries(from), to_size = entries(to);
+    size_t k = to->shape[0], from_size = pb_item_size(from), to_size = pb_item_size(to);
     double *weights = pb_malloc(k, sizeof *weights);
 
     if (!weights)

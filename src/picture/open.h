@@ -17,10 +17,9 @@
  * whether a file is its own: ImageMagick's, and those of SVG and PDF, read other files that a
  * picture names, and run programs; the rest is not made for files of strangers.
  *
- * What is more than `megapixels` million pixels, of more than 16
- * bands, or larger than it looks in another way (picture/excess.h), is refused
- * before a pixel is decoded. *file must live as long as *image, which is the caller's. Errors:
- * PB_FORMAT (not a picture, damaged, of another format, too
+ * What is more than `megapixels` million pixels, of more than 16 bands, or larger than it looks in
+ * another way (picture/excess.h), is refused before a pixel is decoded. *file must live as long as
+ * *image, which is the caller's. Errors: PB_FORMAT (not a picture, damaged, of another format, too
  * large), PB_UNSUPPORTED (its bands), PB_MEMORY. */
 pb_status pb_picture_open(VipsImage **image, const pb_bytes *file, const char *path,
                           double megapixels, pb_error *error);

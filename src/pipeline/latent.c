@@ -70,10 +70,10 @@ pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *a)
                                  a->facts.scaling};
 }
 
-/* Runs one half for n items of these sizes; y <- (y + before) factor + after on either side is the
- * caller's. */
+/* Runs one half for n items of these sizes into y, which it makes; what is scaled on either side is
+ * the caller's. */
 static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t n,
-                     const pb_shape shapes[2], const float *x, float *y, size_t memory,
+                     const pb_shape shapes[2], const float *x, pb_tensor *y, size_t memory,
                      pb_error *error)
 {
     pb_shape in = shapes[from], out = shapes[from == PB_VAE_IMAGE ? PB_VAE_LATENT : PB_VAE_IMAGE];
@@ -81,6 +81,7 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
     float *given, *found;
     pb_status status;
 
+    PB_TRY(pb_tensor_new(y, 4, (size_t[4]){n, out.c, out.h, out.w}, error));
     given = pb_malloc(in_size, sizeof *given);
     found = pb_malloc(out_size, sizeof *found);
     status = given && found ? PB_OK : pb_fail_memory(error, (in_size + out_size) * 4, "latents");
@@ -90,10 +91,12 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
                               memory ? memory : DEFAULT_MEMORY, given, found, error);
     }
     if (status == PB_OK)
-        pb_to_chw(y, found, n, out.c, out.h, out.w);
+        pb_to_chw(y->data, found, n, out.c, out.h, out.w);
     for (size_t i = 0; status == PB_OK && i < out_size; i++)
-        if (!isfinite(y[i]))
+        if (!isfinite(y->data[i]))
             status = pb_fail(error, PB_NUMERIC, "the autoencoder's value is not finite");
+    if (status != PB_OK)
+        pb_tensor_clear(y);
     pb_free(given);
     pb_free(found);
     return status;
@@ -102,14 +105,12 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
 pb_status pb_encode(const pb_autoencoder *a, const pb_tensor *images, pb_tensor *latents,
                     size_t memory, pb_error *error)
 {
-    size_t n, height, width, f;
+    size_t height, width, f;
     pb_shape shapes[2];
-    pb_status status;
 
     PB_NEED(a, "an autoencoder");
     PB_NEED(latents, "a place for latents");
     PB_TRY(pb_shape_check(images, 4, (size_t[4]){0, a->facts.channels}, "images", error));
-    n = images->shape[0];
     height = images->shape[2];
     width = images->shape[3];
     f = a->facts.factor;
@@ -120,21 +121,17 @@ pb_status pb_encode(const pb_autoencoder *a, const pb_tensor *images, pb_tensor 
                        height, width, f, PB_LARGEST);
     shapes[PB_VAE_IMAGE] = (pb_shape){height, width, a->facts.channels};
     shapes[PB_VAE_LATENT] = (pb_shape){height / f, width / f, a->facts.latent_channels};
-    PB_TRY(pb_tensor_new(latents, 4,
-                         (size_t[4]){n, a->facts.latent_channels, height / f, width / f}, error));
-    status =
-        run(a, PB_VAE_IMAGE, a->facts.mean, n, shapes, images->data, latents->data, memory, error);
-    for (size_t i = 0; status == PB_OK && i < pb_tensor_count(latents); i++)
+    PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, images->shape[0], shapes, images->data, latents,
+               memory, error));
+    for (size_t i = 0, size = pb_tensor_count(latents); i < size; i++)
         latents->data[i] = (float)((double)latents->data[i] * a->facts.scaling);
-    if (status != PB_OK)
-        pb_tensor_clear(latents);
-    return status;
+    return PB_OK;
 }
 
 pb_status pb_decode(const pb_autoencoder *a, const pb_tensor *latents, pb_tensor *images,
                     size_t memory, pb_error *error)
 {
-    size_t n, height, width, f, size;
+    size_t height, width, f, size;
     pb_shape shapes[2];
     pb_status status;
     float *means;
@@ -142,7 +139,6 @@ pb_status pb_decode(const pb_autoencoder *a, const pb_tensor *latents, pb_tensor
     PB_NEED(a, "an autoencoder");
     PB_NEED(images, "a place for images");
     PB_TRY(pb_shape_check(latents, 4, (size_t[4]){0, a->facts.latent_channels}, "latents", error));
-    n = latents->shape[0];
     height = latents->shape[2];
     width = latents->shape[3];
     f = a->facts.factor;
@@ -159,14 +155,8 @@ pb_status pb_decode(const pb_autoencoder *a, const pb_tensor *latents, pb_tensor
         return pb_fail_memory(error, size * sizeof *means, "latents");
     for (size_t i = 0; i < size; i++)
         means[i] = (float)((double)latents->data[i] / a->facts.scaling);
-    status =
-        pb_tensor_new(images, 4, (size_t[4]){n, a->facts.channels, height * f, width * f}, error);
-    if (status == PB_OK) {
-        status =
-            run(a, PB_VAE_LATENT, a->facts.image, n, shapes, means, images->data, memory, error);
-        if (status != PB_OK)
-            pb_tensor_clear(images);
-    }
+    status = run(a, PB_VAE_LATENT, a->facts.image, latents->shape[0], shapes, means, images, memory,
+                 error);
     pb_free(means);
     return status;
 }

@@ -182,7 +182,7 @@ pb_status pb_folder_make(const pb_study_options *o, int *made, pb_error *error)
 {
     *made = access(o->folder, F_OK) != 0;
     if (g_mkdir_with_parents(o->folder, 0777) || access(o->folder, W_OK))
-        return pb_fail(error, PB_IO, "%s: %s", o->folder, strerror(errno));
+        return pb_fail_system(error, o->folder, NULL);
     pb_temporary_sweep(o->folder);
     return PB_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 
 #define BANDS PB_POWER_BANDS
 #define DRAWS 200
@@ -119,8 +120,8 @@ static pb_status open_space(const pb_study_plan *p, size_t model, size_t row, si
     pb_status status = pb_plan_read(p, model, row, timestep, &basis, error);
 
     if (status == PB_OK)
-        status = pb_space_new(space, pb_tensor_count(vectors) / vectors->shape[0],
-                              vectors->shape[0], vectors->data, error);
+        status =
+            pb_space_new(space, pb_item_size(vectors), vectors->shape[0], vectors->data, error);
     pb_basis_clear(&basis);
     return status;
 }
