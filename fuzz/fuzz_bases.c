@@ -16,7 +16,7 @@
 #include <pullback/pullback.h>
 
 #include "base/memory.h"
-#include "cli/commands.h"
+#include "terminal/command.h"
 #include "feed.h"
 
 #define MODEL PB_SOURCE_DIR "/tests/golden/unet2d-ddpm"

@@ -15,13 +15,13 @@
 
 #include "base/legible.h"
 #include "base/memory.h"
-#include "cli/shell.h"
 #include "golden.h"
 #include "io/json.h"
 #include "odd.h"
 #include "picture/plot.h"
 #include "picture/sheet.h"
 #include "scratch.h"
+#include "terminal/shell.h"
 
 extern char **environ;
 

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/progress.h"
 #include "picture/sheet.h"
 #include "picture/spectrum.h"
+#include "terminal/progress.h"
 
 #define SHOWN 20 /* directions in the picture */
 #define COLUMNS 5

@@ -3,7 +3,7 @@
 #define PB_CLI_BASIS_AT_H
 
 #include "cli/point.h"
-#include "cli/progress.h"
+#include "terminal/progress.h"
 
 typedef struct pb_basis_options {
     char *from, *to; /* taps; NULL: x, mid */

@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/point.h"
-#include "cli/progress.h"
 #include "map/measure_convolutions.h"
 #include "ops/window.h"
+#include "terminal/progress.h"
 
 #define MOST_BLOCKS 16
 

@@ -1,8 +1,8 @@
 #include "cli/commands.h"
 
-#include <string.h>
+#include "terminal/command.h"
 
-static const pb_command commands[] = {
+const pb_command pb_commands[] = {
     {"info", "what a model is: architecture, taps, noise schedule", pb_command_info},
     {"sample", "draw images from noise", pb_command_sample},
     {"invert", "the noise that an image comes from", pb_command_invert},
@@ -25,34 +25,5 @@ static const pb_command commands[] = {
     {"bench", "how fast this machine is on a model, and where the time goes", pb_command_bench},
     {"demo", "edit the bundled portrait, from photo to photo", pb_command_demo},
     {"help", "this list; help COMMAND; help terms: what the words mean", pb_command_help},
+    {NULL, NULL, NULL},
 };
-
-#define COUNT (sizeof commands / sizeof *commands)
-
-const pb_command *pb_command_at(size_t i)
-{
-    return i < COUNT ? &commands[i] : NULL;
-}
-
-const pb_command *pb_command_named(const char *name)
-{
-    for (size_t i = 0; i < COUNT; i++)
-        if (!strcmp(commands[i].name, name))
-            return &commands[i];
-    return NULL;
-}
-
-const pb_command *pb_command_part(const char *name, size_t *at, const char **word)
-{
-    size_t length = strlen(name);
-
-    while (*at < COUNT) {
-        const pb_command *c = &commands[(*at)++];
-        if (length && (strncmp(c->name, name, length) || c->name[length] != ' '))
-            continue;
-        *word = c->name + (length ? length + 1 : 0);
-        if (!strchr(*word, ' '))
-            return c;
-    }
-    return NULL;
-}

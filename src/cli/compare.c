@@ -5,10 +5,10 @@
 #include "base/legible.h"
 #include "base/memory.h"
 #include "base/shape.h"
-#include "cli/cli.h"
 #include "cli/commands.h"
 #include "io/csv.h"
 #include "io/file.h"
+#include "terminal/cli.h"
 
 #define DRAWS 100 /* pairs of random spaces */
 

@@ -7,9 +7,9 @@
 #include "base/places.h"
 #include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/shell.h"
 #include "cli/travel.h"
 #include "picture/sheet.h"
+#include "terminal/shell.h"
 
 /* The bundled portrait, and where the face is in it: the model knows faces that fill the frame. */
 #define PORTRAIT "examples/portrait.png"

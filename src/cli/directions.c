@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/progress.h"
+#include "terminal/progress.h"
 
 void pb_directions_clear(pb_directions *directions)
 {

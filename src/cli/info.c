@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
 #include "cli/commands.h"
 #include "io/json.h"
+#include "terminal/cli.h"
 
 typedef struct options {
     pb_cli cli;

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/commands.h"
-#include "cli/help.h"
-#include "cli/shell.h"
-#include "cli/start.h"
+#include "terminal/cli.h"
+#include "terminal/command.h"
+#include "terminal/help.h"
+#include "terminal/shell.h"
+#include "terminal/start.h"
 
 int main(int argc, char **argv)
 {

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/cli.h"
 #include "cli/commands.h"
+#include "terminal/cli.h"
 
 typedef struct options {
     pb_cli cli;

@@ -6,7 +6,7 @@
 
 #include <pullback/basis.h>
 
-#include "cli/cli.h"
+#include "terminal/cli.h"
 
 /* What is conditioned on which prompt: trajectories on PB_PROMPT (with classifier-free guidance
  * against PB_NEGATIVE), Jacobians and x-space guidance on PB_EDIT_PROMPT, as in the paper's code.

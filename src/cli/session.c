@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "base/shape.h"
 #include "cli/noisy.h"
-#include "cli/progress.h"
 #include "picture/sheet.h"
+#include "terminal/progress.h"
 
 pb_status pb_session_open(pb_session *session, const pb_cli *cli, long class_label,
                           const pb_text_options *text, pb_error *error)

@@ -6,11 +6,11 @@
 
 #include "base/memory.h"
 #include "base/shape.h"
-#include "cli/progress.h"
 #include "io/json.h"
 #include "picture/blend.h"
 #include "picture/original.h"
 #include "picture/sheet.h"
+#include "terminal/progress.h"
 
 /* Pictures in [-1, 1] that come further from the reconstruction than FAR, in edits that once went
  * faster than FAST (root mean square; the rate that of a full edit), are often no longer a face

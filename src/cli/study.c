@@ -8,13 +8,13 @@
 #include "catalogue/catalogue.h"
 #include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/manual.h"
 #include "cli/point.h"
-#include "cli/progress.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "picture/pixels.h"
 #include "study/study.h"
+#include "terminal/manual.h"
+#include "terminal/progress.h"
 
 #define MAX_PROMPTS 4096            /* every pair of them is compared */
 #define MAX_TEXT ((size_t)16 << 20) /* bytes of settings, or of prompts */

@@ -1,9 +1,9 @@
 /* Man pages, in the macros of man(7). What roff would take for its own in a text is escaped. */
 #include <string.h>
 
-#include "cli/commands.h"
-#include "cli/manual.h"
-#include "cli/terms.h"
+#include "terminal/command.h"
+#include "terminal/manual.h"
+#include "terminal/terms.h"
 
 static void print_text(FILE *stream, const char *text)
 {

@@ -1,10 +1,10 @@
 /* A command's manual: the one source of its --help, its man page and its completions. */
-#ifndef PB_CLI_MANUAL_H
-#define PB_CLI_MANUAL_H
+#ifndef PB_TERMINAL_MANUAL_H
+#define PB_TERMINAL_MANUAL_H
 
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "terminal/cli.h"
 
 typedef struct pb_manual {
     const char *name; /* "edit", "study samples"; "": of the program itself */

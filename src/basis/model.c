@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "geometry/basis_check.h"
+#include "basis/check.h"
 #include "map/tap.h"
 
 /* The directions of one side (none: all is well) against the tap they are at. height 0: of images

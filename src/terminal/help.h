@@ -1,9 +1,9 @@
 /* The program's own manual, and the questions that shells and the build ask it. */
-#ifndef PB_CLI_HELP_H
-#define PB_CLI_HELP_H
+#ifndef PB_TERMINAL_HELP_H
+#define PB_TERMINAL_HELP_H
 
 #include "base/likeness.h"
-#include "cli/manual.h"
+#include "terminal/manual.h"
 
 /* The list of commands. */
 void pb_help_print(FILE *stream);

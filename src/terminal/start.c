@@ -1,4 +1,4 @@
-#include "cli/start.h"
+#include "terminal/start.h"
 
 #include <cblas.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/threads.h"
-#include "cli/cli.h"
+#include "terminal/cli.h"
 
 /* Seconds of processor time that may go by in OpenBLAS's search for address space, which has no
  * end: with enough of it, all libraries are ready after a tenth of one. */

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/shape.h"
-#include "geometry/basis_text.h"
+#include "basis/text.h"
 #include "geometry/solver.h"
 #include "map/linearisation.h"
 

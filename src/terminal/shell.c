@@ -1,4 +1,4 @@
-#include "cli/shell.h"
+#include "terminal/shell.h"
 
 #include <glib.h>
 

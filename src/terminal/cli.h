@@ -2,8 +2,8 @@
  *
  * A command is a function of (argc, argv) that returns the exit status: 0, 1 (failed), 2 (wrong
  * usage). It parses its options, checks them, and only then begins to work. */
-#ifndef PB_CLI_CLI_H
-#define PB_CLI_CLI_H
+#ifndef PB_TERMINAL_CLI_H
+#define PB_TERMINAL_CLI_H
 
 #include <glib.h>
 #include <jansson.h>
@@ -68,8 +68,8 @@ int pb_cli_usage(pb_cli *cli, const pb_error *error);
 /* Reports how a command ended; returns 0 or 1. */
 int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error);
 
-/* A line in which control characters, and what is no UTF-8, are shown as U+FFFD: names have them, and
- * a terminal would obey. */
+/* A line in which control characters, and what is no UTF-8, are shown as U+FFFD: names have them,
+ * and a terminal would obey. */
 void pb_print_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Such a line on stdout, or with --json on stderr; nothing with --quiet. */

@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "terminal/options.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,10 +1,10 @@
 /* What can stand where a shell's user presses the tabulator. */
 #include <string.h>
 
-#include "cli/commands.h"
-#include "cli/manual.h"
-#include "cli/options.h"
-#include "cli/shell.h"
+#include "terminal/command.h"
+#include "terminal/manual.h"
+#include "terminal/options.h"
+#include "terminal/shell.h"
 
 /* A candidate, if it begins with what is there; before: what stands before it ("--model="). */
 static void offer(FILE *stream, const char *before, const char *begun, const char *word,

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/likeness.h"
-#include "cli/commands.h"
-#include "cli/help.h"
-#include "cli/terms.h"
+#include "terminal/command.h"
+#include "terminal/help.h"
+#include "terminal/terms.h"
 
 static const pb_help program = {
     "COMMAND [OPTION…]",
@@ -64,10 +64,8 @@ static int print_terms_named(const char *word)
 /* The command lines whose pages there are: "edit", "study samples". */
 static void list_pages(void)
 {
-    const pb_command *command;
-
-    for (size_t i = 0; (command = pb_command_at(i)) != NULL; i++)
-        puts(command->name);
+    for (const pb_command *c = pb_commands; c->name; c++)
+        puts(c->name);
 }
 
 /* Runs a command with its name's words and a question in place of arguments. */

@@ -1,6 +1,6 @@
 /* What the words of the helps mean. */
-#ifndef PB_CLI_TERMS_H
-#define PB_CLI_TERMS_H
+#ifndef PB_TERMINAL_TERMS_H
+#define PB_TERMINAL_TERMS_H
 
 #include <stddef.h>
 

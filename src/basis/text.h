@@ -1,6 +1,6 @@
 /* The strings of a basis. */
-#ifndef PB_GEOMETRY_BASIS_TEXT_H
-#define PB_GEOMETRY_BASIS_TEXT_H
+#ifndef PB_BASIS_TEXT_H
+#define PB_BASIS_TEXT_H
 
 #include "base/error.h"
 

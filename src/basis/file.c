@@ -9,8 +9,8 @@
 
 #include "base/memory.h"
 #include "base/plain.h"
-#include "geometry/basis_check.h"
-#include "geometry/basis_text.h"
+#include "basis/check.h"
+#include "basis/text.h"
 #include "io/weights.h"
 
 #define FORMAT "pullback basis 1"

@@ -1,6 +1,6 @@
 /* Progress on standard error, on terminals only; and the user's wish to stop (control-C). */
-#ifndef PB_CLI_PROGRESS_H
-#define PB_CLI_PROGRESS_H
+#ifndef PB_TERMINAL_PROGRESS_H
+#define PB_TERMINAL_PROGRESS_H
 
 #include <pullback/diffusion.h>
 #include <pullback/svd.h>

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/shape.h"
-#include "geometry/basis_text.h"
+#include "basis/text.h"
 
 static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
 {

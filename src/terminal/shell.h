@@ -1,6 +1,6 @@
 /* Words of a command that is shown to be copied, or offered to be completed: a shell reads them. */
-#ifndef PB_CLI_SHELL_H
-#define PB_CLI_SHELL_H
+#ifndef PB_TERMINAL_SHELL_H
+#define PB_TERMINAL_SHELL_H
 
 #include <stdbool.h>
 

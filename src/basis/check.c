@@ -1,4 +1,4 @@
-#include "geometry/basis_check.h"
+#include "basis/check.h"
 
 #include <float.h>
 #include <math.h>

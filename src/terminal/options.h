@@ -1,10 +1,10 @@
 /* Options: parsed by GLib, with numbers read strictly and checked against what they may be. */
-#ifndef PB_CLI_OPTIONS_H
-#define PB_CLI_OPTIONS_H
+#ifndef PB_TERMINAL_OPTIONS_H
+#define PB_TERMINAL_OPTIONS_H
 
 #include <stdbool.h>
 
-#include "cli/cli.h"
+#include "terminal/cli.h"
 
 /* Parses argv by the tables (NULL: none), which end with a NULL name; what is left stays in
  * argv[1 …]. A number that is given is checked against the range of its option's name before

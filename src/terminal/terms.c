@@ -1,4 +1,4 @@
-#include "cli/terms.h"
+#include "terminal/terms.h"
 
 static const pb_term terms[] = {
     {"x_0, x_t, x_T",

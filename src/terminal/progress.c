@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "terminal/progress.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "terminal/cli.h"
 
 #define WIDTH 24
 #define INTERVAL 0.1 /* seconds between drawings */

@@ -1,8 +1,8 @@
-#include "cli/manual.h"
+#include "terminal/manual.h"
 
 #include <string.h>
 
-#include "cli/commands.h"
+#include "terminal/command.h"
 
 /* -- topics ---------------------------------------------------------------------------------- */
 

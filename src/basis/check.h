@@ -1,6 +1,6 @@
 /* Is a basis whole? */
-#ifndef PB_GEOMETRY_BASIS_CHECK_H
-#define PB_GEOMETRY_BASIS_CHECK_H
+#ifndef PB_BASIS_CHECK_H
+#define PB_BASIS_CHECK_H
 
 #include <pullback/basis.h>
 

@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "terminal/cli.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -11,13 +11,13 @@
 #include "base/legible.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "cli/manual.h"
-#include "cli/options.h"
-#include "cli/progress.h"
-#include "cli/start.h"
 #include "io/temporary.h"
 #include "models/find.h"
 #include "models/locate.h"
+#include "terminal/manual.h"
+#include "terminal/options.h"
+#include "terminal/progress.h"
+#include "terminal/start.h"
 
 /* -- parsing --------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* What has to be right before the work begins: standard descriptors, and room for threads and
  * libraries where the system limits them (ulimit). */
-#ifndef PB_CLI_START_H
-#define PB_CLI_START_H
+#ifndef PB_TERMINAL_START_H
+#define PB_TERMINAL_START_H
 
 #include "base/error.h"
 

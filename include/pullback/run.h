@@ -1,0 +1,59 @@
+/* How work is done, not what: the memory and the threads it may take, how it tells how far it is and
+ * of what is odd, and how it is stopped. Whatever takes long takes a pb_run; NULL: the defaults,
+ * and nobody is told anything.
+ *
+ *     static int show(void *context, const pb_progress *p)
+ *     {
+ *         fprintf(stderr, "%s %zu/%zu\r", p->task, p->done, p->total);
+ *         return button_was_pressed();
+ *     }
+ *
+ *     pb_run run = PB_RUN_DEFAULTS;
+ *     run.monitor = show;
+ */
+#ifndef PULLBACK_RUN_H
+#define PULLBACK_RUN_H
+
+#include <stddef.h>
+
+#include <pullback/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pb_svd_progress; /* svd.h */
+
+/* How far a task is. */
+typedef struct pb_progress {
+    const char *task;   /* "inverting", "basis" …: static storage, or the caller's own */
+    size_t done, total; /* steps; total 0: they are not counted */
+    const struct pb_svd_progress *svd; /* of an SVD, else NULL */
+} pb_progress;
+
+typedef struct pb_run {
+    /* Called after every step, and often between them, with the last one's progress; non-zero stops
+     * the work, within one operation of a network, with PB_CANCELLED. What is whole by then is
+     * kept, where a function says so. Called from the thread that called the library only; it
+     * should be quick. NULL: nobody asks, nobody stops. */
+    int (*monitor)(void *context, const pb_progress *progress);
+
+    /* What the caller should know although the work goes on: one line without a newline. Likewise.
+     */
+    void (*warn)(void *context, const char *text);
+
+    void *context; /* of both */
+    size_t memory; /* bytes to work in, beside the weights on disk; 0: 2 GiB */
+    int threads;   /* 0: as many as the process may use */
+} pb_run;
+
+#define PB_RUN_DEFAULTS ((pb_run){.monitor = NULL})
+
+/* *run = PB_RUN_DEFAULTS, for callers that cannot use the macro. */
+PB_API void pb_run_init(pb_run *run);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
