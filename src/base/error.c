@@ -76,7 +76,7 @@ pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
 
 pb_status pb_stop_check(const pb_stop *stop, pb_error *error)
 {
-    return stop->asked && stop->asked(stop->context) ? pb_fail(error, PB_CANCELLED, "cancelled")
+    return stop && stop->asked && stop->asked(stop->context) ? pb_fail(error, PB_CANCELLED, "cancelled")
                                                      : PB_OK;
 }
 

@@ -124,7 +124,6 @@ static void list_steps(pb_plan *plan, pb_plan_kind kind)
                             .exact = kind == PB_PLAN_SAVING,
                             .packed_limit = s->packed_limit,
                             .threads = omp_get_max_threads(),
-                            .stop = &s->graph->stop,
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
         for (size_t k = 0; k < node->inputs; k++)
@@ -229,13 +228,13 @@ static void place_up(pb_plan *plan)
     touch(plan, s->from, plan->step_count + 1);
 }
 
-static pb_status prepare(pb_plan *plan, pb_error *error)
+static pb_status prepare(pb_plan *plan, const pb_stop *stop, pb_error *error)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
         step *t = &plan->steps[i];
         size_t bytes;
 
-        PB_TRY(pb_stop_check(&plan->section->graph->stop, error));
+        PB_TRY(pb_stop_check(stop, error));
         if (t->op->prepare) {
             pb_status status = t->op->prepare(&t->call, plan->pass, error);
             if (status != PB_OK)
@@ -248,7 +247,7 @@ static pb_status prepare(pb_plan *plan, pb_error *error)
     return PB_OK;
 }
 
-static pb_status build(pb_plan *plan, pb_plan_kind kind, pb_error *error)
+static pb_status build(pb_plan *plan, pb_plan_kind kind, const pb_stop *stop, pb_error *error)
 {
     const pb_section *s = plan->section;
 
@@ -264,12 +263,12 @@ static pb_status build(pb_plan *plan, pb_plan_kind kind, pb_error *error)
         place_up(plan);
     else
         PB_TRY(place_down(plan, error));
-    PB_TRY(prepare(plan, error));
+    PB_TRY(prepare(plan, stop, error));
     return pb_arena_place(plan->buffer_count, plan->buffers, &plan->arena_bytes, error);
 }
 
 pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n,
-                      pb_plan_kind kind, pb_error *error)
+                      pb_plan_kind kind, const pb_stop *stop, pb_error *error)
 {
     pb_plan *plan = pb_calloc(1, sizeof *plan);
     pb_status status;
@@ -279,7 +278,7 @@ pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, si
     plan->section = section;
     plan->pass = pass;
     plan->n = n;
-    status = build(plan, kind, error);
+    status = build(plan, kind, stop, error);
     if (status == PB_OK)
         *out = plan;
     else
@@ -305,7 +304,7 @@ pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *sect
     if (!plan)
         return pb_fail_memory(error, sizeof *plan, "a plan");
     *plan = (pb_plan){.section = section, .pass = pass, .n = n, .dry = true};
-    status = build(plan, PB_PLAN_PLAIN, error);
+    status = build(plan, PB_PLAN_PLAIN, NULL, error);
     for (size_t i = 0; status == PB_OK && i < plan->step_count; i++) {
         const step *t = &plan->steps[i];
         if (t->op->packed && !is_shared(plan, t))
@@ -324,12 +323,14 @@ static float *at(const pb_plan *plan, void *arena, size_t buffer)
 }
 
 /* The buffers of a step, now that the arena is known. */
-static pb_call bind(const pb_plan *plan, const step *t, void *arena, float *saved)
+static pb_call bind(const pb_plan *plan, const step *t, void *arena, float *saved,
+                    const pb_stop *stop)
 {
     const pb_node *node = &plan->section->graph->nodes[t->node];
     float *own = at(plan, arena, plan->buffer_of[t->node]);
     pb_call call = t->call;
 
+    call.stop = stop;
     for (size_t k = 0; k < pb_node_reads(node); k++) {
         float *input = at(plan, arena, plan->buffer_of[node->input[k]]);
         if (plan->pass == PB_VJP)
@@ -346,15 +347,16 @@ static pb_call bind(const pb_plan *plan, const step *t, void *arena, float *save
     return call;
 }
 
-static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_error *error)
+static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, const pb_stop *stop,
+                           pb_error *error)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
         const step *t = &plan->steps[i];
-        const pb_call call = bind(plan, t, arena, saved);
+        const pb_call call = bind(plan, t, arena, saved, stop);
         double start = plan->seconds ? pb_seconds() : 0;
         pb_status status;
 
-        PB_TRY(pb_stop_check(&plan->section->graph->stop, error));
+        PB_TRY(pb_stop_check(stop, error));
         pb_waiting_adapt();
         if (plan->pass == PB_FORWARD)
             status = t->op->forward(&call, error);
@@ -370,7 +372,7 @@ static pb_status run_steps(const pb_plan *plan, void *arena, float *saved, pb_er
 }
 
 pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const float *const *in,
-                      float *const *out, pb_error *error)
+                      float *const *out, const pb_stop *stop, pb_error *error)
 {
     const pb_section *s = plan->section;
     pb_value begin = plan->pass == PB_VJP ? s->targets[0] : s->from;
@@ -381,7 +383,7 @@ pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const floa
         for (size_t i = 0; i < s->graph->inputs; i++)
             if (s->needed[i])
                 memcpy(at(plan, arena, plan->buffer_of[i]), in[i], value_bytes(plan, (pb_value)i));
-    PB_TRY(run_steps(plan, arena, saved, error));
+    PB_TRY(run_steps(plan, arena, saved, stop, error));
     if (plan->pass == PB_VJP)
         memcpy(out[0], at(plan, arena, plan->buffer_of[s->from]), value_bytes(plan, s->from));
     else

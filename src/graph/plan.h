@@ -15,10 +15,10 @@ typedef enum pb_plan_kind {
 } pb_plan_kind;
 
 /* n: points (forward), tangents (jvp) or cotangents (vjp). The linear passes need a section with
- * one target. Errors: PB_MEMORY, PB_CANCELLED (packing weights takes its time), PB_INTERNAL. The
- * section must outlive the plan. */
+ * one target. stop: asked between operations, since packing weights takes its time. Errors:
+ * PB_MEMORY, PB_CANCELLED, PB_INTERNAL. The section must outlive the plan. */
 pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n,
-                      pb_plan_kind kind, pb_error *error);
+                      pb_plan_kind kind, const pb_stop *stop, pb_error *error);
 void pb_plan_free(pb_plan *plan);
 
 /* Bytes of the block of memory that pb_plan_run works in. */
@@ -32,10 +32,10 @@ size_t pb_plan_arena(const pb_plan *plan);
  *     jvp      in[0]: n tangents at `from`; out[0]: n tangents at the target
  *     vjp      in[0]: n cotangents at the target; out[0]: n cotangents at `from`
  *
- * Before each operation the graph's `stop` is asked. Errors: PB_CANCELLED, PB_INTERNAL, or an
- * operation's. */
+ * Before each operation `stop` is asked (NULL: nothing is). Errors: PB_CANCELLED, PB_INTERNAL, or
+ * an operation's. */
 pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const float *const *in,
-                      float *const *out, pb_error *error);
+                      float *const *out, const pb_stop *stop, pb_error *error);
 
 /* What a plan would need, without making its kernels: *arena, bytes of its arena but for the
  * scratch of oneDNN's kernels; and added to *packed, bytes of packed weights: all in a jvp, in a

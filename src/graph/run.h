@@ -6,10 +6,11 @@
 #include "graph/graph.h"
 
 /* Computes the value `to` for n items x of the input `from`, in batches that fit into `memory`
- * bytes. shapes: of all the graph's inputs; `to` must depend on no input but `from`. x: n items; y:
- * n items, H, W, C. Errors: PB_INVALID (shapes that do not fit), PB_MEMORY, PB_INTERNAL, an
- * operation's. */
+ * bytes. shapes: of all the graph's inputs; `to` must depend on no input but `from`. x and y: n
+ * items, in C, H, W order if `chw`, else H, W, C. stop: asked before each operation. Errors:
+ * PB_INVALID (shapes that do not fit), PB_MEMORY, PB_CANCELLED, PB_INTERNAL, an operation's. */
 pb_status pb_graph_run(const pb_graph *graph, pb_value from, pb_value to, const pb_shape *shapes,
-                       size_t n, size_t memory, const float *x, float *y, pb_error *error);
+                       size_t n, size_t memory, const float *x, bool chw, float *y,
+                       const pb_stop *stop, pb_error *error);
 
 #endif

@@ -3,47 +3,31 @@
 
 #include "base/memory.h"
 #include "base/shape.h"
-#include "graph/plan.h"
 #include "map/tap.h"
 
 #define DEFAULT_MEMORY ((size_t)2 << 30)
 #define MAX_TAPS 64
 
-/* Plans kept for reuse: enough for a sampling loop with its last, smaller batch, and a few taps. */
+/* Executors kept for reuse: a few sets of taps, contexts of a few lengths. */
 #define KEPT 4
 
-/* A plan for n points and some taps, with the memory it needs. */
-typedef struct prepared {
-    pb_section *section;
-    pb_plan *plan;
-    void *arena;
-    float *in;            /* n images, H, W, C */
-    float *out[MAX_TAPS]; /* n items of each tap, H, W, C */
-    size_t n, count, tokens;
+/* What computes some taps under contexts of one length. */
+typedef struct kept {
+    pb_executor *executor;
+    size_t count, tokens;
     pb_value values[MAX_TAPS];
     size_t used; /* when it was last used */
-} prepared;
+} kept;
 
 struct pb_evaluator {
     const pb_model *model;
     size_t height, width;
     size_t memory;
     size_t clock;
-    prepared kept[KEPT];
+    kept kept[KEPT];
     pb_condition positive, negative; /* of the denoiser */
     double scale;
 };
-
-static void clear(prepared *p)
-{
-    pb_plan_free(p->plan);
-    pb_section_free(p->section);
-    pb_free(p->arena);
-    pb_free(p->in);
-    for (size_t i = 0; i < p->count; i++)
-        pb_free(p->out[i]);
-    *p = (prepared){0};
-}
 
 pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height, size_t width,
                            size_t memory, pb_error *error)
@@ -70,108 +54,53 @@ void pb_evaluator_free(pb_evaluator *e)
     if (!e)
         return;
     for (size_t i = 0; i < KEPT; i++)
-        clear(&e->kept[i]);
+        pb_executor_free(e->kept[i].executor);
     pb_free(e);
 }
 
-/* -- plans ----------------------------------------------------------------------------------- */
+/* -- executors ------------------------------------------------------------------------------- */
 
-static pb_status make(prepared *p, const pb_evaluator *e, size_t n, size_t tokens, size_t count,
+static pb_status make(pb_executor **out, const pb_evaluator *e, size_t tokens, size_t count,
                       const pb_value *values, pb_error *error)
 {
-    pb_value x = PB_INPUT_X;
     pb_shape shapes[PB_INPUTS];
+    pb_section *section;
 
     PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, tokens, shapes, error));
-    PB_TRY(pb_section_new(&p->section, e->model->graph, shapes, x, count, values, error));
-    p->section->packed_limit = e->memory / 2;
-    PB_TRY(pb_plan_new(&p->plan, p->section, PB_FORWARD, n, PB_PLAN_PLAIN, error));
-    p->n = n;
-    p->tokens = tokens;
-    p->arena = pb_malloc(pb_plan_arena(p->plan), 1);
-    if (!p->arena)
-        return pb_fail_memory(error, pb_plan_arena(p->plan), "evaluating the network");
-    p->in = pb_malloc(n * pb_shape_size(shapes[PB_INPUT_X]), sizeof *p->in);
-    if (!p->in)
-        return pb_fail_memory(error, n * pb_shape_size(shapes[PB_INPUT_X]) * sizeof *p->in,
-                              "images");
-    for (; p->count < count; p->count++) {
-        size_t size = n * pb_shape_size(p->section->shapes[values[p->count]]);
-        p->values[p->count] = values[p->count];
-        p->out[p->count] = pb_malloc(size, sizeof(float));
-        if (!p->out[p->count])
-            return pb_fail_memory(error, size * sizeof(float), "values of a tap");
-    }
-    return PB_OK;
+    PB_TRY(pb_section_new(&section, e->model->graph, shapes, PB_INPUT_X, count, values, error));
+    return pb_executor_new(out, section, e->memory, error);
 }
 
-/* The plan for these values, n points and a context of so many tokens: kept from before, or made in
- * the place of the one that was not used for longest. */
-static pb_status get(prepared **out, pb_evaluator *e, size_t n, size_t tokens, size_t count,
+/* The executor for these values and a context of so many tokens: kept from before, or made in the
+ * place of the one that was not used for longest. */
+static pb_status get(pb_executor **out, pb_evaluator *e, size_t tokens, size_t count,
                      const pb_value *values, pb_error *error)
 {
-    prepared *oldest = &e->kept[0];
-    pb_status status;
+    kept *oldest = &e->kept[0];
 
     for (size_t i = 0; i < KEPT; i++) {
-        prepared *p = &e->kept[i];
-        if (p->plan && p->n == n && p->tokens == tokens && p->count == count &&
-            !memcmp(p->values, values, count * sizeof *values)) {
-            p->used = ++e->clock;
-            *out = p;
+        kept *k = &e->kept[i];
+        if (k->executor && k->tokens == tokens && k->count == count &&
+            !memcmp(k->values, values, count * sizeof *values)) {
+            k->used = ++e->clock;
+            *out = k->executor;
             return PB_OK;
         }
-        if (p->used < oldest->used)
-            oldest = p;
+        if (k->used < oldest->used)
+            oldest = k;
     }
-    clear(oldest);
-    status = make(oldest, e, n, tokens, count, values, error);
-    if (status != PB_OK) {
-        clear(oldest);
-        return status;
-    }
+    pb_executor_free(oldest->executor);
+    *oldest = (kept){0};
+    PB_TRY(make(&oldest->executor, e, tokens, count, values, error));
+    oldest->count = count;
+    oldest->tokens = tokens;
+    memcpy(oldest->values, values, count * sizeof *values);
     oldest->used = ++e->clock;
-    *out = oldest;
-    return PB_OK;
-}
-
-/* The most points whose evaluation fits into the memory: a plan for one point says what a point
- * costs. */
-static pb_status batch_limit(size_t *limit, pb_evaluator *e, size_t tokens, size_t count,
-                             const pb_value *values, pb_error *error)
-{
-    prepared *one;
-    size_t each;
-
-    PB_TRY(get(&one, e, 1, tokens, count, values, error));
-    each = pb_plan_arena(one->plan);
-    *limit = each && e->memory / each > 1 ? e->memory / each : 1;
+    *out = oldest->executor;
     return PB_OK;
 }
 
 /* -- evaluation ------------------------------------------------------------------------------ */
-
-static pb_status evaluate_batch(pb_evaluator *e, const pb_condition *condition, size_t n,
-                                const float *x, size_t count, const pb_tap_use *uses,
-                                const pb_value *values, size_t done, float *const *out,
-                                pb_error *error)
-{
-    size_t channels = e->model->facts.in_channels;
-    pb_inputs inputs;
-    prepared *p;
-
-    PB_TRY(get(&p, e, n, condition->tokens, count, values, error));
-    pb_to_hwc(p->in, x, n, channels, e->height, e->width);
-    pb_inputs_fill(&inputs, condition, p->in);
-    PB_TRY(pb_plan_run(p->plan, p->arena, NULL, inputs.list, p->out, error));
-    for (size_t i = 0; i < count; i++) {
-        pb_shape shape = p->section->shapes[values[i]];
-        float *to = out[i] + done * pb_shape_size(shape);
-        pb_to_chw(to, p->out[i], n, shape.c, shape.h, shape.w);
-        pb_tap_apply(&uses[i], n * pb_shape_size(shape), x, to);
-    }
-    return PB_OK;
-}
 
 /* Floats of an image. */
 static size_t image_size(const pb_evaluator *e)
@@ -185,7 +114,8 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
 {
     pb_tap_use uses[MAX_TAPS];
     pb_value values[MAX_TAPS];
-    size_t limit;
+    pb_executor *executor;
+    pb_inputs inputs;
 
     PB_NEED(e, "an evaluator");
     PB_NEED(condition, "a condition");
@@ -206,11 +136,13 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
         PB_TRY(pb_tap_find(&uses[i], e->model, taps[i], condition->timestep, error));
         values[i] = uses[i].value;
     }
-    PB_TRY(batch_limit(&limit, e, condition->tokens, count, values, error));
-    for (size_t done = 0; done < n; done += limit) {
-        size_t batch = n - done < limit ? n - done : limit;
-        PB_TRY(evaluate_batch(e, condition, batch, x + done * size, count, uses, values, done, out,
-                              error));
+    PB_TRY(get(&executor, e, condition->tokens, count, values, error));
+    pb_inputs_fill(&inputs, condition, x);
+    PB_TRY(
+        pb_executor_forward(executor, n, inputs.feeds, true, out, &e->model->graph->stop, error));
+    for (size_t i = 0; i < count; i++) {
+        pb_shape shape = pb_executor_section(executor)->shapes[values[i]];
+        pb_tap_apply(&uses[i], n * pb_shape_size(shape), x, out[i]);
     }
     return PB_OK;
 }

@@ -8,10 +8,6 @@
 
 #define DEFAULT_MEMORY ((size_t)2 << 30)
 
-/* Tangents that go through the network together: wide enough for the kernels to run at their best
- * rate, narrow enough for activations to stay near the processor. */
-#define PREFERRED_BLOCK 8
-
 /* Length of a prompt in Stable Diffusion. */
 #define CLIP_TOKENS 77
 
@@ -19,58 +15,8 @@ void pb_linearisation_free(pb_linearisation *l)
 {
     if (!l)
         return;
-    for (size_t i = 0; i < 4 * PB_PLANS_KEPT; i++)
-        pb_plan_free(l->kept[i / PB_PLANS_KEPT][i % PB_PLANS_KEPT].plan);
-    pb_section_free(l->section);
-    pb_free(l->saved);
-    pb_free(l->arena);
-    pb_free(l->staging);
+    pb_executor_free(l->executor);
     pb_free(l);
-}
-
-/* -- plans ----------------------------------------------------------------------------------- */
-
-static pb_status grow_arena(pb_linearisation *l, size_t bytes, pb_error *error)
-{
-    void *bigger;
-
-    if (bytes <= l->arena_bytes)
-        return PB_OK;
-    bigger = pb_malloc(bytes, 1);
-    if (!bigger)
-        return pb_fail_memory(error, bytes, "a block of tangents");
-    pb_free(l->arena);
-    l->arena = bigger;
-    l->arena_bytes = bytes;
-    return PB_OK;
-}
-
-static pb_status get_plan(const pb_plan **out, pb_linearisation *l, pb_pass pass, bool bf16,
-                          size_t k, pb_error *error)
-{
-    pb_prepared *kept = l->kept[(pass == PB_VJP) + 2 * bf16], *oldest = &kept[0];
-    pb_status status;
-    pb_plan *plan;
-
-    for (size_t i = 0; i < PB_PLANS_KEPT; i++) {
-        if (kept[i].plan && kept[i].k == k) {
-            kept[i].used = ++l->clock;
-            *out = kept[i].plan;
-            return PB_OK;
-        }
-        if (kept[i].used < oldest->used)
-            oldest = &kept[i];
-    }
-    PB_TRY(pb_plan_new(&plan, l->section, pass, k, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, error));
-    status = grow_arena(l, pb_plan_arena(plan), error);
-    if (status != PB_OK) {
-        pb_plan_free(plan);
-        return status;
-    }
-    pb_plan_free(oldest->plan);
-    *oldest = (pb_prepared){plan, k, ++l->clock};
-    *out = plan;
-    return PB_OK;
 }
 
 /* -- the operator ---------------------------------------------------------------------------- */
@@ -86,46 +32,16 @@ static void finish(const pb_linearisation *l, size_t size, const float *x, float
         y[i] = l->to.b * y[i] + (l->from_x ? a * x[i] : 0.0f);
 }
 
-/* One block of k vectors through the network. */
-static pb_status apply_block(pb_linearisation *l, pb_pass pass, bool bf16, size_t k, const float *x,
-                             size_t ldx, float *y, size_t ldy, pb_error *error)
-{
-    size_t in = pass == PB_JVP ? l->fp32.op.cols : l->fp32.op.rows;
-    size_t out = pass == PB_JVP ? l->fp32.op.rows : l->fp32.op.cols;
-    float *from = l->staging, *to = l->staging + l->block * in;
-    const float *inputs[1] = {x};
-    const pb_plan *plan;
-
-    PB_TRY(get_plan(&plan, l, pass, bf16, k, error));
-    if (ldx != in) {
-        for (size_t j = 0; j < k; j++)
-            memcpy(from + j * in, x + j * ldx, in * sizeof *x);
-        inputs[0] = from;
-    }
-    if (ldy == out)
-        to = y;
-    PB_TRY(pb_plan_run(plan, l->arena, l->saved, inputs, &to, error));
-    for (size_t j = 0; j < k; j++) {
-        if (to != y)
-            memcpy(y + j * ldy, to + j * out, out * sizeof *y);
-        finish(l, out, x + j * ldx, y + j * ldy);
-    }
-    return PB_OK;
-}
-
 static int apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, const float *x, size_t ldx,
                       float *y, size_t ldy)
 {
     pb_linearisation *l = o->l;
+    pb_status status = pb_executor_apply(l->executor, pass, o->bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN,
+                                         k, x, ldx, y, ldy, &l->model->graph->stop, &l->error);
 
-    for (size_t done = 0; done < k; done += l->block) {
-        size_t width = k - done < l->block ? k - done : l->block;
-        pb_status status = apply_block(l, pass, o->bf16, width, x + done * ldx, ldx, y + done * ldy,
-                                       ldy, &l->error);
-        if (status != PB_OK)
-            return (int)status;
-    }
-    return 0;
+    for (size_t j = 0; status == PB_OK && j < k; j++)
+        finish(l, pass == PB_JVP ? o->op.rows : o->op.cols, x + j * ldx, y + j * ldy);
+    return (int)status;
 }
 
 static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
@@ -149,62 +65,31 @@ static void explain(void *context, pb_error *error)
 static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, const float *x,
                             pb_error *error)
 {
-    pb_shape image = l->section->shapes[PB_INPUT_X];
     size_t size = pb_shape_size(l->section->shapes[l->to.value]);
-    float *hwc = pb_malloc(pb_shape_size(image), sizeof *hwc);
     float *value = pb_malloc(size, sizeof *value);
     pb_inputs inputs;
-    pb_plan *plan = NULL;
-    pb_status status = PB_OK;
+    pb_status status;
 
-    if (!hwc || !value) {
-        status = pb_fail_memory(error, size * sizeof *value, "a point");
-        goto end;
-    }
-    pb_to_hwc(hwc, x, 1, image.c, image.h, image.w);
-    pb_inputs_fill(&inputs, condition, hwc);
-    status = pb_plan_new(&plan, l->section, PB_FORWARD, 1, PB_PLAN_SAVING, error);
-    if (status == PB_OK)
-        status = grow_arena(l, pb_plan_arena(plan), error);
-    if (status == PB_OK)
-        status = pb_plan_run(plan, l->arena, l->saved, inputs.list, &value, error);
+    if (!value)
+        return pb_fail_memory(error, size * sizeof *value, "a point");
+    pb_inputs_fill(&inputs, condition, x);
+    status = pb_executor_linearise(l->executor, inputs.feeds, value, &l->model->graph->stop, error);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(value[i]))
             status = pb_fail(error, PB_NUMERIC,
                              "the network's value at this point is not finite (entry %zu)", i);
-end:
-    pb_plan_free(plan);
-    pb_free(hwc);
     pb_free(value);
     return status;
 }
 
-/* The width of blocks for which the memory suffices, and what they need. Packed weights may take
- * half of the memory; tangents get what the saved state and the weights leave. */
-static pb_status choose_block(pb_map_memory *needed, pb_section *section, size_t memory,
-                              pb_error *error)
-{
-    size_t down, up, left, most;
-
-    section->packed_limit = memory / 2;
-    *needed = (pb_map_memory){.saved_bytes = section->saved_floats * sizeof(float)};
-    PB_TRY(pb_plan_estimate(&down, &needed->packed_bytes, section, PB_JVP, 1, error));
-    PB_TRY(pb_plan_estimate(&up, &needed->packed_bytes, section, PB_VJP, 1, error));
-    left = memory > needed->saved_bytes + needed->packed_bytes
-               ? memory - needed->saved_bytes - needed->packed_bytes
-               : 0;
-    most = left / (down > up ? down : up);
-    needed->block = most < 1 ? 1 : most < PREFERRED_BLOCK ? most : PREFERRED_BLOCK;
-    return PB_OK;
-}
-
-/* The part of the graph that the map is. */
-static pb_status open_section(pb_section **section, pb_tap_use *to, const pb_model *model,
-                              const pb_map_options *options, size_t height, size_t width,
-                              pb_error *error)
+/* What runs the part of the graph that the map is. */
+static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_model *model,
+                               const pb_map_options *options, size_t height, size_t width,
+                               pb_error *error)
 {
     const pb_condition *condition = &options->condition;
     pb_shape shapes[PB_INPUTS];
+    pb_section *section;
     pb_tap_use from;
 
     PB_TRY(pb_model_input_shapes(model, height, width, condition->tokens, shapes, error));
@@ -218,7 +103,9 @@ static pb_status open_section(pb_section **section, pb_tap_use *to, const pb_mod
     if (from.value > to->value)
         return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
                        options->from, options->to);
-    return pb_section_new(section, model->graph, shapes, from.value, 1, &to->value, error);
+    PB_TRY(pb_section_new(&section, model->graph, shapes, from.value, 1, &to->value, error));
+    return pb_executor_new(executor, section, options->memory ? options->memory : DEFAULT_MEMORY,
+                           error);
 }
 
 static pb_status linearise(pb_linearisation *l, const pb_map_options *options, const pb_tensor *x,
@@ -226,25 +113,17 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
 {
     const pb_condition *condition = &options->condition;
     const size_t *image = x->shape + x->rank - 3;
-    pb_map_memory needed;
-    size_t both;
 
     PB_TRY(pb_condition_check_context(l->model, condition, error));
-    PB_TRY(open_section(&l->section, &l->to, l->model, options, image[1], image[2], error));
+    PB_TRY(open_executor(&l->executor, &l->to, l->model, options, image[1], image[2], error));
+    l->section = pb_executor_section(l->executor);
     l->from_x = l->section->from == PB_INPUT_X;
-    l->saved = pb_malloc(l->section->saved_floats, sizeof *l->saved);
-    if (!l->saved)
-        return pb_fail_memory(error, l->section->saved_floats * sizeof *l->saved,
-                              "the state of a linearisation");
-    PB_TRY(choose_block(&needed, l->section, options->memory ? options->memory : DEFAULT_MEMORY,
-                        error));
-    l->block = needed.block;
     PB_TRY(run_primal(l, condition, x->data, error));
     l->fp32 = (pb_map_operator){
         .l = l,
         .op = {.rows = pb_shape_size(l->section->shapes[l->to.value]),
                .cols = pb_shape_size(l->section->shapes[l->section->from]),
-               .block_preferred = l->block,
+               .block_preferred = pb_executor_block(l->executor),
                .context = &l->fp32,
                .apply = apply,
                .apply_transpose = apply_transpose,
@@ -253,11 +132,7 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
     l->bf16 = l->fp32;
     l->bf16.bf16 = true;
     l->bf16.op.context = &l->bf16;
-    both = l->fp32.op.rows + l->fp32.op.cols;
-    l->staging = pb_malloc(l->block * both, sizeof *l->staging);
-    return l->staging
-               ? PB_OK
-               : pb_fail_memory(error, l->block * both * sizeof *l->staging, "a block of tangents");
+    return PB_OK;
 }
 
 pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_map_options *options,
@@ -318,10 +193,10 @@ void pb_linearisation_image(const pb_linearisation *l, size_t shape[3])
 void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
 {
     *memory = (pb_map_memory){
-        .saved_bytes = l->section->saved_floats * sizeof *l->saved,
-        .arena_bytes = l->arena_bytes,
+        .saved_bytes = l->section->saved_floats * sizeof(float),
+        .arena_bytes = pb_executor_arena(l->executor),
         .packed_bytes = pb_convolver_packed_bytes(l->model->convolver),
-        .block = l->block,
+        .block = pb_executor_block(l->executor),
     };
 }
 
@@ -329,9 +204,9 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                           const pb_map_options *options, size_t height, size_t width,
                           pb_error *error)
 {
-    size_t down, up, unused = 0;
     pb_map_options assumed;
-    pb_section *section;
+    pb_executor *executor;
+    pb_executor_needs needs;
     pb_tap_use to;
     pb_status status;
 
@@ -343,15 +218,13 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
         PB_TRY(pb_condition_check_context(model, &assumed.condition, error));
     if (assumed.condition.tokens == 0)
         assumed.condition.tokens = CLIP_TOKENS;
-    PB_TRY(open_section(&section, &to, model, &assumed, height, width, error));
-    status =
-        choose_block(memory, section, options->memory ? options->memory : DEFAULT_MEMORY, error);
+    PB_TRY(open_executor(&executor, &to, model, &assumed, height, width, error));
+    status = pb_executor_estimate(&needs, executor, error);
     if (status == PB_OK)
-        status = pb_plan_estimate(&down, &unused, section, PB_JVP, memory->block, error);
-    if (status == PB_OK)
-        status = pb_plan_estimate(&up, &unused, section, PB_VJP, memory->block, error);
-    if (status == PB_OK)
-        memory->arena_bytes = down > up ? down : up;
-    pb_section_free(section);
+        *memory = (pb_map_memory){.saved_bytes = needs.saved_bytes,
+                                  .arena_bytes = needs.arena_bytes,
+                                  .packed_bytes = needs.packed_bytes,
+                                  .block = needs.block};
+    pb_executor_free(executor);
     return status;
 }

@@ -9,22 +9,23 @@
 
 #define MOST_RUNS 1000
 
-/* A pass with all it works in. */
+/* A pass with what goes in and comes out. */
 typedef struct bench {
+    pb_executor *executor;
+    const pb_stop *stop;
     pb_plan *plan;
-    void *arena;
     float *in, *out;
     pb_inputs inputs;
+    const float *list[PB_INPUTS];
     float *context; /* of the text, for a network that reads one */
     double *steps;  /* seconds per step, of all runs */
     size_t runs;
-    float *saved;
 } bench;
 
 static void clear(bench *b)
 {
-    pb_plan_free(b->plan);
-    pb_free(b->arena);
+    if (b->plan)
+        pb_plan_time(b->plan, NULL);
     pb_free(b->in);
     pb_free(b->out);
     pb_free(b->context);
@@ -51,13 +52,13 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
     size_t in = pass == PB_VJP ? to : pass == PB_JVP ? from : n * pb_shape_size(s->shapes[0]);
     size_t out = pass == PB_VJP ? from : to;
 
-    PB_TRY(pb_plan_new(&b->plan, s, pass, n, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, error));
-    b->arena = pb_malloc(pb_plan_arena(b->plan), 1);
+    PB_TRY(pb_executor_plan(&b->plan, b->executor, pass, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, n,
+                            b->stop, error));
     b->in = pb_malloc(in, sizeof *b->in);
     b->out = pb_malloc(out, sizeof *b->out);
     b->steps = pb_calloc(pb_plan_steps(b->plan), sizeof *b->steps);
-    if (!b->arena || !b->in || !b->out || !b->steps)
-        return pb_fail_memory(error, pb_plan_arena(b->plan), "a measurement");
+    if (!b->in || !b->out || !b->steps)
+        return pb_fail_memory(error, (in + out) * sizeof(float), "a measurement");
     pb_measure_fill(in, b->in);
     if (l->model->facts.context_width) {
         size_t size = pb_shape_size(s->shapes[PB_INPUT_CONTEXT]);
@@ -68,6 +69,8 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
         condition.context = b->context;
     }
     pb_inputs_fill(&b->inputs, &condition, b->in);
+    for (size_t i = 0; i < PB_INPUTS; i++)
+        b->list[i] = b->inputs.feeds[i].data;
     return PB_OK;
 }
 
@@ -144,13 +147,13 @@ static pb_status run_once(void *context, pb_error *error)
 
     if (b->runs++ == 1) /* the first does not count */
         pb_plan_time(b->plan, b->steps);
-    return pb_plan_run(b->plan, b->arena, b->saved, b->inputs.list, &b->out, error);
+    return pb_executor_run(b->executor, b->plan, b->list, &b->out, b->stop, error);
 }
 
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
                           pb_pass pass, size_t n, bool bf16, double budget, pb_error *error)
 {
-    bench b = {.saved = pass == PB_FORWARD ? NULL : linearisation->saved};
+    bench b = {.executor = linearisation->executor, .stop = &linearisation->model->graph->stop};
     pb_status status;
 
     *measured = (pb_measured){.n = n};

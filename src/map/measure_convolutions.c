@@ -53,11 +53,11 @@ pb_status pb_list_convolutions(pb_cost **costs, size_t *count, const pb_linearis
     if (!list)
         return pb_fail_memory(error, 2 * l->section->count * sizeof *list, "a list");
     for (pb_direction d = PB_CONVOLVE; status == PB_OK && d <= PB_CONVOLVE_TRANSPOSE; d++) {
-        pb_plan *plan = NULL;
-        status = pb_plan_new(&plan, l->section, pass_of(d), n, PB_PLAN_PLAIN, error);
+        pb_plan *plan;
+        status = pb_executor_plan(&plan, l->executor, pass_of(d), PB_PLAN_PLAIN, n,
+                                  &l->model->graph->stop, error);
         if (status == PB_OK)
             list_pass(list, count, plan, d);
-        pb_plan_free(plan);
     }
     if (status == PB_OK)
         *costs = list;
@@ -155,7 +155,8 @@ pb_status pb_measure_convolution(pb_cost *cost, pb_algorithm algorithm, const pb
     pb_plan *plan;
     pb_status status;
 
-    PB_TRY(pb_plan_new(&plan, l->section, b.pass, cost->shape.n, PB_PLAN_PLAIN, error));
+    PB_TRY(pb_executor_plan(&plan, l->executor, b.pass, PB_PLAN_PLAIN, cost->shape.n,
+                            &l->model->graph->stop, error));
     b.call = find_call(plan, &cost->shape);
     b.call.kernel = NULL; /* the plan's */
     b.call.add[0] = false;
@@ -164,6 +165,5 @@ pb_status pb_measure_convolution(pb_cost *cost, pb_algorithm algorithm, const pb
         status = cold ? run_cold(&cost->seconds[algorithm], &b, budget, error)
                       : pb_measure_runs(&cost->seconds[algorithm], run, &b, budget, error);
     clear(&b);
-    pb_plan_free(plan);
     return status;
 }

@@ -71,8 +71,8 @@ void pb_inputs_fill(pb_inputs *inputs, const pb_condition *condition, const floa
 {
     inputs->time = (float)condition->timestep;
     inputs->label = (float)condition->class_label;
-    inputs->list[PB_INPUT_X] = x;
-    inputs->list[PB_INPUT_TIME] = &inputs->time;
-    inputs->list[PB_INPUT_CLASS] = &inputs->label;
-    inputs->list[PB_INPUT_CONTEXT] = condition->context;
+    inputs->feeds[PB_INPUT_X] = (pb_feed){x, true};
+    inputs->feeds[PB_INPUT_TIME] = (pb_feed){&inputs->time, false};
+    inputs->feeds[PB_INPUT_CLASS] = (pb_feed){&inputs->label, false};
+    inputs->feeds[PB_INPUT_CONTEXT] = (pb_feed){condition->context, false};
 }

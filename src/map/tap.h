@@ -4,6 +4,7 @@
 
 #include <pullback/map.h>
 
+#include "graph/executor.h"
 #include "models/model.h"
 
 /* A tap's tensor is a x + b y, with x the network's input and y the graph's value. */
@@ -25,11 +26,11 @@ pb_status pb_condition_check(const pb_model *model, const pb_condition *conditio
 pb_status pb_condition_check_context(const pb_model *model, const pb_condition *condition,
                                      pb_error *error);
 
-/* What a plan's run reads, in the order of a U-Net's inputs; x in H, W, C order. The list points
+/* What an executor is fed, in the order of a U-Net's inputs; x in C, H, W order. The feeds point
  * into the struct, the condition and x. */
 typedef struct pb_inputs {
     float time, label;
-    const float *list[PB_INPUTS];
+    pb_feed feeds[PB_INPUTS];
 } pb_inputs;
 
 void pb_inputs_fill(pb_inputs *inputs, const pb_condition *condition, const float *x);

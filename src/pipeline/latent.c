@@ -76,29 +76,18 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
                      const pb_shape shapes[2], const float *x, pb_tensor *y, size_t memory,
                      pb_error *error)
 {
-    pb_shape in = shapes[from], out = shapes[from == PB_VAE_IMAGE ? PB_VAE_LATENT : PB_VAE_IMAGE];
-    size_t in_size = n * pb_shape_size(in), out_size = n * pb_shape_size(out);
-    float *given, *found;
+    pb_shape out = shapes[from == PB_VAE_IMAGE ? PB_VAE_LATENT : PB_VAE_IMAGE];
+    size_t size = n * pb_shape_size(out);
     pb_status status;
 
     PB_TRY(pb_tensor_new(y, 4, (size_t[4]){n, out.c, out.h, out.w}, error));
-    given = pb_malloc(in_size, sizeof *given);
-    found = pb_malloc(out_size, sizeof *found);
-    status = given && found ? PB_OK : pb_fail_memory(error, (in_size + out_size) * 4, "latents");
-    if (status == PB_OK) {
-        pb_to_hwc(given, x, n, in.c, in.h, in.w);
-        status = pb_graph_run(a->network.graph, from, to, shapes, n,
-                              memory ? memory : DEFAULT_MEMORY, given, found, error);
-    }
-    if (status == PB_OK)
-        pb_to_chw(y->data, found, n, out.c, out.h, out.w);
-    for (size_t i = 0; status == PB_OK && i < out_size; i++)
+    status = pb_graph_run(a->network.graph, from, to, shapes, n, memory ? memory : DEFAULT_MEMORY,
+                          x, true, y->data, &a->network.graph->stop, error);
+    for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(y->data[i]))
             status = pb_fail(error, PB_NUMERIC, "the autoencoder's value is not finite");
     if (status != PB_OK)
         pb_tensor_clear(y);
-    pb_free(given);
-    pb_free(found);
     return status;
 }
 

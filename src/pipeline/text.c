@@ -142,7 +142,8 @@ pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, size_t l
     for (size_t i = 0; i < count * length; i++)
         tokens[i] = (float)ids[i];
     status = pb_graph_run(t->network.graph, 0, t->facts.hidden, &shape, count,
-                          memory ? memory : DEFAULT_MEMORY, tokens, embeddings, error);
+                          memory ? memory : DEFAULT_MEMORY, tokens, false, embeddings,
+                          &t->network.graph->stop, error);
     pb_free(tokens);
     for (size_t i = 0; status == PB_OK && i < count * t->length * t->facts.width; i++)
         if (!isfinite(embeddings[i]))

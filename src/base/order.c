@@ -1,4 +1,4 @@
-#include <pullback/map.h>
+#include "base/order.h"
 
 void pb_to_hwc(float *out, const float *in, size_t n, size_t c, size_t h, size_t w)
 {
