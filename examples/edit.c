@@ -25,6 +25,7 @@ typedef struct work {
     pb_text_encoder *text;       /* of a model that reads text */
     float *context;              /* the empty prompt's embedding */
     pb_evaluator *evaluator;
+    pb_denoiser *noise;
     size_t channels, height, width; /* of a picture */
     pb_tensor picture;              /* (1, channels, height, width): IN */
     pb_tensor x;                    /* what the network sees of it; then x_t */
@@ -164,7 +165,7 @@ static pb_status embed(work *w, pb_condition *condition, pb_error *error)
                  ? pb_text_encoder_tokens(w->text, "", condition->tokens, ids, NULL, NULL, error)
                  : fail(error, "prompt", "out of memory");
     if (status == PB_OK)
-        status = pb_text_encoder_embed(w->text, 1, condition->tokens, ids, w->context, 0, error);
+        status = pb_text_encoder_embed(w->text, 1, condition->tokens, ids, w->context, NULL, error);
     condition->context = w->context;
     condition->width = pb_text_encoder_width(w->text);
     free(ids);
@@ -191,7 +192,7 @@ static pb_status begin(work *w, const char *model, const char *in, pb_error *err
     }
     TRY(read_picture(w, in, error));
     if (info->latent)
-        return pb_encode(w->autoencoder, &w->picture, &w->x, 0, error);
+        return pb_encode(w->autoencoder, &w->picture, &w->x, NULL, error);
     TRY(pb_tensor_new(&w->x, 4, shape, error));
     memcpy(w->x.data, w->picture.data, pb_tensor_count(&w->x) * sizeof(float));
     return PB_OK;
@@ -213,20 +214,20 @@ static pb_status edit(work *w, size_t direction, double t, pb_error *error)
         TRY(embed(w, &condition, error));
     if (info->class_conditional)
         condition.class_label = 0;
-    TRY(pb_evaluator_new(&w->evaluator, w->model, shape[2], shape[3], 0, error));
-    pb_denoiser noise = pb_evaluator_denoiser(w->evaluator, &condition);
+    TRY(pb_evaluator_new(&w->evaluator, w->model, shape[2], shape[3], NULL, error));
+    TRY(pb_denoiser_new(&w->noise, w->evaluator, &condition, NULL, 1, error));
 
     /* Up to noise, and down to the noise level t: x is then x_t. */
     size_t at = pb_grid_nearest(T, STEPS, t > 0 ? t : r->t > 0 ? r->t : 0.6);
     steps.steps = STEPS;
-    TRY(pb_ddim(schedule, &noise, 1, size, w->x.data, 0, STEPS - 1, &steps, error));
-    TRY(pb_ddim(schedule, &noise, 1, size, w->x.data, STEPS - 1, at, &steps, error));
+    TRY(pb_ddim(schedule, w->noise, 1, size, w->x.data, 0, STEPS - 1, &steps, NULL, error));
+    TRY(pb_ddim(schedule, w->noise, 1, size, w->x.data, STEPS - 1, at, &steps, NULL, error));
 
     /* The directions of x_t that the network's bottleneck responds to most. */
     request.map.condition = condition;
     request.map.condition.timestep = pb_grid_time(T, STEPS, at);
     request.svd.rank = direction + 1;
-    TRY(pb_basis_compute(&w->basis, NULL, NULL, w->model, &request, &w->x, error));
+    TRY(pb_basis_compute(&w->basis, NULL, NULL, w->model, &request, &w->x, NULL, error));
     if (direction >= w->basis.v.shape[0]) /* not all that were asked for need be found */
         return fail(error, "DIRECTION", "the basis has less");
 
@@ -236,12 +237,12 @@ static pb_status edit(work *w, size_t direction, double t, pb_error *error)
                             .iterations = r->iterations ? r->iterations : 16};
     TRY(pb_tensor_new(&w->both, 4, shape, error));
     memcpy(w->both.data, w->x.data, size * sizeof(float));
-    TRY(pb_guide(schedule, &noise, request.map.condition.timestep, size, w->x.data, 1,
-                 w->basis.v.data + direction * size, &guidance, 1, w->both.data + size, NULL, NULL,
+    TRY(pb_guide(schedule, w->noise, request.map.condition.timestep, size, w->x.data, 1,
+                 w->basis.v.data + direction * size, &guidance, 1, w->both.data + size, NULL,
                  error));
     steps.boost = pb_grid_nearest(T, STEPS, isnan(r->boost) ? 0.2 : r->boost);
     steps.clip = info->clip;
-    return pb_ddim(schedule, &noise, 2, size, w->both.data, at, 0, &steps, error);
+    return pb_ddim(schedule, w->noise, 2, size, w->both.data, at, 0, &steps, NULL, error);
 }
 
 /* Decodes where the model works on latents, and writes. */
@@ -254,7 +255,7 @@ static pb_status end(work *w, const char *out, pb_error *error)
     TRY(pb_tensor_new(&w->pictures, 4, shape, error));
     memcpy(w->pictures.data, w->picture.data, size * sizeof(float));
     if (w->autoencoder) {
-        TRY(pb_decode(w->autoencoder, &w->both, &decoded, 0, error));
+        TRY(pb_decode(w->autoencoder, &w->both, &decoded, NULL, error));
         pb_tensor_clear(&w->both);
         w->both = decoded;
     }
@@ -295,6 +296,7 @@ int main(int argc, char **argv)
     pb_tensor_clear(&w.x);
     pb_tensor_clear(&w.picture);
     pb_basis_clear(&w.basis);
+    pb_denoiser_free(w.noise);
     pb_evaluator_free(w.evaluator);
     free(w.context);
     pb_text_encoder_free(w.text);

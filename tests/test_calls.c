@@ -355,7 +355,8 @@ static void test_least_squares(void **state)
             continue; /* nothing would end it */
         calls_judge(&c,
                     pb_least_squares(calls_pointer(&solution, c.at[0]), cols, x,
-                                     calls_operator_at(&op), rows, b, damping, tolerance, most, &e),
+                                     calls_operator_at(&op), rows, b, damping, tolerance, most,
+                                     NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -406,9 +407,10 @@ static void test_svd_compute(void **state)
         const pb_svd_options *options = calls_pointer(&o, c.at[2]);
         bool right = !c.at[0] && calls_applies(&op) && are_options(options, &op);
 
-        if (!calls_judge(&c,
-                         pb_svd_compute(c.at[0] ? NULL : &svd, calls_operator_at(&op), options, &e),
-                         &e, right ? RIGHT : WRONG))
+        if (!calls_judge(
+                &c,
+                pb_svd_compute(c.at[0] ? NULL : &svd, calls_operator_at(&op), options, NULL, &e),
+                &e, right ? RIGHT : WRONG))
             calls_hold(&c, !svd, "there is no SVD");
         pb_svd_free(svd);
     }
@@ -433,7 +435,7 @@ static void test_svd_refined(void **state)
 
         if (!calls_judge(&c,
                          pb_svd_refined(c.at[0] ? NULL : &svd, calls_operator_at(&fast),
-                                        calls_operator_at(&op), options, &e),
+                                        calls_operator_at(&op), options, NULL, &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !svd, "there is no SVD");
         pb_svd_free(svd);
@@ -461,9 +463,10 @@ static void test_svd_verify(void **state)
         s.u = calls_pointer(calls_floats(&c, s.rows < 100 ? rank * s.rows : 1, 1), c.at[4] == 1);
         s.v = calls_pointer(calls_floats(&c, s.cols < 100 ? rank * s.cols : 1, 2), c.at[4] == 2);
         s.sigma = calls_pointer(calls_bytes(&c, s.rank, sizeof *s.sigma), c.at[4] == 3);
-        calls_judge(&c,
-                    pb_svd_verify(calls_pointer(&s, c.at[0]), calls_operator_at(&op), residual, &e),
-                    &e, right ? RIGHT : WRONG);
+        calls_judge(
+            &c,
+            pb_svd_verify(calls_pointer(&s, c.at[0]), calls_operator_at(&op), residual, NULL, &e),
+            &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
 }

@@ -82,19 +82,22 @@ static void test_tap_shape(void **state)
 
 static void test_evaluator_new(void **state)
 {
-    calls c = CALLS("pb_evaluator_new", 5, POINTERS, POINTERS, LENGTHS, LENGTHS, LENGTHS);
+    static const int threads[] = {1, 0, -1, INT_MAX};
+    calls c = CALLS("pb_evaluator_new", 5, POINTERS, POINTERS, LENGTHS, LENGTHS, LENGTHS, 4);
 
     (void)state;
     while (calls_next(&c)) {
         pb_error e = {0};
         pb_evaluator *evaluator = NULL;
-        bool right = !c.at[0] && !c.at[1] && !c.at[2] && !c.at[3]; /* any memory */
+        bool right = !c.at[0] && !c.at[1] && !c.at[2] && !c.at[3] && c.at[5] < 2; /* any memory */
 
         if (!calls_judge(&c,
                          pb_evaluator_new(c.at[0] ? NULL : &evaluator,
                                           calls_pointer(all.model, c.at[1]),
                                           calls_length(H, c.at[2]), calls_length(W, c.at[3]),
-                                          calls_length(4096, c.at[4]), &e),
+                                          &(pb_run){.memory = calls_length(4096, c.at[4]),
+                                                    .threads = threads[c.at[5]]},
+                                          &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !evaluator, "there is no evaluator");
         pb_evaluator_free(evaluator);
@@ -110,7 +113,7 @@ static void test_evaluate(void **state)
     pb_evaluator *evaluator;
 
     (void)state;
-    MUST(pb_evaluator_new(&evaluator, all.model, H, W, 0, error));
+    MUST(pb_evaluator_new(&evaluator, all.model, H, W, NULL, error));
     while (calls_next(&c)) {
         pb_error e = {0};
         pb_condition condition = condition_of(&c, c.at + 2);
@@ -149,7 +152,7 @@ static void test_context(void **state)
     pb_evaluator *evaluator;
 
     (void)state;
-    MUST(pb_evaluator_new(&evaluator, all.text_to_image, 4, 4, 0, error));
+    MUST(pb_evaluator_new(&evaluator, all.text_to_image, 4, 4, NULL, error));
     while (calls_next(&c)) {
         pb_error e = {0};
         size_t tokens = calls_length(3, c.at[1]), width = calls_length(32, c.at[2]);
@@ -171,26 +174,39 @@ static void test_context(void **state)
     calls_end(&c);
 }
 
-/* The denoiser of none is refused by whoever gets it. */
+/* negative: right, NULL, of a wrong class. */
 static void test_denoiser(void **state)
 {
-    calls c = CALLS("pb_evaluator_guided, pb_ddim", 3, POINTERS, POINTERS, POINTERS);
+    calls c = CALLS("pb_denoiser_new", 3, POINTERS, POINTERS, POINTERS, CONDITIONS, 3, NUMBERS);
     pb_evaluator *evaluator;
 
     (void)state;
-    MUST(pb_evaluator_new(&evaluator, all.model, H, W, 0, error));
+    MUST(pb_evaluator_new(&evaluator, all.model, H, W, NULL, error));
     while (calls_next(&c)) {
         pb_error e = {0};
-        pb_condition one = {.class_label = 1}, other = {.class_label = 2};
-        pb_denoiser d =
-            pb_evaluator_guided(calls_pointer(evaluator, c.at[0]), calls_pointer(&one, c.at[1]),
-                                calls_pointer(&other, c.at[2]), 2);
+        pb_denoiser *d = NULL;
+        pb_condition one = condition_of(&c, c.at + 3);
+        pb_condition other = {.class_label = c.at[6] == 2 ? -1 : 2};
+        double scale = calls_number(2, c.at[7]);
         const pb_ddim_options options = PB_DDIM_DEFAULTS;
+        bool right =
+            !c.at[0] && !c.at[1] && !c.at[2] && (c.at[6] == 1 || (c.at[6] == 0 && isfinite(scale)));
 
-        calls_judge(&c,
-                    pb_ddim(pb_model_schedule(all.model), &d, 1, SIZE, calls_floats(&c, SIZE, 1), 1,
-                            0, &options, &e),
-                    &e, c.wrong ? WRONG : RIGHT);
+        one.timestep = 3; /* whatever it is, it is not used */
+        right = right && is_condition(&one);
+        one.timestep = NAN;
+        if (calls_judge(&c,
+                        pb_denoiser_new(c.at[0] ? NULL : &d, calls_pointer(evaluator, c.at[1]),
+                                        calls_pointer(&one, c.at[2]),
+                                        calls_pointer(&other, c.at[6] == 1), scale, &e),
+                        &e, right ? RIGHT : WRONG))
+            calls_hold(&c,
+                       pb_ddim(pb_model_schedule(all.model), d, 1, SIZE, calls_floats(&c, SIZE, 1),
+                               1, 0, &options, NULL, &e) == PB_OK,
+                       "it predicts");
+        else
+            calls_hold(&c, !d, "there is no denoiser");
+        pb_denoiser_free(d);
     }
     pb_evaluator_free(evaluator);
     calls_end(&c);
@@ -199,13 +215,13 @@ static void test_denoiser(void **state)
 /* -- linearisations and bases ----------------------------------------------------------------- */
 
 /* Axes of a map: NULL; where it begins: also "eps", "mid"; where it ends: also "eps", "x";
- * its condition; its memory. */
-#define MAPS POINTERS, STRINGS + 2, STRINGS + 2, CONDITIONS, LENGTHS
+ * its condition. */
+#define MAPS POINTERS, STRINGS + 2, STRINGS + 2, CONDITIONS
 
 static pb_map_options map_of(calls *c, const size_t *at)
 {
     const char *const begins[2] = {"eps", "mid"}, *const ends[2] = {"eps", "x"};
-    pb_map_options map = {.condition = condition_of(c, at + 3), .memory = calls_length(1, at[6])};
+    pb_map_options map = {.condition = condition_of(c, at + 3)};
 
     map.from = at[1] < STRINGS ? calls_string("x", at[1]) : begins[at[1] - STRINGS];
     map.to = at[2] < STRINGS ? calls_string("mid", at[2]) : ends[at[2] - STRINGS];
@@ -245,7 +261,7 @@ static void test_linearise(void **state)
 
         if (!calls_judge(&c,
                          pb_linearise(c.at[0] ? NULL : &l, calls_pointer(all.model, c.at[1]),
-                                      calls_pointer(&map, c.at[3]), calls_tensor_at(&x), &e),
+                                      calls_pointer(&map, c.at[3]), calls_tensor_at(&x), NULL, &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !l, "there is no linearisation");
         pb_linearisation_free(l);
@@ -267,7 +283,7 @@ static void test_map_estimate(void **state)
         calls_judge(&c,
                     pb_map_estimate(calls_pointer(&memory, c.at[0]),
                                     calls_pointer(all.model, c.at[1]), calls_pointer(&map, c.at[4]),
-                                    calls_length(H, c.at[2]), calls_length(W, c.at[3]), &e),
+                                    calls_length(H, c.at[2]), calls_length(W, c.at[3]), NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -278,14 +294,14 @@ static void test_basis_from_svd(void **state)
     /* an SVD: right, NULL, and without each of its arrays */
     calls c = CALLS("pb_basis_from_svd", 3, POINTERS, 7, LENGTHS, LENGTHS, LENGTHS, POINTERS,
                     POINTERS, POINTERS, TENSORS(3));
-    const pb_map_options map = {"x", "mid", {.timestep = 3, .class_label = 1}, 0};
+    const pb_map_options map = {"x", "mid", {.timestep = 3, .class_label = 1}};
     const pb_svd_options options = PB_SVD_DEFAULTS;
     calls_tensor point = calls_tensor_of(&c, 3, X, 1, 0);
     pb_linearisation *l;
     size_t rows, cols;
 
     (void)state;
-    MUST(pb_linearise(&l, all.model, &map, &point.tensor, error));
+    MUST(pb_linearise(&l, all.model, &map, &point.tensor, NULL, error));
     rows = pb_linearisation_operator(l)->rows;
     cols = pb_linearisation_operator(l)->cols;
     while (calls_next(&c)) {
@@ -391,7 +407,7 @@ static void test_basis_compute(void **state)
                          pb_basis_compute(
                              calls_pointer(&basis, c.at[0]), c.at[1] ? NULL : &svd,
                              calls_pointer(verified, c.at[2]), calls_pointer(all.model, c.at[3]),
-                             calls_pointer(&a.request, c.at[4]), calls_tensor_at(&x), &e),
+                             calls_pointer(&a.request, c.at[4]), calls_tensor_at(&x), NULL, &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !svd && !basis.u.data && !basis.model, "the basis is empty");
         pb_svd_free(svd);
@@ -420,12 +436,14 @@ static void test_basis_values(void **state)
     r.mask = &mask;
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
         mask.data[0] = weights[i];
-        assert_int_equal(pb_basis_compute(&basis, NULL, NULL, all.model, &r, &x, NULL), PB_INVALID);
+        assert_int_equal(pb_basis_compute(&basis, NULL, NULL, all.model, &r, &x, NULL, NULL),
+                         PB_INVALID);
     }
     r.mask = NULL;
     r.start = &start;
     start.data[1] = NAN;
-    assert_int_equal(pb_basis_compute(&basis, NULL, NULL, all.model, &r, &x, NULL), PB_INVALID);
+    assert_int_equal(pb_basis_compute(&basis, NULL, NULL, all.model, &r, &x, NULL, NULL),
+                     PB_INVALID);
     pb_tensor_clear(&x);
     pb_tensor_clear(&mask);
     pb_tensor_clear(&start);
@@ -474,7 +492,7 @@ static void test_relinearise(void **state)
                     pb_relinearise(calls_pointer(all.model, c.at[0]),
                                    calls_pointer(&request, c.at[1]), calls_pointer(&basis, c.at[2]),
                                    direction, calls_pointer(&path, c.at[3]), stages,
-                                   calls_pointer(out, c.at[4]), &share, NULL, NULL, &e),
+                                   calls_pointer(out, c.at[4]), &share, NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -530,7 +548,7 @@ static void test_embed(void **state)
         calls_judge(&c,
                     pb_text_encoder_embed(calls_pointer(all.text, c.at[0]), count, tokens,
                                           calls_pointer(ids, c.at[3]), calls_pointer(out, c.at[5]),
-                                          0, &e),
+                                          NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -555,7 +573,7 @@ static void test_pictures(void **state)
                      (!encodes || (extent[2] >= f && extent[3] >= f));
         pb_status status = (encodes ? pb_encode : pb_decode)(
             calls_pointer(all.vae, c.at[1]), calls_tensor_at(&in), calls_pointer(&out, c.at[3]),
-            calls_length(1, c.at[4]), &e);
+            &(pb_run){.memory = calls_length(1, c.at[4])}, &e);
 
         if (!calls_judge(&c, status, &e, right ? RIGHT : WRONG))
             calls_hold(&c, !out.data, "there is no tensor");

@@ -28,9 +28,9 @@ static int tear_down(void **state)
 
 /* Reads all of x and writes all of out. */
 static pb_status predict(void *context, size_t n, const float *x, double t, float *out,
-                         pb_error *error)
+                         const pb_run *run, pb_error *error)
 {
-    (void)t, (void)error;
+    (void)t, (void)run, (void)error;
     for (size_t i = 0; i < n * *(const size_t *)context; i++)
         out[i] = 0.1f * x[i];
     return PB_OK;
@@ -185,7 +185,7 @@ static void test_ddim(void **state)
         calls_judge(&c,
                     pb_ddim(calls_pointer(schedule, c.at[0]), calls_pointer(&d, c.at[1] == 1), n,
                             size, calls_pointer(x, c.at[4]), from, to, calls_pointer(&o, c.at[7]),
-                            &e),
+                            NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -217,7 +217,7 @@ static void test_ddim_spaced(void **state)
         calls_judge(&c,
                     pb_ddim_spaced(calls_pointer(schedule, c.at[0]),
                                    calls_pointer(&d, c.at[1] == 1), n, size,
-                                   calls_pointer(x, c.at[4]), calls_pointer(&o, c.at[5]), &e),
+                                   calls_pointer(x, c.at[4]), calls_pointer(&o, c.at[5]), NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -264,7 +264,7 @@ static void test_guide(void **state)
         calls_judge(&c,
                     pb_guide(calls_pointer(schedule, c.at[0]), calls_pointer(&d, c.at[1] == 1), t,
                              size, x, count, v, calls_pointer(&g, c.at[7]), stages,
-                             calls_pointer(out, c.at[12]), NULL, NULL, &e),
+                             calls_pointer(out, c.at[12]), NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);

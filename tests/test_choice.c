@@ -99,7 +99,7 @@ static bool is_golden(const pb_model *model)
     pb_tensor x = golden(io, "x"), expected = golden(io, "out.eps");
     float *found = pb_malloc(pb_tensor_count(&expected), sizeof *found);
     condition.timestep = golden_timestep(io);
-    MUST(pb_evaluator_new(&e, model, x.shape[2], x.shape[3], 0, error));
+    MUST(pb_evaluator_new(&e, model, x.shape[2], x.shape[3], NULL, error));
     MUST(pb_evaluate(e, &condition, 1, pb_tensor_count(&x), x.data, 1, &tap, &found, error));
     result = relative_error(found, expected.data, pb_tensor_count(&expected)) < 1e-5;
     pb_evaluator_free(e);

@@ -52,8 +52,7 @@ static pb_linearisation *linearise(size_t memory)
     pb_linearisation *l;
 
     map.condition.timestep = 600;
-    map.memory = memory;
-    MUST(pb_linearise(&l, model, &map, &x, &error));
+    MUST(pb_linearise(&l, model, &map, &x, &(pb_run){.memory = memory}, &error));
     return l;
 }
 
@@ -96,11 +95,11 @@ static void test_memory(void **state)
     pb_svd *svd;
 
     (void)state;
-    MUST(pb_map_estimate(&before, model, &map, SIDE, SIDE, &error));
+    MUST(pb_map_estimate(&before, model, &map, SIDE, SIDE, NULL, &error));
     l = linearise(0);
     o.rank = 50;
     o.tolerance = 1e-3;
-    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &o, &error));
+    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &o, NULL, &error));
     pb_linearisation_memory(l, &after);
     print_message("%zu applications; bytes: saved %zu, arena %zu, packed %zu; expected %zu, %zu, "
                   "%zu\n",

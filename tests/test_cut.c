@@ -89,7 +89,7 @@ static void test_evaluation(void **state)
         pb_error found = {.message = ""};
         pb_evaluator *e;
 
-        MUST(pb_evaluator_new(&e, model, 8, 12, memory, error));
+        MUST(pb_evaluator_new(&e, model, 8, 12, &(pb_run){.memory = memory}, error));
         if (memory == 1)
             MUST(evaluate(e, &x, error));
         cut(WEIGHTS);
@@ -112,7 +112,7 @@ static void test_linearisation(void **state)
     (void)state;
     map.condition = condition;
     cut(WEIGHTS);
-    expect_cut(pb_linearise(&l, model, &map, &x, &found), &found, WEIGHTS);
+    expect_cut(pb_linearise(&l, model, &map, &x, NULL, &found), &found, WEIGHTS);
     pb_model_free(model);
     pb_tensor_clear(&x);
 }
@@ -134,9 +134,8 @@ static void test_operator(void **state)
 
     (void)state;
     map.condition = condition;
-    map.memory = 1;
     options.rank = 1;
-    MUST(pb_linearise(&l, model, &map, &x, error));
+    MUST(pb_linearise(&l, model, &map, &x, &(pb_run){.memory = 1}, error));
     op = pb_linearisation_operator(l);
     ones = calloc(op->rows + op->cols, sizeof *ones);
     residual = calloc(op->cols, sizeof *residual);
@@ -145,13 +144,13 @@ static void test_operator(void **state)
     MUST(pb_operator_weigh(&weighed, op, op->rows, ones, error));
     MUST(pb_operator_deflate(&deflated, weighed, 1, op->cols, ones, error));
     MUST(pb_operator_sum(&sum, 1, op, 1, deflated, error));
-    MUST(pb_svd_compute(&svd, op, &options, error));
+    MUST(pb_svd_compute(&svd, op, &options, NULL, error));
     cut(WEIGHTS);
-    expect_cut(pb_svd_verify(svd, op, residual, &found), &found, WEIGHTS);
+    expect_cut(pb_svd_verify(svd, op, residual, NULL, &found), &found, WEIGHTS);
     pb_svd_free(svd);
-    expect_cut(pb_svd_compute(&svd, op, &options, &found), &found, WEIGHTS);
-    expect_cut(pb_svd_compute(&svd, deflated, &options, &found), &found, WEIGHTS);
-    expect_cut(pb_svd_compute(&svd, sum, &options, &found), &found, WEIGHTS);
+    expect_cut(pb_svd_compute(&svd, op, &options, NULL, &found), &found, WEIGHTS);
+    expect_cut(pb_svd_compute(&svd, deflated, &options, NULL, &found), &found, WEIGHTS);
+    expect_cut(pb_svd_compute(&svd, sum, &options, NULL, &found), &found, WEIGHTS);
     pb_operator_free(sum);
     pb_operator_free(deflated);
     pb_operator_free(weighed);
@@ -178,7 +177,7 @@ static void test_replaced(void **state)
     MUST(pb_model_open(&model, here.folder, error));
     scratch_write(&here, "new", "new", 3);
     assert_int_equal(rename(scratch_path(&here, "new").text, scratch_path(&here, WEIGHTS).text), 0);
-    MUST(pb_evaluator_new(&e, model, 8, 12, 0, error));
+    MUST(pb_evaluator_new(&e, model, 8, 12, NULL, error));
     MUST(evaluate(e, &x, error));
     pb_evaluator_free(e);
     MUST(pb_model_hash(model, hash, error));
@@ -215,9 +214,9 @@ static void test_table(void **state)
     copy(TINY "text_encoder/model.safetensors", name);
     MUST(pb_model_open(&model, here.folder, error));
     MUST(pb_text_encoder_open(&text, model, error));
-    MUST(pb_text_encoder_embed(text, 1, 77, ids, hidden, 0, error));
+    MUST(pb_text_encoder_embed(text, 1, 77, ids, hidden, NULL, error));
     cut(name);
-    expect_cut(pb_text_encoder_embed(text, 1, 77, ids, hidden, 0, &found), &found, name);
+    expect_cut(pb_text_encoder_embed(text, 1, 77, ids, hidden, NULL, &found), &found, name);
     pb_text_encoder_free(text);
     pb_model_free(model);
 }

@@ -136,11 +136,12 @@ typedef struct recorder {
 } recorder;
 
 static pb_status record(void *context, size_t n, const float *x, double t, float *out,
-                        pb_error *error)
+                        const pb_run *run, pb_error *error)
 {
     recorder *r = context;
 
     (void)x;
+    (void)run;
     (void)error;
     assert_int_equal(n, 1);
     assert_true(t == floor(t));
@@ -198,7 +199,7 @@ static void test_timesteps(void **state)
 
                 if (!expected)
                     continue;
-                MUST(pb_ddim_spaced(s, &denoiser, 1, denoiser.size, &x, &o, error));
+                MUST(pb_ddim_spaced(s, &denoiser, 1, denoiser.size, &x, &o, NULL, error));
                 assert_int_equal(r.calls, S);
                 if (~r.crc != expected && wrong++ < 5)
                     print_message("T %zu, spacing %d + %zu, %zu steps: other timesteps\n",
@@ -227,7 +228,8 @@ static void test_timesteps_at_the_ends(void **state)
     assert_int_equal(pb_spaced_time(1000, 1, PB_SPACING_LINSPACE, 1, 0), 0);
     assert_int_equal(pb_spaced_time(1000, 61, PB_SPACING_TRAILING, 0, 60), 15);
     MUST(pb_schedule_new(&s, &PB_SCHEDULE_DEFAULTS, error));
-    assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, denoiser.size, &x, &o, &refusal), PB_INVALID);
+    assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, denoiser.size, &x, &o, NULL, &refusal),
+                     PB_INVALID);
     assert_string_equal(refusal.message, "steps_offset 1: timesteps beyond 999");
     assert_int_equal(r.calls, 0);
     pb_schedule_free(s);
@@ -301,10 +303,11 @@ static double noise_of(const pb_schedule *schedule, double x, double t)
 }
 
 static pb_status predict(void *context, size_t n, const float *x, double t, float *eps,
-                         pb_error *error)
+                         const pb_run *run, pb_error *error)
 {
     gaussian *g = context;
 
+    (void)run;
     (void)error;
     for (size_t i = 0; i < n * SIZE; i++)
         eps[i] = (float)noise_of(g->schedule, (double)x[i], t);
@@ -360,15 +363,15 @@ static void test_ddim(void **state)
         o.steps = S;
         for (size_t i = 0; i < 2 * SIZE; i++)
             x[i] = (float)i / 6 - 1;
-        MUST(pb_ddim(s, &denoiser, 2, denoiser.size, x, S - 1, 0, &o, error));
+        MUST(pb_ddim(s, &denoiser, 2, denoiser.size, x, S - 1, 0, &o, NULL, error));
         for (size_t i = 0; i < 2 * SIZE; i++)
             assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 6 - 1), S, SIZE_MAX,
                                                       NULL, 0)) < 1e-6);
         /* Up and down again comes back the nearer the finer the grid. */
         float y[SIZE];
         memcpy(y, x, sizeof y);
-        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, 0, S - 1, &o, error));
-        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, S - 1, 0, &o, error));
+        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, 0, S - 1, &o, NULL, error));
+        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, S - 1, 0, &o, NULL, error));
         for (size_t i = 0; i < SIZE; i++)
             worst = fmaxf(worst, fabsf(x[i] - y[i]));
         assert_true((double)worst < previous);
@@ -399,7 +402,7 @@ static void test_boost(void **state)
     o.noise_seed = 5;
     for (size_t i = 0; i < 3 * SIZE; i++)
         x[i] = (float)i / 9 - 1;
-    MUST(pb_ddim(s, &denoiser, 3, denoiser.size, x, S - 1, 0, &o, error));
+    MUST(pb_ddim(s, &denoiser, 3, denoiser.size, x, S - 1, 0, &o, NULL, error));
     for (size_t i = 0; i < 3 * SIZE; i++)
         assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 9 - 1), S, boost,
                                                   z + i % SIZE, SIZE)) < 1e-6);
@@ -423,24 +426,25 @@ static void test_own_noise(void **state)
     o.noise_seed = 5;
     for (size_t i = 0; i < 3 * SIZE; i++)
         together[i] = (float)(i % SIZE) / 9 - 1; /* three times the same */
-    MUST(pb_ddim(s, &denoiser, 3, denoiser.size, together, 19, 0, &o, error));
+    MUST(pb_ddim(s, &denoiser, 3, denoiser.size, together, 19, 0, &o, NULL, error));
     for (size_t n = 0; n < 3; n++) {
         const float *other = together + (n + 1) % 3 * SIZE;
         o.noise_seed = 5 + (n << 16);
         for (size_t i = 0; i < SIZE; i++)
             alone[i] = (float)i / 9 - 1;
-        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, alone, 19, 0, &o, error));
+        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, alone, 19, 0, &o, NULL, error));
         assert_memory_equal(alone, together + n * SIZE, sizeof alone);
         assert_memory_not_equal(alone, other, sizeof alone);
     }
     pb_schedule_free(s);
 }
 
-static int stop_at_three(void *context, size_t done, size_t total)
+static int stop_at_three(void *context, const pb_progress *p)
 {
     (void)context;
-    assert_int_equal(total, 19);
-    return done == 3;
+    assert_int_equal(p->total, 19);
+    assert_string_equal(p->task, "sampling");
+    return p->done == 3;
 }
 
 static void test_ddim_failures(void **state)
@@ -454,15 +458,19 @@ static void test_ddim_failures(void **state)
 
     (void)state;
     o.steps = 20;
-    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 19, 0, &o, &error), PB_NUMERIC);
+    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 19, 0, &o, NULL, &error),
+                     PB_NUMERIC);
     assert_non_null(strstr(error.message, "image 1"));
     for (size_t i = 0; i < 2 * SIZE; i++)
         assert_true(isfinite(x[i])); /* the last whole step */
-    o.progress = stop_at_three;
-    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 19, 0, &o, &error), PB_CANCELLED);
-    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 20, 0, &o, &error), PB_INVALID);
+    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 19, 0, &o,
+                             &(pb_run){.monitor = stop_at_three}, &error),
+                     PB_CANCELLED);
+    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 20, 0, &o, NULL, &error),
+                     PB_INVALID);
     o.steps = 1;
-    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 0, 0, &o, &error), PB_INVALID);
+    assert_int_equal(pb_ddim(s, &denoiser, 2, denoiser.size, x, 0, 0, &o, NULL, &error),
+                     PB_INVALID);
     pb_schedule_free(s);
 }
 
@@ -478,13 +486,14 @@ typedef struct player {
 } player;
 
 static pb_status play(void *context, size_t n, const float *x, double t, float *out,
-                      pb_error *error)
+                      const pb_run *run, pb_error *error)
 {
     player *p = context;
 
     (void)n;
     (void)x;
     (void)t;
+    (void)run;
     (void)error;
     memcpy(out, p->next, p->count * sizeof *out);
     p->next += p->count;
@@ -531,12 +540,12 @@ static void test_clip(void **state)
 
             spaced = golden(io, "spaced.%s.%s", predictions[kind], cases[i].name);
             memcpy(x, noise.data, count * sizeof *x);
-            MUST(pb_ddim_spaced(s, &denoiser, 2, denoiser.size, x, &down, error));
+            MUST(pb_ddim_spaced(s, &denoiser, 2, denoiser.size, x, &down, NULL, error));
             assert_near(cases[i].name, x, spaced.data, count, 1e-6);
             boosted = golden(io, "boosted.%s.%s", predictions[kind], cases[i].name);
             memcpy(x, noise.data, count * sizeof *x);
             p.next = out.data;
-            MUST(pb_ddim(s, &denoiser, 2, denoiser.size, x, POINTS - 1, 0, &boost, error));
+            MUST(pb_ddim(s, &denoiser, 2, denoiser.size, x, POINTS - 1, 0, &boost, NULL, error));
             assert_near(cases[i].name, x, boosted.data, count, 2e-6); /* z is near to 2e-6 */
             pb_tensor_clear(&boosted);
             pb_tensor_clear(&spaced);
@@ -571,14 +580,14 @@ static void test_clip_of_boosts_only(void **state)
             for (size_t i = 0; i < SIZE; i++)
                 x[i] = y[i] = (float)i / 3 - 1;
             MUST(pb_ddim(s, &denoiser, 1, denoiser.size, x, ways[way][0], ways[way][1], &plain,
-                         error));
+                         NULL, error));
             MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, ways[way][0], ways[way][1], &clipped,
-                         error));
+                         NULL, error));
             assert_memory_equal(x, y, sizeof x);
         }
     }
-    MUST(pb_ddim(s, &denoiser, 1, denoiser.size, x, 8, 0, &plain, error));
-    MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, 8, 0, &clipped, error));
+    MUST(pb_ddim(s, &denoiser, 1, denoiser.size, x, 8, 0, &plain, NULL, error));
+    MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, 8, 0, &clipped, NULL, error));
     assert_memory_not_equal(x, y, sizeof x);
     pb_schedule_free(s);
 }
@@ -604,14 +613,17 @@ static void test_clip_failures(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const pb_spaced_options o = {.steps = 5, .clip = wrong[i]};
         const pb_ddim_options d = {.steps = 5, .boost = SIZE_MAX, .clip = wrong[i]};
-        assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, denoiser.size, x, &o, &error), PB_INVALID);
-        assert_int_equal(pb_ddim(s, &denoiser, 1, denoiser.size, x, 4, 0, &d, &error), PB_INVALID);
+        assert_int_equal(pb_ddim_spaced(s, &denoiser, 1, denoiser.size, x, &o, NULL, &error),
+                         PB_INVALID);
+        assert_int_equal(pb_ddim(s, &denoiser, 1, denoiser.size, x, 4, 0, &d, NULL, &error),
+                         PB_INVALID);
     }
     assert_int_equal(g.calls, 0);
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         const pb_spaced_options o = {.steps = 5, .set_alpha_to_one = 1, .clip = right[i]};
         g = (gaussian){.schedule = s, .poison_at = 5};
-        assert_int_equal(pb_ddim_spaced(s, &denoiser, 2, denoiser.size, x, &o, &error), PB_NUMERIC);
+        assert_int_equal(pb_ddim_spaced(s, &denoiser, 2, denoiser.size, x, &o, NULL, &error),
+                         PB_NUMERIC);
         assert_non_null(strstr(error.message, "image 1"));
     }
     pb_schedule_free(s);
@@ -637,7 +649,7 @@ static void test_guide(void **state)
     v[0] = 0.6f;
     v[1] = -0.8f;
     v[SIZE + 5] = 1;
-    MUST(pb_guide(s, &denoiser, 500, SIZE, x, 2, v, &guidance, 4, out, NULL, NULL, error));
+    MUST(pb_guide(s, &denoiser, 500, SIZE, x, 2, v, &guidance, 4, out, NULL, error));
     for (size_t d = 0; d < 2; d++)
         for (size_t j = 0; j < 4; j++)
             for (size_t i = 0; i < SIZE; i++) {
@@ -647,21 +659,22 @@ static void test_guide(void **state)
                 assert_true(fabs((double)out[(d * 4 + j) * SIZE + i] - expected) < 1e-5);
             }
     v[0] = 2;
-    assert_int_equal(
-        pb_guide(s, &denoiser, 500, SIZE, x, 2, v, &guidance, 4, out, NULL, NULL, &wrong),
-        PB_INVALID);
+    assert_int_equal(pb_guide(s, &denoiser, 500, SIZE, x, 2, v, &guidance, 4, out, NULL, &wrong),
+                     PB_INVALID);
     assert_non_null(strstr(wrong.message, "direction 0 has length"));
     assert_int_equal(
-        pb_guide(s, &denoiser, 500, SIZE, x, 1, v + SIZE, &guidance, 11, out, NULL, NULL, &wrong),
+        pb_guide(s, &denoiser, 500, SIZE, x, 1, v + SIZE, &guidance, 11, out, NULL, &wrong),
         PB_INVALID);
     pb_schedule_free(s);
 }
 
 /* Noise that grows as a power of x: above 1 guidance explodes. Power 0: tanh x, it collapses. */
-static pb_status power(void *context, size_t n, const float *x, double t, float *out, pb_error *e)
+static pb_status power(void *context, size_t n, const float *x, double t, float *out,
+                       const pb_run *run, pb_error *error)
 {
     (void)t;
-    (void)e;
+    (void)run;
+    (void)error;
     for (size_t i = 0; i < n * SIZE; i++)
         out[i] =
             *(const float *)context > 0 ? powf(fabsf(x[i]), *(const float *)context) : tanhf(x[i]);
@@ -672,13 +685,13 @@ static pb_status power(void *context, size_t n, const float *x, double t, float 
 static pb_pace pace_of(float exponent, size_t iterations, const pb_pace_limits *limits)
 {
     const pb_guidance guidance = {.step = 1, .scale = 0.5, .iterations = iterations};
-    const pb_denoiser denoiser = {&exponent, SIZE, power};
+    const pb_denoiser denoiser = {.context = &exponent, .size = SIZE, .predict = power};
     pb_schedule *s = linear();
     pb_pace_stage stage[8];
     float x[SIZE] = {0}, v[SIZE] = {0}, out[8 * SIZE];
 
     x[3] = v[3] = 1;
-    MUST(pb_guide(s, &denoiser, 500, SIZE, x, 1, v, &guidance, 8, out, NULL, NULL, error));
+    MUST(pb_guide(s, &denoiser, 500, SIZE, x, 1, v, &guidance, 8, out, NULL, error));
     for (size_t j = 0; j < 8; j++)
         stage[j] =
             (pb_pace_stage){.iterate = (j + 1) * iterations / 8,

@@ -11,7 +11,7 @@ typedef struct faces {
     pb_model *model;
     pb_weights *io;
     pb_evaluator *evaluator;
-    pb_denoiser denoiser;
+    pb_denoiser *denoiser;
 } faces;
 
 static faces open_faces(void)
@@ -21,13 +21,14 @@ static faces open_faces(void)
 
     MUST(pb_model_open(&f.model, PB_SOURCE_DIR "/models/faces32", error));
     MUST(pb_weights_open(&f.io, GOLDEN "faces32/io.safetensors", error));
-    MUST(pb_evaluator_new(&f.evaluator, f.model, 32, 32, 0, error));
-    f.denoiser = pb_evaluator_denoiser(f.evaluator, &condition);
+    MUST(pb_evaluator_new(&f.evaluator, f.model, 32, 32, NULL, error));
+    MUST(pb_denoiser_new(&f.denoiser, f.evaluator, &condition, NULL, 1, error));
     return f;
 }
 
 static void close_faces(faces *f)
 {
+    pb_denoiser_free(f->denoiser);
     pb_evaluator_free(f->evaluator);
     pb_weights_free(f->io);
     pb_model_free(f->model);
@@ -38,8 +39,8 @@ static void move(const faces *f, size_t n, float *x, size_t from, size_t to, siz
     pb_ddim_options options = PB_DDIM_DEFAULTS;
 
     options.steps = steps;
-    MUST(pb_ddim(pb_model_schedule(f->model), &f->denoiser, n, f->denoiser.size, x, from, to,
-                 &options, error));
+    MUST(pb_ddim(pb_model_schedule(f->model), f->denoiser, n, f->denoiser->size, x, from, to,
+                 &options, NULL, error));
 }
 
 static void test_sample(void **state)
@@ -112,7 +113,7 @@ static pb_linearisation *linearise_first(const faces *f, float *x, const char *t
 
     options.to = to;
     options.condition.timestep = pb_grid_time(1000, STEPS, 59);
-    MUST(pb_linearise(&l, f->model, &options, &point, error));
+    MUST(pb_linearise(&l, f->model, &options, &point, NULL, error));
     return l;
 }
 
@@ -127,8 +128,8 @@ static void test_basis(void **state)
 
     (void)state;
     options.rank = 50;
-    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error));
-    MUST(pb_svd_verify(svd, pb_linearisation_operator(l), verified, error));
+    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, NULL, error));
+    MUST(pb_svd_verify(svd, pb_linearisation_operator(l), verified, NULL, error));
     print_message("%zu applications\n", svd->applications);
     assert_int_equal(svd->converged, 50);
     assert_true(svd->applications <= 320);
@@ -165,8 +166,8 @@ static void test_guidance(void **state)
         v.data[i] = i == largest ? v.data[i] : -v.data[i];
     if (v.data[largest] < 0)
         v.data[largest] = -v.data[largest];
-    MUST(pb_guide(pb_model_schedule(f.model), &f.denoiser, t, size, x.data, 1, v.data, &guidance,
-                  16, stages, NULL, NULL, error));
+    MUST(pb_guide(pb_model_schedule(f.model), f.denoiser, t, size, x.data, 1, v.data, &guidance, 16,
+                  stages, NULL, error));
     assert_near("guidance", stages + 15 * size, guided.data, size, 2e-5);
     move(&f, 1, stages + 15 * size, 59, 0, STEPS);
     assert_near("edited", stages + 15 * size, edited.data, size, 5e-5);

@@ -86,7 +86,7 @@ static pb_status evaluate(const worker *w, struct result *r)
     size_t shape[3];
     pb_status status;
 
-    status = pb_evaluator_new(&e, all->model, height(all), width(all), 0, &r->error);
+    status = pb_evaluator_new(&e, all->model, height(all), width(all), NULL, &r->error);
     for (size_t i = 0; status == PB_OK && i < 2; i++) {
         status = pb_model_tap_shape(all->model, taps[i], height(all), width(all), shape, &r->error);
         if (status == PB_OK)
@@ -112,7 +112,7 @@ static pb_status sample(const worker *w, struct result *r)
     pb_tensor x = PB_TENSOR_EMPTY;
     pb_evaluator *e = NULL;
     pb_rng *rng = NULL;
-    pb_denoiser denoiser;
+    pb_denoiser *denoiser = NULL;
     pb_status status;
 
     options.steps = STEPS;
@@ -121,19 +121,49 @@ static pb_status sample(const worker *w, struct result *r)
     if (status == PB_OK)
         status = pb_rng_new(&rng, 7, &r->error);
     if (status == PB_OK)
-        status = pb_evaluator_new(&e, all->model, height(all), width(all), 0, &r->error);
+        status = pb_evaluator_new(&e, all->model, height(all), width(all), NULL, &r->error);
     if (status == PB_OK) {
         pb_randn(rng, x.data, pb_tensor_count(&x));
-        denoiser = pb_evaluator_denoiser(e, &all->condition);
-        status = pb_ddim(pb_model_schedule(all->model), &denoiser, 1, denoiser.size, x.data,
-                         STEPS - 1, 0, &options, &r->error);
+        status = pb_denoiser_new(&denoiser, e, &all->condition, NULL, 1, &r->error);
     }
     if (status == PB_OK)
+        status = pb_ddim(pb_model_schedule(all->model), denoiser, 1, denoiser->size, x.data,
+                         STEPS - 1, 0, &options, NULL, &r->error);
+    if (status == PB_OK)
         status = note(r, x.data, pb_tensor_count(&x) * sizeof(float));
+    pb_denoiser_free(denoiser);
     pb_evaluator_free(e);
     pb_rng_free(rng);
     pb_tensor_clear(&x);
     return status;
+}
+
+/* Stops at a question that is its own, whatever the other threads do; with one processor. */
+static int stop(void *context, const pb_progress *progress)
+{
+    int *left = context;
+
+    (void)progress;
+    return --*left == 0;
+}
+
+static pb_status give_up(const worker *w, struct result *r)
+{
+    const shared *all = w->all;
+    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    pb_basis basis = PB_BASIS_EMPTY;
+    pb_error error = {0};
+    int left = 100;
+    const pb_run run = {.monitor = stop, .context = &left, .threads = 1};
+
+    request.map.condition = all->condition;
+    request.svd.rank = 3;
+    if (pb_basis_compute(&basis, NULL, NULL, all->model, &request, &all->x, &run, &error) !=
+            PB_CANCELLED ||
+        left)
+        return pb_fail(&r->error, PB_INTERNAL, "stopped with %d questions left: %s", left,
+                       error.message);
+    return note(r, error.message, strlen(error.message));
 }
 
 /* A basis, written, read, and written again as it was read. */
@@ -151,7 +181,7 @@ static pb_status find_basis(const worker *w, struct result *r)
     request.map.condition = all->condition;
     request.svd.rank = 3;
     request.svd.tolerance = 0.1;
-    status = pb_basis_compute(&basis, NULL, NULL, all->model, &request, &all->x, &r->error);
+    status = pb_basis_compute(&basis, NULL, NULL, all->model, &request, &all->x, NULL, &r->error);
     if (status == PB_OK)
         status = pb_basis_write(&basis, path.text, &r->error);
     if (status == PB_OK)
@@ -187,7 +217,7 @@ static pb_status embed(const worker *w, struct result *r)
         status = pb_text_encoder_tokens(text, prompts[i], length, ids + i * length, NULL, NULL,
                                         &r->error);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, PROMPTS, length, ids, out, 0, &r->error);
+        status = pb_text_encoder_embed(text, PROMPTS, length, ids, out, NULL, &r->error);
     if (status == PB_OK)
         status = note(r, out, floats * sizeof *out);
     pb_free(out);
@@ -206,9 +236,9 @@ static pb_status decode(const worker *w, struct result *r)
 
     if (!all->vae)
         return PB_OK;
-    status = pb_decode(all->vae, &latent, &image, 0, &r->error);
+    status = pb_decode(all->vae, &latent, &image, NULL, &r->error);
     if (status == PB_OK)
-        status = pb_encode(all->vae, &image, &back, 0, &r->error);
+        status = pb_encode(all->vae, &image, &back, NULL, &r->error);
     if (status == PB_OK)
         status = note(r, image.data, pb_tensor_count(&image) * sizeof *image.data);
     if (status == PB_OK)
@@ -265,8 +295,8 @@ static pb_status mistake(const worker *w, struct result *r)
 }
 
 static pb_status (*const jobs[])(const worker *, struct result *) = {
-    name_model, evaluate, find_basis, sample, embed, decode, look_up, mistake};
-static const char *const names[] = {"name_model", "evaluate", "find_basis", "sample",
+    name_model, evaluate, find_basis, sample, give_up, embed, decode, look_up, mistake};
+static const char *const names[] = {"name_model", "evaluate", "find_basis", "sample", "give_up",
                                     "embed",      "decode",   "look_up",    "mistake"};
 #define JOBS (sizeof jobs / sizeof *jobs)
 

@@ -63,7 +63,7 @@ static pb_status evaluate_with(const pb_model *model, const context *c, pb_error
     pb_evaluator *e;
     pb_status status;
 
-    PB_TRY(pb_evaluator_new(&e, model, 8, 12, 0, error));
+    PB_TRY(pb_evaluator_new(&e, model, 8, 12, NULL, error));
     status = pb_evaluate(e, &condition, 1, pb_tensor_count(&c->x), c->x.data, 2, taps, out, error);
     pb_evaluator_free(e);
     return status;
@@ -103,8 +103,8 @@ static pb_status compute(void *data, pb_error *error)
     options.block = 3;
     options.max_basis = 12;
     pb_basis_clear(&c->basis);
-    PB_TRY(pb_linearise(&l, c->model, &map, &c->x, error));
-    status = pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error);
+    PB_TRY(pb_linearise(&l, c->model, &map, &c->x, NULL, error));
+    status = pb_svd_compute(&svd, pb_linearisation_operator(l), &options, NULL, error);
     if (status == PB_OK)
         status = pb_basis_from_svd(&c->basis, svd, &map, &options, l, &c->x, error);
     if (status == PB_OK)
@@ -136,7 +136,7 @@ static pb_status compute_masked(void *data, pb_error *error)
         request.mask = &mask;
         request.null_rank = 1;
         request.start = &start;
-        status = pb_basis_compute(&basis, NULL, NULL, c->model, &request, &c->x, error);
+        status = pb_basis_compute(&basis, NULL, NULL, c->model, &request, &c->x, NULL, error);
     }
     pb_basis_clear(&basis);
     pb_tensor_clear(&mask);
@@ -193,7 +193,8 @@ static pb_status solve(void *data, pb_error *error)
     if (status == PB_OK)
         status = pb_operator_deflate(&deflated, weighed, 1, op.cols, n, error);
     if (status == PB_OK)
-        status = pb_least_squares(&solution, op.cols, x, deflated, op.rows, b, 0.1, 1e-6, 0, error);
+        status = pb_least_squares(&solution, op.cols, x, deflated, op.rows, b, 0.1, 1e-6, 0, NULL,
+                                  error);
     pb_operator_free(deflated);
     pb_operator_free(weighed);
     return status;
@@ -238,13 +239,13 @@ static pb_status pipeline(void *data, pb_error *error)
     if (status == PB_OK)
         status = pb_text_encoder_tokens(text, "ab ab", 77, ids, NULL, &rest, error);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, 1, 77, ids, hidden, 0, error);
+        status = pb_text_encoder_embed(text, 1, 77, ids, hidden, NULL, error);
     if (status == PB_OK)
         status = pb_autoencoder_open(&vae, model, error);
     if (status == PB_OK)
-        status = pb_encode(vae, &image, &latent, 0, error);
+        status = pb_encode(vae, &image, &latent, NULL, error);
     if (status == PB_OK)
-        status = pb_decode(vae, &latent, &decoded, 0, error);
+        status = pb_decode(vae, &latent, &decoded, NULL, error);
     pb_tensor_clear(&latent);
     pb_tensor_clear(&decoded);
     pb_text_free(rest);
@@ -272,8 +273,9 @@ static pb_status read_basis(void *data, pb_error *error)
 }
 
 static pb_status noise(void *unused, size_t n, const float *x, double t, float *eps,
-                       pb_error *error)
+                       const pb_run *run, pb_error *error)
 {
+    (void)run;
     (void)unused, (void)error;
     for (size_t i = 0; i < n * 4; i++)
         eps[i] = x[i] * (float)t * 1e-3f;
@@ -295,10 +297,10 @@ static pb_status move_and_guide(void *data, pb_error *error)
     options.boost = 4;
     options.own_noise = 1;
     PB_TRY(pb_schedule_new(&schedule, &PB_SCHEDULE_DEFAULTS, error));
-    status = pb_ddim(schedule, &denoiser, 1, denoiser.size, x, 4, 0, &options, error);
+    status = pb_ddim(schedule, &denoiser, 1, denoiser.size, x, 4, 0, &options, NULL, error);
     if (status == PB_OK)
         status = pb_guide(schedule, &denoiser, 5, denoiser.size, x, 1, v, &guidance, 2, out, NULL,
-                          NULL, error);
+                          error);
     pb_schedule_free(schedule);
     return status;
 }

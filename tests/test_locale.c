@@ -40,14 +40,15 @@ static pb_basis find(pb_model *model)
     request.map.condition.timestep = 500.5;
     request.svd.rank = 2;
     request.svd.tolerance = 0.25;
-    MUST(pb_basis_compute(&basis, NULL, NULL, model, &request, &x, error));
+    MUST(pb_basis_compute(&basis, NULL, NULL, model, &request, &x, NULL, error));
     pb_tensor_clear(&x);
     return basis;
 }
 
 static pb_status nothing(void *unused, size_t n, const float *x, double t, float *out,
-                         pb_error *error)
+                         const pb_run *run, pb_error *error)
 {
+    (void)run;
     (void)unused;
     (void)n;
     (void)x;
@@ -95,9 +96,9 @@ static void test_comma(void **state)
                     pb_alpha_bar(pb_model_schedule(beside), t));
     options.clip = clip;
     options.boost = 0;
-    assert_int_equal(
-        pb_ddim(pb_model_schedule(model), &denoiser, 1, 1, (float[1]){0}, 1, 0, &options, &refused),
-        PB_INVALID);
+    assert_int_equal(pb_ddim(pb_model_schedule(model), &denoiser, 1, 1, (float[1]){0}, 1, 0,
+                             &options, NULL, &refused),
+                     PB_INVALID);
     assert_non_null(strstr(refused.message, "-0.5"));
 
     setlocale(LC_NUMERIC, "C");

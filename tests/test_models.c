@@ -108,12 +108,12 @@ static void test_variants(void **state)
         /* All say clip_sample; of text it is taken for false. */
         assert_int_equal(info->clip.kind, info->context_width ? PB_CLIP_NONE : PB_CLIP_RANGE);
         assert_int_equal(info->ignored != NULL, info->clip.kind == PB_CLIP_RANGE);
-        MUST(pb_evaluator_new(&e, model, height, width, 0, error));
+        MUST(pb_evaluator_new(&e, model, height, width, NULL, error));
         MUST(pb_evaluate(e, &condition, 1, pb_tensor_count(&x), x.data, 1, &tap, &value, error));
         assert_near("out", value, out.data, count, 1e-5);
         map.to = "out";
         map.condition = condition;
-        MUST(pb_linearise(&l, model, &map, &x, error));
+        MUST(pb_linearise(&l, model, &map, &x, NULL, error));
         pb_tensor image = apply_chw(l, false, v.data);
         assert_near("jvp", image.data, jvp.data, count, 1e-5);
         pb_tensor back = apply_chw(l, true, out.data); /* <J v, out> = <v, J^T out> */

@@ -64,8 +64,7 @@ static pb_linearisation *linearise(const network *n, const char *from, const cha
     options.from = from;
     options.to = to;
     options.condition = n->condition;
-    options.memory = memory;
-    MUST(pb_linearise(&l, n->model, &options, &n->x, error));
+    MUST(pb_linearise(&l, n->model, &options, &n->x, &(pb_run){.memory = memory}, error));
     return l;
 }
 
@@ -83,7 +82,7 @@ static void test_taps(void **state)
 
         for (size_t j = 0; j < 3; j++)
             memcpy(points + j * size, n.x.data, size * sizeof *points);
-        MUST(pb_evaluator_new(&e, n.model, n.x.shape[2], n.x.shape[3], 0, error));
+        MUST(pb_evaluator_new(&e, n.model, n.x.shape[2], n.x.shape[3], NULL, error));
         for (size_t k = 0; (tap = pb_model_tap(n.model, k)) != NULL; k++) {
             const char *name = strcmp(tap, "out") ? tap : "eps";
             pb_tensor expected;
@@ -262,7 +261,7 @@ static void expect_failure(const network *n, const char *from, const char *to, d
     options.from = from;
     options.to = to;
     options.condition.timestep = t;
-    assert_int_equal(pb_linearise(&l, n->model, &options, &x, &error), PB_INVALID);
+    assert_int_equal(pb_linearise(&l, n->model, &options, &x, NULL, &error), PB_INVALID);
     if (!strstr(error.message, message))
         fail_msg("expected \"%s\", found \"%s\"", message, error.message);
 }

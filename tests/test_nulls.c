@@ -42,7 +42,7 @@ static bool run_changed(const char *golden, const char *field, const char *value
         }
         shape[1] = info->out_channels;
         MUST(pb_tensor_new(out, 4, shape, error));
-        MUST(pb_evaluator_new(&e, model, 16, 16, 0, error));
+        MUST(pb_evaluator_new(&e, model, 16, 16, NULL, error));
         MUST(
             pb_evaluate(e, &condition, 1, pb_tensor_count(&x), x.data, 1, &tap, &out->data, error));
         pb_evaluator_free(e);

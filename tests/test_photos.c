@@ -21,7 +21,7 @@
 typedef struct faces {
     pb_model *model;
     pb_evaluator *evaluator;
-    pb_denoiser denoiser;
+    pb_denoiser *denoiser;
     size_t count;
     char names[MOST][256];
     float x[MOST * SIZE];
@@ -60,14 +60,15 @@ static int set_up(void **state)
     (void)state;
     read_photos(folder ? folder : PB_SOURCE_DIR "/../shared/models/faces32/photos");
     MUST(pb_model_open(&all.model, PB_SOURCE_DIR "/models/faces32", error));
-    MUST(pb_evaluator_new(&all.evaluator, all.model, 32, 32, 0, error));
-    all.denoiser = pb_evaluator_denoiser(all.evaluator, &condition);
+    MUST(pb_evaluator_new(&all.evaluator, all.model, 32, 32, NULL, error));
+    MUST(pb_denoiser_new(&all.denoiser, all.evaluator, &condition, NULL, 1, error));
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    pb_denoiser_free(all.denoiser);
     pb_evaluator_free(all.evaluator);
     pb_model_free(all.model);
     return 0;
@@ -85,7 +86,7 @@ static void move(float *x, size_t n, size_t from, size_t to)
 {
     const pb_ddim_options options = PB_DDIM_DEFAULTS;
 
-    MUST(pb_ddim(pb_model_schedule(all.model), &all.denoiser, n, SIZE, x, from, to, &options,
+    MUST(pb_ddim(pb_model_schedule(all.model), all.denoiser, n, SIZE, x, from, to, &options, NULL,
                  error));
 }
 
@@ -128,9 +129,9 @@ static void test_basis(void **state)
         move(x, 1, 0, STEPS - 1);
         move(x, 1, STEPS - 1, point);
         map.condition.timestep = pb_grid_time(1000, STEPS, point);
-        MUST(pb_linearise(&l, all.model, &map, &xt, error));
+        MUST(pb_linearise(&l, all.model, &map, &xt, NULL, error));
         options.rank = 50;
-        MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error));
+        MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, NULL, error));
         print_message("%s: %zu applications\n", all.names[i], svd->applications);
         assert_int_equal(svd->converged, 50);
         assert_true(svd->applications <= 320);

@@ -35,7 +35,7 @@ static pb_tensor embed(const pipeline *p, const char *prompt, const char *name)
 
     MUST(pb_tensor_new(&found, 3, shape, error));
     MUST(pb_text_encoder_tokens(p->text, prompt, length, ids, NULL, NULL, error));
-    MUST(pb_text_encoder_embed(p->text, 1, length, ids, found.data, 0, error));
+    MUST(pb_text_encoder_embed(p->text, 1, length, ids, found.data, NULL, error));
     assert_near(name, found.data, expected.data, length * width, 1e-5);
     pb_tensor_clear(&expected);
     pb_free(ids);
@@ -123,25 +123,26 @@ static void test_network(void **state)
         size_t h = p.x.shape[2], w = p.x.shape[3], mid[3];
         float *out[3] = {pb_malloc(p.size, 4), pb_malloc(p.size, 4), NULL};
         pb_map_options map = PB_MAP_DEFAULTS;
-        pb_denoiser guided;
+        pb_denoiser *guided;
         pb_evaluator *e;
         pb_linearisation *l;
         pb_tensor vector, found;
 
         MUST(pb_model_tap_shape(p.model, "mid", h, w, mid, error));
         out[2] = pb_malloc(mid[0] * mid[1] * mid[2], 4);
-        MUST(pb_evaluator_new(&e, p.model, h, w, 0, error));
+        MUST(pb_evaluator_new(&e, p.model, h, w, NULL, error));
         MUST(pb_evaluate(e, &condition, 1, p.size, p.x.data, 3, taps, out, error));
         check(&p, "out.raw", out[0], 1e-5);
         check(&p, "out.eps", out[1], 1e-5);
         check(&p, "out.mid", out[2], 1e-5);
-        guided = pb_evaluator_guided(e, &condition, &negative, SCALE);
-        MUST(guided.predict(guided.context, 1, p.x.data, p.t, out[1], error));
+        MUST(pb_denoiser_new(&guided, e, &condition, &negative, SCALE, error));
+        MUST(guided->predict(guided->context, 1, p.x.data, p.t, out[1], NULL, error));
+        pb_denoiser_free(guided);
         to_eps(&p, out[1]);
         check(&p, "out.eps.guided", out[1], 1e-5);
 
         map.condition = condition;
-        MUST(pb_linearise(&l, p.model, &map, &p.x, error));
+        MUST(pb_linearise(&l, p.model, &map, &p.x, NULL, error));
         vector = golden(p.io, "v");
         found = apply_chw(l, false, vector.data);
         check(&p, "jvp.mid", found.data, 1e-5);
@@ -175,7 +176,7 @@ static void test_svd(void **state)
         request.map.condition = under(&p, &p.positive);
         request.svd.rank = 16;
         request.svd.tolerance = 1e-5;
-        MUST(pb_basis_compute(&basis, NULL, NULL, p.model, &request, &p.x, error));
+        MUST(pb_basis_compute(&basis, NULL, NULL, p.model, &request, &p.x, NULL, error));
         assert_near("svd.s", basis.s.data, s.data, 16, 1e-5);
         MUST(pb_space_new(&a, p.size, 8, basis.v.data, error));
         MUST(pb_space_new(&b, p.size, 8, v.data, error));
@@ -201,14 +202,14 @@ static void test_autoencoder(void **state)
         pb_tensor found = PB_TENSOR_EMPTY, small = image;
 
         assert_int_equal(f * p.x.shape[2], image.shape[2]);
-        MUST(pb_encode(p.vae, &image, &found, 0, error));
+        MUST(pb_encode(p.vae, &image, &found, NULL, error));
         check(&p, "latent", found.data, 1e-5);
         pb_tensor_clear(&found);
-        MUST(pb_decode(p.vae, &latent, &found, 0, error));
+        MUST(pb_decode(p.vae, &latent, &found, NULL, error));
         check(&p, "invert.decoded", found.data, 1e-5);
         pb_tensor_clear(&found);
         small.shape[2] = f - 1;
-        assert_int_equal(pb_encode(p.vae, &small, &found, 0, NULL), PB_INVALID);
+        assert_int_equal(pb_encode(p.vae, &small, &found, NULL, NULL), PB_INVALID);
         assert_null(found.data);
         pb_tensor_clear(&image);
         pb_tensor_clear(&latent);
@@ -234,10 +235,10 @@ static void test_autoencoder_odd(void **state)
         latent = golden(p.io, "latent");
         assert_true(image.shape[2] % f != 0);
         assert_int_equal(latent.shape[2], image.shape[2] / f);
-        MUST(pb_encode(p.vae, &image, &found, 0, error));
+        MUST(pb_encode(p.vae, &image, &found, NULL, error));
         check(&p, "latent", found.data, 1e-5);
         pb_tensor_clear(&found);
-        MUST(pb_decode(p.vae, &latent, &found, 0, error));
+        MUST(pb_decode(p.vae, &latent, &found, NULL, error));
         check(&p, "decoded", found.data, 1e-5);
         pb_tensor_clear(&found);
         pb_tensor_clear(&image);
@@ -246,7 +247,8 @@ static void test_autoencoder_odd(void **state)
     }
 }
 
-/* Up and down under the prompt; down with guidance. */
+/* Up and down under the prompt; down with guidance. Both denoisers of one evaluator live at once.
+ */
 static void test_trajectories(void **state)
 {
     (void)state;
@@ -256,21 +258,22 @@ static void test_trajectories(void **state)
         const pb_schedule *schedule = pb_model_schedule(p.model);
         pb_ddim_options options = PB_DDIM_DEFAULTS;
         pb_tensor x = golden(p.io, "latent");
-        pb_denoiser denoiser;
+        pb_denoiser *plain, *guided;
         pb_evaluator *e;
 
         options.steps = STEPS;
-        MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], 0, error));
-        denoiser = pb_evaluator_denoiser(e, &positive);
-        MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, 0, STEPS - 1, &options, error));
+        MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], NULL, error));
+        MUST(pb_denoiser_new(&plain, e, &positive, NULL, 1, error));
+        MUST(pb_denoiser_new(&guided, e, &positive, &negative, SCALE, error));
+        MUST(pb_ddim(schedule, plain, 1, p.size, x.data, 0, STEPS - 1, &options, NULL, error));
         check(&p, "invert.xT", x.data, 1e-4);
-        MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, STEPS - 1, 0, &options, error));
+        MUST(pb_ddim(schedule, plain, 1, p.size, x.data, STEPS - 1, 0, &options, NULL, error));
         check(&p, "invert.reconstruction", x.data, 1e-4);
-        denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
-        MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, p.x.data, STEPS - 1, 0, &options,
-                     error));
+        MUST(pb_ddim(schedule, guided, 1, p.size, p.x.data, STEPS - 1, 0, &options, NULL, error));
         check(&p, "sample.guided", p.x.data, 1e-4);
         pb_tensor_clear(&x);
+        pb_denoiser_free(plain);
+        pb_denoiser_free(guided);
         pb_evaluator_free(e);
         close_pipeline(&p);
     }
@@ -290,23 +293,24 @@ static void test_diffusers(void **state)
                                            .set_alpha_to_one = info->set_alpha_to_one};
         size_t h = p.x.shape[2], w = p.x.shape[3];
         pb_tensor image = PB_TENSOR_EMPTY;
-        pb_denoiser denoiser;
+        pb_denoiser *denoiser;
         pb_evaluator *e;
         pb_rng *rng;
 
         MUST(pb_rng_new(&rng, 5, error));
         pb_randn(rng, p.x.data, p.size);
         pb_rng_free(rng);
-        MUST(pb_evaluator_new(&e, p.model, h, w, 0, error));
-        denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
-        MUST(pb_ddim_spaced(pb_model_schedule(p.model), &denoiser, 1, denoiser.size, p.x.data,
-                            &options, error));
+        MUST(pb_evaluator_new(&e, p.model, h, w, NULL, error));
+        MUST(pb_denoiser_new(&denoiser, e, &positive, &negative, SCALE, error));
+        MUST(pb_ddim_spaced(pb_model_schedule(p.model), denoiser, 1, denoiser->size, p.x.data,
+                            &options, NULL, error));
         check(&p, "pipeline.latent", p.x.data, 1e-4);
-        MUST(pb_decode(p.vae, &p.x, &image, 0, error));
+        MUST(pb_decode(p.vae, &p.x, &image, NULL, error));
         for (size_t k = 0; k < pb_tensor_count(&image); k++)
             image.data[k] = fminf(fmaxf(0.5f + 0.5f * image.data[k], 0), 1);
         check(&p, "pipeline.image", image.data, 1e-4);
         pb_tensor_clear(&image);
+        pb_denoiser_free(denoiser);
         pb_evaluator_free(e);
         close_pipeline(&p);
     }
@@ -329,7 +333,7 @@ static void test_zero_snr(void **state)
     pb_ddim_options grid = PB_DDIM_DEFAULTS;
     pb_tensor x = golden(p.io, "latent");
     pb_schedule *schedule;
-    pb_denoiser denoiser;
+    pb_denoiser *denoiser;
     pb_evaluator *e;
     pb_rng *rng;
 
@@ -337,18 +341,20 @@ static void test_zero_snr(void **state)
     pb_weights_free(p.io);
     MUST(pb_weights_open(&p.io, GOLDEN "zero-snr.safetensors", error));
     MUST(pb_schedule_new(&schedule, &rescaled, error));
-    MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], 0, error));
+    MUST(pb_evaluator_new(&e, p.model, p.x.shape[2], p.x.shape[3], NULL, error));
     MUST(pb_rng_new(&rng, 5, error));
     pb_randn(rng, p.x.data, p.size);
     pb_rng_free(rng);
-    denoiser = pb_evaluator_guided(e, &positive, &negative, SCALE);
-    MUST(pb_ddim_spaced(schedule, &denoiser, 1, denoiser.size, p.x.data, &spaced, error));
+    MUST(pb_denoiser_new(&denoiser, e, &positive, &negative, SCALE, error));
+    MUST(pb_ddim_spaced(schedule, denoiser, 1, denoiser->size, p.x.data, &spaced, NULL, error));
     check(&p, "sample", p.x.data, 1e-4);
-    denoiser = pb_evaluator_denoiser(e, &positive);
+    pb_denoiser_free(denoiser);
+    MUST(pb_denoiser_new(&denoiser, e, &positive, NULL, 1, error));
     grid.steps = STEPS;
-    MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, 0, STEPS - 1, &grid, error));
+    MUST(pb_ddim(schedule, denoiser, 1, denoiser->size, x.data, 0, STEPS - 1, &grid, NULL, error));
     check(&p, "up", x.data, 1e-4);
-    MUST(pb_ddim(schedule, &denoiser, 1, denoiser.size, x.data, STEPS - 1, 0, &grid, error));
+    MUST(pb_ddim(schedule, denoiser, 1, denoiser->size, x.data, STEPS - 1, 0, &grid, NULL, error));
+    pb_denoiser_free(denoiser);
     pb_evaluator_free(e);
     pb_schedule_free(schedule);
     pb_tensor_clear(&x);
@@ -365,8 +371,10 @@ static void test_autoencoder_alone(void **state)
     pb_config *config;
     pb_weights *io;
     pb_tensor x, mean, decoded;
+    pb_work work;
 
     (void)state;
+    MUST(pb_work_begin(&work, NULL, "converting", 0, error));
     MUST(pb_weights_open(&io, GOLDEN "autoencoder-kl/io.safetensors", error));
     MUST(pb_network_open(&network, &config, GOLDEN "autoencoder-kl", "AutoencoderKL", PB_DIFFUSERS,
                          error));
@@ -375,17 +383,18 @@ static void test_autoencoder_alone(void **state)
     x = golden(io, "x");
     mean = golden(io, "mean");
     decoded = golden(io, "decoded");
-    MUST(pb_graph_run(network.graph, PB_VAE_IMAGE, facts.mean, shapes, 1, 1 << 30, x.data, true,
-                      found, NULL, error));
+    MUST(pb_graph_run(network.graph, PB_VAE_IMAGE, facts.mean, shapes, 1, x.data, true, found,
+                      &work, error));
     assert_near("mean", found, mean.data, pb_tensor_count(&mean), 1e-5);
-    MUST(pb_graph_run(network.graph, PB_VAE_LATENT, facts.image, shapes, 1, 1 << 30, mean.data,
-                      true, found, NULL, error));
+    MUST(pb_graph_run(network.graph, PB_VAE_LATENT, facts.image, shapes, 1, mean.data, true, found,
+                      &work, error));
     assert_near("decoded", found, decoded.data, pb_tensor_count(&decoded), 1e-5);
     pb_tensor_clear(&x);
     pb_tensor_clear(&mean);
     pb_tensor_clear(&decoded);
     pb_weights_free(io);
     pb_network_close(&network);
+    pb_work_end(&work);
 }
 
 int main(void)

@@ -327,7 +327,7 @@ static void check_sigma(const pb_operator *op, double *matrix, size_t rank)
                      0);
     options.rank = rank;
     options.tolerance = 1e-6;
-    assert_int_equal(pb_svd_compute(&svd, op, &options, NULL), PB_OK);
+    assert_int_equal(pb_svd_compute(&svd, op, &options, NULL, NULL), PB_OK);
     assert_int_equal(svd->converged, rank);
     for (size_t i = 0; i < rank; i++)
         assert_true(fabs(svd->sigma[i] - sigma[i]) < 3e-6);
@@ -404,7 +404,7 @@ static void test_deflate(void **state)
     check_sigma(deflated, explicit, 6);
     options.rank = 6;
     options.tolerance = 1e-6;
-    assert_int_equal(pb_svd_compute(&svd, deflated, &options, NULL), PB_OK);
+    assert_int_equal(pb_svd_compute(&svd, deflated, &options, NULL, NULL), PB_OK);
     for (size_t i = 0; i < 6; i++)
         for (size_t k = 0; k < 4; k++)
             assert_true(fabs(inner(svd->v + i * COLS, vectors + k * COLS, COLS)) < 1e-5);
@@ -439,7 +439,8 @@ static void test_least_squares(void **state)
                 expected[l] += s / (s * s + damping * damping) * c * v[k * COLS + l];
         }
         assert_int_equal(
-            pb_least_squares(&solution, COLS, x, &op, ROWS, b, damping, 1e-9, 500, NULL), PB_OK);
+            pb_least_squares(&solution, COLS, x, &op, ROWS, b, damping, 1e-9, 500, NULL, NULL),
+            PB_OK);
         for (size_t l = 0; l < COLS; l++) {
             norm += expected[l] * expected[l];
             off += pow(expected[l] - (double)x[l], 2);
@@ -448,14 +449,16 @@ static void test_least_squares(void **state)
         assert_true(fabs(solution.norm / sqrt(norm) - 1) < 3e-5);
         assert_true(solution.residual > 0 && solution.residual < 1);
     }
-    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, -1, 1e-9, 0, NULL),
+    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, -1, 1e-9, 0, NULL, NULL),
                      PB_INVALID);
     memset(b, 0, sizeof b);
-    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, 0, 1e-9, 0, NULL), PB_OK);
+    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, 0, 1e-9, 0, NULL, NULL),
+                     PB_OK);
     assert_true(solution.norm == 0);
     d.stop_at = 1;
     d.applications = 0;
-    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, 0, 1e-9, 0, NULL), 77);
+    assert_int_equal(pb_least_squares(&solution, COLS, x, &op, ROWS, b, 0, 1e-9, 0, NULL, NULL),
+                     77);
     pb_free(u);
     pb_free(v);
     pb_free(d.a);

@@ -1,5 +1,7 @@
-/* What computes with a model stops within one operation of a network, wherever it is asked to. */
-#include <stdatomic.h>
+/* What takes long stops within one operation of a network, wherever its monitor says so; it is
+ * asked from the thread that called, and for itself alone. */
+#include <omp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,14 +10,19 @@
 
 #define TINY GOLDEN "sd1-tiny"
 #define H 8
-#define THREADS 256 /* as many may ask at once */
-#define PIXELS 16   /* of the picture's height: the autoencoder halves it */
+#define PIXELS 16 /* of the picture's height: the autoencoder halves it */
 
 typedef struct world {
-    atomic_ulong asked; /* questions so far, */
-    unsigned long most; /* and the one from which on the answer is to stop */
+    unsigned long asked; /* questions so far, */
+    unsigned long most;  /* and the one from which on the answer is to stop */
+    pthread_t caller;
+    int threads; /* the most that there were when it was asked */
+    size_t done; /* steps of the last question */
+    char task[32];
+    pb_run run;
     pb_model *model;
     pb_evaluator *evaluator;
+    pb_denoiser *denoiser;
     pb_linearisation *l;
     pb_text_encoder *text;
     pb_autoencoder *vae;
@@ -24,17 +31,22 @@ typedef struct world {
     pb_tensor x, context, picture, latent, much; /* much: of a tap and of operators */
 } world;
 
-static int stop(void *context)
+static int stop(void *context, const pb_progress *progress)
 {
     world *w = context;
 
+    assert_true(pthread_equal(w->caller, pthread_self()));
+    assert_true(progress->done <= progress->total || !progress->total);
+    w->threads = omp_get_max_threads();
+    w->done = progress->done;
+    snprintf(w->task, sizeof w->task, "%s", progress->task);
     return ++w->asked >= w->most;
 }
 
 static pb_status embed(world *w, pb_error *error)
 {
     return pb_text_encoder_embed(w->text, 1, pb_text_encoder_length(w->text), w->ids,
-                                 w->context.data, 0, error);
+                                 w->context.data, &w->run, error);
 }
 
 static pb_status evaluate(world *w, pb_error *error)
@@ -48,19 +60,18 @@ static pb_status evaluate(world *w, pb_error *error)
 
 static pb_status sample(world *w, pb_error *error)
 {
-    pb_denoiser denoiser = pb_evaluator_denoiser(w->evaluator, &w->map.condition);
     const pb_ddim_options options = {.steps = 4, .boost = SIZE_MAX};
 
     memcpy(w->much.data, w->x.data, pb_tensor_count(&w->x) * sizeof *w->x.data);
-    return pb_ddim(pb_model_schedule(w->model), &denoiser, 1, denoiser.size, w->much.data, 3, 0,
-                   &options, error);
+    return pb_ddim(pb_model_schedule(w->model), w->denoiser, 1, w->denoiser->size, w->much.data, 3,
+                   0, &options, &w->run, error);
 }
 
 static pb_status linearise(world *w, pb_error *error)
 {
     pb_linearisation *l;
 
-    PB_TRY(pb_linearise(&l, w->model, &w->map, &w->x, error));
+    PB_TRY(pb_linearise(&l, w->model, &w->map, &w->x, &w->run, error));
     pb_linearisation_free(l);
     return PB_OK;
 }
@@ -100,7 +111,7 @@ static pb_status basis(world *w, pb_error *error)
 
     request.map = w->map;
     request.svd.rank = 2;
-    status = pb_basis_compute(&found, NULL, NULL, w->model, &request, &x, error);
+    status = pb_basis_compute(&found, NULL, NULL, w->model, &request, &x, &w->run, error);
     pb_basis_clear(&found);
     return status;
 }
@@ -108,7 +119,7 @@ static pb_status basis(world *w, pb_error *error)
 static pb_status encode(world *w, pb_error *error)
 {
     pb_tensor found = PB_TENSOR_EMPTY;
-    pb_status status = pb_encode(w->vae, &w->picture, &found, 0, error);
+    pb_status status = pb_encode(w->vae, &w->picture, &found, &w->run, error);
 
     pb_tensor_clear(&found);
     return status;
@@ -117,15 +128,16 @@ static pb_status encode(world *w, pb_error *error)
 static pb_status decode(world *w, pb_error *error)
 {
     pb_tensor found = PB_TENSOR_EMPTY;
-    pb_status status = pb_decode(w->vae, &w->latent, &found, 0, error);
+    pb_status status = pb_decode(w->vae, &w->latent, &found, &w->run, error);
 
     pb_tensor_clear(&found);
     return status;
 }
 
-/* The n-th question is answered with stop: then nothing more is asked, but by threads that were
- * asking. */
-static void check(const char *name, pb_status (*work)(world *w, pb_error *error), world *w)
+/* The n-th question is answered with stop: then nothing more is asked. The questions of DDIM hand
+ * over its own progress, those of a network too. */
+static void check(const char *name, const char *task, pb_status (*work)(world *w, pb_error *error),
+                  world *w)
 {
     unsigned long all;
 
@@ -134,19 +146,20 @@ static void check(const char *name, pb_status (*work)(world *w, pb_error *error)
     w->asked = 0;
     MUST(work(w, error));
     all = w->asked;
-    if (all < 5)
-        fail_msg("%s: asked %lu times", name, all);
+    if (all < 5 || strcmp(w->task, task))
+        fail_msg("%s: asked %lu times, of \"%s\"", name, all, w->task);
+    assert_int_equal(w->threads, w->run.threads ? w->run.threads : omp_get_max_threads());
     for (int i = 0; i <= 4; i++) {
         unsigned long nth = 1 + (all - 1) * (unsigned long)i / 4;
         pb_error error = {0};
 
         w->asked = 0;
         w->most = nth;
-        if (work(w, &error) != PB_CANCELLED || error.status != PB_CANCELLED ||
-            w->asked >= nth + THREADS)
+        if (work(w, &error) != PB_CANCELLED || error.status != PB_CANCELLED || w->asked != nth)
             fail_msg("%s, stopped at question %lu of %lu: %lu asked, \"%s\"", name, nth, all,
                      w->asked, error.message);
         assert_string_equal(error.message, "cancelled");
+        assert_string_equal(w->task, task);
     }
     w->most = (unsigned long)-1;
     MUST(work(w, error)); /* and it can be done again */
@@ -165,15 +178,17 @@ static pb_tensor tensor(size_t n, size_t c, size_t h, size_t w)
 
 static void open_all(world *w)
 {
-    const pb_model_options options = {.stop = {stop, w}};
     pb_autoencoder_info info;
     size_t length, width;
 
+    w->caller = pthread_self();
+    w->run.monitor = stop;
+    w->run.context = w;
     w->most = (unsigned long)-1;
-    MUST(pb_model_open_with(&w->model, TINY, &options, error));
+    MUST(pb_model_open(&w->model, TINY, error));
     MUST(pb_text_encoder_open(&w->text, w->model, error));
     MUST(pb_autoencoder_open(&w->vae, w->model, error));
-    MUST(pb_evaluator_new(&w->evaluator, w->model, H, H, 0, error));
+    MUST(pb_evaluator_new(&w->evaluator, w->model, H, H, &w->run, error));
     info = pb_autoencoder_get_info(w->vae);
     length = pb_text_encoder_length(w->text);
     width = pb_text_encoder_width(w->text);
@@ -189,7 +204,8 @@ static void open_all(world *w)
     w->map.condition.tokens = length;
     w->map.condition.width = width;
     MUST(embed(w, error));
-    MUST(pb_linearise(&w->l, w->model, &w->map, &w->x, error));
+    MUST(pb_denoiser_new(&w->denoiser, w->evaluator, &w->map.condition, NULL, 1, error));
+    MUST(pb_linearise(&w->l, w->model, &w->map, &w->x, &w->run, error));
 }
 
 static void close_all(world *w)
@@ -200,6 +216,7 @@ static void close_all(world *w)
         pb_tensor_clear(tensors[i]);
     free(w->ids);
     pb_linearisation_free(w->l);
+    pb_denoiser_free(w->denoiser);
     pb_evaluator_free(w->evaluator);
     pb_autoencoder_free(w->vae);
     pb_text_encoder_free(w->text);
@@ -209,31 +226,129 @@ static void close_all(world *w)
 static void test_stops(void **state)
 {
     static const struct {
-        const char *name;
+        const char *name, *task;
         pb_status (*work)(world *w, pb_error *error);
     } works[] = {
-        {"the text encoder", embed},
-        {"an evaluation", evaluate},
-        {"DDIM", sample},
-        {"a linearisation", linearise},
-        {"J v", down},
-        {"J^T u", up},
-        {"a basis", basis},
-        {"encoding", encode},
-        {"decoding", decode},
+        {"the text encoder", "embedding", embed},
+        {"an evaluation", "evaluating", evaluate},
+        {"DDIM", "sampling", sample},
+        {"a linearisation", "linearising", linearise},
+        {"J v", "J v", down},
+        {"J^T u", "J^T u", up},
+        {"a basis", "basis", basis},
+        {"encoding", "encoding", encode},
+        {"decoding", "decoding", decode},
     };
+
+    (void)state;
+    for (int threads = 0; threads < 4; threads += 3) { /* as many as there are; another number */
+        world w = {.run = {.threads = threads}};
+        open_all(&w);
+        for (size_t i = 0; i < sizeof works / sizeof *works; i++)
+            check(works[i].name, works[i].task, works[i].work, &w);
+        close_all(&w);
+    }
+}
+
+/* What a run is not. */
+static void test_threads(void **state)
+{
     world w = {0};
 
     (void)state;
     open_all(&w);
-    for (size_t i = 0; i < sizeof works / sizeof *works; i++)
-        check(works[i].name, works[i].work, &w);
+    for (int threads = -1; threads < 5000; threads += 4998) { /* -1, 4997 */
+        pb_error error = {0};
+        pb_evaluator *e;
+
+        w.run.threads = threads;
+        assert_int_equal(embed(&w, &error), PB_INVALID);
+        assert_int_equal(encode(&w, &error), PB_INVALID);
+        assert_int_equal(linearise(&w, &error), PB_INVALID);
+        assert_int_equal(sample(&w, &error), PB_INVALID);
+        assert_int_equal(basis(&w, &error), PB_INVALID);
+        assert_int_equal(pb_evaluator_new(&e, w.model, H, H, &w.run, &error), PB_INVALID);
+        assert_non_null(strstr(error.message, "threads"));
+    }
+    close_all(&w);
+}
+
+/* -- two runs of one model ------------------------------------------------------------------------
+ */
+
+/* What a thread samples, and how that ended. */
+typedef struct sampler {
+    pb_model *model;
+    const world *w;
+    pthread_barrier_t *meeting; /* at the first question */
+    int stops;                  /* at the second one */
+    unsigned long asked;
+    float x[4 * H * H];
+    pb_status status;
+} sampler;
+
+static int meet(void *context, const pb_progress *progress)
+{
+    sampler *s = context;
+
+    (void)progress;
+    if (++s->asked == 1)
+        pthread_barrier_wait(s->meeting);
+    return s->stops && s->asked > 1;
+}
+
+static void *sample_alone(void *context)
+{
+    sampler *s = context;
+    const pb_run run = {.monitor = s->meeting ? meet : NULL, .context = s};
+    const pb_ddim_options options = {.steps = 4, .boost = SIZE_MAX};
+    pb_denoiser *denoiser = NULL;
+    pb_evaluator *e = NULL;
+
+    memcpy(s->x, s->w->x.data, sizeof s->x);
+    s->status = pb_evaluator_new(&e, s->model, H, H, NULL, NULL);
+    if (s->status == PB_OK)
+        s->status = pb_denoiser_new(&denoiser, e, &s->w->map.condition, NULL, 1, NULL);
+    if (s->status == PB_OK)
+        s->status = pb_ddim(pb_model_schedule(s->model), denoiser, 1, denoiser->size, s->x, 3, 0,
+                            &options, &run, NULL);
+    pb_denoiser_free(denoiser);
+    pb_evaluator_free(e);
+    return NULL;
+}
+
+/* One is cancelled while the other is at work: that one goes on, to the same numbers. */
+static void test_two_runs(void **state)
+{
+    pthread_barrier_t meeting;
+    pthread_t threads[2];
+    world w = {0};
+
+    (void)state;
+    open_all(&w);
+    assert_int_equal(pb_tensor_count(&w.x), sizeof((sampler *)0)->x / sizeof(float));
+    sampler alone = {.model = w.model, .w = &w};
+    sampler two[2] = {{.model = w.model, .w = &w, .meeting = &meeting, .stops = 1},
+                      {.model = w.model, .w = &w, .meeting = &meeting}};
+    sample_alone(&alone);
+    assert_int_equal(alone.status, PB_OK);
+    assert_int_equal(pthread_barrier_init(&meeting, NULL, 2), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sample_alone, &two[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&meeting);
+    assert_int_equal(two[0].status, PB_CANCELLED);
+    assert_int_equal(two[0].asked, 2);
+    assert_int_equal(two[1].status, PB_OK);
+    assert_memory_equal(two[1].x, alone.x, sizeof alone.x);
     close_all(&w);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stops)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stops), cmocka_unit_test(test_threads),
+                                       cmocka_unit_test(test_two_runs)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

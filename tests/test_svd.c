@@ -60,7 +60,7 @@ static pb_svd *compute(dense *d, const pb_svd_options *o, const double *sigma, d
     double verified[256];
 
     d->applications = 0;
-    if (pb_svd_compute(&svd, &op, o, &error) != PB_OK)
+    if (pb_svd_compute(&svd, &op, o, NULL, &error) != PB_OK)
         fail_msg("%s", error.message);
     assert_int_equal(svd->rank, o->rank);
     assert_int_equal(svd->converged, o->rank);
@@ -68,7 +68,7 @@ static pb_svd *compute(dense *d, const pb_svd_options *o, const double *sigma, d
     assert_orthonormal(svd->v, svd->rank, svd->cols);
     assert_orthonormal(svd->u, svd->rank, svd->rows);
     assert_signs(svd);
-    assert_int_equal(pb_svd_verify(svd, &op, verified, &error), PB_OK);
+    assert_int_equal(pb_svd_verify(svd, &op, verified, NULL, &error), PB_OK);
     for (size_t i = 0; i < svd->rank; i++) {
         if (sigma && !(fabs(svd->sigma[i] - sigma[i]) <= accuracy * (sigma[0] + 1e-30)))
             fail_msg("sigma %zu is %.9g, expected %.9g", i, svd->sigma[i], sigma[i]);
@@ -263,7 +263,7 @@ static void test_start_and_block_max(void **state)
     op.block_max = 3;
     d.widest = 0;
     o.start = NULL;
-    assert_int_equal(pb_svd_compute(&cold, &op, &o, NULL), PB_OK);
+    assert_int_equal(pb_svd_compute(&cold, &op, &o, NULL, NULL), PB_OK);
     assert_true(d.widest <= 3);
     pb_svd_free(cold);
     pb_free(d.a);
@@ -293,7 +293,7 @@ static void test_refined(void **state)
     fast = operator_of(&rough);
     o.rank = 12;
     o.tolerance = 1e-5;
-    assert_int_equal(pb_svd_refined(&svd, &fast, &op, &o, &error), PB_OK);
+    assert_int_equal(pb_svd_refined(&svd, &fast, &op, &o, NULL, &error), PB_OK);
     assert_int_equal(svd->converged, 12);
     assert_true(svd->applications_fast > 0 && svd->applications_fast < svd->applications);
     assert_int_equal(svd->applications_fast, rough.applications);
@@ -302,7 +302,7 @@ static void test_refined(void **state)
         assert_true(fabs(svd->sigma[i] - sigma[i]) <= 1e-5 * sigma[0]);
     pb_svd_free(svd);
     fast.rows--;
-    assert_int_equal(pb_svd_refined(&svd, &fast, &op, &o, &error), PB_INVALID);
+    assert_int_equal(pb_svd_refined(&svd, &fast, &op, &o, NULL, &error), PB_INVALID);
     pb_free(noise);
     pb_free(rough.a);
     pb_free(d.a);
@@ -325,21 +325,23 @@ static void test_limit(void **state)
     o.tolerance = 1e-6;
     o.block = 4;
     o.max_applications = 40;
-    assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_OK);
+    assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_OK);
     assert_true(svd->converged < 10 && svd->applications <= 41);
     assert_true(svd->residual[svd->rank - 1] > 1e-6);
     pb_svd_free(svd);
     o.max_applications = 16; /* 8 vectors a side: fewer triplets than wanted */
-    assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_OK);
+    assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_OK);
     assert_int_equal(svd->rank, 8);
     pb_svd_free(svd);
     pb_free(d.a);
 }
 
-static int count_calls(void *context, const pb_svd_progress *p)
+static int count_calls(void *context, const pb_progress *progress)
 {
+    const pb_svd_progress *p = progress->svd;
     size_t *left = context;
 
+    assert_non_null(p);
     assert_true(p->converged <= p->rank && p->applications > 0);
     return --*left == 0;
 }
@@ -362,27 +364,26 @@ static void test_failures(void **state)
         o.method = method ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV;
         d.applications = 0;
         d.stop_at = 30;
-        assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), 77);
+        assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), 77);
         d.applications = d.stop_at = 0;
         d.poison_at = 21;
-        assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_NUMERIC);
+        assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_NUMERIC);
         assert_non_null(strstr(error.message, "application 21 "));
         d.poison_at = 0;
     }
     o.method = PB_SVD_KRYLOV;
     o.block = 1;
-    o.monitor = count_calls;
-    o.monitor_context = &left;
-    assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_CANCELLED);
-    o.monitor = NULL;
+    assert_int_equal(
+        pb_svd_compute(&svd, &op, &o, &(pb_run){.monitor = count_calls, .context = &left}, &error),
+        PB_CANCELLED);
     o.rank = 61;
-    assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_INVALID);
+    assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_INVALID);
     assert_non_null(strstr(error.message, "rank 61"));
     o.rank = 0;
-    assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_INVALID);
+    assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_INVALID);
     o.rank = 5;
     o.tolerance = NAN;
-    assert_int_equal(pb_svd_compute(&svd, &op, &o, &error), PB_INVALID);
+    assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_INVALID);
     pb_free(d.a);
 }
 

@@ -69,13 +69,13 @@ static void check(const char *name, pb_svd_method method)
     map.condition.timestep = golden_timestep(io);
     pb_tensor x = golden(io, "x"), s = golden(io, "svd.s20"), u = golden(io, "svd.u"),
               v = golden(io, "svd.v");
-    MUST(pb_linearise(&l, model, &map, &x, error));
+    MUST(pb_linearise(&l, model, &map, &x, NULL, error));
     pb_linearisation_shapes(l, from, to);
     options.rank = 18;
     options.tolerance = 2e-6;
     options.method = method;
     options.max_applications = 1000000;
-    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, error));
+    MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, NULL, error));
     assert_int_equal(svd->converged, 18);
     for (size_t i = 0; i < 18; i++)
         worst = fmax(worst, fabs(svd->sigma[i] / (double)s.data[i] - 1));
@@ -138,13 +138,13 @@ static void test_points(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pb_tensor x = PB_TENSOR_EMPTY;
         MUST(pb_tensor_new(&x, cases[i].rank, cases[i].shape, error));
-        assert_int_equal(pb_basis_compute(&basis, NULL, NULL, model, &request, &x, &why),
+        assert_int_equal(pb_basis_compute(&basis, NULL, NULL, model, &request, &x, NULL, &why),
                          PB_INVALID);
         if (!strstr(why.message, cases[i].message))
             fail_msg("expected \"%s\", found \"%s\"", cases[i].message, why.message);
         pb_tensor_clear(&x);
     }
-    assert_int_equal(pb_basis_compute(&basis, NULL, NULL, model, &request, &nothing, &why),
+    assert_int_equal(pb_basis_compute(&basis, NULL, NULL, model, &request, &nothing, NULL, &why),
                      PB_INVALID);
     pb_model_free(model);
 }

@@ -83,7 +83,7 @@ typedef struct pb_basis_request {
  */
 PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified,
                                   const pb_model *model, const pb_basis_request *request,
-                                  const pb_tensor *x, pb_error *error);
+                                  const pb_tensor *x, const pb_run *run, pb_error *error);
 
 /* Makes a basis from an SVD of the linearisation made with `map` at x, (c,h,w) or (1,c,h,w):
  * copies all, converted to C,H,W. t is NaN, the model unnamed. *basis must be empty;

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include <pullback/run.h>
 #include <pullback/tensor.h>
 
 #ifdef __cplusplus
@@ -108,19 +109,22 @@ PB_API void pb_randn(pb_rng *rng, float *out, size_t count);
 
 /* -- DDIM ------------------------------------------------------------------------------------ */
 
-/* Gives the raw output for n images at the network's time t: noise, v or image, as
- * pb_schedule_prediction says (pb_eps_coefficients makes noise of it). x and out hold n * size
- * floats and do not overlap. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops
- * quietly. */
+/* Whatever predicts noise: anybody's own function, or a network (pb_denoiser_new in map.h). */
 typedef struct pb_denoiser {
     void *context;
     size_t size; /* floats per image */
+
+    /* Gives the raw output for n images at the network's time t: noise, v or image, as
+     * pb_schedule_prediction says (pb_eps_coefficients makes noise of it). x and out hold n * size
+     * floats and do not overlap. run: of whoever asks, never NULL; what takes long asks its monitor
+     * now and then. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops quietly. */
     pb_status (*predict)(void *context, size_t n, const float *x, double t, float *out,
-                         pb_error *error);
+                         const pb_run *run, pb_error *error);
+
+    void (*release)(void *context); /* what pb_denoiser_free calls; NULL: nothing is to be freed */
 } pb_denoiser;
 
-/* Called after each step (done of total). Non-zero cancels with PB_CANCELLED. */
-typedef int (*pb_progress)(void *context, size_t done, size_t total);
+PB_API void pb_denoiser_free(pb_denoiser *denoiser);
 
 /* What a scheduler does to the image that a step predicts, x0hat, before it goes on: to clip it to
  * [-range, range], or to threshold each image dynamically (Saharia et al. 2022, section 2.3): clip
@@ -149,8 +153,6 @@ typedef struct pb_ddim_options {
     int own_noise;
     pb_clip clip; /* in descending from `boost` or below, to t_0 and all: nobody goes back there. No
                      other step clips */
-    pb_progress progress; /* or NULL */
-    void *progress_context;
 } pb_ddim_options;
 
 #define PB_DDIM_DEFAULTS ((pb_ddim_options){.steps = 100, .boost = SIZE_MAX})
@@ -159,10 +161,10 @@ typedef struct pb_ddim_options {
  * point `to`: downwards samples, upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at
  * the time being left (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the
  * last whole step. Errors: PB_INVALID (also images of another size than the denoiser's, an unknown
- * clipping), PB_MEMORY, PB_NUMERIC (a NaN or infinity appeared), the denoiser's. */
+ * clipping), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (a NaN or infinity appeared), the denoiser's. */
 PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          size_t size, float *x, size_t from, size_t to,
-                         const pb_ddim_options *options, pb_error *error);
+                         const pb_ddim_options *options, const pb_run *run, pb_error *error);
 
 typedef struct pb_spaced_options {
     pb_spacing spacing;
@@ -170,15 +172,13 @@ typedef struct pb_spaced_options {
     size_t steps_offset;  /* of leading spacing: pb_model_info.steps_offset */
     int set_alpha_to_one; /* the last step ends at alpha-bar = 1, else at that of timestep 0 */
     pb_clip clip;         /* of every step: pb_model_info.clip */
-    pb_progress progress; /* or NULL */
-    void *progress_context;
 } pb_spaced_options;
 
 /* Samples n images x of `size` floats (in place; size: the denoiser's) from noise as DDIMScheduler
  * of diffusers does (eta = 0): S steps from t = pb_spaced_time to t - T/S. Errors: as pb_ddim. */
 PB_API pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                                 size_t size, float *x, const pb_spaced_options *options,
-                                pb_error *error);
+                                const pb_run *run, pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -26,12 +26,12 @@ typedef struct pb_guidance {
  * (stage j = 1 … stages is the iterate round(j N / stages)). out: count * stages * size floats,
  * direction major. t: the network's time, 0 … T-1. All directions advance as one batch. schedule:
  * what the denoiser's output stands for. Errors: PB_INVALID (also an x of another size than the
- * denoiser's, and directions that are not unit vectors), PB_MEMORY, PB_NUMERIC, the denoiser's.
- */
+ * denoiser's, and directions that are not unit vectors), PB_MEMORY, PB_CANCELLED, PB_NUMERIC, the
+ * denoiser's. */
 PB_API pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t,
                           size_t size, const float *x, size_t count, const float *v,
-                          const pb_guidance *guidance, size_t stages, float *out,
-                          pb_progress progress, void *progress_context, pb_error *error);
+                          const pb_guidance *guidance, size_t stages, float *out, const pb_run *run,
+                          pb_error *error);
 
 /* The straight step: stage j = 1 … stages of direction i is x + (j / stages) length v_i. v: count
  * unit vectors of size floats; out: count * stages * size floats, direction major. Errors:
@@ -55,8 +55,7 @@ typedef struct pb_relinearised {
 PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
                                 const pb_basis *basis, size_t direction,
                                 const pb_relinearised *path, size_t stages, float *out,
-                                double *share, pb_progress progress, void *progress_context,
-                                pb_error *error);
+                                double *share, const pb_run *run, pb_error *error);
 
 /* -- what an edit did ---------------------------------------------------------------------------
  */

@@ -29,7 +29,7 @@ typedef enum pb_status {
     PB_FORMAT,      /* a file is damaged, or is not what it should be */
     PB_UNSUPPORTED, /* the file is sound, but asks for something this library does not do */
     PB_MEMORY,      /* an allocation failed, or a size is larger than a size_t */
-    PB_CANCELLED,   /* a monitor or an operator asked to stop */
+    PB_CANCELLED,   /* the monitor of a pb_run asked to stop */
     PB_NUMERIC,     /* a computation met a NaN or an infinity, or failed to converge */
     PB_INTERNAL     /* a library underneath failed in a way that is nobody's fault but ours */
 } pb_status;
@@ -38,16 +38,6 @@ typedef struct pb_error {
     pb_status status;
     char message[1000];
 } pb_error;
-
-/* Asked now and then by what computes long, from the thread that computes: non-zero stops it with
- * PB_CANCELLED. The answer should be quick (a flag that a signal or a button sets), and is asked
- * from several threads at once where several compute. asked = NULL: never stops. */
-typedef struct pb_stop {
-    int (*asked)(void *context);
-    void *context;
-} pb_stop;
-
-#define PB_STOP_NEVER ((pb_stop){NULL, NULL})
 
 /* Frees a text that a function of this library handed over; NULL is allowed. */
 PB_API void pb_text_free(char *text);

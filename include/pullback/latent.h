@@ -28,14 +28,14 @@ PB_API pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *autoenc
 
 /* Images (n, channels, height, width) to latents (n, latent_channels, height/factor, width/factor,
  * rounded down): the means of their distributions, scaled. *latents must be empty; the caller
- * clears it. memory: bytes to work in, 0: 2 GiB. Errors: PB_INVALID (other channels, a height or
- * width below the factor), PB_MEMORY, PB_IO, PB_NUMERIC. */
+ * clears it. Errors: PB_INVALID (other channels, a height or width below the factor), PB_MEMORY,
+ * PB_CANCELLED, PB_IO, PB_NUMERIC. */
 PB_API pb_status pb_encode(const pb_autoencoder *autoencoder, const pb_tensor *images,
-                           pb_tensor *latents, size_t memory, pb_error *error);
+                           pb_tensor *latents, const pb_run *run, pb_error *error);
 
 /* Latents to images of factor times their height and width. Otherwise as pb_encode. */
 PB_API pb_status pb_decode(const pb_autoencoder *autoencoder, const pb_tensor *latents,
-                           pb_tensor *images, size_t memory, pb_error *error);
+                           pb_tensor *images, const pb_run *run, pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,7 @@
 
 #include <pullback/model.h>
 #include <pullback/operator.h>
+#include <pullback/run.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,35 +30,36 @@ typedef struct pb_condition {
 
 typedef struct pb_evaluator pb_evaluator;
 
-/* An evaluator of a model at one image size. Plans are made on first use and kept.
- * memory: bytes its working set may take (0: 2 GiB); batches are chunked to it.
+/* An evaluator of a model at one image size. Plans are made on first use and kept; batches are
+ * chunked to the memory of the run, which it copies.
  * Errors: PB_INVALID (size), PB_MEMORY. The model must outlive it. */
 PB_API pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height,
-                                  size_t width, size_t memory, pb_error *error);
+                                  size_t width, const pb_run *run, pb_error *error);
 PB_API void pb_evaluator_free(pb_evaluator *evaluator);
 
-/* Evaluates `count` taps at n points x (n,c,h,w) of `size` = c h w floats, all under one condition.
+/* Evaluates `count` taps at n points x (n,c,h,w) of `size` = c h w floats, all under one condition
+ * and the evaluator's run.
  * out[i] gets n times the shape of taps[i] (pb_model_tap_shape), NCHW.
  * "eps" and "x0" read alpha-bar at floor(timestep). Nothing is done where n or count is 0.
  * Errors: PB_INVALID (also points or a context of another size, more than 64 taps), PB_MEMORY,
- * PB_IO (weights are still to be read), PB_INTERNAL. */
+ * PB_CANCELLED, PB_IO (weights are still to be read), PB_INTERNAL. */
 PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
                              size_t size, const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
 
-/* The network as the denoiser of diffusion.h under the condition's class label and context; its
- * timestep is not used. At a time t the network is evaluated at floor(t), where alpha-bar is
- * read too: it was trained at whole timesteps, and diffusers evaluates it there. (pb_evaluate and
- * pb_linearise take any real timestep as it is.) The evaluator must outlive the denoiser, and
- * serves one denoiser at a time. Of NULL it is the denoiser of nothing, which whoever gets it
- * refuses. */
-PB_API pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition);
-
-/* The same with classifier-free guidance (Ho & Salimans 2021): out(N) + scale (out(P) - out(N)), N
- * and P the network under the two conditions; for eps it is the same combination. scale = 1 is P
- * alone, at half the cost. */
-PB_API pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *positive,
-                                       const pb_condition *negative, double scale);
+/* The network as a denoiser of diffusion.h under the class label and the context of a condition,
+ * which it copies; its timestep is not used. At a time t the network is evaluated at floor(t),
+ * where alpha-bar is read too: it was trained at whole timesteps, and diffusers evaluates it there.
+ * (pb_evaluate and pb_linearise take any real timestep as it is.)
+ * negative: NULL, or classifier-free guidance (Ho & Salimans 2021) away from it: out(N) + scale
+ * (out(P) - out(N)), N and P the network under the two conditions; for eps it is the same
+ * combination. scale = 1 is P alone, at half the cost.
+ * It works under the run of whoever asks it. The evaluator must outlive it; one may serve several,
+ * one at a time. The caller frees it by pb_denoiser_free. Errors: PB_INVALID (a condition that the
+ * network does not take, a scale that is not finite), PB_MEMORY. */
+PB_API pb_status pb_denoiser_new(pb_denoiser **out, pb_evaluator *evaluator,
+                                 const pb_condition *positive, const pb_condition *negative,
+                                 double scale, pb_error *error);
 
 /* -- linearisation --------------------------------------------------------------------------- */
 
@@ -67,8 +69,6 @@ typedef struct pb_map_options {
     const char *from; /* the tap that varies: "x" */
     const char *to;   /* the tap observed: "mid" */
     pb_condition condition;
-    size_t memory; /* bytes the working set may take: saved state, packed weights, a block of
-                      tangents; 0: 2 GiB */
 } pb_map_options;
 
 #define PB_MAP_DEFAULTS                                                                            \
@@ -76,16 +76,19 @@ typedef struct pb_map_options {
 
 /* Linearises the map from -> to at one image x, (c,h,w) or (1,c,h,w): runs the primal once and
  * keeps what each operation's derivative needs. What does not depend on `from` stays at its value.
+ * The run is copied: its memory is for the saved state, packed weights and a block of tangents
+ * together, and its operators work under it, too.
  * Errors: PB_INVALID (an image of other channels or of a size the network does not take, several
- * images, a context of another width, no such taps), PB_MEMORY, PB_IO, PB_INTERNAL. The model must
- * outlive it. */
+ * images, a context of another width, no such taps), PB_MEMORY, PB_CANCELLED, PB_IO, PB_INTERNAL.
+ * The model must outlive it. */
 PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
-                              const pb_map_options *options, const pb_tensor *x, pb_error *error);
+                              const pb_map_options *options, const pb_tensor *x, const pb_run *run,
+                              pb_error *error);
 PB_API void pb_linearisation_free(pb_linearisation *linearisation);
 
 /* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in H, W, C order.
- * Valid as long as the linearisation. Wide blocks are chunked to the memory budget. It stops with
- * PB_MEMORY, PB_IO or PB_INTERNAL. */
+ * Valid as long as the linearisation. Wide blocks are chunked to the memory. It stops with
+ * PB_MEMORY, PB_CANCELLED, PB_IO or PB_INTERNAL. */
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
 /* The same Jacobian with every convolution's products in bfloat16 and sums in float32, good to
@@ -108,11 +111,12 @@ typedef struct pb_map_memory {
 } pb_map_memory;
 PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_map_memory *memory);
 
-/* The same before anything is computed, but for scratch of the library that convolves, for images
- * of a size; a context may be left out. Errors: as pb_linearise. */
+/* The same before anything is computed, under a run of so much memory, but for scratch of the
+ * library that convolves, for images of a size; a context may be left out. Errors: as pb_linearise.
+ */
 PB_API pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                                  const pb_map_options *options, size_t height, size_t width,
-                                 pb_error *error);
+                                 const pb_run *run, pb_error *error);
 
 /* -- order of entries ------------------------------------------------------------------------ */
 

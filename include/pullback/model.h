@@ -35,12 +35,9 @@ typedef struct pb_model_options {
      * save_pretrained wrote): the path of a scheduler_config.json, or "ddpm" for the defaults of
      * DDPMScheduler; NULL: the model's own. It is part of the model's hash. */
     const char *schedule;
-    /* Asked between the operations of its networks: whatever is computed with the model, or with
-     * the autoencoder and the text encoder opened for it, stops within one operation. */
-    pb_stop stop;
 } pb_model_options;
 
-#define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL, .stop = {NULL, NULL}})
+#define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
  * has its own). */

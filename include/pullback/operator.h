@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include <pullback/error.h>
+#include <pullback/run.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,11 +70,12 @@ typedef struct pb_solution {
  * |A x - b|^2 + damping^2 |x|^2, by LSQR (Paige & Saunders 1982). rows and cols are the lengths of
  * b and x, and must be the operator's. Ends when the optimality is below `tolerance` or after
  * `most` iterations (0: 200). Errors: PB_INVALID (other lengths, a damping that is negative or not
- * finite, a tolerance that is negative or NaN), PB_MEMORY, PB_NUMERIC, the operator's own return.
- */
+ * finite, a tolerance that is negative or NaN), PB_MEMORY, PB_CANCELLED, PB_NUMERIC, the operator's
+ * own return. */
 PB_API pb_status pb_least_squares(pb_solution *solution, size_t cols, float *x,
                                   const pb_operator *op, size_t rows, const float *b,
-                                  double damping, double tolerance, size_t most, pb_error *error);
+                                  double damping, double tolerance, size_t most, const pb_run *run,
+                                  pb_error *error);
 
 #ifdef __cplusplus
 }

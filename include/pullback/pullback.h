@@ -20,6 +20,7 @@
 #include <pullback/map.h>
 #include <pullback/model.h>
 #include <pullback/operator.h>
+#include <pullback/run.h>
 #include <pullback/space.h>
 #include <pullback/svd.h>
 #include <pullback/tensor.h>

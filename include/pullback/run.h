@@ -1,6 +1,7 @@
-/* How work is done, not what: the memory and the threads it may take, how it tells how far it is and
- * of what is odd, and how it is stopped. Whatever takes long takes a pb_run; NULL: the defaults,
- * and nobody is told anything.
+/* How work is done, not what: the memory and the threads it may take, how it tells how far it is
+ * and of what is odd, and how it is stopped. Whatever takes long takes a pb_run; NULL: the
+ * defaults, and nobody is told anything. Runs are independent of each other, also those of two
+ * threads on one model.
  *
  *     static int show(void *context, const pb_progress *p)
  *     {
@@ -44,7 +45,8 @@ typedef struct pb_run {
 
     void *context; /* of both */
     size_t memory; /* bytes to work in, beside the weights on disk; 0: 2 GiB */
-    int threads;   /* 0: as many as the process may use */
+    int threads;   /* 1 … 4096, while the call lasts; 0: as many as OpenMP has for the calling
+                      thread (at first all that the process may use). Others are PB_INVALID */
 } pb_run;
 
 #define PB_RUN_DEFAULTS ((pb_run){.monitor = NULL})

@@ -8,7 +8,7 @@
  *     pb_svd_options options = PB_SVD_DEFAULTS;
  *     options.rank = 50;
  *     pb_svd *svd;
- *     if (pb_svd_compute(&svd, &operator, &options, &error)) …
+ *     if (pb_svd_compute(&svd, &operator, &options, NULL, &error)) …
  *     … svd->sigma[0], svd->v …
  *     pb_svd_free(svd);
  */
@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include <pullback/operator.h>
+#include <pullback/run.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,7 +29,7 @@ typedef enum pb_svd_method {
     PB_SVD_SUBSPACE /* the paper's subspace iteration */
 } pb_svd_method;
 
-/* What a monitor sees after each block step. */
+/* How far it is: what the monitor of a run sees as progress.svd, after each block step. */
 typedef struct pb_svd_progress {
     size_t applications;     /* columns that went through J or J^T so far */
     size_t max_applications; /* the limit, 0 for none */
@@ -36,9 +37,6 @@ typedef struct pb_svd_progress {
     size_t rank;             /* triplets wanted */
     double residual_max;     /* the largest residual among the wanted ones; infinity before any */
 } pb_svd_progress;
-
-/* Called after each block step. Non-zero cancels: pb_svd_compute returns PB_CANCELLED. */
-typedef int (*pb_svd_monitor)(void *context, const pb_svd_progress *progress);
 
 typedef struct pb_svd_options {
     size_t rank;      /* k: triplets wanted, 1 … min(m, n) */
@@ -51,8 +49,6 @@ typedef struct pb_svd_options {
     const float *start;      /* starting vectors in R^n (start_count,start_length), or NULL; of more
                                 than a block's width, random combinations are taken */
     size_t start_count, start_length; /* start_length: n */
-    pb_svd_monitor monitor;           /* or NULL */
-    void *monitor_context;
 } pb_svd_options;
 
 #define PB_SVD_DEFAULTS ((pb_svd_options){.rank = 10, .tolerance = 1e-3})
@@ -84,10 +80,10 @@ typedef struct pb_svd {
  * converged < rank and the residuals reached; svd->rank may then be less than options->rank.
  * *out is owned by the caller (pb_svd_free) and set only on success.
  * Errors: PB_INVALID (options outside their ranges, an operator of nothing, starting vectors of
- * another length), PB_MEMORY, PB_CANCELLED (the monitor), PB_NUMERIC (NaN or infinity from
- * the operator), or the operator's own non-zero return. */
+ * another length), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (NaN or infinity from the operator), or the
+ * operator's own non-zero return. */
 PB_API pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
-                                pb_error *error);
+                                const pb_run *run, pb_error *error);
 
 PB_API void pb_svd_free(pb_svd *svd);
 
@@ -96,7 +92,7 @@ PB_API void pb_svd_free(pb_svd *svd);
  * tolerance. All of the result belongs to `op`. Errors: as pb_svd_compute; PB_INVALID (operators of
  * different sizes). */
 PB_API pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operator *op,
-                                const pb_svd_options *options, pb_error *error);
+                                const pb_svd_options *options, const pb_run *run, pb_error *error);
 
 /* Bytes that pb_svd_compute works in with the Krylov method, at most: for an operator of
  * rows x cols, a rank, and a block width (0: 8). */
@@ -106,7 +102,7 @@ PB_API size_t pb_svd_memory(size_t rows, size_t cols, size_t rank, size_t block)
  * (relative to sigma_1). 2 * rank applications. Errors: as pb_svd_compute; PB_INVALID (an SVD of
  * another size than the operator, of a rank beyond it, or without u, v or sigma). */
 PB_API pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual,
-                               pb_error *error);
+                               const pb_run *run, pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -40,11 +40,10 @@ PB_API const char *pb_text_encoder_piece(const pb_text_encoder *text, uint32_t i
 
 /* The last hidden state of the text encoder behind its final norm, (length, width), for `count`
  * lists of tokens (count,length): what pb_condition takes as its context. length:
- * pb_text_encoder_length(). embeddings: count * length * width floats. memory: bytes to work in,
- * 0: 2 GiB. Errors: PB_INVALID (lists of another length, a token beyond the vocabulary), PB_MEMORY,
- * PB_IO, PB_NUMERIC. */
+ * pb_text_encoder_length(). embeddings: count * length * width floats. Errors: PB_INVALID (lists of
+ * another length, a token beyond the vocabulary), PB_MEMORY, PB_CANCELLED, PB_IO, PB_NUMERIC. */
 PB_API pb_status pb_text_encoder_embed(const pb_text_encoder *text, size_t count, size_t length,
-                                       const uint32_t *ids, float *embeddings, size_t memory,
+                                       const uint32_t *ids, float *embeddings, const pb_run *run,
                                        pb_error *error);
 
 #ifdef __cplusplus

@@ -74,12 +74,6 @@ pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
     return status;
 }
 
-pb_status pb_stop_check(const pb_stop *stop, pb_error *error)
-{
-    return stop && stop->asked && stop->asked(stop->context) ? pb_fail(error, PB_CANCELLED, "cancelled")
-                                                     : PB_OK;
-}
-
 pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
 {
     if (error) {

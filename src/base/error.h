@@ -13,9 +13,6 @@ pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
 pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* PB_CANCELLED where whoever computes has been asked to stop, else PB_OK. */
-pb_status pb_stop_check(const pb_stop *stop, pb_error *error);
-
 /* "PATH: WHAT: why", why as the system says in errno; what: or NULL, "PATH: why". Returns PB_IO. */
 pb_status pb_fail_system(pb_error *error, const char *path, const char *what);
 

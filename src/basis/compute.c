@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 
 /* Everything in use while a basis is computed. */
 typedef struct work {
     const pb_basis_request *request;
+    pb_run run; /* of the parts */
     pb_linearisation *l, *negative;
     size_t from[3], to[3];
     const pb_operator *op; /* the one decomposed */
@@ -58,7 +60,7 @@ static pb_status guide(work *w, const pb_model *model, const pb_tensor *x, pb_er
     pb_map_options map = r->map;
 
     map.condition = *r->negative;
-    PB_TRY(pb_linearise(&w->negative, model, &map, x, error));
+    PB_TRY(pb_linearise(&w->negative, model, &map, x, &w->run, error));
     PB_TRY(pb_operator_sum(&w->guided, r->scale, w->op, 1 - r->scale,
                            pb_linearisation_operator(w->negative), error));
     w->op = w->guided;
@@ -123,7 +125,7 @@ static pb_status deflate(work *w, size_t rank, pb_error *error)
                        "a null rank of %zu and %zu directions: together expected at most %zu, the "
                        "entries of \"%s\"",
                        rank, w->request->svd.rank, w->op->cols, w->request->map.from);
-    PB_TRY(pb_svd_compute(&svd, w->rest, &options, error));
+    PB_TRY(pb_svd_compute(&svd, w->rest, &options, &w->run, error));
     if (svd->converged < rank) {
         size_t converged = svd->converged, applications = svd->applications;
         pb_svd_free(svd);
@@ -209,11 +211,12 @@ static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, d
     if (r->null_rank)
         PB_TRY(deflate(w, r->null_rank, error));
     if (r->bf16)
-        PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_operator_bf16(w->l), w->op, &svd, error));
+        PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_operator_bf16(w->l), w->op, &svd, &w->run,
+                              error));
     else
-        PB_TRY(pb_svd_compute(&w->svd, w->op, &svd, error));
+        PB_TRY(pb_svd_compute(&w->svd, w->op, &svd, &w->run, error));
     PB_TRY(confine(w, error));
-    return verified ? pb_svd_verify(w->svd, w->op, verified, error) : PB_OK;
+    return verified ? pb_svd_verify(w->svd, w->op, verified, &w->run, error) : PB_OK;
 }
 
 static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model, pb_error *error)
@@ -231,15 +234,19 @@ static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model,
 }
 
 pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, const pb_model *model,
-                           const pb_basis_request *request, const pb_tensor *x, pb_error *error)
+                           const pb_basis_request *request, const pb_tensor *x, const pb_run *run,
+                           pb_error *error)
 {
     work w = {.request = request};
     pb_status status;
+    pb_work task;
 
     PB_NEED(basis, "a place for the basis");
     PB_NEED(model, "a model");
     PB_TRY(check(request, error));
-    status = pb_linearise(&w.l, model, &request->map, x, error);
+    PB_TRY(pb_work_begin(&task, run, "basis", 0, error));
+    w.run = pb_work_part(&task);
+    status = pb_linearise(&w.l, model, &request->map, x, &w.run, error);
     if (status == PB_OK)
         status = decompose(&w, model, x, verified, error);
     if (status == PB_OK)
@@ -253,5 +260,6 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
     if (status != PB_OK)
         pb_basis_clear(basis);
     clear(&w);
+    pb_work_end(&task);
     return status;
 }

@@ -88,24 +88,20 @@ static size_t null_rank(const pb_point *point, const pb_basis_options *o)
 }
 
 pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
-                                     const pb_basis_options *o, pb_condition *negative,
-                                     pb_progress_bar *bar)
+                                     const pb_basis_options *o, pb_condition *negative)
 {
     *negative = pb_session_condition(s, PB_NEGATIVE, point->timestep);
     return (pb_basis_request){
         .map = {.from = o->from ? o->from : "x",
                 .to = o->to ? o->to : "mid",
-                .condition = pb_session_condition(s, PB_EDIT_PROMPT, point->timestep),
-                .memory = s->cli->memory},
+                .condition = pb_session_condition(s, PB_EDIT_PROMPT, point->timestep)},
         .svd = {.rank = (size_t)o->rank,
                 .tolerance = o->tolerance,
                 .method =
                     o->method && !strcmp(o->method, "subspace") ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV,
                 .block = (size_t)o->block,
                 .max_applications = (size_t)o->max_applications,
-                .seed = (uint64_t)o->start_seed,
-                .monitor = pb_progress_svd,
-                .monitor_context = bar},
+                .seed = (uint64_t)o->start_seed},
         .bf16 = o->precision && !strcmp(o->precision, "bf16"),
         .mask = point->mask.data ? &point->mask : NULL,
         .null_rank = null_rank(point, o),
@@ -117,12 +113,13 @@ pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
 /* --memory is a wish: says so where the map takes more whatever is left out. */
 static pb_status check_memory(const pb_session *s, const pb_map_options *map, pb_error *error)
 {
+    const pb_run run = pb_progress_run(s->cli, NULL);
     pb_map_memory m;
     size_t taken;
 
     if (!s->cli->memory_text)
         return PB_OK;
-    PB_TRY(pb_map_estimate(&m, s->model, map, s->height, s->width, error));
+    PB_TRY(pb_map_estimate(&m, s->model, map, s->height, s->width, &run, error));
     taken = m.saved_bytes + m.packed_bytes + m.arena_bytes;
     if (taken > s->cli->memory)
         pb_warn(s->cli, "--memory %s is less than the map from %s to %s needs: it takes %.0f MB",
@@ -134,8 +131,9 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
                       const pb_basis_options *o, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(s->cli, "basis");
+    const pb_run run = pb_progress_run(s->cli, &bar);
     pb_condition negative;
-    pb_basis_request request = pb_basis_request_of(s, point, o, &negative, &bar);
+    pb_basis_request request = pb_basis_request_of(s, point, o, &negative);
     pb_tensor start = PB_TENSOR_EMPTY;
     pb_status status;
 
@@ -154,7 +152,7 @@ pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point
     }
     if (status == PB_OK)
         status = pb_basis_compute(&found->basis, &found->svd, found->verified, s->model, &request,
-                                  &point->x, error);
+                                  &point->x, &run, error);
     if (status == PB_NUMERIC && request.null_rank && o->max_applications)
         pb_fail_in(error, status, "--max-applications %d", o->max_applications);
     if (status == PB_OK && s->prompts.encoder)

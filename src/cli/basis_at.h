@@ -3,7 +3,6 @@
 #define PB_CLI_BASIS_AT_H
 
 #include "cli/point.h"
-#include "terminal/progress.h"
 
 typedef struct pb_basis_options {
     char *from, *to; /* taps; NULL: x, mid */
@@ -33,11 +32,10 @@ char *pb_basis_tap(const pb_basis_options *options, const pb_point_options *wher
 pb_status pb_guided_check(const pb_basis_options *options, const pb_text_options *text,
                           pb_error *error);
 
-/* What the options ask for, but for the files they name. bar: shows the SVD's progress; negative:
- * the condition of guided maps, which the request points to. */
+/* What the options ask for, but for the files they name. negative: the condition of
+ * guided maps, which the request points to. */
 pb_basis_request pb_basis_request_of(const pb_session *session, const pb_point *point,
-                                     const pb_basis_options *options, pb_condition *negative,
-                                     pb_progress_bar *bar);
+                                     const pb_basis_options *options, pb_condition *negative);
 
 /* A basis with what is only known right after its computation. */
 typedef struct pb_basis_found {

@@ -95,14 +95,14 @@ static pb_status linearise(bench *b, pb_error *error)
     const pb_map_options map = {.from = o->from,
                                 .to = o->tap,
                                 .condition =
-                                    pb_session_condition(&b->session, PB_EDIT_PROMPT, o->timestep),
-                                .memory = o->cli.memory};
+                                    pb_session_condition(&b->session, PB_EDIT_PROMPT, o->timestep)};
+    const pb_run run = pb_progress_run(&o->cli, NULL);
 
     for (int i = 0; i < 2; i++) {
         double start = pb_seconds();
         pb_linearisation_free(b->l);
         b->l = NULL;
-        PB_TRY(pb_linearise(&b->l, b->session.model, &map, &b->x, error));
+        PB_TRY(pb_linearise(&b->l, b->session.model, &map, &b->x, &run, error));
         b->linearise_seconds = pb_seconds() - start;
     }
     return PB_OK;
@@ -135,18 +135,16 @@ static pb_status find_ceiling(bench *b, size_t n, pb_error *error)
 static pb_status find_basis(bench *b, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(&b->o->cli, "basis");
-    const pb_svd_options svd = {.rank = (size_t)b->o->rank,
-                                .tolerance = b->o->tolerance,
-                                .monitor = pb_progress_svd,
-                                .monitor_context = &bar};
+    const pb_svd_options svd = {.rank = (size_t)b->o->rank, .tolerance = b->o->tolerance};
+    const pb_run run = pb_progress_run(&b->o->cli, &bar);
     const pb_operator *op = pb_linearisation_operator(b->l);
 
     if (svd.rank > op->rows || svd.rank > op->cols)
         return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
                        svd.rank, op->cols, op->rows);
     if (b->bf16)
-        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, error);
-    return pb_svd_compute(&b->svd, op, &svd, error);
+        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, &run, error);
+    return pb_svd_compute(&b->svd, op, &svd, &run, error);
 }
 
 static pb_status measure(bench *b, pb_error *error)

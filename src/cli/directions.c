@@ -291,6 +291,7 @@ static pb_status check_length(size_t size, const float *u, size_t i, const char 
 static pb_status solve(pb_tensor *v, const pb_session *s, const pb_linearisation *l,
                        const pb_tensor *u, double damping, const char *path, pb_error *error)
 {
+    const pb_run run = pb_progress_run(s->cli, NULL);
     const pb_operator *op = pb_linearisation_operator(l);
     size_t from[3], to[3], n = op->cols;
     float *b = pb_malloc(op->rows, sizeof *b), *x = pb_malloc(n, sizeof *x);
@@ -310,7 +311,7 @@ static pb_status solve(pb_tensor *v, const pb_session *s, const pb_linearisation
         if (status != PB_OK)
             break;
         pb_to_hwc(b, u->data + i * op->rows, 1, to[0], to[1], to[2]);
-        status = pb_least_squares(&solution, n, x, op, op->rows, b, damping, 1e-4, 0, error);
+        status = pb_least_squares(&solution, n, x, op, op->rows, b, damping, 1e-4, 0, &run, error);
         if (status == PB_OK && !(solution.norm > 0))
             status = pb_fail(error, PB_NUMERIC, "%s: direction %zu has no pre-image", path, i);
         if (status != PB_OK)
@@ -342,9 +343,9 @@ static pb_status preimages(pb_directions *d, pb_point *point, pb_session *s,
         const pb_map_options map = {.from = "x",
                                     .to = tap,
                                     .condition =
-                                        pb_session_condition(s, PB_EDIT_PROMPT, point->timestep),
-                                    .memory = s->cli->memory};
-        status = pb_linearise(&l, s->model, &map, &point->x, error);
+                                        pb_session_condition(s, PB_EDIT_PROMPT, point->timestep)};
+        const pb_run run = pb_progress_run(s->cli, NULL);
+        status = pb_linearise(&l, s->model, &map, &point->x, &run, error);
     }
     if (status == PB_OK)
         status = solve(&d->v, s, l, &u, o->damping * (double)d->found.basis.s.data[0], o->u, error);

@@ -360,13 +360,12 @@ static int has_own_basis(const work *w)
 
 static pb_status make_strips(const options *o, work *w, pb_error *error)
 {
-    pb_progress_bar quiet = {0};
     pb_basis_options here = o->from.basis_here;
 
     here.rank = (int)w->directions.found.basis.s.shape[0];
     here.to = w->directions.found.basis.to;
     here.guided = w->directions.found.basis.guided;
-    w->request = pb_basis_request_of(&w->session, &w->point, &here, &w->negative, &quiet);
+    w->request = pb_basis_request_of(&w->session, &w->point, &here, &w->negative);
     for (size_t i = 0; i < o->mode_count; i++) {
         pb_strip *strip = &w->strips[i];
         PB_TRY(settle(strip, o, &w->session, &w->point, error));

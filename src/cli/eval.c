@@ -6,6 +6,8 @@
 #include "cli/commands.h"
 #include "cli/noisy.h"
 #include "cli/session.h"
+#include "map/guidance.h"
+#include "terminal/progress.h"
 
 typedef struct options {
     pb_cli cli;
@@ -159,8 +161,8 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_conditi
         .from = o->from ? o->from : "x",
         .to = o->tap,
         .condition = *condition,
-        .memory = o->cli.memory,
     };
+    const pb_run run = pb_progress_run(&o->cli, NULL);
     pb_tensor block = PB_TENSOR_EMPTY;
     size_t from[3], to[3];
     pb_linearisation *l;
@@ -169,7 +171,7 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_conditi
     if (x->shape[0] != 1)
         return pb_fail(error, PB_INVALID, "%s: a Jacobian is taken at one image, found %zu", o->x,
                        x->shape[0]);
-    PB_TRY(pb_linearise(&l, s->model, &map, x, error));
+    PB_TRY(pb_linearise(&l, s->model, &map, x, &run, error));
     pb_linearisation_shapes(l, from, to);
     status = read_block(&block, o->jvp ? o->jvp : o->vjp, o->jvp ? from : to, error);
     if (status == PB_OK)
@@ -193,8 +195,8 @@ static pb_status compute(pb_session *s, const options *o, const pb_tensor *conte
         return status;
     condition = condition_of(s, o, context, 1);
     status = one(s, o, &condition, x, &without, error);
-    for (size_t i = 0; status == PB_OK && i < pb_tensor_count(out); i++)
-        out->data[i] = without.data[i] + (float)o->text.scale * (out->data[i] - without.data[i]);
+    if (status == PB_OK)
+        pb_guided(pb_tensor_count(out), o->text.scale, without.data, out->data);
     pb_tensor_clear(&without);
     return status;
 }

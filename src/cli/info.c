@@ -61,11 +61,11 @@ static pb_status find_needs(needs *n, const pb_cli *cli, const pb_model *model, 
     const pb_model_info *info = pb_model_get_info(model);
     size_t height = usual(info, info->sample_height), width = usual(info, info->sample_width);
     pb_map_options map = PB_MAP_DEFAULTS;
+    const pb_run run = {.memory = cli->memory};
     size_t from[3], to[3];
 
-    map.memory = cli->memory;
     map.condition.class_label = info->class_conditional ? 0 : -1;
-    PB_TRY(pb_map_estimate(&n->map, model, &map, height, width, error));
+    PB_TRY(pb_map_estimate(&n->map, model, &map, height, width, &run, error));
     PB_TRY(pb_model_tap_shape(model, "x", height, width, from, error));
     PB_TRY(pb_model_tap_shape(model, "mid", height, width, to, error));
     n->vectors = pb_svd_memory(to[0] * to[1] * to[2], from[0] * from[1] * from[2], RANK, 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "terminal/progress.h"
 
 /* Another use with the same text, or PB_PROMPTS. */
 static size_t find_equal(const pb_prompts *p, size_t use)
@@ -34,6 +35,7 @@ void pb_prompts_close(pb_prompts *p)
 
 static pb_status embed(pb_prompts *p, const pb_cli *cli, size_t use, pb_error *error)
 {
+    const pb_run run = pb_progress_run(cli, NULL);
     size_t length = pb_text_encoder_length(p->encoder), width = pb_text_encoder_width(p->encoder);
     uint32_t *ids = pb_malloc(length, sizeof *ids);
     float *found = pb_malloc(length * width, sizeof *found);
@@ -45,7 +47,7 @@ static pb_status embed(pb_prompts *p, const pb_cli *cli, size_t use, pb_error *e
     if (rest)
         pb_warn(cli, "the prompt is cut to %zu tokens; left out: \"%s\"", length, rest);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(p->encoder, 1, length, ids, found, cli->memory, error);
+        status = pb_text_encoder_embed(p->encoder, 1, length, ids, found, &run, error);
     if (status == PB_OK) {
         p->embedding[use] = found;
         p->tokens = length;

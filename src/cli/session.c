@@ -52,11 +52,12 @@ static pb_status check_fit(pb_session *s, size_t height, size_t width, pb_error 
 
 pb_status pb_session_size(pb_session *session, size_t height, size_t width, pb_error *error)
 {
+    const pb_run run = pb_progress_run(session->cli, NULL);
+
     PB_TRY(check_fit(session, height, width, error));
     pb_evaluator_free(session->evaluator);
     session->evaluator = NULL;
-    PB_TRY(pb_evaluator_new(&session->evaluator, session->model, height, width,
-                            session->cli->memory, error));
+    PB_TRY(pb_evaluator_new(&session->evaluator, session->model, height, width, &run, error));
     session->height = height;
     session->width = width;
     return PB_OK;
@@ -88,22 +89,21 @@ pb_condition pb_session_condition(const pb_session *s, pb_prompt_use use, double
                           .width = s->info->context_width};
 }
 
-pb_denoiser pb_session_editor(const pb_session *s)
+pb_status pb_session_editor(pb_denoiser **out, const pb_session *s, pb_error *error)
 {
     const pb_condition condition = pb_session_condition(s, PB_EDIT_PROMPT, 0);
 
-    return pb_evaluator_denoiser(s->evaluator, &condition);
+    return pb_denoiser_new(out, s->evaluator, &condition, NULL, 1, error);
 }
 
 /* The predictor of trajectories. */
-static pb_denoiser mover(const pb_session *s)
+static pb_status mover(pb_denoiser **out, const pb_session *s, pb_error *error)
 {
     const pb_condition positive = pb_session_condition(s, PB_PROMPT, 0);
     const pb_condition negative = pb_session_condition(s, PB_NEGATIVE, 0);
 
-    return s->prompts.encoder
-               ? pb_evaluator_guided(s->evaluator, &positive, &negative, s->prompts.scale)
-               : pb_evaluator_denoiser(s->evaluator, &positive);
+    return pb_denoiser_new(out, s->evaluator, &positive, s->prompts.encoder ? &negative : NULL,
+                           s->prompts.scale, error);
 }
 
 /* Says once that steps from one grid point to another do not clip, if some of them do not. */
@@ -122,12 +122,10 @@ pb_status pb_session_move(pb_session *session, const char *label, pb_tensor *x, 
                           size_t to, size_t steps, const pb_boost *boost, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(session->cli, label);
-    pb_ddim_options options = {.steps = steps,
-                               .boost = SIZE_MAX,
-                               .clip = session->info->clip,
-                               .progress = pb_progress_step,
-                               .progress_context = &bar};
-    const pb_denoiser denoiser = mover(session);
+    pb_ddim_options options = {.steps = steps, .boost = SIZE_MAX, .clip = session->info->clip};
+    const pb_run run = pb_progress_run(session->cli, &bar);
+    pb_denoiser *denoiser;
+    pb_status status;
 
     if (boost && boost->t > 0) {
         options.boost = pb_grid_nearest(pb_schedule_length(session->schedule), steps, boost->t);
@@ -135,8 +133,11 @@ pb_status pb_session_move(pb_session *session, const char *label, pb_tensor *x, 
         options.own_noise = boost->own;
     }
     tell_unclipped(session, from, to, options.boost);
-    return pb_ddim(session->schedule, &denoiser, x->shape[0], pb_item_size(x), x->data, from, to,
-                   &options, error);
+    PB_TRY(mover(&denoiser, session, error));
+    status = pb_ddim(session->schedule, denoiser, x->shape[0], pb_item_size(x), x->data, from, to,
+                     &options, &run, error);
+    pb_denoiser_free(denoiser);
+    return status;
 }
 
 pb_status pb_session_sample(const pb_session *session, pb_tensor *x, pb_spacing spacing,
@@ -147,13 +148,16 @@ pb_status pb_session_sample(const pb_session *session, pb_tensor *x, pb_spacing 
                                        .steps = steps,
                                        .steps_offset = session->info->steps_offset,
                                        .set_alpha_to_one = session->info->set_alpha_to_one,
-                                       .clip = session->info->clip,
-                                       .progress = pb_progress_step,
-                                       .progress_context = &bar};
-    const pb_denoiser denoiser = mover(session);
+                                       .clip = session->info->clip};
+    const pb_run run = pb_progress_run(session->cli, &bar);
+    pb_denoiser *denoiser;
+    pb_status status;
 
-    return pb_ddim_spaced(session->schedule, &denoiser, x->shape[0], pb_item_size(x), x->data,
-                          &options, error);
+    PB_TRY(mover(&denoiser, session, error));
+    status = pb_ddim_spaced(session->schedule, denoiser, x->shape[0], pb_item_size(x), x->data,
+                            &options, &run, error);
+    pb_denoiser_free(denoiser);
+    return status;
 }
 
 /* -- pictures ------------------------------------------------------------------------------------
@@ -212,14 +216,14 @@ pb_status pb_session_choose_size(pb_session *s, size_t pixel_height, size_t pixe
 /* Runs one way, and puts the result in the place of the tensor. */
 static pb_status convert(pb_session *s, pb_tensor *tensor, int encode, pb_error *error)
 {
+    const pb_run run = pb_progress_run(s->cli, NULL);
     pb_tensor result = PB_TENSOR_EMPTY;
     size_t factor, channels;
 
     if (!pb_session_is_latent(s))
         return PB_OK;
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    PB_TRY(
-        (encode ? pb_encode : pb_decode)(s->autoencoder, tensor, &result, s->cli->memory, error));
+    PB_TRY((encode ? pb_encode : pb_decode)(s->autoencoder, tensor, &result, &run, error));
     pb_tensor_clear(tensor);
     *tensor = result;
     return PB_OK;

@@ -38,9 +38,8 @@ size_t pb_session_image(const pb_session *session);
 /* What the network is conditioned on at a timestep. Points into the session. */
 pb_condition pb_session_condition(const pb_session *session, pb_prompt_use use, double timestep);
 
-/* The noise predictor of x-space guidance: under the edit prompt. It serves until the next call of
- * this function or of pb_session_move. */
-pb_denoiser pb_session_editor(const pb_session *session);
+/* The noise predictor of x-space guidance: under the edit prompt. pb_denoiser_free. */
+pb_status pb_session_editor(pb_denoiser **out, const pb_session *session, pb_error *error);
 
 /* Stochastic steps downwards. */
 typedef struct pb_boost {

@@ -108,11 +108,12 @@ static pb_status relinearise(const pb_strip *s, const pb_session *session, float
 
     for (size_t i = 0; i < s->count * sides(s); i++, out += s->stages * size) {
         pb_progress_bar bar = pb_progress_begin(session->cli, "re-linearising");
+        const pb_run run = pb_progress_run(session->cli, &bar);
         double sign = (double)sign_of(s, i), share;
         const pb_relinearised path = {sign * s->length, s->guidance.iterations};
 
         PB_TRY(pb_relinearise(session->model, s->request, s->basis, direction_of(s, i), &path,
-                              s->stages, out, &share, pb_progress_step, &bar, error));
+                              s->stages, out, &share, &run, error));
         pb_say(session->cli, "v%zu %s: a share of %.3f of it survives %zu transports",
                direction_of(s, i), sign < 0 ? "backwards" : "forwards", share,
                s->guidance.iterations - 1);
@@ -124,18 +125,20 @@ static pb_status guide(const pb_strip *s, const pb_session *session, const float
                        const pb_tensor *v, float *out, pb_error *error)
 {
     pb_progress_bar bar = pb_progress_begin(session->cli, "guiding");
+    const pb_run run = pb_progress_run(session->cli, &bar);
     size_t size = pb_session_image(session), count = s->count * sides(s);
     float *directions = signed_directions(s, v, size);
-    const pb_denoiser editor = pb_session_editor(session);
-    pb_status status = PB_OK;
+    pb_denoiser *editor = NULL;
+    pb_status status = pb_session_editor(&editor, session, error);
 
-    if (!directions)
-        return pb_fail_memory(error, count * size * sizeof *x, "directions");
-    if (s->mode == PB_MODE_STRAIGHT)
+    if (status == PB_OK && !directions)
+        status = pb_fail_memory(error, count * size * sizeof *x, "directions");
+    if (status == PB_OK && s->mode == PB_MODE_STRAIGHT)
         status = pb_straight(size, x, count, directions, s->length, s->stages, out, error);
-    else
-        status = pb_guide(session->schedule, &editor, s->timestep, size, x, count, directions,
-                          &s->guidance, s->stages, out, pb_progress_step, &bar, error);
+    else if (status == PB_OK)
+        status = pb_guide(session->schedule, editor, s->timestep, size, x, count, directions,
+                          &s->guidance, s->stages, out, &run, error);
+    pb_denoiser_free(editor);
     pb_free(directions);
     return status;
 }

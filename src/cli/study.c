@@ -40,7 +40,6 @@ static pb_status apply_settings(options *o, pb_error *error)
 {
     pb_study_kind kind = o->study.kind;
     char *folder = o->study.folder, *catalogue = o->study.catalogue;
-    size_t memory = o->cli.memory;
     double boost = o->study.boost;
 
     PB_TRY(pb_json_read(&o->stored, o->settings, MAX_TEXT, 0, error));
@@ -54,7 +53,6 @@ static pb_status apply_settings(options *o, pb_error *error)
         o->study.catalogue = catalogue;
     if (pb_cli_given(&o->cli, "boost"))
         o->study.boost = boost;
-    o->study.memory = memory;
     o->study.force = o->cli.force;
     return PB_OK;
 }
@@ -153,7 +151,6 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
                            error));
     if (s->guided && s->guidance_scale == 1)
         return pb_fail(error, PB_INVALID, "--guided: --guidance-scale 1 guides nothing");
-    s->memory = o->cli.memory;
     s->force = o->cli.force;
     s->costs = o->cli.costs;
     s->schedule = o->cli.schedule;
@@ -250,7 +247,7 @@ static char *resolve(const char *path)
 static pb_status run(options *o, pb_error *error)
 {
     watch w = {pb_progress_begin(&o->cli, "study"), &o->cli};
-    const pb_study_monitor monitor = {&w, show, pb_progress_stop()};
+    const pb_study_monitor monitor = {&w, show, pb_progress_run(&o->cli, NULL)};
     pb_study_progress progress = {0};
     char *folder;
     pb_status status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 #include "diffusion/clip.h"
 #include "diffusion/denoiser.h"
@@ -49,6 +50,8 @@ static pb_status check_finite(const float *x, size_t n, size_t size, size_t at, 
 typedef struct travel {
     const pb_schedule *schedule;
     const pb_denoiser *denoiser;
+    pb_work work;
+    pb_run part; /* of it: what the denoiser works under */
     size_t n;
     float *x, *out, *next; /* of all images */
     float *z;              /* of one */
@@ -68,13 +71,16 @@ static void travel_end(travel *v)
     pb_free(v->z);
     pb_free(v->x0);
     pb_free(v->sorted);
+    pb_work_end(&v->work);
 }
 
 static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_denoiser *denoiser,
-                              size_t n, float *x, const pb_clip *clip, pb_error *error)
+                              size_t n, float *x, const pb_clip *clip, const pb_run *run,
+                              const char *task, size_t steps, pb_error *error)
 {
     size_t count = n * denoiser->size;
     int clips = clip->kind != PB_CLIP_NONE;
+    pb_status status;
 
     PB_TRY(pb_count_check(n, denoiser->size, 1, "images", error));
 
@@ -88,10 +94,14 @@ static pb_status travel_begin(travel *v, const pb_schedule *schedule, const pb_d
                   .clip = clip,
                   .x0 = clips ? pb_malloc(denoiser->size, sizeof(double)) : NULL,
                   .sorted = clips ? pb_malloc(denoiser->size, sizeof(double)) : NULL};
-    if (v->out && v->next && v->z && (!clips || (v->x0 && v->sorted)))
-        return PB_OK;
-    travel_end(v);
-    return pb_fail_memory(error, count * sizeof(float), "images");
+    status = pb_work_begin(&v->work, run, task, steps, error);
+    if (status == PB_OK && !(v->out && v->next && v->z && (!clips || (v->x0 && v->sorted))))
+        status = pb_fail_memory(error, count * sizeof(float), "images");
+    if (status == PB_OK)
+        v->part = pb_work_part(&v->work);
+    else
+        travel_end(v);
+    return status;
 }
 
 /* The streams that stochastic steps draw from. */
@@ -138,12 +148,13 @@ static void move_clipped(const travel *v, const coefficients *c, const float *x,
 }
 
 /* One step of all images. */
-static pb_status step(const travel *v, const move *m, pb_error *error)
+static pb_status step(travel *v, const move *m, pb_error *error)
 {
     size_t size = v->denoiser->size;
     coefficients c = coefficients_of(pb_schedule_prediction(v->schedule), m);
 
-    PB_TRY(v->denoiser->predict(v->denoiser->context, v->n, v->x, m->time, v->out, error));
+    PB_TRY(
+        v->denoiser->predict(v->denoiser->context, v->n, v->x, m->time, v->out, &v->part, error));
     for (size_t i = 0; i < v->n; i++) {
         const float *x = v->x + i * size, *out = v->out + i * size;
         const float *z = m->stochastic ? v->z : NULL;
@@ -158,13 +169,6 @@ static pb_status step(const travel *v, const move *m, pb_error *error)
     PB_TRY(check_finite(v->next, v->n, size, m->to, error));
     memcpy(v->x, v->next, v->n * size * sizeof *v->x);
     return PB_OK;
-}
-
-static pb_status report(pb_progress progress, void *context, size_t done, size_t total,
-                        pb_error *error)
-{
-    return progress && progress(context, done, total) ? pb_fail(error, PB_CANCELLED, "cancelled")
-                                                      : PB_OK;
 }
 
 /* The spacing has to be one of those that there are, and the first, noisiest timestep below T. */
@@ -195,7 +199,8 @@ static pb_status check(const pb_schedule *schedule, size_t from, size_t to,
 }
 
 pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n, size_t size,
-                  float *x, size_t from, size_t to, const pb_ddim_options *options, pb_error *error)
+                  float *x, size_t from, size_t to, const pb_ddim_options *options,
+                  const pb_run *run, pb_error *error)
 {
     size_t total = from > to ? from - to : to - from, T, S;
     pb_status status;
@@ -208,7 +213,8 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
     T = pb_schedule_length(schedule);
     S = options->steps;
     PB_TRY(check(schedule, from, to, options, error));
-    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &options->clip, error));
+    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &options->clip, run,
+                        from < to ? "inverting" : "sampling", total, error));
     status = options->boost == SIZE_MAX ? PB_OK : seed(&v, options, error);
     for (size_t done = 0, i = from; status == PB_OK && i != to; done++) {
         size_t j = from > to ? i - 1 : i + 1;
@@ -223,7 +229,7 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
                               .clips = boosted},
                       error);
         if (status == PB_OK)
-            status = report(options->progress, options->progress_context, done + 1, total, error);
+            status = pb_work_step(&v.work, done + 1, error);
         i = j;
     }
     travel_end(&v);
@@ -231,7 +237,8 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
 }
 
 pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
-                         size_t size, float *x, const pb_spaced_options *options, pb_error *error)
+                         size_t size, float *x, const pb_spaced_options *options, const pb_run *run,
+                         pb_error *error)
 {
     const pb_spaced_options *o = options;
     pb_status status = PB_OK;
@@ -247,7 +254,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
     S = o->steps;
     end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
     PB_TRY(check_spaced(T, o, error));
-    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &o->clip, error));
+    PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &o->clip, run, "sampling", S, error));
     for (size_t i = 0; status == PB_OK && i < S; i++) {
         size_t t = pb_spaced_time(T, S, o->spacing, o->steps_offset, i);
         size_t j = t < T / S ? 0 : t - T / S;
@@ -260,7 +267,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
                               .clips = 1},
                       error);
         if (status == PB_OK)
-            status = report(o->progress, o->progress_context, i + 1, S, error);
+            status = pb_work_step(&v.work, i + 1, error);
     }
     travel_end(&v);
     return status;

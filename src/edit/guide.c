@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 #include "diffusion/denoiser.h"
 #include "edit/stage.h"
@@ -25,21 +26,32 @@ static pb_status check(const pb_schedule *schedule, double t, size_t count, cons
     return pb_count_check(2, stages, g->iterations, "stages of iterations", error);
 }
 
-/* One iteration of all directions at the network's time t, where eps = a x + b out. `points` holds
- * first the count images x, then room for as many x + delta v; out has room for the outputs of
- * both. */
-static pb_status iterate(const pb_denoiser *denoiser, double t, double a, double b, size_t count,
-                         const float *v, const pb_guidance *g, float *points, float *out,
-                         pb_error *error)
+/* What an iteration is of. eps = a x + b out at the network's time t. */
+typedef struct way {
+    const pb_denoiser *denoiser;
+    double t, a, b;
+    size_t count;
+    const float *v;
+    const pb_guidance *guidance;
+    size_t stages;
+    float *points; /* the count images x, then room for as many x + delta v */
+    float *out;    /* room for the outputs of both */
+} way;
+
+/* One iteration of all directions. */
+static pb_status iterate(const way *w, const pb_run *run, pb_error *error)
 {
-    size_t all = count * denoiser->size;
+    const pb_denoiser *denoiser = w->denoiser;
+    const pb_guidance *g = w->guidance;
+    size_t all = w->count * denoiser->size;
+    float *points = w->points, *out = w->out;
 
     for (size_t k = 0; k < all; k++)
-        points[all + k] = (float)((double)points[k] + g->step * (double)v[k]);
-    PB_TRY(denoiser->predict(denoiser->context, 2 * count, points, t, out, error));
+        points[all + k] = (float)((double)points[k] + g->step * (double)w->v[k]);
+    PB_TRY(denoiser->predict(denoiser->context, 2 * w->count, points, w->t, out, run, error));
     for (size_t k = 0; k < all; k++) {
-        double eps = a * ((double)points[all + k] - (double)points[k]) +
-                     b * ((double)out[all + k] - (double)out[k]);
+        double eps = w->a * ((double)points[all + k] - (double)points[k]) +
+                     w->b * ((double)out[all + k] - (double)out[k]);
         points[k] += (float)(g->scale * eps);
         if (!isfinite(points[k]))
             return pb_fail(error, PB_NUMERIC, "guidance along direction %zu left finite numbers",
@@ -48,15 +60,38 @@ static pb_status iterate(const pb_denoiser *denoiser, double t, double a, double
     return PB_OK;
 }
 
+/* All iterations; those of the stages are copied to `stages`. */
+static pb_status follow(const way *w, float *stages, pb_work *work, pb_error *error)
+{
+    size_t N = w->guidance->iterations, size = w->denoiser->size, stage = 0;
+    const pb_run part = pb_work_part(work);
+
+    for (size_t done = 1; done <= N; done++) {
+        PB_TRY(iterate(w, &part, error));
+        /* Stage j = 1 … stages is the iterate round(j N / stages). */
+        if (done == pb_stage_iterate(stage + 1, N, w->stages)) {
+            for (size_t i = 0; i < w->count; i++)
+                memcpy(stages + (i * w->stages + stage) * size, w->points + i * size,
+                       size * sizeof *stages);
+            stage++;
+        }
+        PB_TRY(pb_work_step(work, done, error));
+    }
+    return PB_OK;
+}
+
 pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, double t, size_t size,
                    const float *x, size_t count, const float *v, const pb_guidance *guidance,
-                   size_t stages, float *out, pb_progress progress, void *progress_context,
-                   pb_error *error)
+                   size_t stages, float *out, const pb_run *run, pb_error *error)
 {
-    float *points, *predicted;
-    size_t N, stage = 0;
+    way w = {.denoiser = denoiser,
+             .t = t,
+             .count = count,
+             .v = v,
+             .guidance = guidance,
+             .stages = stages};
     pb_status status;
-    double a, b;
+    pb_work work;
 
     PB_NEED(schedule, "a schedule");
     PB_TRY(pb_denoiser_check(denoiser, size, error));
@@ -66,30 +101,20 @@ pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, dou
     PB_TRY(check(schedule, t, count, guidance, stages, error));
     PB_TRY(pb_count_check(count, stages, size, "images", error));
     PB_TRY(pb_directions_check(size, count, v, error));
-    N = guidance->iterations;
-    points = pb_malloc(2 * count * size, sizeof *points);
-    predicted = pb_malloc(2 * count * size, sizeof *predicted);
-    status = points && predicted
+    PB_TRY(pb_work_begin(&work, run, "guiding", guidance->iterations, error));
+    w.points = pb_malloc(2 * count * size, sizeof *w.points);
+    w.out = pb_malloc(2 * count * size, sizeof *w.out);
+    status = w.points && w.out
                  ? PB_OK
-                 : pb_fail_memory(error, 2 * count * size * sizeof *points, "guidance");
-    pb_eps_coefficients(pb_schedule_prediction(schedule), pb_alpha_bar(schedule, (size_t)t), &a,
-                        &b);
+                 : pb_fail_memory(error, 2 * count * size * sizeof *w.points, "guidance");
+    pb_eps_coefficients(pb_schedule_prediction(schedule), pb_alpha_bar(schedule, (size_t)t), &w.a,
+                        &w.b);
     for (size_t i = 0; status == PB_OK && i < count; i++)
-        memcpy(points + i * size, x, size * sizeof *x);
-    for (size_t done = 1; status == PB_OK && done <= N; done++) {
-        status = iterate(denoiser, t, a, b, count, v, guidance, points, predicted, error);
-        if (status != PB_OK)
-            break;
-        /* Stage j = 1 … stages is the iterate round(j N / stages). */
-        if (done == pb_stage_iterate(stage + 1, N, stages)) {
-            for (size_t i = 0; i < count; i++)
-                memcpy(out + (i * stages + stage) * size, points + i * size, size * sizeof *out);
-            stage++;
-        }
-        if (progress && progress(progress_context, done, N))
-            status = pb_fail(error, PB_CANCELLED, "cancelled");
-    }
-    pb_free(points);
-    pb_free(predicted);
+        memcpy(w.points + i * size, x, size * sizeof *x);
+    if (status == PB_OK)
+        status = follow(&w, out, &work, error);
+    pb_free(w.points);
+    pb_free(w.out);
+    pb_work_end(&work);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 #include "edit/stage.h"
 
@@ -111,14 +112,14 @@ static void lift(walk *w)
 
 /* The basis at x, and the direction carried to it. */
 static pb_status turn(walk *w, const pb_model *model, const pb_basis_request *request,
-                      double *share, pb_error *error)
+                      double *share, const pb_run *run, pb_error *error)
 {
     pb_basis_request here = *request;
     pb_basis basis = PB_BASIS_EMPTY;
     double kept;
 
     here.start = w->last.v.data ? &w->last.v : request->start;
-    PB_TRY(pb_basis_compute(&basis, NULL, NULL, model, &here, &w->x, error));
+    PB_TRY(pb_basis_compute(&basis, NULL, NULL, model, &here, &w->x, run, error));
     pb_basis_clear(&w->last);
     w->last = basis;
     pb_tensor_clear(&w->v);
@@ -130,13 +131,15 @@ static pb_status turn(walk *w, const pb_model *model, const pb_basis_request *re
 
 pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
                          const pb_basis *basis, size_t direction, const pb_relinearised *path,
-                         size_t stages, float *out, double *share, pb_progress progress,
-                         void *progress_context, pb_error *error)
+                         size_t stages, float *out, double *share, const pb_run *run,
+                         pb_error *error)
 {
     walk w = {.last = PB_BASIS_EMPTY};
     size_t steps, stage = 0;
     double kept = 1, step;
     pb_status status;
+    pb_work work;
+    pb_run part;
 
     PB_NEED(model, "a model");
     PB_NEED(request, "a request");
@@ -145,6 +148,8 @@ pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
     PB_TRY(check_path(path, stages, error));
     PB_TRY(check_basis(basis, model, request, direction, error));
     steps = path->steps;
+    PB_TRY(pb_work_begin(&work, run, "re-linearising", steps, error));
+    part = pb_work_part(&work);
     step = path->length / (double)steps;
     status = begin(&w, basis, direction, error);
     for (size_t done = 1; status == PB_OK && done <= steps; done++) {
@@ -153,11 +158,12 @@ pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
         if (done == pb_stage_iterate(stage + 1, steps, stages))
             memcpy(out + stage++ * w.n, w.x.data, w.n * sizeof *out);
         if (done < steps)
-            status = turn(&w, model, request, &kept, error);
-        if (status == PB_OK && progress && progress(progress_context, done, steps))
-            status = pb_fail(error, PB_CANCELLED, "cancelled");
+            status = turn(&w, model, request, &kept, &part, error);
+        if (status == PB_OK)
+            status = pb_work_step(&work, done, error);
     }
     clear(&w);
+    pb_work_end(&work);
     if (share)
         *share = kept;
     return status;

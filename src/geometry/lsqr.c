@@ -75,6 +75,7 @@ static pb_status iterate(lsqr *l, pb_solver *s, double damping, double tolerance
         out->optimality = residual > 0 ? fabs(phi_bar * c) * alpha / (sqrt(square) * residual) : 0;
         if (out->optimality <= tolerance || residual <= 1e-7 * first)
             break;
+        PB_TRY(pb_work_step(s->work, out->iterations, error));
     }
     return PB_OK;
 }
@@ -109,7 +110,8 @@ static pb_status check(const pb_operator *op, size_t cols, size_t rows, double d
 }
 
 static pb_status solve(pb_solution *solution, float *x, const pb_operator *op, const float *b,
-                       double damping, double tolerance, size_t most, pb_error *error)
+                       double damping, double tolerance, size_t most, pb_work *work,
+                       pb_error *error)
 {
     size_t m = op->rows, n = op->cols, longest = m > n ? m : n;
     lsqr l = {.m = m,
@@ -120,6 +122,7 @@ static pb_status solve(pb_solution *solution, float *x, const pb_operator *op, c
               .x = pb_calloc(n, sizeof(double)),
               .image = pb_malloc(longest, sizeof(double))};
     pb_solver s = {.op = op,
+                   .work = work,
                    .room = 1,
                    .in = pb_malloc(longest, sizeof(float)),
                    .out = pb_malloc(longest, sizeof(float))};
@@ -130,7 +133,7 @@ static pb_status solve(pb_solution *solution, float *x, const pb_operator *op, c
     for (size_t i = 0; status == PB_OK && i < m; i++)
         l.u[i] = (double)b[i];
     if (status == PB_OK)
-        status = iterate(&l, &s, damping, tolerance, most ? most : MOST, solution, error);
+        status = iterate(&l, &s, damping, tolerance, most, solution, error);
     if (status == PB_OK)
         status = measure(&l, &s, b, solution, error);
     for (size_t i = 0; status == PB_OK && i < n; i++)
@@ -145,11 +148,18 @@ static pb_status solve(pb_solution *solution, float *x, const pb_operator *op, c
 
 pb_status pb_least_squares(pb_solution *solution, size_t cols, float *x, const pb_operator *op,
                            size_t rows, const float *b, double damping, double tolerance,
-                           size_t most, pb_error *error)
+                           size_t most, const pb_run *run, pb_error *error)
 {
+    pb_status status;
+    pb_work work;
+
     PB_NEED(solution, "a place for the solution");
     PB_NEED(x, "room for x");
     PB_NEED(b, "b");
     PB_TRY(check(op, cols, rows, damping, tolerance, error));
-    return solve(solution, x, op, b, damping, tolerance, most, error);
+    most = most ? most : MOST;
+    PB_TRY(pb_work_begin(&work, run, "least squares", most, error));
+    status = solve(solution, x, op, b, damping, tolerance, most, &work, error);
+    pb_work_end(&work);
+    return status;
 }

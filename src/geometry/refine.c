@@ -18,18 +18,18 @@
 #define MORE 2
 
 static pb_status refine(pb_svd **out, const pb_svd *rough, const pb_operator *op,
-                        const pb_svd_options *options, pb_error *error)
+                        const pb_svd_options *options, const pb_run *run, pb_error *error)
 {
     pb_svd_options o = *options;
 
     o.start = rough->v;
     o.start_count = rough->rank;
     o.start_length = rough->cols;
-    return pb_svd_compute(out, op, &o, error);
+    return pb_svd_compute(out, op, &o, run, error);
 }
 
 pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operator *op,
-                         const pb_svd_options *options, pb_error *error)
+                         const pb_svd_options *options, const pb_run *run, pb_error *error)
 {
     double begin = pb_seconds();
     pb_svd *rough, *svd;
@@ -46,8 +46,8 @@ pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operato
                        fast->cols, op->rows, op->cols);
     o.tolerance = fmax(ROUGH, options->tolerance);
     o.rank = pb_least(options->rank + MORE, pb_least(op->rows, op->cols));
-    PB_TRY(pb_svd_compute(&rough, fast, &o, error));
-    status = refine(&svd, rough, op, options, error);
+    PB_TRY(pb_svd_compute(&rough, fast, &o, run, error));
+    status = refine(&svd, rough, op, options, run, error);
     if (status == PB_OK) {
         svd->applications_fast = rough->applications;
         svd->applications += rough->applications;

@@ -86,8 +86,6 @@ pb_status pb_solver_report(const pb_solver *s, size_t count, const double *sigma
         .residual_max = INFINITY,
     };
 
-    if (!s->options->monitor)
-        return PB_OK;
     if (count > s->options->rank)
         count = s->options->rank;
     progress.converged = leading_converged(s, count, sigma, residual);
@@ -96,9 +94,7 @@ pb_status pb_solver_report(const pb_solver *s, size_t count, const double *sigma
         for (size_t i = 0; i < count; i++)
             progress.residual_max = fmax(progress.residual_max, residual[i] / sigma[0]);
     }
-    if (s->options->monitor(s->options->monitor_context, &progress))
-        return pb_fail(error, PB_CANCELLED, "cancelled");
-    return PB_OK;
+    return pb_work_svd(s->work, &progress, error);
 }
 
 /* -- random numbers -------------------------------------------------------------------------- */

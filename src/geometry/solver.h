@@ -7,11 +7,12 @@
 
 #include <pullback/svd.h>
 
-#include "base/error.h"
+#include "base/run.h"
 
 typedef struct pb_solver {
     const pb_operator *op;
     const pb_svd_options *options;
+    pb_work *work;
     size_t wanted;       /* triplets to converge: rank and, where there are more, two guards */
     size_t block;        /* width of a block */
     size_t limit;        /* applications allowed */
@@ -51,7 +52,7 @@ pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *erro
 pb_status pb_solver_apply(pb_solver *s, int transpose, size_t count, const double *x, double *y,
                           pb_error *error);
 
-/* Tells the monitor; PB_CANCELLED if it says so. sigma and residual: `count` of each. */
+/* Tells how far it is. sigma and residual: `count` of each. Errors: PB_CANCELLED. */
 pb_status pb_solver_report(const pb_solver *s, size_t count, const double *sigma,
                            const double *residual, pb_error *error);
 

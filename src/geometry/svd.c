@@ -50,7 +50,7 @@ pb_status pb_svd_options_check(const pb_svd_options *o, const pb_operator *op, p
 #define SHARE 6
 
 static pb_status start_solver(pb_solver *s, const pb_operator *op, const pb_svd_options *o,
-                              pb_error *error)
+                              pb_work *work, pb_error *error)
 {
     size_t wanted = pb_least(o->rank + GUARDS, pb_least(op->rows, op->cols));
     size_t preferred = op->block_preferred ? op->block_preferred : DEFAULT_BLOCK;
@@ -60,6 +60,7 @@ static pb_status start_solver(pb_solver *s, const pb_operator *op, const pb_svd_
     *s = (pb_solver){
         .op = op,
         .options = o,
+        .work = work,
         .wanted = wanted,
         .block = pb_least(block, wanted),
         .limit = o->max_applications ? o->max_applications : 2000 + 200 * wanted,
@@ -186,17 +187,19 @@ static pb_status probe(pb_svd *svd, pb_solver *s, const pb_ritz *ritz, pb_error 
 }
 
 pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
-                         pb_error *error)
+                         const pb_run *run, pb_error *error)
 {
     double begin = pb_seconds();
     pb_ritz ritz = {0};
     pb_svd *svd = NULL;
     pb_solver s;
     pb_status status;
+    pb_work work;
 
     PB_NEED(out, "a place for the SVD");
     PB_TRY(pb_svd_options_check(options, op, error));
-    status = start_solver(&s, op, options, error);
+    PB_TRY(pb_work_begin(&work, run, "basis", 0, error));
+    status = start_solver(&s, op, options, &work, error);
     if (status == PB_OK)
         status = options->method == PB_SVD_KRYLOV ? pb_krylov(&s, &ritz, error)
                                                   : pb_subspace(&s, &ritz, error);
@@ -223,6 +226,7 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
     pb_ritz_clear(&ritz);
     pb_free(s.in);
     pb_free(s.out);
+    pb_work_end(&work);
     return status;
 }
 
@@ -236,7 +240,7 @@ size_t pb_svd_memory(size_t rows, size_t cols, size_t rank, size_t block)
 
 /* square[i] += |image_i - sigma_i vector_i|^2 for the rank triplets, one block after the other. */
 static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int transpose,
-                                 double *square, pb_error *error)
+                                 double *square, pb_work *work, pb_error *error)
 {
     size_t in = transpose ? svd->rows : svd->cols, out = transpose ? svd->cols : svd->rows;
     const float *from = transpose ? svd->u : svd->v, *to = transpose ? svd->v : svd->u;
@@ -259,6 +263,8 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
             double d = (double)image[j] - svd->sigma[i + j / out] * (double)to[i * out + j];
             square[i + j / out] += d * d;
         }
+        if (status == PB_OK)
+            status = pb_work_step(work, work->progress.done + width, error);
     }
     pb_free(image);
     return status;
@@ -278,15 +284,22 @@ pb_status pb_svd_check(const pb_svd *svd, const pb_operator *op, pb_error *error
     return PB_OK;
 }
 
-pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual, pb_error *error)
+pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual,
+                        const pb_run *run, pb_error *error)
 {
+    pb_status status;
+    pb_work work;
+
     PB_TRY(pb_svd_check(svd, op, error));
     PB_NEED(residual, "room for residuals");
     for (size_t i = 0; i < svd->rank; i++)
         residual[i] = 0;
-    PB_TRY(add_differences(svd, op, 0, residual, error));
-    PB_TRY(add_differences(svd, op, 1, residual, error));
-    for (size_t i = 0; i < svd->rank; i++)
+    PB_TRY(pb_work_begin(&work, run, "verifying", 2 * svd->rank, error));
+    status = add_differences(svd, op, 0, residual, &work, error);
+    if (status == PB_OK)
+        status = add_differences(svd, op, 1, residual, &work, error);
+    for (size_t i = 0; status == PB_OK && i < svd->rank; i++)
         residual[i] = svd->sigma[0] > 0 ? sqrt(residual[i]) / svd->sigma[0] : sqrt(residual[i]);
-    return PB_OK;
+    pb_work_end(&work);
+    return status;
 }

@@ -1,5 +1,6 @@
 #include "graph/executor.h"
 
+#include <omp.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -126,7 +127,8 @@ pb_status pb_executor_plan(pb_plan **out, pb_executor *e, pb_pass pass, pb_plan_
 
     for (size_t i = 0; i < KEPT; i++) {
         prepared *p = &e->kept[i];
-        if (p->plan && p->pass == pass && p->kind == kind && p->n == n) {
+        if (p->plan && p->pass == pass && p->kind == kind && p->n == n &&
+            pb_plan_threads(p->plan) == omp_get_max_threads()) {
             p->used = ++e->clock;
             *out = p->plan;
             return PB_OK;

@@ -1,7 +1,7 @@
 /* A section at work: it owns what its passes need, and makes it when they first do. Plans by pass,
- * kind and width, of which the ones used last are kept; one arena that grows to the largest of
- * them; what a linearisation saves; the staging of what goes in and comes out. Many items go
- * through in batches that fit into the memory.
+ * kind, width and threads, of which the ones used last are kept; one arena that grows to the
+ * largest of them; what a linearisation saves; the staging of what goes in and comes out. Many
+ * items go through in batches that fit into the memory.
  *
  * Used by one thread at a time. Whatever runs takes a `stop`, asked before each operation; NULL:
  * never. */

@@ -30,7 +30,6 @@ typedef struct pb_graph {
     size_t inputs; /* the first nodes are the graph's inputs */
     pb_tap *taps;  /* in the order of computation */
     size_t tap_count, tap_room;
-    pb_stop stop; /* asked between its operations; whoever builds the graph sets it */
 } pb_graph;
 
 /* Errors: PB_MEMORY. */

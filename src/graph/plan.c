@@ -25,6 +25,7 @@ struct pb_plan {
     const pb_section *section;
     pb_pass pass;
     size_t n;
+    int threads;
     step *steps;
     size_t step_count;
     size_t *buffer_of; /* per value: the buffer of its value, tangent or cotangent, or NONE */
@@ -51,6 +52,11 @@ void pb_plan_free(pb_plan *plan)
 size_t pb_plan_arena(const pb_plan *plan)
 {
     return plan->arena_bytes;
+}
+
+int pb_plan_threads(const pb_plan *plan)
+{
+    return plan->threads;
 }
 
 size_t pb_plan_steps(const pb_plan *plan)
@@ -123,7 +129,7 @@ static void list_steps(pb_plan *plan, pb_plan_kind kind)
                             .bf16 = kind == PB_PLAN_BF16,
                             .exact = kind == PB_PLAN_SAVING,
                             .packed_limit = s->packed_limit,
-                            .threads = omp_get_max_threads(),
+                            .threads = plan->threads,
                             .inputs = node->inputs,
                             .out = s->shapes[value]};
         for (size_t k = 0; k < node->inputs; k++)
@@ -251,6 +257,7 @@ static pb_status build(pb_plan *plan, pb_plan_kind kind, const pb_stop *stop, pb
 {
     const pb_section *s = plan->section;
 
+    plan->threads = omp_get_max_threads();
     plan->steps = pb_calloc(s->count, sizeof *plan->steps);
     plan->buffer_of = pb_malloc(s->count, sizeof *plan->buffer_of);
     plan->buffers = pb_calloc(2 * s->count + 1, sizeof *plan->buffers);

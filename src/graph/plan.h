@@ -24,6 +24,9 @@ void pb_plan_free(pb_plan *plan);
 /* Bytes of the block of memory that pb_plan_run works in. */
 size_t pb_plan_arena(const pb_plan *plan);
 
+/* The threads that there were when it was made: with fewer it would still ask for so many. */
+int pb_plan_threads(const pb_plan *plan);
+
 /* Runs the plan. arena: pb_plan_arena() bytes, aligned to PB_ALIGNMENT. saved: the section's
  * saved_floats, or NULL for a forward pass that saves nothing.
  *

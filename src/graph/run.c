@@ -3,18 +3,18 @@
 #include "graph/executor.h"
 
 pb_status pb_graph_run(const pb_graph *graph, pb_value from, pb_value to, const pb_shape *shapes,
-                       size_t n, size_t memory, const float *x, bool chw, float *y,
-                       const pb_stop *stop, pb_error *error)
+                       size_t n, const float *x, bool chw, float *y, pb_work *work, pb_error *error)
 {
+    const pb_stop stop = pb_work_stop(work);
     pb_feed feeds[PB_GRAPH_INPUTS] = {{0}};
     pb_executor *executor;
     pb_section *section;
     pb_status status;
 
     PB_TRY(pb_section_new(&section, graph, shapes, from, 1, &to, error));
-    PB_TRY(pb_executor_new(&executor, section, memory, error));
+    PB_TRY(pb_executor_new(&executor, section, work->run.memory, error));
     feeds[from] = (pb_feed){x, chw};
-    status = pb_executor_forward(executor, n, feeds, chw, &y, stop, error);
+    status = pb_executor_forward(executor, n, feeds, chw, &y, &stop, error);
     pb_executor_free(executor);
     return status;
 }

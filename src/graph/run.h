@@ -3,14 +3,16 @@
 #ifndef PB_GRAPH_RUN_H
 #define PB_GRAPH_RUN_H
 
+#include "base/run.h"
 #include "graph/graph.h"
 
-/* Computes the value `to` for n items x of the input `from`, in batches that fit into `memory`
- * bytes. shapes: of all the graph's inputs; `to` must depend on no input but `from`. x and y: n
- * items, in C, H, W order if `chw`, else H, W, C. stop: asked before each operation. Errors:
- * PB_INVALID (shapes that do not fit), PB_MEMORY, PB_CANCELLED, PB_INTERNAL, an operation's. */
+/* Computes the value `to` for n items x of the input `from`, in batches that fit into the memory of
+ * the work's run. shapes: of all the graph's inputs; `to` must depend on no input but `from`. x and
+ * y: n items, in C, H, W order if `chw`, else H, W, C. The work is asked before each operation.
+ * Errors: PB_INVALID (shapes that do not fit), PB_MEMORY, PB_CANCELLED, PB_INTERNAL, an
+ * operation's. */
 pb_status pb_graph_run(const pb_graph *graph, pb_value from, pb_value to, const pb_shape *shapes,
-                       size_t n, size_t memory, const float *x, bool chw, float *y,
-                       const pb_stop *stop, pb_error *error);
+                       size_t n, const float *x, bool chw, float *y, pb_work *work,
+                       pb_error *error);
 
 #endif

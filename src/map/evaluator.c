@@ -1,11 +1,12 @@
-#include <math.h>
+#include "map/evaluator.h"
+
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 #include "map/tap.h"
 
-#define DEFAULT_MEMORY ((size_t)2 << 30)
 #define MAX_TAPS 64
 
 /* Executors kept for reuse: a few sets of taps, contexts of a few lengths. */
@@ -22,21 +23,21 @@ typedef struct kept {
 struct pb_evaluator {
     const pb_model *model;
     size_t height, width;
-    size_t memory;
+    pb_run run;
     size_t clock;
     kept kept[KEPT];
-    pb_condition positive, negative; /* of the denoiser */
-    double scale;
 };
 
 pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height, size_t width,
-                           size_t memory, pb_error *error)
+                           const pb_run *run, pb_error *error)
 {
     pb_shape shapes[PB_INPUTS];
     pb_evaluator *e;
+    pb_run taken;
 
     PB_NEED(out, "a place for the evaluator");
     PB_NEED(model, "a model");
+    PB_TRY(pb_run_take(&taken, run, error));
     PB_TRY(pb_model_input_shapes(model, height, width, 1, shapes, error));
     e = pb_calloc(1, sizeof *e);
     if (!e)
@@ -44,7 +45,7 @@ pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t hei
     e->model = model;
     e->height = height;
     e->width = width;
-    e->memory = memory ? memory : DEFAULT_MEMORY;
+    e->run = taken;
     *out = e;
     return PB_OK;
 }
@@ -58,6 +59,16 @@ void pb_evaluator_free(pb_evaluator *e)
     pb_free(e);
 }
 
+const pb_model *pb_evaluator_model(const pb_evaluator *e)
+{
+    return e->model;
+}
+
+size_t pb_evaluator_image(const pb_evaluator *e)
+{
+    return e->model->facts.in_channels * e->height * e->width;
+}
+
 /* -- executors ------------------------------------------------------------------------------- */
 
 static pb_status make(pb_executor **out, const pb_evaluator *e, size_t tokens, size_t count,
@@ -68,7 +79,7 @@ static pb_status make(pb_executor **out, const pb_evaluator *e, size_t tokens, s
 
     PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, tokens, shapes, error));
     PB_TRY(pb_section_new(&section, e->model->graph, shapes, PB_INPUT_X, count, values, error));
-    return pb_executor_new(out, section, e->memory, error);
+    return pb_executor_new(out, section, e->run.memory, error);
 }
 
 /* The executor for these values and a context of so many tokens: kept from before, or made in the
@@ -102,20 +113,17 @@ static pb_status get(pb_executor **out, pb_evaluator *e, size_t tokens, size_t c
 
 /* -- evaluation ------------------------------------------------------------------------------ */
 
-/* Floats of an image. */
-static size_t image_size(const pb_evaluator *e)
-{
-    return e->model->facts.in_channels * e->height * e->width;
-}
-
-pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, size_t size,
-                      const float *x, size_t count, const char *const *taps, float *const *out,
-                      pb_error *error)
+pb_status pb_evaluate_under(pb_evaluator *e, const pb_run *run, const pb_condition *condition,
+                            size_t n, size_t size, const float *x, size_t count,
+                            const char *const *taps, float *const *out, pb_error *error)
 {
     pb_tap_use uses[MAX_TAPS];
     pb_value values[MAX_TAPS];
     pb_executor *executor;
     pb_inputs inputs;
+    pb_status status;
+    pb_work work;
+    pb_stop stop;
 
     PB_NEED(e, "an evaluator");
     PB_NEED(condition, "a condition");
@@ -127,7 +135,7 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
     PB_NEED(x, "points");
     PB_NEED(taps, "taps");
     PB_NEED(out, "room for the taps' values");
-    PB_TRY(pb_size_check(size, image_size(e), "points", error));
+    PB_TRY(pb_size_check(size, pb_evaluator_image(e), "points", error));
     PB_TRY(pb_count_check(n, size, 1, "points", error));
     PB_TRY(pb_condition_check(e->model, condition, error));
     PB_TRY(pb_condition_check_context(e->model, condition, error));
@@ -138,64 +146,20 @@ pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, 
     }
     PB_TRY(get(&executor, e, condition->tokens, count, values, error));
     pb_inputs_fill(&inputs, condition, x);
-    PB_TRY(
-        pb_executor_forward(executor, n, inputs.feeds, true, out, &e->model->graph->stop, error));
-    for (size_t i = 0; i < count; i++) {
+    PB_TRY(pb_work_begin(&work, run, "evaluating", 0, error));
+    stop = pb_work_stop(&work);
+    status = pb_executor_forward(executor, n, inputs.feeds, true, out, &stop, error);
+    pb_work_end(&work);
+    for (size_t i = 0; status == PB_OK && i < count; i++) {
         pb_shape shape = pb_executor_section(executor)->shapes[values[i]];
         pb_tap_apply(&uses[i], n * pb_shape_size(shape), x, out[i]);
     }
-    return PB_OK;
-}
-
-/* -- the denoiser ---------------------------------------------------------------------------- */
-
-static pb_status predict_under(pb_evaluator *e, const pb_condition *condition, size_t n,
-                               const float *x, double t, float *out, pb_error *error)
-{
-    static const char *const tap = "out";
-    pb_condition now = *condition;
-
-    now.timestep = floor(t);
-    return pb_evaluate(e, &now, n, image_size(e), x, 1, &tap, &out, error);
-}
-
-static pb_status predict(void *context, size_t n, const float *x, double t, float *out,
-                         pb_error *error)
-{
-    pb_evaluator *e = context;
-    size_t count = n * image_size(e);
-    float scale = (float)e->scale, *without;
-    pb_status status;
-
-    PB_TRY(predict_under(e, &e->positive, n, x, t, out, error));
-    if (e->scale == 1)
-        return PB_OK;
-    without = pb_malloc(count, sizeof *without);
-    if (!without)
-        return pb_fail_memory(error, count * sizeof *without, "guidance");
-    status = predict_under(e, &e->negative, n, x, t, without, error);
-    for (size_t i = 0; status == PB_OK && i < count; i++)
-        out[i] = without[i] + scale * (out[i] - without[i]);
-    pb_free(without);
     return status;
 }
 
-pb_denoiser pb_evaluator_guided(pb_evaluator *evaluator, const pb_condition *positive,
-                                const pb_condition *negative, double scale)
+pb_status pb_evaluate(pb_evaluator *e, const pb_condition *condition, size_t n, size_t size,
+                      const float *x, size_t count, const char *const *taps, float *const *out,
+                      pb_error *error)
 {
-    if (!evaluator || !positive || !negative)
-        return (pb_denoiser){0};
-    evaluator->positive = *positive;
-    evaluator->negative = *negative;
-    evaluator->scale = scale;
-    return (pb_denoiser){
-        .context = evaluator,
-        .size = image_size(evaluator),
-        .predict = predict,
-    };
-}
-
-pb_denoiser pb_evaluator_denoiser(pb_evaluator *evaluator, const pb_condition *condition)
-{
-    return pb_evaluator_guided(evaluator, condition, condition, 1);
+    return pb_evaluate_under(e, e ? &e->run : NULL, condition, n, size, x, count, taps, out, error);
 }

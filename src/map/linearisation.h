@@ -2,6 +2,7 @@
 #ifndef PB_MAP_LINEARISATION_H
 #define PB_MAP_LINEARISATION_H
 
+#include "base/run.h"
 #include "graph/executor.h"
 #include "map/tap.h"
 
@@ -14,6 +15,7 @@ typedef struct pb_map_operator {
 
 struct pb_linearisation {
     const pb_model *model;
+    pb_run run;
     pb_executor *executor;
     const pb_section *section; /* of the executor */
     pb_tap_use to;

@@ -6,8 +6,6 @@
 #include "map/linearisation.h"
 #include "ops/bfloat.h"
 
-#define DEFAULT_MEMORY ((size_t)2 << 30)
-
 /* Length of a prompt in Stable Diffusion. */
 #define CLIP_TOKENS 77
 
@@ -36,8 +34,17 @@ static int apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, const fl
                       float *y, size_t ldy)
 {
     pb_linearisation *l = o->l;
-    pb_status status = pb_executor_apply(l->executor, pass, o->bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN,
-                                         k, x, ldx, y, ldy, &l->model->graph->stop, &l->error);
+    pb_work work;
+    pb_stop stop;
+    pb_status status =
+        pb_work_begin(&work, &l->run, pass == PB_JVP ? "J v" : "J^T u", 0, &l->error);
+
+    if (status != PB_OK)
+        return (int)status;
+    stop = pb_work_stop(&work);
+    status = pb_executor_apply(l->executor, pass, o->bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, k, x, ldx,
+                               y, ldy, &stop, &l->error);
+    pb_work_end(&work);
 
     for (size_t j = 0; status == PB_OK && j < k; j++)
         finish(l, pass == PB_JVP ? o->op.rows : o->op.cols, x + j * ldx, y + j * ldy);
@@ -63,7 +70,7 @@ static void explain(void *context, pb_error *error)
 /* -- linearising ----------------------------------------------------------------------------- */
 
 static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, const float *x,
-                            pb_error *error)
+                            const pb_stop *stop, pb_error *error)
 {
     size_t size = pb_shape_size(l->section->shapes[l->to.value]);
     float *value = pb_malloc(size, sizeof *value);
@@ -73,7 +80,7 @@ static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, 
     if (!value)
         return pb_fail_memory(error, size * sizeof *value, "a point");
     pb_inputs_fill(&inputs, condition, x);
-    status = pb_executor_linearise(l->executor, inputs.feeds, value, &l->model->graph->stop, error);
+    status = pb_executor_linearise(l->executor, inputs.feeds, value, stop, error);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(value[i]))
             status = pb_fail(error, PB_NUMERIC,
@@ -85,7 +92,7 @@ static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, 
 /* What runs the part of the graph that the map is. */
 static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_model *model,
                                const pb_map_options *options, size_t height, size_t width,
-                               pb_error *error)
+                               size_t memory, pb_error *error)
 {
     const pb_condition *condition = &options->condition;
     pb_shape shapes[PB_INPUTS];
@@ -104,21 +111,21 @@ static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_
         return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
                        options->from, options->to);
     PB_TRY(pb_section_new(&section, model->graph, shapes, from.value, 1, &to->value, error));
-    return pb_executor_new(executor, section, options->memory ? options->memory : DEFAULT_MEMORY,
-                           error);
+    return pb_executor_new(executor, section, memory, error);
 }
 
 static pb_status linearise(pb_linearisation *l, const pb_map_options *options, const pb_tensor *x,
-                           pb_error *error)
+                           const pb_stop *stop, pb_error *error)
 {
     const pb_condition *condition = &options->condition;
     const size_t *image = x->shape + x->rank - 3;
 
     PB_TRY(pb_condition_check_context(l->model, condition, error));
-    PB_TRY(open_executor(&l->executor, &l->to, l->model, options, image[1], image[2], error));
+    PB_TRY(open_executor(&l->executor, &l->to, l->model, options, image[1], image[2], l->run.memory,
+                         error));
     l->section = pb_executor_section(l->executor);
     l->from_x = l->section->from == PB_INPUT_X;
-    PB_TRY(run_primal(l, condition, x->data, error));
+    PB_TRY(run_primal(l, condition, x->data, stop, error));
     l->fp32 = (pb_map_operator){
         .l = l,
         .op = {.rows = pb_shape_size(l->section->shapes[l->to.value]),
@@ -136,24 +143,31 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
 }
 
 pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_map_options *options,
-                       const pb_tensor *x, pb_error *error)
+                       const pb_tensor *x, const pb_run *run, pb_error *error)
 {
     pb_linearisation *l;
     pb_status status;
+    pb_work work;
+    pb_stop stop;
 
     PB_NEED(out, "a place for the linearisation");
     PB_NEED(model, "a model");
     PB_NEED(options, "options");
     PB_TRY(pb_shape_check_one(x, 3, (size_t[3]){model->facts.in_channels}, "a point", error));
+    PB_TRY(pb_work_begin(&work, run, "linearising", 0, error));
+    stop = pb_work_stop(&work);
     l = pb_calloc(1, sizeof *l);
-    if (!l)
-        return pb_fail_memory(error, sizeof *l, "a linearisation");
-    l->model = model;
-    status = linearise(l, options, x, error);
+    if (l) {
+        l->model = model;
+        l->run = work.run;
+        status = linearise(l, options, x, &stop, error);
+    } else
+        status = pb_fail_memory(error, sizeof *l, "a linearisation");
     if (status == PB_OK)
         *out = l;
     else
         pb_linearisation_free(l);
+    pb_work_end(&work);
     return status;
 }
 
@@ -202,23 +216,25 @@ void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
 
 pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                           const pb_map_options *options, size_t height, size_t width,
-                          pb_error *error)
+                          const pb_run *run, pb_error *error)
 {
     pb_map_options assumed;
     pb_executor *executor;
     pb_executor_needs needs;
     pb_tap_use to;
     pb_status status;
+    pb_run taken;
 
     PB_NEED(memory, "a place for the estimate");
     PB_NEED(model, "a model");
     PB_NEED(options, "options");
+    PB_TRY(pb_run_take(&taken, run, error));
     assumed = *options;
     if (assumed.condition.context) /* else it is left out */
         PB_TRY(pb_condition_check_context(model, &assumed.condition, error));
     if (assumed.condition.tokens == 0)
         assumed.condition.tokens = CLIP_TOKENS;
-    PB_TRY(open_executor(&executor, &to, model, &assumed, height, width, error));
+    PB_TRY(open_executor(&executor, &to, model, &assumed, height, width, taken.memory, error));
     status = pb_executor_estimate(&needs, executor, error);
     if (status == PB_OK)
         *memory = (pb_map_memory){.saved_bytes = needs.saved_bytes,

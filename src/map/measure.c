@@ -153,10 +153,15 @@ static pb_status run_once(void *context, pb_error *error)
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
                           pb_pass pass, size_t n, bool bf16, double budget, pb_error *error)
 {
-    bench b = {.executor = linearisation->executor, .stop = &linearisation->model->graph->stop};
+    bench b = {.executor = linearisation->executor};
     pb_status status;
+    pb_work work;
+    pb_stop stop;
 
     *measured = (pb_measured){.n = n};
+    PB_TRY(pb_work_begin(&work, &linearisation->run, "measuring", 0, error));
+    stop = pb_work_stop(&work);
+    b.stop = &stop;
     status = make(&b, linearisation, pass, n, bf16, error);
     if (status == PB_OK)
         status = pb_measure_runs(&measured->seconds, run_once, &b, budget, error);
@@ -165,5 +170,6 @@ pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *lineari
         add_up(measured, &b);
     }
     clear(&b);
+    pb_work_end(&work);
     return status;
 }

@@ -26,6 +26,21 @@ static pb_pass pass_of(pb_direction direction)
     return direction == PB_CONVOLVE ? PB_JVP : PB_VJP;
 }
 
+/* The plan of a pass, the executor's. */
+static pb_status get_plan(pb_plan **plan, const pb_linearisation *l, pb_pass pass, size_t n,
+                          pb_error *error)
+{
+    pb_status status;
+    pb_work work;
+    pb_stop stop;
+
+    PB_TRY(pb_work_begin(&work, &l->run, "measuring", 0, error));
+    stop = pb_work_stop(&work);
+    status = pb_executor_plan(plan, l->executor, pass, PB_PLAN_PLAIN, n, &stop, error);
+    pb_work_end(&work);
+    return status;
+}
+
 /* Appends the convolutions of one pass. */
 static void list_pass(pb_cost *costs, size_t *count, const pb_plan *plan, pb_direction direction)
 {
@@ -54,8 +69,7 @@ pb_status pb_list_convolutions(pb_cost **costs, size_t *count, const pb_linearis
         return pb_fail_memory(error, 2 * l->section->count * sizeof *list, "a list");
     for (pb_direction d = PB_CONVOLVE; status == PB_OK && d <= PB_CONVOLVE_TRANSPOSE; d++) {
         pb_plan *plan;
-        status = pb_executor_plan(&plan, l->executor, pass_of(d), PB_PLAN_PLAIN, n,
-                                  &l->model->graph->stop, error);
+        status = get_plan(&plan, l, pass_of(d), n, error);
         if (status == PB_OK)
             list_pass(list, count, plan, d);
     }
@@ -155,8 +169,7 @@ pb_status pb_measure_convolution(pb_cost *cost, pb_algorithm algorithm, const pb
     pb_plan *plan;
     pb_status status;
 
-    PB_TRY(pb_executor_plan(&plan, l->executor, b.pass, PB_PLAN_PLAIN, cost->shape.n,
-                            &l->model->graph->stop, error));
+    PB_TRY(get_plan(&plan, l, b.pass, cost->shape.n, error));
     b.call = find_call(plan, &cost->shape);
     b.call.kernel = NULL; /* the plan's */
     b.call.add[0] = false;

@@ -179,7 +179,6 @@ static pb_status open_parts(pb_model *model, const char *name, const pb_model_op
     PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
     PB_TRY(pb_convolver_new(&model->convolver, error));
     PB_TRY(build_network(model, error));
-    model->graph->stop = options->stop;
     describe(model);
     return PB_OK;
 }

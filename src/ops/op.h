@@ -12,11 +12,12 @@
 #ifndef PB_OPS_OP_H
 #define PB_OPS_OP_H
 
+#include <omp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/error.h"
+#include "base/stop.h"
 
 #define PB_OP_MAX_INPUTS 4
 
@@ -59,14 +60,15 @@ typedef struct pb_call {
     bool add[PB_OP_MAX_INPUTS];       /* vjp: add to dx instead of overwriting it */
     float *saved;                     /* forward: NULL or to be filled; jvp, vjp: read only */
     float *work;                      /* scratch */
-    const pb_stop *stop;              /* asked between parts of what may take long; NULL: never */
+    const pb_stop *stop;              /* asked between parts of what may take long; or NULL */
 } pb_call;
 
-/* Is the rest of the call to be left out? *stopped, false at first, is its threads' in common. */
+/* Is the rest of the call to be left out? *stopped, false at first, is its threads' in common: the
+ * one that called the library asks, the others see what it was told. */
 static inline bool pb_call_stopped(const pb_call *call, atomic_bool *stopped)
 {
-    if (!atomic_load(stopped) && call->stop && call->stop->asked &&
-        call->stop->asked(call->stop->context))
+    if (omp_get_thread_num() == 0 && !atomic_load(stopped) &&
+        pb_stop_check(call->stop, NULL) != PB_OK)
         atomic_store(stopped, true);
     return atomic_load(stopped);
 }

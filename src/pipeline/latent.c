@@ -10,8 +10,6 @@
 #include "models/model.h"
 #include "models/network.h"
 
-#define DEFAULT_MEMORY ((size_t)2 << 30)
-
 struct pb_autoencoder {
     pb_network network;
     pb_autoencoder_facts facts;
@@ -33,7 +31,6 @@ static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error
                            error));
     PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights,
                                 a->network.convolver, error));
-    a->network.graph->stop = model->graph->stop;
     if (a->facts.latent_channels != model->facts.in_channels)
         return pb_fail(error, PB_FORMAT,
                        "%s: latents of %zu channels, but the U-Net takes %zu: not of one model",
@@ -72,17 +69,21 @@ pb_autoencoder_info pb_autoencoder_get_info(const pb_autoencoder *a)
 
 /* Runs one half for n items of these sizes into y, which it makes; what is scaled on either side is
  * the caller's. */
-static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t n,
-                     const pb_shape shapes[2], const float *x, pb_tensor *y, size_t memory,
-                     pb_error *error)
+static pb_status convert(const pb_autoencoder *a, pb_value from, pb_value to, size_t n,
+                         const pb_shape shapes[2], const float *x, pb_tensor *y, const pb_run *run,
+                         pb_error *error)
 {
     pb_shape out = shapes[from == PB_VAE_IMAGE ? PB_VAE_LATENT : PB_VAE_IMAGE];
     size_t size = n * pb_shape_size(out);
     pb_status status;
+    pb_work work;
 
-    PB_TRY(pb_tensor_new(y, 4, (size_t[4]){n, out.c, out.h, out.w}, error));
-    status = pb_graph_run(a->network.graph, from, to, shapes, n, memory ? memory : DEFAULT_MEMORY,
-                          x, true, y->data, &a->network.graph->stop, error);
+    PB_TRY(pb_work_begin(&work, run, from == PB_VAE_IMAGE ? "encoding" : "decoding", 0, error));
+    status = pb_tensor_new(y, 4, (size_t[4]){n, out.c, out.h, out.w}, error);
+    if (status == PB_OK)
+        status =
+            pb_graph_run(a->network.graph, from, to, shapes, n, x, true, y->data, &work, error);
+    pb_work_end(&work);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(y->data[i]))
             status = pb_fail(error, PB_NUMERIC, "the autoencoder's value is not finite");
@@ -92,7 +93,7 @@ static pb_status run(const pb_autoencoder *a, pb_value from, pb_value to, size_t
 }
 
 pb_status pb_encode(const pb_autoencoder *a, const pb_tensor *images, pb_tensor *latents,
-                    size_t memory, pb_error *error)
+                    const pb_run *run, pb_error *error)
 {
     size_t height, width, f;
     pb_shape shapes[2];
@@ -110,15 +111,15 @@ pb_status pb_encode(const pb_autoencoder *a, const pb_tensor *images, pb_tensor 
                        height, width, f, PB_LARGEST);
     shapes[PB_VAE_IMAGE] = (pb_shape){height, width, a->facts.channels};
     shapes[PB_VAE_LATENT] = (pb_shape){height / f, width / f, a->facts.latent_channels};
-    PB_TRY(run(a, PB_VAE_IMAGE, a->facts.mean, images->shape[0], shapes, images->data, latents,
-               memory, error));
+    PB_TRY(convert(a, PB_VAE_IMAGE, a->facts.mean, images->shape[0], shapes, images->data, latents,
+                   run, error));
     for (size_t i = 0, size = pb_tensor_count(latents); i < size; i++)
         latents->data[i] = (float)((double)latents->data[i] * a->facts.scaling);
     return PB_OK;
 }
 
 pb_status pb_decode(const pb_autoencoder *a, const pb_tensor *latents, pb_tensor *images,
-                    size_t memory, pb_error *error)
+                    const pb_run *run, pb_error *error)
 {
     size_t height, width, f, size;
     pb_shape shapes[2];
@@ -144,8 +145,8 @@ pb_status pb_decode(const pb_autoencoder *a, const pb_tensor *latents, pb_tensor
         return pb_fail_memory(error, size * sizeof *means, "latents");
     for (size_t i = 0; i < size; i++)
         means[i] = (float)((double)latents->data[i] / a->facts.scaling);
-    status = run(a, PB_VAE_LATENT, a->facts.image, latents->shape[0], shapes, means, images, memory,
-                 error);
+    status = convert(a, PB_VAE_LATENT, a->facts.image, latents->shape[0], shapes, means, images,
+                     run, error);
     pb_free(means);
     return status;
 }

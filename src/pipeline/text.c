@@ -10,8 +10,6 @@
 #include "models/network.h"
 #include "text/tokenizer.h"
 
-#define DEFAULT_MEMORY ((size_t)2 << 30)
-
 struct pb_text_encoder {
     pb_tokenizer *tokenizer;
     pb_network network;
@@ -38,7 +36,6 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
                            PB_TRANSFORMERS, error));
     PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights,
                               t->network.convolver, error));
-    t->network.graph->stop = model->graph->stop;
     if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)
         return pb_fail(error, PB_FORMAT, "%s: tokens up to %zu, but the text encoder has %zu",
                        files->tokenizer, pb_tokenizer_size(t->tokenizer) - 1, t->facts.vocabulary);
@@ -118,11 +115,12 @@ pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, s
 }
 
 pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, size_t length,
-                                const uint32_t *ids, float *embeddings, size_t memory,
+                                const uint32_t *ids, float *embeddings, const pb_run *run,
                                 pb_error *error)
 {
     const pb_shape shape = {length, 1, 1};
     pb_status status;
+    pb_work work;
     float *tokens;
 
     PB_NEED(t, "a text encoder");
@@ -136,14 +134,15 @@ pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, size_t l
         if (ids[i] >= t->facts.vocabulary)
             return pb_fail(error, PB_INVALID, "token %u: the text encoder has 0 to %zu",
                            (unsigned)ids[i], t->facts.vocabulary - 1);
+    PB_TRY(pb_work_begin(&work, run, "embedding", 0, error));
     tokens = pb_malloc(count * length, sizeof *tokens);
-    if (!tokens)
-        return pb_fail_memory(error, count * length * sizeof *tokens, "tokens");
-    for (size_t i = 0; i < count * length; i++)
+    status = tokens ? PB_OK : pb_fail_memory(error, count * length * sizeof *tokens, "tokens");
+    for (size_t i = 0; status == PB_OK && i < count * length; i++)
         tokens[i] = (float)ids[i];
-    status = pb_graph_run(t->network.graph, 0, t->facts.hidden, &shape, count,
-                          memory ? memory : DEFAULT_MEMORY, tokens, false, embeddings,
-                          &t->network.graph->stop, error);
+    if (status == PB_OK)
+        status = pb_graph_run(t->network.graph, 0, t->facts.hidden, &shape, count, tokens, false,
+                              embeddings, &work, error);
+    pb_work_end(&work);
     pb_free(tokens);
     for (size_t i = 0; status == PB_OK && i < count * t->length * t->facts.width; i++)
         if (!isfinite(embeddings[i]))

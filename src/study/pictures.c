@@ -11,11 +11,11 @@
 #define COLUMNS 10
 
 pb_status pb_picture_make(pb_study_plan *p, size_t model, size_t sample, const char *path,
-                          pb_progress progress, void *context, pb_error *error)
+                          const pb_run *run, pb_error *error)
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
     pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status = pb_trajectory_draw(p, model, sample, &picture, progress, context, error);
+    pb_status status = pb_trajectory_draw(p, model, sample, &picture, run, error);
 
     if (status == PB_OK)
         status = pb_image_draw(picture.data, picture.shape[1], picture.shape[2], picture.shape[3],

@@ -9,9 +9,9 @@
 
 #define PB_SAMPLES_NAME "samples.png"
 
-/* Draws the picture of a sample as a PNG. progress may cancel. Errors: DDIM's, the decoder's. */
+/* Draws the picture of a sample as a PNG. Errors: DDIM's, the decoder's. */
 pb_status pb_picture_make(pb_study_plan *plan, size_t model, size_t sample, const char *path,
-                          pb_progress progress, void *context, pb_error *error);
+                          const pb_run *run, pb_error *error);
 
 /* Writes samples.png: the thumbnails of all drawn samples, each with its seed. Nothing where images
  * are given. Errors: PB_IO, PB_MEMORY. */

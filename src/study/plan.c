@@ -7,6 +7,7 @@
 #include "base/ending.h"
 #include "base/legible.h"
 #include "base/memory.h"
+#include "base/run.h"
 #include "io/file.h"
 #include "study/folder.h"
 #include "study/trajectory.h"
@@ -196,7 +197,7 @@ static pb_status find_label(const pb_study_plan *p, pb_planned_model *m, pb_erro
 static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *name,
                             pb_error *error)
 {
-    const pb_model_options options = {.schedule = p->options->schedule, .stop = p->stop};
+    const pb_model_options options = {.schedule = p->options->schedule};
 
     m->name = name;
     PB_TRY(pb_model_open_with(&m->model, name, &options, error));
@@ -215,7 +216,7 @@ static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *n
         m->grid[i] =
             pb_grid_nearest(pb_schedule_length(m->schedule), p->options->steps, pb_plan_t(p, i));
     PB_TRY(check_taps(p->options, m, error));
-    PB_TRY(pb_study_prompts_open(&m->prompts, p->options, m->model, error));
+    PB_TRY(pb_study_prompts_open(&m->prompts, p->options, m->model, &p->run, error));
     return find_hash(p, m, error);
 }
 
@@ -329,14 +330,14 @@ static pb_status make_room(pb_study_plan *p, pb_error *error)
     return PB_OK;
 }
 
-pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, pb_stop stop,
+pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, const pb_run *run,
                              pb_error *error)
 {
     char *catalogue = pb_study_catalogue(o);
     pb_status status;
 
     p->options = o;
-    p->stop = stop;
+    p->run = *run;
     p->samples = o->image_count ? o->image_count : o->samples;
     p->timesteps = o->timesteps;
     p->conditions = pb_study_conditions(o);
@@ -368,16 +369,28 @@ void pb_study_plan_close(pb_study_plan *p)
     pb_free(p->repeated);
 }
 
+/* What is measured on bases takes its time. */
+static pb_status ask(const pb_study_plan *p, pb_error *error)
+{
+    pb_work work;
+    pb_status status;
+
+    PB_TRY(pb_work_begin(&work, &p->run, "measuring", 0, error));
+    status = pb_work_ask(&work, error);
+    pb_work_end(&work);
+    return status;
+}
+
 pb_status pb_plan_read(const pb_study_plan *p, size_t model, size_t row, size_t timestep,
                        pb_basis *basis, pb_error *error)
 {
     const pb_key *key = &p->bases[pb_plan_basis(p, model, row, timestep)];
     const pb_planned_model *m = &p->models[model];
     char *path = pb_catalogue_path(p->catalogue, key, PB_BASIS_ENDING);
-    pb_status status = pb_stop_check(&p->stop, error); /* what is measured on it takes its time */
+    pb_status status = ask(p, error);
 
-    if (!path)
-        return pb_fail_memory(error, sizeof *key, "a path");
+    if (status == PB_OK && !path)
+        status = pb_fail_memory(error, sizeof *key, "a path");
     if (status == PB_OK)
         status = pb_basis_read(basis, path, error);
     if (status == PB_OK &&

@@ -26,7 +26,7 @@ typedef struct pb_planned_model {
 
 typedef struct pb_study_plan {
     const pb_study_options *options;
-    pb_stop stop; /* of the models' work */
+    pb_run run; /* the memory, and who is asked where no item is at hand */
     pb_catalogue *catalogue;
     pb_planned_model *models;
     char (*images)[65]; /* SHA-256 of the images */
@@ -45,8 +45,8 @@ typedef struct pb_study_plan {
 /* Opens the models and the catalogue, and finds all keys. The study's folder and its catalogue are
  * made only after the models, the images, taps and rank have been found to be right. Errors:
  * theirs. *plan must be zero-filled; pb_study_plan_close frees it, also on failure. */
-pb_status pb_study_plan_open(pb_study_plan *plan, const pb_study_options *options, pb_stop stop,
-                             pb_error *error);
+pb_status pb_study_plan_open(pb_study_plan *plan, const pb_study_options *options,
+                             const pb_run *run, pb_error *error);
 void pb_study_plan_close(pb_study_plan *plan);
 
 /* The specification of an item, as the catalogue keys it. The caller's. */

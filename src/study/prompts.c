@@ -145,7 +145,7 @@ static size_t first_of(const pb_study_options *o, size_t number)
 }
 
 static pb_status embed(pb_study_prompts *p, const pb_study_options *o, const pb_text_encoder *text,
-                       pb_error *error)
+                       const pb_run *run, pb_error *error)
 {
     size_t total = p->count + 2, distinct = 0, size, *which = pb_malloc(total, sizeof *which);
     uint32_t *ids;
@@ -166,8 +166,7 @@ static pb_status embed(pb_study_prompts *p, const pb_study_options *o, const pb_
                              error);
     }
     if (status == PB_OK)
-        status =
-            pb_text_encoder_embed(text, distinct, p->tokens, ids, p->embeddings, o->memory, error);
+        status = pb_text_encoder_embed(text, distinct, p->tokens, ids, p->embeddings, run, error);
     for (size_t i = total; status == PB_OK && i-- > 0;) /* which[i] <= i: it is still there */
         if (which[i] != i)
             memcpy(p->embeddings + i * size, p->embeddings + which[i] * size, size * sizeof(float));
@@ -177,7 +176,7 @@ static pb_status embed(pb_study_prompts *p, const pb_study_options *o, const pb_
 }
 
 pb_status pb_study_prompts_open(pb_study_prompts *p, const pb_study_options *o,
-                                const pb_model *model, pb_error *error)
+                                const pb_model *model, const pb_run *run, pb_error *error)
 {
     pb_text_encoder *text;
     pb_status status;
@@ -189,7 +188,7 @@ pb_status pb_study_prompts_open(pb_study_prompts *p, const pb_study_options *o,
                              pb_model_get_info(model)->path)
                    : PB_OK;
     PB_TRY(pb_text_encoder_open(&text, model, error));
-    status = embed(p, o, text, error);
+    status = embed(p, o, text, run, error);
     pb_text_encoder_free(text);
     return status == PB_OK && o->kind == PB_STUDY_PROMPTS ? read_attributes(p, o, model, error)
                                                           : status;

@@ -24,7 +24,7 @@ const char *pb_study_prompt(const pb_study_options *options, size_t condition);
 /* Embeds them, equal texts once. Errors: PB_INVALID (prompts for a model without text), the
  * encoder's. *prompts must be zero-filled; pb_study_prompts_close frees it. */
 pb_status pb_study_prompts_open(pb_study_prompts *prompts, const pb_study_options *options,
-                                const pb_model *model, pb_error *error);
+                                const pb_model *model, const pb_run *run, pb_error *error);
 void pb_study_prompts_close(pb_study_prompts *prompts);
 
 /* The context of a condition, in *condition. */

@@ -23,17 +23,16 @@ static int report(runner *r)
     return r->monitor->step(r->monitor->context, r->progress);
 }
 
-static int ddim_step(void *context, size_t done, size_t total)
-{
-    (void)done;
-    (void)total;
-    return report(context);
-}
-
-static int svd_step(void *context, const pb_svd_progress *progress)
+static int ask(void *context, const pb_progress *progress)
 {
     (void)progress;
     return report(context);
+}
+
+/* Under which an item is computed. */
+static pb_run run_of(runner *r)
+{
+    return (pb_run){.monitor = ask, .context = r, .memory = r->plan->run.memory};
 }
 
 static pb_status wait_a_little(runner *r, pb_error *error)
@@ -50,8 +49,9 @@ static pb_status wait_a_little(runner *r, pb_error *error)
 static pb_status make_trajectory(runner *r, size_t m, size_t s, const char *path, pb_error *error)
 {
     const pb_key *key = &r->plan->trajectories[pb_plan_trajectory(r->plan, m, s)];
+    const pb_run run = run_of(r);
     double begin = pb_seconds();
-    pb_status status = pb_trajectory_compute(r->plan, m, s, &r->points, ddim_step, r, error);
+    pb_status status = pb_trajectory_compute(r->plan, m, s, &r->points, &run, error);
 
     if (status == PB_OK)
         status = pb_npy_write(&r->points, path, error);
@@ -100,8 +100,10 @@ static pb_status need_trajectory(runner *r, size_t m, size_t s, pb_error *error)
 static pb_status make_picture(runner *r, size_t m, size_t sample, size_t t, const char *path,
                               pb_error *error)
 {
+    const pb_run run = run_of(r);
+
     (void)t;
-    return pb_picture_make(r->plan, m, sample, path, ddim_step, r, error);
+    return pb_picture_make(r->plan, m, sample, path, &run, error);
 }
 
 static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const char *path,
@@ -112,6 +114,7 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     const pb_planned_model *model = &p->models[m];
     pb_study_point at = pb_plan_point(p, m, t);
     pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    const pb_run run = run_of(r);
     pb_basis basis = PB_BASIS_EMPTY;
     pb_condition negative;
     pb_tensor x = {.rank = 3};
@@ -125,8 +128,7 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
                          .to = o->to,
                          .condition = {.timestep = pb_grid_time(pb_schedule_length(model->schedule),
                                                                 o->steps, at.time),
-                                       .class_label = o->class_label},
-                         .memory = o->memory};
+                                       .class_label = o->class_label}};
     pb_study_prompts_apply(&model->prompts, row % p->conditions, &request.map.condition);
     negative = request.map.condition;
     pb_study_prompts_apply(&model->prompts, p->conditions + 1, &negative);
@@ -134,9 +136,7 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     request.scale = o->guidance_scale;
     request.svd.rank = o->rank;
     request.svd.tolerance = o->tolerance;
-    request.svd.monitor = svd_step;
-    request.svd.monitor_context = r;
-    status = pb_basis_compute(&basis, NULL, NULL, model->model, &request, &x, error);
+    status = pb_basis_compute(&basis, NULL, NULL, model->model, &request, &x, &run, error);
     if (status == PB_OK && basis.s.shape[0] < o->rank)
         status = pb_fail(error, PB_NUMERIC, "%zu of %zu triplets found within %zu applications",
                          basis.s.shape[0], o->rank, basis.applications);

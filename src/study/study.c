@@ -32,7 +32,7 @@ pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *
 
     PB_TRY(pb_study_settings_check(options, error));
     PB_TRY(pb_folder_check(options, error));
-    status = pb_study_plan_open(&plan, options, monitor->stop, error);
+    status = pb_study_plan_open(&plan, options, &monitor->run, error);
     if (status == PB_OK)
         status = pb_folder_settings(options, error);
     if (status == PB_OK)

@@ -48,7 +48,6 @@ typedef struct pb_study_options {
     int guided;                 /* maps with classifier-free guidance, to eps or x0 */
     char **prompts;             /* of a study of prompts: of its bases */
     size_t prompt_count;
-    size_t memory;
     char *costs;
     char *catalogue; /* NULL: FOLDER/catalogue.sqlite */
     char *folder;    /* absolute, of pb_study_run */
@@ -83,7 +82,7 @@ typedef struct pb_study_monitor {
     void *context;
     int (*step)(void *context,
                 const pb_study_progress *progress); /* called often: non-zero stops */
-    pb_stop stop;                                   /* asked between the operations of a network */
+    pb_run run; /* its memory, and what is asked where no item is at hand */
 } pb_study_monitor;
 
 /* Runs a study to its report. *progress: what was done. Errors: those of what it does, before

@@ -88,7 +88,7 @@ static pb_status draw_noise(const pb_study_plan *p, const pb_planned_model *m, s
 
 /* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
 static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sample, pb_tensor *x,
-                       pb_error *error)
+                       const pb_run *run, pb_error *error)
 {
     const pb_study_options *o = p->options;
     pb_tensor picture = PB_TENSOR_EMPTY;
@@ -99,7 +99,7 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
         return draw_noise(p, m, sample, x, error);
     status = read_source(p, m, sample, &picture, pixels, error);
     if (status == PB_OK && m->info->latent && !o->latents) {
-        status = pb_encode(m->autoencoder, &picture, x, o->memory, error);
+        status = pb_encode(m->autoencoder, &picture, x, run, error);
     } else if (status == PB_OK) {
         *x = picture;
         picture = PB_TENSOR_EMPTY;
@@ -125,8 +125,9 @@ pb_status pb_trajectory_check(pb_study_plan *p, pb_error *error)
 /* One sample on its way. */
 typedef struct journey {
     const pb_planned_model *m;
-    pb_denoiser denoiser;
+    pb_denoiser *denoiser;
     pb_ddim_options options;
+    const pb_run *run;
     size_t size;
     float *x; /* size floats */
     size_t at;
@@ -134,26 +135,26 @@ typedef struct journey {
 
 static pb_status go(journey *j, size_t to, float *keep, pb_error *error)
 {
-    PB_TRY(pb_ddim(j->m->schedule, &j->denoiser, 1, j->size, j->x, j->at, to, &j->options, error));
+    PB_TRY(pb_ddim(j->m->schedule, j->denoiser, 1, j->size, j->x, j->at, to, &j->options, j->run,
+                   error));
     j->at = to;
     if (keep)
-        memcpy(keep, j->x, j->denoiser.size * sizeof *keep);
+        memcpy(keep, j->x, j->size * sizeof *keep);
     return PB_OK;
 }
 
 /* The predictor of a model's trajectories, under their prompts. */
-static pb_status open_denoiser(const pb_study_plan *p, pb_planned_model *m, pb_denoiser *denoiser,
+static pb_status open_denoiser(const pb_study_plan *p, pb_planned_model *m, pb_denoiser **denoiser,
                                pb_error *error)
 {
     const pb_study_options *o = p->options;
     pb_condition condition = {.class_label = o->class_label}, negative = condition;
 
     if (!m->evaluator)
-        PB_TRY(pb_evaluator_new(&m->evaluator, m->model, m->height, m->width, o->memory, error));
+        PB_TRY(pb_evaluator_new(&m->evaluator, m->model, m->height, m->width, &p->run, error));
     pb_study_prompts_apply(&m->prompts, p->conditions, &condition);
     pb_study_prompts_apply(&m->prompts, p->conditions + 1, &negative);
-    *denoiser = pb_evaluator_guided(m->evaluator, &condition, &negative, o->guidance_scale);
-    return PB_OK;
+    return pb_denoiser_new(denoiser, m->evaluator, &condition, &negative, o->guidance_scale, error);
 }
 
 pb_status pb_trajectory_read(const pb_study_plan *p, size_t model, const char *path,
@@ -170,7 +171,7 @@ pb_status pb_trajectory_read(const pb_study_plan *p, size_t model, const char *p
 }
 
 pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, pb_tensor *points,
-                                pb_progress progress, void *context, pb_error *error)
+                                const pb_run *run, pb_error *error)
 {
     pb_planned_model *m = &p->models[model];
     const pb_study_options *o = p->options;
@@ -178,15 +179,13 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
     pb_tensor x = PB_TENSOR_EMPTY;
     journey j = {.m = m,
-                 .options = {.steps = o->steps,
-                             .boost = SIZE_MAX,
-                             .progress = progress,
-                             .progress_context = context},
+                 .options = {.steps = o->steps, .boost = SIZE_MAX},
+                 .run = run,
                  .at = o->image_count ? 0 : last};
     pb_status status = open_denoiser(p, m, &j.denoiser, error);
 
     if (status == PB_OK)
-        status = begin(p, m, sample, &x, error);
+        status = begin(p, m, sample, &x, run, error);
     if (status == PB_OK)
         status = pb_tensor_new(points, 4, shape, error);
     j.size = pb_tensor_count(&x);
@@ -198,12 +197,13 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
         status = go(&j, last, points->data + p->timesteps * size, error);
     for (size_t i = p->timesteps; status == PB_OK && !(o->direct && o->image_count) && i-- > 0;)
         status = go(&j, m->grid[i], points->data + i * size, error);
+    pb_denoiser_free(j.denoiser);
     pb_tensor_clear(&x);
     return status;
 }
 
 /* Latents to a picture, in their place; nothing where the model has no way to one. */
-static pb_status decode(const pb_study_plan *p, pb_planned_model *m, pb_tensor *x, pb_error *error)
+static pb_status decode(pb_planned_model *m, pb_tensor *x, const pb_run *run, pb_error *error)
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
 
@@ -211,7 +211,7 @@ static pb_status decode(const pb_study_plan *p, pb_planned_model *m, pb_tensor *
         return PB_OK;
     if (!m->autoencoder)
         PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
-    PB_TRY(pb_decode(m->autoencoder, x, &picture, p->options->memory, error));
+    PB_TRY(pb_decode(m->autoencoder, x, &picture, run, error));
     pb_tensor_clear(x);
     *x = picture;
     return PB_OK;
@@ -227,7 +227,7 @@ size_t pb_trajectory_boost(const pb_study_plan *p, size_t model)
 }
 
 pb_status pb_trajectory_draw(pb_study_plan *p, size_t model, size_t sample, pb_tensor *picture,
-                             pb_progress progress, void *context, pb_error *error)
+                             const pb_run *run, pb_error *error)
 {
     pb_planned_model *m = &p->models[model];
     const pb_study_options *o = p->options;
@@ -235,19 +235,18 @@ pb_status pb_trajectory_draw(pb_study_plan *p, size_t model, size_t sample, pb_t
                                      .boost = pb_trajectory_boost(p, model),
                                      .noise_seed = o->seed + sample,
                                      .own_noise = 1,
-                                     .clip = m->info->clip,
-                                     .progress = progress,
-                                     .progress_context = context};
-    pb_denoiser denoiser;
+                                     .clip = m->info->clip};
+    pb_denoiser *denoiser;
     pb_status status;
 
     PB_TRY(open_denoiser(p, m, &denoiser, error));
     status = draw_noise(p, m, sample, picture, error);
     if (status == PB_OK)
-        status = pb_ddim(m->schedule, &denoiser, 1, pb_tensor_count(picture), picture->data,
-                         o->steps - 1, 0, &options, error);
+        status = pb_ddim(m->schedule, denoiser, 1, pb_tensor_count(picture), picture->data,
+                         o->steps - 1, 0, &options, run, error);
+    pb_denoiser_free(denoiser);
     if (status == PB_OK)
-        status = decode(p, m, picture, error);
+        status = decode(m, picture, run, error);
     if (status != PB_OK)
         pb_tensor_clear(picture);
     return status;

@@ -10,9 +10,9 @@ pb_status pb_trajectory_read(const pb_study_plan *plan, size_t model, const char
                              pb_tensor *points, pb_error *error);
 
 /* Computes the points x at the plan's timesteps and, last, x_T: (P + 1,c,h,w). *points must be
- * empty. progress may cancel. Errors: the image's, DDIM's. */
+ * empty. Errors: the image's, DDIM's. */
 pb_status pb_trajectory_compute(pb_study_plan *plan, size_t model, size_t sample, pb_tensor *points,
-                                pb_progress progress, void *context, pb_error *error);
+                                const pb_run *run, pb_error *error);
 
 /* Is every image there, and one that the models take? Reads them all. Errors: theirs. */
 pb_status pb_trajectory_check(pb_study_plan *plan, pb_error *error);
@@ -24,6 +24,6 @@ size_t pb_trajectory_boost(const pb_study_plan *plan, size_t model);
  * noise of the sample's seed, from options->boost on; decoded, where the model is one of latents
  * with an autoencoder. What `sample --seed S -n 1 --boost B` draws. *picture must be empty. */
 pb_status pb_trajectory_draw(pb_study_plan *plan, size_t model, size_t sample, pb_tensor *picture,
-                             pb_progress progress, void *context, pb_error *error);
+                             const pb_run *run, pb_error *error);
 
 #endif

@@ -163,7 +163,7 @@ pb_status pb_check_model(const pb_model *model, const char *hash, const char *pa
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
-    const pb_model_options options = {.schedule = cli->schedule, .stop = pb_progress_stop()};
+    const pb_model_options options = {.schedule = cli->schedule};
     pb_status status;
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));

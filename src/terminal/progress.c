@@ -119,9 +119,8 @@ void pb_progress_tell(pb_progress_bar *bar, double seconds)
         pb_note(bar->cli, "%s: this takes about %.1f hours", bar->label, seconds / 3600);
 }
 
-int pb_progress_step(void *context, size_t done, size_t total)
+int pb_progress_step(pb_progress_bar *bar, size_t done, size_t total)
 {
-    pb_progress_bar *bar = context;
     double each = done ? (pb_seconds() - bar->start) / (double)done : 0;
 
     if (done)
@@ -129,10 +128,8 @@ int pb_progress_step(void *context, size_t done, size_t total)
     return pb_progress_show(bar, done, total, each * (double)(total - done));
 }
 
-int pb_progress_svd(void *context, const pb_svd_progress *progress)
+static int show_svd(pb_progress_bar *bar, const pb_svd_progress *progress)
 {
-    pb_progress_bar *bar = context;
-
     if (progress->applications)
         pb_progress_tell(bar, (pb_seconds() - bar->start) / (double)progress->applications * EACH *
                                   (double)progress->rank);
@@ -144,6 +141,27 @@ int pb_progress_svd(void *context, const pb_svd_progress *progress)
         fflush(stderr);
     }
     return interrupted;
+}
+
+/* Looks at what has changed only: it is asked between the operations of a network. */
+static int show(void *context, const pb_progress *p)
+{
+    pb_progress_bar *bar = context;
+
+    if (bar && p->total && p->done != bar->done) {
+        bar->done = p->done;
+        return pb_progress_step(bar, p->done, p->total);
+    }
+    if (bar && !p->total && p->svd && p->svd->applications != bar->applications) {
+        bar->applications = p->svd->applications;
+        return show_svd(bar, p->svd);
+    }
+    return interrupted;
+}
+
+pb_run pb_progress_run(const pb_cli *cli, pb_progress_bar *bar)
+{
+    return (pb_run){.monitor = show, .context = bar, .memory = cli->memory};
 }
 
 void pb_progress_end(void)

@@ -2,16 +2,18 @@
 #ifndef PB_TERMINAL_PROGRESS_H
 #define PB_TERMINAL_PROGRESS_H
 
-#include <pullback/diffusion.h>
 #include <pullback/svd.h>
+
+#include "base/stop.h"
 
 struct pb_cli;
 
 typedef struct pb_progress_bar {
     const struct pb_cli *cli; /* NULL: a bar that says nothing */
     const char *label;
-    int shown; /* is there anyone to see it? */
-    int told;  /* has it been said that this takes long? */
+    int shown;                 /* is there anyone to see it? */
+    int told;                  /* has it been said that this takes long? */
+    size_t done, applications; /* when it was last looked at */
     double start, last;
 } pb_progress_bar;
 
@@ -25,21 +27,21 @@ int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double lef
  */
 void pb_progress_tell(pb_progress_bar *bar, double seconds);
 
-/* A pb_progress callback; context: a pb_progress_bar. After its first step, or some seconds, a run
- * that is going to take over a minute says so, on terminals and elsewhere. Non-zero after
- * control-C. */
-int pb_progress_step(void *context, size_t done, size_t total);
+/* So many steps are done. After its first step, or some seconds, what is going to take over a
+ * minute says so, on terminals and elsewhere. Non-zero after control-C. */
+int pb_progress_step(pb_progress_bar *bar, size_t done, size_t total);
 
-/* A pb_svd_monitor; context: a pb_progress_bar. */
-int pb_progress_svd(void *context, const pb_svd_progress *progress);
+/* A run that draws the bar, with steps or an SVD, has the memory of --memory and stops after
+ * control-C. bar NULL: none is drawn. */
+pb_run pb_progress_run(const struct pb_cli *cli, pb_progress_bar *bar);
 
 /* Wipes the bar. */
 void pb_progress_end(void);
 
-/* Says stop after control-C: for the models that are opened. */
+/* Says stop after control-C. */
 pb_stop pb_progress_stop(void);
 
-/* From now on control-C (or SIGTERM) makes the callbacks say stop; a second one ends the program at
+/* From now on control-C (or SIGTERM) makes all these say stop; a second one ends the program at
  * once. */
 void pb_progress_catch_interrupt(void);
 
