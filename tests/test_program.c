@@ -195,7 +195,7 @@ static void test_sample_size(void **state)
     expect(program(here.folder, "sample -m . -n 1 --steps 2 -o a.npy"), 1,
            "15x15 (height x width): this network takes multiples of 4");
     expect(program(here.folder, "sample -m . -n 1 --steps 2 --height 17 -o a.npy"), 1,
-           "--height 17: expected multiples of 4 pixels from 4 on");
+           "height 17: expected multiples of 4 pixels from 4 on");
     expect(program(here.folder, "sample -m . -n 1 --steps 2 --height 16 --width 20 -o a.npy"), 0,
            NULL);
 }

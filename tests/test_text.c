@@ -114,7 +114,7 @@ static void test_latents(void **state)
     expect(program(here.folder, "decode -m " SD1 " latent.npy -o d.png"), 0, NULL);
     expect(program(here.folder, "encode -m " SD1 " " PORTRAIT " --height 48 -o l.npy"), 0, NULL);
     expect(program(here.folder, "encode -m " SD1 " " PORTRAIT " --height 49 -o l.npy"), 1,
-           "--height 49: expected multiples of 2 pixels");
+           "height 49: expected multiples of 2 pixels");
     expect(program(here.folder, "decode -m " PB_SOURCE_DIR "/models/faces32 latent.npy -o d.png"),
            1, "no latent model");
     assert_true(scratch_has(&here, "d.png"));
@@ -140,7 +140,7 @@ static void test_odd_sizes(void **state)
     pb_tensor_clear(&found);
     expect(program(here.folder, "sample -m " EIGHTS "/model -n 1 -s 2 --width 76 --prompt cat "
                                 "-o z.npy"),
-           1, "--width 76: expected multiples of 8 pixels from 8 on");
+           1, "width 76: expected multiples of 8 pixels from 8 on");
     assert_non_null(strstr(program(here.folder, "info " EIGHTS "/model")->out,
                            "pictures of 128x128 pixels; sizes: multiples of 8\n"));
 

@@ -103,6 +103,10 @@ PB_API pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const
                                       const char *negative, double guidance_scale, int guided,
                                       pb_error *error);
 
+/* Makes *to a copy. *to must be empty; pb_basis_clear frees it, also on failure. Errors: PB_INVALID,
+ * PB_MEMORY. */
+PB_API pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error);
+
 PB_API void pb_basis_clear(pb_basis *basis);
 
 typedef enum pb_mean_kind {

@@ -21,6 +21,7 @@
 #include <pullback/model.h>
 #include <pullback/operator.h>
 #include <pullback/run.h>
+#include <pullback/session.h>
 #include <pullback/space.h>
 #include <pullback/svd.h>
 #include <pullback/tensor.h>

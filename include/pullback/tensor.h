@@ -28,6 +28,10 @@ typedef struct pb_tensor {
 PB_API pb_status pb_tensor_new(pb_tensor *tensor, size_t rank, const size_t *shape,
                                pb_error *error);
 
+/* Makes *to a copy. *to must be empty. Errors: PB_INVALID (an empty tensor, or of a shape that
+ * cannot be), PB_MEMORY. */
+PB_API pb_status pb_tensor_copy(pb_tensor *to, const pb_tensor *from, pb_error *error);
+
 /* Frees the data and makes *tensor empty. Does nothing to an empty tensor or NULL. */
 PB_API void pb_tensor_clear(pb_tensor *tensor);
 

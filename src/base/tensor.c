@@ -1,6 +1,9 @@
 #include <pullback/pullback.h>
 
+#include <string.h>
+
 #include "base/memory.h"
+#include "base/shape.h"
 
 const char *pb_version(void)
 {
@@ -26,6 +29,14 @@ pb_status pb_tensor_new(pb_tensor *tensor, size_t rank, const size_t *shape, pb_
     *tensor = (pb_tensor){.rank = rank, .data = data};
     for (size_t i = 0; i < rank; i++)
         tensor->shape[i] = shape[i];
+    return PB_OK;
+}
+
+pb_status pb_tensor_copy(pb_tensor *to, const pb_tensor *from, pb_error *error)
+{
+    PB_TRY(pb_tensor_check(from, "a tensor", error));
+    PB_TRY(pb_tensor_new(to, from->rank, from->shape, error));
+    memcpy(to->data, from->data, pb_tensor_count(from) * sizeof *to->data);
     return PB_OK;
 }
 

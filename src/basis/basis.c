@@ -47,6 +47,47 @@ pb_status pb_basis_set_text(char **place, const char *text, pb_error *error)
     return PB_OK;
 }
 
+pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error)
+{
+    PB_NEED(to, "a place for the basis");
+    PB_NEED(from, "a basis");
+    pb_tensor *tensors[] = {&to->u,           &to->s, &to->v,    &to->residual,
+                            &to->angle_bound, &to->x, &to->mask, &to->agreement};
+    const pb_tensor *given[] = {&from->u,           &from->s, &from->v,    &from->residual,
+                                &from->angle_bound, &from->x, &from->mask, &from->agreement};
+    char **texts[] = {&to->model,
+                      &to->model_hash,
+                      &to->from,
+                      &to->to,
+                      &to->method,
+                      &to->prompt,
+                      &to->trajectory_prompt,
+                      &to->negative_prompt,
+                      &to->space};
+    char *const said[] = {from->model,
+                          from->model_hash,
+                          from->from,
+                          from->to,
+                          from->method,
+                          from->prompt,
+                          from->trajectory_prompt,
+                          from->negative_prompt,
+                          from->space};
+
+    *to = *from;
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        *tensors[i] = PB_TENSOR_EMPTY;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = NULL;
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        if (given[i]->data)
+            PB_TRY(pb_tensor_copy(tensors[i], given[i], error));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (said[i])
+            PB_TRY(pb_basis_set_text(texts[i], said[i], error));
+    return PB_OK;
+}
+
 /* -- from an SVD ----------------------------------------------------------------------------- */
 
 static pb_status copy_vectors(pb_tensor *tensor, size_t k, const size_t shape[3], const float *hwc,

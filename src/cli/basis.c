@@ -2,11 +2,12 @@
 
 #include "cli/basis_at.h"
 #include "cli/commands.h"
+#include "cli/where.h"
 
 typedef struct options {
     pb_cli cli;
-    pb_point_options point;
-    pb_basis_options basis;
+    pb_where where;
+    pb_basis_flags basis;
     gboolean no_pictures;
     char *out;
 } options;
@@ -15,32 +16,32 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 {
     if (argc > 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
-    o->point.image = argc == 2 ? argv[1] : NULL;
-    PB_TRY(pb_point_check(&o->cli, &o->point, error));
-    o->basis.to = pb_basis_tap(&o->basis, &o->point);
+    o->where.image = argc == 2 ? argv[1] : NULL;
+    PB_TRY(pb_where_check(&o->cli, &o->where, 0, error));
     PB_TRY(pb_basis_check(&o->cli, &o->basis, error));
-    PB_TRY(pb_guided_check(&o->basis, &o->point.text, error));
-    if (!o->point.image && !o->point.x && o->point.seed < 0)
+    PB_TRY(pb_guided_check(&o->basis, &o->where.prompts, o->where.mask != NULL, error));
+    if (!o->where.image && !o->where.x && o->where.seed < 0)
         return pb_fail(error, PB_INVALID, "where? an image, --x F or --seed S");
-    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
+    PB_TRY(pb_model_for(&o->cli, o->where.image, error));
     return pb_check_out(o->out, PB_OUT_BASIS, "basis.safetensors", error);
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(options *o, pb_error *error)
 {
-    pb_basis_found found = {0};
-    pb_session session;
-    pb_point point = {0};
+    pb_basis_found found = PB_BASIS_FOUND_EMPTY;
+    pb_point point = PB_POINT_EMPTY;
+    pb_read read = PB_READ_EMPTY;
+    pb_desk desk;
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     if (!o->no_pictures)
         PB_TRY(pb_basis_check_pictures(&o->cli, o->out, error));
-    status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
+    status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_point_find(&point, &session, &o->point, error);
+        status = pb_where_find(&point, &read, &desk, &o->where, error);
     if (status == PB_OK)
-        status = pb_basis_at(&found, &session, &point, &o->basis, error);
+        status = pb_basis_at(&found, &desk, &point, &o->basis, error);
     if (status == PB_OK)
         status = pb_basis_write(&found.basis, o->out, error);
     if (status == PB_OK) {
@@ -51,13 +52,14 @@ static pb_status run(const options *o, pb_error *error)
         status = pb_basis_pictures(&o->cli, &found, o->out, error);
     if (status == PB_OK) {
         json_t *object = pb_basis_json(&found, &point);
-        pb_prompts_describe(&session.prompts, object);
+        pb_prompts_describe(&point.prompts, object);
         json_object_set_new(object, "out", json_string(o->out));
         pb_cli_print(&o->cli, object);
     }
     pb_basis_found_clear(&found);
     pb_point_clear(&point);
-    pb_session_close(&session);
+    pb_read_clear(&read);
+    pb_desk_close(&desk);
     return status;
 }
 
@@ -75,14 +77,14 @@ int pb_command_basis(int argc, char **argv)
         "values, with its data and its gnuplot script.",
         "Example:\n  pullback basis --model faces32 portrait.jpg --t 0.6 --rank 50 "
         "-o basis.safetensors"};
-    options o = {.cli = {.name = "basis"}, .point = PB_POINT_DEFAULTS, .basis = PB_BASIS_DEFAULTS};
+    options o = {.cli = {.name = "basis"}, .where = PB_WHERE_DEFAULTS, .basis = PB_BASIS_FLAGS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write: NAME.safetensors; pictures and the singular values go beside it, "
          "NAME-directions.png, NAME-spectrum.png, .csv and .gp, a gnuplot script that draws "
          "spectrum.png where it is run",
          "OUT"},
-        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.point.timestep,
+        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.where.timestep,
          "The network's own time of --x, in place of --t", "T"},
         {"from", 0, 0, G_OPTION_ARG_STRING, &o.basis.from, "The tap that varies (default: x)",
          "TAP"},
@@ -121,13 +123,13 @@ int pb_command_basis(int argc, char **argv)
          "Write the basis only, without what goes beside it", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionEntry where[PB_POINT_ENTRIES];
+    GOptionEntry where[PB_WHERE_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point,
-                     PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
-                         PB_POINT_CLASS | PB_POINT_MASK | PB_POINT_TEXT | PB_POINT_EDIT_TEXT |
-                         PB_POINT_SIZE,
+    pb_where_entries(&o.where,
+                     PB_WHERE_T | PB_WHERE_STEPS | PB_WHERE_X | PB_WHERE_SEED | PB_WHERE_IMAGE |
+                         PB_WHERE_CLASS | PB_WHERE_MASK | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT |
+                         PB_WHERE_SIZE,
                      where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

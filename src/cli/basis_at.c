@@ -6,15 +6,11 @@
 #include "base/memory.h"
 #include "picture/sheet.h"
 #include "picture/spectrum.h"
-#include "terminal/progress.h"
 
 #define SHOWN 20 /* directions in the picture */
 #define COLUMNS 5
 
-/* Beyond it an edit under a mask leaves hardly less outside (docs/results.md). */
-#define NULL_RANK 50
-
-pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error *error)
+pb_status pb_basis_check(const pb_cli *cli, const pb_basis_flags *o, pb_error *error)
 {
     pb_check_precision(cli, o->precision);
     if (o->precision && !strcmp(o->precision, "bf16") && o->method && strcmp(o->method, "krylov"))
@@ -22,24 +18,34 @@ pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *o, pb_error 
     return PB_OK;
 }
 
-pb_status pb_guided_check(const pb_basis_options *o, const pb_text_options *text, pb_error *error)
+pb_status pb_guided_check(const pb_basis_flags *o, const pb_prompts *prompts, int masked,
+                          pb_error *error)
 {
-    const char *to = o->to ? o->to : "mid";
+    const char *to = o->to ? o->to : masked ? "x0" : "mid";
 
     if (!o->guided)
         return PB_OK;
     if (strcmp(to, "eps") && strcmp(to, "x0"))
         return pb_fail(error, PB_INVALID, "--guided --tap %s: a guided map ends at eps or x0", to);
-    if (isnan(text->scale))
+    if (isnan(prompts->guidance_scale))
         return pb_fail(error, PB_INVALID, "--guided: by how much? --guidance-scale W");
     return PB_OK;
 }
 
-char *pb_basis_tap(const pb_basis_options *o, const pb_point_options *where)
+pb_basis_options pb_basis_options_of(const pb_basis_flags *o)
 {
-    static char x0[] = "x0";
-
-    return !o->to && where->mask ? x0 : o->to;
+    return (pb_basis_options){
+        .from = o->from,
+        .to = o->to,
+        .rank = (size_t)o->rank,
+        .tolerance = o->tolerance,
+        .method = o->method && !strcmp(o->method, "subspace") ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV,
+        .bf16 = o->precision && !strcmp(o->precision, "bf16"),
+        .block = (size_t)o->block,
+        .max_applications = (size_t)o->max_applications,
+        .seed = (uint64_t)o->start_seed,
+        .guided = o->guided,
+        .null_rank = o->null_rank};
 }
 
 void pb_basis_found_clear(pb_basis_found *found)
@@ -47,19 +53,19 @@ void pb_basis_found_clear(pb_basis_found *found)
     pb_basis_clear(&found->basis);
     pb_svd_free(found->svd);
     pb_free(found->verified);
-    *found = (pb_basis_found){0};
+    *found = PB_BASIS_FOUND_EMPTY;
 }
 
 /* -- computing ------------------------------------------------------------------------------- */
 
 /* The right singular vectors of a file, for a map from the tap `from`. */
-static pb_status read_start(pb_tensor *start, const char *path, const pb_session *s,
-                            const char *from, pb_error *error)
+static pb_status read_start(pb_tensor *start, const char *path, const pb_desk *d,
+                            const pb_point *point, const char *from, pb_error *error)
 {
     pb_basis basis = PB_BASIS_EMPTY;
     size_t shape[3], *found;
 
-    PB_TRY(pb_model_tap_shape(s->model, from, s->height, s->width, shape, error));
+    PB_TRY(pb_model_tap_shape(d->model, from, point->x.shape[2], point->x.shape[3], shape, error));
     PB_TRY(pb_basis_read(&basis, path, error));
     *start = basis.v; /* handed over */
     basis.v = PB_TENSOR_EMPTY;
@@ -73,97 +79,28 @@ static pb_status read_start(pb_tensor *start, const char *path, const pb_session
                    path, found[0], found[1], found[2], shape[0], shape[1], shape[2]);
 }
 
-/* Leading directions of the rest to keep clear of: as given, or by default enough, as far as the
- * rest has so many and three quarters of all are left. */
-static size_t null_rank(const pb_point *point, const pb_basis_options *o)
+pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_point *point,
+                      const pb_basis_flags *o, pb_error *error)
 {
-    size_t entries = pb_tensor_count(&point->x), positions = pb_tensor_count(&point->mask);
-    size_t outside = 0;
-
-    if (o->null_rank >= 0 || !point->mask.data)
-        return o->null_rank >= 0 ? (size_t)o->null_rank : 0;
-    for (size_t i = 0; i < positions; i++)
-        outside += point->mask.data[i] < 1;
-    return MIN(NULL_RANK, MIN(entries / 4, outside * (entries / positions)));
-}
-
-pb_basis_request pb_basis_request_of(const pb_session *s, const pb_point *point,
-                                     const pb_basis_options *o, pb_condition *negative)
-{
-    *negative = pb_session_condition(s, PB_NEGATIVE, point->timestep);
-    return (pb_basis_request){
-        .map = {.from = o->from ? o->from : "x",
-                .to = o->to ? o->to : "mid",
-                .condition = pb_session_condition(s, PB_EDIT_PROMPT, point->timestep)},
-        .svd = {.rank = (size_t)o->rank,
-                .tolerance = o->tolerance,
-                .method =
-                    o->method && !strcmp(o->method, "subspace") ? PB_SVD_SUBSPACE : PB_SVD_KRYLOV,
-                .block = (size_t)o->block,
-                .max_applications = (size_t)o->max_applications,
-                .seed = (uint64_t)o->start_seed},
-        .bf16 = o->precision && !strcmp(o->precision, "bf16"),
-        .mask = point->mask.data ? &point->mask : NULL,
-        .null_rank = null_rank(point, o),
-        .negative = o->guided ? negative : NULL,
-        .scale = s->prompts.scale,
-    };
-}
-
-/* --memory is a wish: says so where the map takes more whatever is left out. */
-static pb_status check_memory(const pb_session *s, const pb_map_options *map, pb_error *error)
-{
-    const pb_run run = pb_progress_run(s->cli, NULL);
-    pb_map_memory m;
-    size_t taken;
-
-    if (!s->cli->memory_text)
-        return PB_OK;
-    PB_TRY(pb_map_estimate(&m, s->model, map, s->height, s->width, &run, error));
-    taken = m.saved_bytes + m.packed_bytes + m.arena_bytes;
-    if (taken > s->cli->memory)
-        pb_warn(s->cli, "--memory %s is less than the map from %s to %s needs: it takes %.0f MB",
-                s->cli->memory_text, map->from, map->to, ceil((double)taken / 1e6));
-    return PB_OK;
-}
-
-pb_status pb_basis_at(pb_basis_found *found, const pb_session *s, const pb_point *point,
-                      const pb_basis_options *o, pb_error *error)
-{
-    pb_progress_bar bar = pb_progress_begin(s->cli, "basis");
-    const pb_run run = pb_progress_run(s->cli, &bar);
-    pb_condition negative;
-    pb_basis_request request = pb_basis_request_of(s, point, o, &negative);
+    pb_basis_options options = pb_basis_options_of(o);
     pb_tensor start = PB_TENSOR_EMPTY;
-    pb_status status;
+    pb_status status = PB_OK;
 
-    found->basis = PB_BASIS_EMPTY;
-    if (o->guided && !s->prompts.encoder)
-        return pb_fail(error, PB_INVALID, "--guided: %s is not conditioned on text", s->info->path);
-    status = check_memory(s, &request.map, error);
-    if (status == PB_OK && o->start) {
-        status = read_start(&start, o->start, s, request.map.from, error);
-        request.start = &start;
+    if (o->start) {
+        status = read_start(&start, o->start, d, point, o->from ? o->from : "x", error);
+        options.start = &start;
     }
     if (status == PB_OK && o->verify) {
-        found->verified = pb_calloc((size_t)o->rank, sizeof *found->verified);
+        found->verified = pb_calloc(options.rank, sizeof *found->verified);
         if (!found->verified)
-            status = pb_fail_memory(error, (size_t)o->rank * sizeof(double), "residuals");
+            status = pb_fail_memory(error, options.rank * sizeof(double), "residuals");
     }
     if (status == PB_OK)
-        status = pb_basis_compute(&found->basis, &found->svd, found->verified, s->model, &request,
-                                  &point->x, &run, error);
-    if (status == PB_NUMERIC && request.null_rank && o->max_applications)
+        status = pb_session_basis(d->session, point, &options, &found->basis, &found->svd,
+                                  found->verified, &d->cli->run, error);
+    if (status == PB_NUMERIC && point->mask.data && o->max_applications)
         pb_fail_in(error, status, "--max-applications %d", o->max_applications);
-    if (status == PB_OK && s->prompts.encoder)
-        status = pb_basis_set_prompts(&found->basis, s->prompts.text[PB_EDIT_PROMPT],
-                                      s->prompts.text[PB_PROMPT], s->prompts.text[PB_NEGATIVE],
-                                      s->prompts.scale, o->guided, error);
     pb_tensor_clear(&start);
-    if (status == PB_OK && found->svd->converged < (size_t)o->rank)
-        pb_warn(s->cli, "%zu of %d triplets converged to %g within %zu applications",
-                found->svd->converged, o->rank, o->tolerance, found->svd->applications);
-    found->basis.t = point->t;
     return status;
 }
 

@@ -1,10 +1,10 @@
-/* The basis at a point: options, computation, certificate, files. */
+/* The basis at a point: a command's options, its certificate, pictures of it. */
 #ifndef PB_CLI_BASIS_AT_H
 #define PB_CLI_BASIS_AT_H
 
-#include "cli/point.h"
+#include "cli/desk.h"
 
-typedef struct pb_basis_options {
+typedef struct pb_basis_flags {
     char *from, *to; /* taps; NULL: x, mid */
     int rank;
     double tolerance;
@@ -15,27 +15,21 @@ typedef struct pb_basis_options {
     gint64 start_seed;
     char *start; /* a basis to start from, or NULL */
     gboolean verify;
-    int null_rank;   /* -1: not given: with a mask 50, or a quarter of the image's entries */
+    int null_rank;   /* -1: not given */
     gboolean guided; /* the map with classifier-free guidance */
-} pb_basis_options;
+} pb_basis_flags;
 
-#define PB_BASIS_DEFAULTS ((pb_basis_options){.rank = 50, .tolerance = 1e-3, .null_rank = -1})
+#define PB_BASIS_FLAGS ((pb_basis_flags){.rank = 50, .tolerance = 1e-3, .null_rank = -1})
 
 /* Errors: PB_INVALID. */
-pb_status pb_basis_check(const pb_cli *cli, const pb_basis_options *options, pb_error *error);
+pb_status pb_basis_check(const pb_cli *cli, const pb_basis_flags *flags, pb_error *error);
 
-/* What --tap is where it is not given: x0 with a mask, which has the size of that tap, else NULL.
- */
-char *pb_basis_tap(const pb_basis_options *options, const pb_point_options *where);
-
-/* Checks what --guided needs. Errors: PB_INVALID. */
-pb_status pb_guided_check(const pb_basis_options *options, const pb_text_options *text,
+/* Checks what --guided needs; masked: is there a mask? Errors: PB_INVALID. */
+pb_status pb_guided_check(const pb_basis_flags *flags, const pb_prompts *prompts, int masked,
                           pb_error *error);
 
-/* What the options ask for, but for the files they name. negative: the condition of
- * guided maps, which the request points to. */
-pb_basis_request pb_basis_request_of(const pb_session *session, const pb_point *point,
-                                     const pb_basis_options *options, pb_condition *negative);
+/* The session's options; start: still to be read. */
+pb_basis_options pb_basis_options_of(const pb_basis_flags *flags);
 
 /* A basis with what is only known right after its computation. */
 typedef struct pb_basis_found {
@@ -44,10 +38,11 @@ typedef struct pb_basis_found {
     double *verified; /* residuals by applying the operator, or NULL */
 } pb_basis_found;
 
-/* Computes the basis at a point; warns if it did not converge. *found must be {0}; it is freed with
- * pb_basis_found_clear, also on failure. */
-pb_status pb_basis_at(pb_basis_found *found, const pb_session *session, const pb_point *point,
-                      const pb_basis_options *options, pb_error *error);
+#define PB_BASIS_FOUND_EMPTY ((pb_basis_found){.basis = {.class_label = -1}})
+
+/* Computes it. *found must be empty; it is freed with pb_basis_found_clear, also on failure. */
+pb_status pb_basis_at(pb_basis_found *found, pb_desk *desk, const pb_point *point,
+                      const pb_basis_flags *flags, pb_error *error);
 void pb_basis_found_clear(pb_basis_found *found);
 
 /* Says in one line how good it is. */

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/commands.h"
-#include "cli/point.h"
+#include "cli/desk.h"
 #include "map/measure_convolutions.h"
 #include "ops/window.h"
 #include "terminal/progress.h"
@@ -26,7 +26,7 @@ typedef struct options {
 /* What is measured, and where. */
 typedef struct bench {
     const options *o;
-    pb_session session;
+    pb_desk desk;
     pb_tensor x;
     pb_linearisation *l;
     double linearise_seconds;
@@ -79,30 +79,27 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 static pb_status find_point(bench *b, pb_error *error)
 {
     const options *o = b->o;
-    const pb_model_info *info = b->session.info;
+    const pb_model_info *info = b->desk.info;
 
     if (o->x)
-        return pb_read_images(&b->x, &b->session, o->x, 1, error);
-    b->session.height = o->height ? (size_t)o->height : info->sample_height;
-    b->session.width = o->width ? (size_t)o->width : info->sample_width;
-    return pb_draw_noise(&b->x, &b->session, 1, 0, error);
+        return pb_read_images(&b->x, &b->desk, o->x, 1, error);
+    return pb_session_noise(b->desk.session, 1, o->height ? (size_t)o->height : info->sample_height,
+                            o->width ? (size_t)o->width : info->sample_width, 0, &b->x, error);
 }
 
 /* Linearises twice: the first time packs weights. */
 static pb_status linearise(bench *b, pb_error *error)
 {
     const options *o = b->o;
-    const pb_map_options map = {.from = o->from,
-                                .to = o->tap,
-                                .condition =
-                                    pb_session_condition(&b->session, PB_EDIT_PROMPT, o->timestep)};
-    const pb_run run = pb_progress_run(&o->cli, NULL);
+    pb_map_options map = {.from = o->from, .to = o->tap};
 
+    PB_TRY(pb_session_condition(b->desk.session, NULL, PB_USE_EDIT, o->timestep, &map.condition,
+                                &b->desk.cli->run, error));
     for (int i = 0; i < 2; i++) {
         double start = pb_seconds();
         pb_linearisation_free(b->l);
         b->l = NULL;
-        PB_TRY(pb_linearise(&b->l, b->session.model, &map, &b->x, &run, error));
+        PB_TRY(pb_linearise(&b->l, b->desk.model, &map, &b->x, &b->desk.cli->run, error));
         b->linearise_seconds = pb_seconds() - start;
     }
     return PB_OK;
@@ -134,17 +131,16 @@ static pb_status find_ceiling(bench *b, size_t n, pb_error *error)
 
 static pb_status find_basis(bench *b, pb_error *error)
 {
-    pb_progress_bar bar = pb_progress_begin(&b->o->cli, "basis");
     const pb_svd_options svd = {.rank = (size_t)b->o->rank, .tolerance = b->o->tolerance};
-    const pb_run run = pb_progress_run(&b->o->cli, &bar);
+    const pb_run *run = &b->o->cli.run;
     const pb_operator *op = pb_linearisation_operator(b->l);
 
     if (svd.rank > op->rows || svd.rank > op->cols)
         return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
                        svd.rank, op->cols, op->rows);
     if (b->bf16)
-        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, &run, error);
-    return pb_svd_compute(&b->svd, op, &svd, &run, error);
+        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, run, error);
+    return pb_svd_compute(&b->svd, op, &svd, run, error);
 }
 
 static pb_status measure(bench *b, pb_error *error)
@@ -257,7 +253,7 @@ static void print_json(const bench *b)
         &b->o->cli,
         json_pack("{s:s, s:s, s:s, s:f, s:[i,i], s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
                   "s:{s:o, s:o, s:o}, s:o, s:{s:I, s:I, s:I, s:I}, s:I}",
-                  "model", b->session.info->path, "from", b->o->from, "tap", b->o->tap, "timestep",
+                  "model", b->desk.info->path, "from", b->o->from, "tap", b->o->tap, "timestep",
                   b->o->timestep, "size", (int)b->x.shape[2], (int)b->x.shape[3], "precision",
                   b->bf16 ? "bf16" : "fp32", "threads", omp_get_max_threads(), "ceiling_gflops",
                   b->ceiling * 1e-9, "direct_gflops", b->direct * 1e-9, "gemm_gflops",
@@ -295,9 +291,9 @@ static void print_text(const bench *b)
     const pb_cli *cli = &b->o->cli;
     size_t at = preferred(b);
 
-    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads",
-           b->session.info->path, b->o->from, b->o->tap, b->o->timestep, b->x.shape[2],
-           b->x.shape[3], b->bf16 ? "bf16" : "fp32", omp_get_max_threads());
+    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads", b->desk.info->path,
+           b->o->from, b->o->tap, b->o->timestep, b->x.shape[2], b->x.shape[3],
+           b->bf16 ? "bf16" : "fp32", omp_get_max_threads());
     pb_say(cli,
            "ceiling      %.0f GFLOP/s: the best direct convolution %.0f, matrix product %.0f, over "
            "this map's shapes",
@@ -369,13 +365,13 @@ static pb_status tune(bench *b, pb_error *error)
 
 /* -- the command ----------------------------------------------------------------------------- */
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(options *o, pb_error *error)
 {
     bench b = {.o = o, .x = PB_TENSOR_EMPTY, .bf16 = o->precision && !strcmp(o->precision, "bf16")};
     pb_status status = o->tune ? pb_check_output(&o->cli, o->tune, error) : PB_OK;
 
     if (status == PB_OK)
-        status = pb_session_open(&b.session, &o->cli, -1, &PB_TEXT_DEFAULTS, error);
+        status = pb_desk_open(&b.desk, &o->cli, error);
     if (status == PB_OK)
         status = find_point(&b, error);
     if (status == PB_OK)
@@ -385,7 +381,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_svd_free(b.svd);
     pb_linearisation_free(b.l);
     pb_tensor_clear(&b.x);
-    pb_session_close(&b.session);
+    pb_desk_close(&b.desk);
     return status;
 }
 

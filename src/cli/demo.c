@@ -7,7 +7,7 @@
 #include "base/places.h"
 #include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/travel.h"
+#include "cli/strip.h"
 #include "picture/sheet.h"
 #include "terminal/shell.h"
 
@@ -16,7 +16,7 @@
 #define FACE ((pb_area){93, 60, 104, 104})
 
 #define STEPS 100
-#define DIRECTIONS "0-3"
+#define DIRECTIONS 4
 /* The direction pasted into the photo, to its positive side: a fuller fringe. */
 #define PASTED 0
 
@@ -88,92 +88,104 @@ static pb_status write_picture(const options *o, const size_t shape[3], const fl
 }
 
 /* The same of one image as the network sees it: of a latent, what it decodes to. */
-static pb_status write_image(const options *o, pb_session *s, const pb_tensor *image,
-                             const char *name, const char *what, pb_error *error)
+static pb_status write_image(const options *o, pb_desk *d, const pb_tensor *image, const char *name,
+                             const char *what, pb_error *error)
 {
-    pb_tensor copy = PB_TENSOR_EMPTY;
-    pb_status status = pb_tensor_new(&copy, 4, image->shape, error);
+    pb_tensor picture = PB_TENSOR_EMPTY;
+    pb_status status = pb_session_decode(d->session, image, &picture, &d->cli->run, error);
 
-    if (status == PB_OK) {
-        memcpy(copy.data, image->data, pb_tensor_count(image) * sizeof *copy.data);
-        status = pb_session_decode(s, &copy, error);
-    }
     if (status == PB_OK)
-        status = write_picture(o, copy.shape + 1, copy.data, name, what, error);
-    pb_tensor_clear(&copy);
+        status = write_picture(o, picture.shape + 1, picture.data, name, what, error);
+    pb_tensor_clear(&picture);
     return status;
 }
 
+/* What the demo holds. */
+typedef struct work {
+    pb_desk desk;
+    pb_read read;
+    pb_point point;
+    pb_basis_found found;
+    pb_directions directions;
+    pb_edit edit;
+} work;
+
 /* The photo with its crop, its inversion, and the point x_t. */
-static pb_status find_point(const options *o, pb_session *s, pb_point *point, char *portrait,
-                            pb_error *error)
+static pb_status find_point(const options *o, work *w, const char *portrait, pb_error *error)
 {
-    pb_point_options where = PB_POINT_DEFAULTS;
+    pb_where where = PB_WHERE_DEFAULTS;
     pb_pixels pixels = PB_PIXELS_EMPTY;
-    size_t top;
+    pb_desk *d = &w->desk;
 
     where.image = portrait;
     where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
-    PB_TRY(pb_point_find(point, s, &where, error));
-    PB_TRY(pb_photo_outline(&point->photo, 512, &pixels, error));
+    PB_TRY(pb_where_find(&w->point, &w->read, d, &where, error));
+    PB_TRY(pb_photo_outline(&w->read.photo, 512, &pixels, error));
     PB_TRY(
         write_pixels(o, &pixels, "original.png", "the photo, and the part the model sees", error));
-    PB_TRY(write_image(o, s, &point->image, "input.png", "that part at the model's size", error));
-    PB_TRY(write_image(o, s, &point->x, "inversion.png", "the noise it comes from", error));
-    top = point->grid;
-    where.t = NAN;
-    PB_TRY(pb_point_time(point, s, &where, error));
-    return pb_session_move(s, "moving to t", &point->x, top, point->grid, STEPS, NULL, error);
+    PB_TRY(write_image(o, d, &w->point.image, "input.png", "that part at the model's size", error));
+    PB_TRY(write_image(o, d, &w->point.x, "inversion.png", "the noise it comes from", error));
+    return pb_session_point_to(d->session, &w->point, PB_NOT_GIVEN, &d->cli->run, error);
 }
 
-static pb_status compute_basis(const options *o, const pb_session *s, const pb_point *point,
-                               pb_basis_found *found, pb_error *error)
+static pb_status compute_basis(const options *o, work *w, pb_error *error)
 {
-    const pb_basis_options basis = PB_BASIS_DEFAULTS;
+    const pb_basis_flags flags = PB_BASIS_FLAGS;
     char *path = file_in(o, "basis.safetensors");
-    pb_status status = pb_basis_at(found, s, point, &basis, error);
+    pb_status status = pb_basis_at(&w->found, &w->desk, &w->point, &flags, error);
 
     if (status == PB_OK)
-        status = pb_basis_write(&found->basis, path, error);
+        status = pb_basis_write(&w->found.basis, path, error);
     if (status == PB_OK) {
-        pb_basis_say(&o->cli, found);
+        pb_basis_say(&o->cli, &w->found);
         pb_say(&o->cli, "%s: the basis", path);
-        status = pb_basis_pictures(&o->cli, found, path, error);
+        status = pb_basis_pictures(&o->cli, &w->found, path, error);
     }
     g_free(path);
     return status;
 }
 
-static pb_status edit(const options *o, pb_session *s, const pb_point *point,
-                      const pb_basis_found *found, pb_error *error)
+/* Edits along the first directions, to both sides. */
+static pb_status travel(work *w, pb_error *error)
 {
-    pb_travel_options first = PB_TRAVEL_DEFAULTS;
-    char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
-    pb_strip strip;
-    const pb_strip *strips[] = {&strip};
-    pb_status status;
+    const pb_direction_options computed = {.basis = &w->found.basis, .needed = DIRECTIONS};
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+    pb_session *s = w->desk.session;
+    pb_run *run = &w->desk.cli->run;
+    size_t all[DIRECTIONS];
 
-    first.direction = (char *)DIRECTIONS;
-    status = pb_travel_check(&first, error);
+    for (size_t i = 0; i < DIRECTIONS; i++)
+        all[i] = i;
+    how.count = DIRECTIONS;
+    how.direction = all;
+    how.sides = PB_EDIT_BOTH;
+    how.stages = 0;
+    PB_TRY(pb_session_directions(s, &w->point, &computed, &w->directions, run, error));
+    return pb_session_edit(s, &w->point, &w->directions, &how, &w->edit, run, error);
+}
+
+static pb_status edit(const options *o, work *w, pb_error *error)
+{
+    const pb_strip strip = {
+        .edit = &w->edit, .point = &w->point, .basis = &w->found.basis, .photo = &w->read.photo};
+    char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
+    pb_status status = travel(w, error);
+
     if (status == PB_OK)
-        status = pb_travel_strip(&strip, &first, s, point, STEPS, error);
-    if (status == PB_OK)
-        status = pb_strip_make(&strip, s, &point->x, &found->basis.v, error);
-    if (status == PB_OK)
-        status = write_picture(o, strip.images.shape + 1, pb_strip_image(&strip, 0, 0),
+        status = write_picture(o, w->edit.pictures.shape + 1, pb_edit_picture(&w->edit, 0, 0),
                                "reconstruction.png", "down again from the noise", error);
     if (status == PB_OK)
-        status = pb_strip_write(1, strips, s, &found->basis, path, error);
+        status = pb_strip_write(1, &strip, &w->desk, path, error);
     if (status == PB_OK) {
-        pb_say(&o->cli, "%s: edits along the directions %s", path, DIRECTIONS);
-        status = pb_strip_paste(&strip, &o->cli, pb_strip_image(&strip, PASTED, (long)strip.stages),
-                                &point->photo, pasted, NULL, PB_QUALITY, error);
+        pb_say(&o->cli, "%s: edits along the directions 0-%d", path, DIRECTIONS - 1);
+        status =
+            pb_strip_paste(&strip, &o->cli, pb_edit_picture(&w->edit, PASTED, (long)w->edit.stages),
+                           pasted, NULL, PB_QUALITY, error);
     }
     if (status == PB_OK)
         pb_say(&o->cli, "%s: an edit in the photo itself", pasted);
-    pb_strip_clear(&strip);
     g_free(path);
     g_free(pasted);
     return status;
@@ -181,23 +193,24 @@ static pb_status edit(const options *o, pb_session *s, const pb_point *point,
 
 static pb_status run(options *o, pb_error *error)
 {
-    pb_basis_found found = {.basis = PB_BASIS_EMPTY};
+    work w = {.read = PB_READ_EMPTY,
+              .point = PB_POINT_EMPTY,
+              .found = PB_BASIS_FOUND_EMPTY,
+              .directions = PB_DIRECTIONS_EMPTY};
     double start = pb_seconds();
-    pb_session s = {0};
-    pb_point point = {0};
     char *portrait = NULL;
     pb_status status;
 
     PB_TRY(find_bundled(&portrait, PORTRAIT, error));
     status = pb_make_folder(o->out, error);
     if (status == PB_OK)
-        status = pb_session_open(&s, &o->cli, -1, &PB_TEXT_DEFAULTS, error);
+        status = pb_desk_open(&w.desk, &o->cli, error);
     if (status == PB_OK)
-        status = find_point(o, &s, &point, portrait, error);
+        status = find_point(o, &w, portrait, error);
     if (status == PB_OK)
-        status = compute_basis(o, &s, &point, &found, error);
+        status = compute_basis(o, &w, error);
     if (status == PB_OK)
-        status = edit(o, &s, &point, &found, error);
+        status = edit(o, &w, error);
     if (status == PB_OK) {
         char *program = pb_shell_name(program_invocation_name);
         pb_say(&o->cli, "Done in %.1f s: look into %s", pb_seconds() - start, o->out);
@@ -206,9 +219,12 @@ static pb_status run(options *o, pb_error *error)
         pb_cli_print(&o->cli,
                      json_pack("{s:s, s:f}", "out", o->out, "seconds", pb_seconds() - start));
     }
-    pb_basis_found_clear(&found);
-    pb_point_clear(&point);
-    pb_session_close(&s);
+    pb_edit_clear(&w.edit);
+    pb_directions_clear(&w.directions);
+    pb_basis_found_clear(&w.found);
+    pb_point_clear(&w.point);
+    pb_read_clear(&w.read);
+    pb_desk_close(&w.desk);
     pb_free(portrait);
     return status;
 }

@@ -4,17 +4,17 @@
 
 #include "cli/commands.h"
 #include "cli/directions.h"
+#include "cli/strip.h"
 #include "cli/travel.h"
 
 typedef struct options {
     pb_cli cli;
-    pb_point_options point;
-    pb_direction_options from;
+    pb_where where;
+    pb_direction_flags from;
     char *mode; /* "straight", "guidance,relinearise", "all" */
-    pb_edit_mode modes[PB_MODES];
+    pb_edit_mode modes[PB_EDIT_MODES];
     size_t mode_count;
-    pb_travel_options travel;
-    double length; /* NaN: not given */
+    pb_travel travel;
     gboolean strip, paste, no_paste;
     int quality;
     char *out;
@@ -26,7 +26,7 @@ typedef struct options {
 /* "guidance,straight", "all" */
 static pb_status parse_modes(options *o, pb_error *error)
 {
-    char **names = g_strsplit(!o->mode && o->point.mask ? "straight"
+    char **names = g_strsplit(!o->mode && o->where.mask ? "straight"
                               : !o->mode                ? "guidance"
                               : !strcmp(o->mode, "all") ? "guidance,straight,relinearise"
                                                         : o->mode,
@@ -35,8 +35,8 @@ static pb_status parse_modes(options *o, pb_error *error)
 
     for (char **name = names; *name && status == PB_OK; name++) {
         int found = 0;
-        for (pb_edit_mode m = 0; m < PB_MODES && o->mode_count < PB_MODES; m++)
-            if (!strcmp(*name, pb_mode_name(m))) {
+        for (pb_edit_mode m = 0; m < PB_EDIT_MODES && o->mode_count < PB_EDIT_MODES; m++)
+            if (!strcmp(*name, pb_edit_mode_name(m))) {
                 o->modes[o->mode_count++] = m;
                 found = 1;
                 break;
@@ -69,7 +69,7 @@ static int is_folder(const char *out)
 /* Is there a photo into which an edit can be pasted? */
 static int has_photo(const options *o)
 {
-    return pb_is_photo(o->point.image);
+    return pb_is_photo(o->where.image);
 }
 
 static int is_pasted(const options *o)
@@ -118,7 +118,7 @@ static pb_status check_output(options *o, pb_error *error)
     if (!o->out && !has_photo(o))
         return pb_fail(error, PB_INVALID, "where to? -o edited.png, strip.png, out.npy or FOLDER/");
     if (!o->out)
-        g_ptr_array_add(o->cli.owned, o->out = name_beside(o->point.image,
+        g_ptr_array_add(o->cli.owned, o->out = name_beside(o->where.image,
                                                            o->made == STRIP ? "strip" : "edited"));
     if (o->made != FOLDER)
         PB_TRY(pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "edited.jpg", error));
@@ -152,7 +152,7 @@ static pb_status check_paste(const options *o, pb_error *error)
 /* What would have no effect. */
 static pb_status check_idle(const options *o, pb_error *error)
 {
-    int along = has_mode(o, PB_MODE_STRAIGHT) || has_mode(o, PB_MODE_RELINEARISE);
+    int along = has_mode(o, PB_EDIT_STRAIGHT) || has_mode(o, PB_EDIT_RELINEARISE);
 
     if (!o->from.u)
         PB_TRY(pb_cli_refuse(&o->cli, "damping", "goes with --u", error));
@@ -161,7 +161,7 @@ static pb_status check_idle(const options *o, pb_error *error)
     if (!along)
         PB_TRY(pb_cli_refuse(&o->cli, "edit-length", "goes with --mode straight or relinearise",
                              error));
-    if (!isnan(o->length) && !has_mode(o, PB_MODE_GUIDANCE))
+    if (!isnan(o->travel.length) && !has_mode(o, PB_EDIT_GUIDANCE))
         PB_TRY(pb_cli_refuse(&o->cli, "edit-step,edit-scale",
                              "goes with --mode guidance, or else without --edit-length", error));
     return PB_OK;
@@ -171,124 +171,113 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 {
     if (argc > 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
-    o->point.image = argc == 2 ? argv[1] : NULL;
-    if (o->from.basis)
-        o->point.text.otherwise = NAN;
-    PB_TRY(pb_point_check(&o->cli, &o->point, error));
-    if (o->from.basis_here.guided && (o->from.basis || o->from.u))
+    o->where.image = argc == 2 ? argv[1] : NULL;
+    PB_TRY(pb_where_check(&o->cli, &o->where, o->from.basis != NULL, error));
+    if (o->from.here.guided && (o->from.basis || o->from.u))
         return pb_fail(error, PB_INVALID,
                        "--guided is for a basis computed here: it goes with neither --basis nor "
                        "--u");
-    if (!o->from.basis && !o->from.u)
-        o->from.basis_here.to = pb_basis_tap(&o->from.basis_here, &o->point);
-    PB_TRY(pb_guided_check(&o->from.basis_here, &o->point.text, error));
+    PB_TRY(pb_guided_check(&o->from.here, &o->where.prompts,
+                           o->where.mask && !o->from.basis && !o->from.u, error));
     PB_TRY(pb_travel_check(&o->travel, error));
     o->from.needed = pb_travel_last(&o->travel) + 1;
     PB_TRY(parse_modes(o, error));
-    o->from.form_value = pb_transport_form_of(o->from.form);
     PB_TRY(check_idle(o, error));
     if (o->from.basis && o->from.u)
         return pb_fail(error, PB_INVALID, "--basis and --u exclude each other");
-    if (has_mode(o, PB_MODE_RELINEARISE) && o->from.basis_here.rank == 0)
-        o->from.basis_here.rank = o->from.needed > 20 ? (int)o->from.needed : 20;
-    if (has_mode(o, PB_MODE_RELINEARISE) && (o->from.u || o->point.mask))
+    if (has_mode(o, PB_EDIT_RELINEARISE) && o->from.here.rank == 0)
+        o->from.here.rank = o->from.needed > 20 ? (int)o->from.needed : 20;
+    if (has_mode(o, PB_EDIT_RELINEARISE) && (o->from.u || o->where.mask))
         return pb_fail(error, PB_INVALID, "--mode relinearise goes with neither --u nor --mask");
-    if (o->from.basis_here.null_rank > 0 && !o->point.mask)
+    if (o->from.here.null_rank > 0 && !o->where.mask)
         return pb_fail(error, PB_INVALID, "--null-rank goes with --mask");
-    if (!o->point.image && !o->point.x && o->point.seed < 0 && !o->from.basis)
+    if (!o->where.image && !o->where.x && o->where.seed < 0 && !o->from.basis)
         return pb_fail(error, PB_INVALID, "edit what? an image, --x F, --seed S or --basis F");
     if (!o->from.basis)
-        PB_TRY(pb_model_for(&o->cli, o->point.image, error));
+        PB_TRY(pb_model_for(&o->cli, o->where.image, error));
     PB_TRY(check_output(o, error));
     PB_TRY(check_paste(o, error));
-    return !has_photo(o) || g_file_test(o->point.image, G_FILE_TEST_EXISTS)
+    return !has_photo(o) || g_file_test(o->where.image, G_FILE_TEST_EXISTS)
                ? PB_OK
-               : pb_fail(error, PB_IO, "%s: there is no such file", o->point.image);
-}
-
-/* Of one picture only one side is wanted, and only its end. */
-static pb_status settle(pb_strip *strip, const options *o, const pb_session *s,
-                        const pb_point *point, pb_error *error)
-{
-    PB_TRY(pb_travel_strip(strip, &o->travel, s, point, o->point.steps, error));
-    if (o->made == ONE_PICTURE) {
-        strip->one_side = o->travel.strength < 0 ? -1 : 1;
-        strip->stages = strip->guidance.iterations ? 1 : 0;
-    }
-    return PB_OK;
+               : pb_fail(error, PB_IO, "%s: there is no such file", o->where.image);
 }
 
 /* -- output ---------------------------------------------------------------------------------- */
 
-/* One edited image: into the photo, or as it is. */
-static pb_status write_one(const options *o, const pb_strip *strip, const pb_point *point,
-                           const float *image, const char *settings, const char *path,
-                           pb_error *error)
+/* What one command holds while it runs. */
+typedef struct work {
+    pb_desk desk;
+    pb_read read;
+    pb_point point;
+    pb_directions directions;
+    pb_edit edits[PB_EDIT_MODES];
+    pb_strip strips[PB_EDIT_MODES];
+} work;
+
+/* One edited picture: into the photo, or as it is. */
+static pb_status write_one(const options *o, const pb_strip *strip, const float *picture,
+                           const char *settings, const char *path, pb_error *error)
 {
-    const size_t *shape = strip->images.shape;
+    const size_t *shape = strip->edit->pictures.shape;
     const pb_tensor one = {
-        .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)image};
+        .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)picture};
 
     PB_TRY(pb_check_output(&o->cli, path, error));
-    if (is_pasted(o))
-        return pb_strip_paste(strip, &o->cli, image, &point->photo, path, settings, o->quality,
-                              error);
-    return pb_write_pictures(&one, path, settings, error);
+    return is_pasted(o) ? pb_strip_paste(strip, &o->cli, picture, path, settings, o->quality, error)
+                        : pb_write_pictures(&one, path, settings, error);
 }
 
 /* Every stage as a file of its own, and the strip. */
-static pb_status write_folder(const options *o, const pb_strip *strip, const pb_session *s,
-                              const pb_point *point, const pb_basis *basis, pb_error *error)
+static pb_status write_folder(const options *o, const work *w, const char *settings,
+                              pb_error *error)
 {
-    long stages = (long)strip->stages;
-    char *settings = pb_strip_settings(strip, s, basis);
+    const pb_strip *strip = &w->strips[0];
+    const pb_edit *edit = strip->edit;
+    long stages = (long)edit->stages;
     char *path = g_build_filename(o->out, "strip.png", NULL);
-    const pb_strip *strips[] = {strip};
     pb_status status = pb_check_output(&o->cli, path, error);
 
     if (status == PB_OK)
-        status = pb_strip_write(1, strips, s, basis, path, error);
+        status = pb_strip_write(1, strip, &w->desk, path, error);
     g_free(path);
-    for (size_t d = 0; d < strip->count; d++)
+    for (size_t d = 0; d < edit->count; d++)
         for (long stage = -stages; status == PB_OK && stage <= stages; stage++) {
-            char *name = stage ? g_strdup_printf("v%zu-%s-%02ld.png", strip->direction[d],
+            char *name = stage ? g_strdup_printf("v%zu-%s-%02ld.png", edit->direction[d],
                                                  stage < 0 ? "minus" : "plus",
-                                                 labs(pb_strip_iteration(strip, stage)))
+                                                 labs(pb_edit_iteration(edit, stage)))
                                : g_strdup("reconstruction.png");
             path = g_build_filename(o->out, name, NULL);
-            status =
-                write_one(o, strip, point, pb_strip_image(strip, d, stage), settings, path, error);
+            status = write_one(o, strip, pb_edit_picture(edit, d, stage), settings, path, error);
             g_free(path);
             g_free(name);
         }
-    free(settings);
     return status;
 }
 
-static pb_status write_result(const options *o, const pb_strip *strip, const pb_session *s,
-                              const pb_point *point, const pb_basis *basis, pb_error *error)
+static pb_status write_result(const options *o, const work *w, pb_error *error)
 {
-    const pb_strip *strips[] = {strip};
+    const pb_edit *edit = &w->edits[0];
+    char *settings = pb_strip_settings(&w->strips[0], &w->desk);
+    pb_status status;
 
-    if (o->made == ONE_PICTURE) {
-        const float *image = pb_strip_image(strip, 0, strip->stages ? 1 : 0);
-        char *settings = pb_strip_settings(strip, s, basis);
-        pb_status status = write_one(o, strip, point, image, settings, o->out, error);
-        free(settings);
-        return status;
-    }
-    if (o->made == FOLDER)
-        return write_folder(o, strip, s, point, basis, error);
-    if (pb_has_ending(o->out, ".npy"))
-        return pb_npy_write(&strip->images, o->out, error);
-    return pb_strip_write(1, strips, s, basis, o->out, error);
+    if (o->made == ONE_PICTURE)
+        status = write_one(o, &w->strips[0], pb_edit_picture(edit, 0, edit->stages ? 1 : 0),
+                           settings, o->out, error);
+    else if (o->made == FOLDER)
+        status = write_folder(o, w, settings, error);
+    else if (pb_has_ending(o->out, ".npy"))
+        status = pb_npy_write(&edit->pictures, o->out, error);
+    else
+        status = pb_strip_write(o->mode_count, w->strips, &w->desk, o->out, error);
+    free(settings);
+    return status;
 }
 
 /* Below this change (of 255) an edit is hardly seen. */
 #define HARDLY_SEEN 6.0
 
 /* What could be tried next, where nothing is given that decides about the edit. */
-static void tell_next(const options *o, const pb_strip *strip)
+static void tell_next(const options *o, const pb_edit *edit)
 {
     static const char *const decide[] = {"direction", "strength", "mask", "basis",          "u",
                                          "mode",      "tap",      "out",  "edit-iterations"};
@@ -298,113 +287,108 @@ static void tell_next(const options *o, const pb_strip *strip)
     for (size_t i = 0; i < G_N_ELEMENTS(decide); i++)
         if (pb_cli_given(&o->cli, decide[i]))
             return;
-    if (pb_strip_change(strip, 0) < HARDLY_SEEN)
+    if (pb_edit_change(edit, 0) < HARDLY_SEEN)
         pb_note(&o->cli, "that is hardly seen: --strength 1 goes twice as far");
     pb_note(&o->cli, "the other side: --strength -0.5; another direction: --direction 1; several "
                      "side by side: --direction 0-4");
 }
 
-static void tell(const options *o, const pb_strip *strip, const pb_session *s,
-                 const pb_basis *basis)
+/* Of each direction and side what survived, where a basis was computed at each step. */
+static void tell_relinearised(const options *o, const pb_edit *edit)
 {
-    char *settings = pb_strip_settings(strip, s, basis);
-    json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
-    double T = (double)pb_schedule_length(s->schedule);
+    size_t sides = edit->sides == PB_EDIT_BOTH ? 2 : 1;
 
-    for (size_t d = 0; d < strip->count; d++)
+    for (size_t i = 0; edit->share && i < edit->count * sides; i++)
+        pb_say(&o->cli, "v%zu %s: a share of %.3f of it survives %zu transports",
+               edit->direction[i / sides],
+               edit->sides == PB_EDIT_BACKWARDS || i % sides ? "backwards" : "forwards",
+               edit->share[i], edit->guidance.iterations - 1);
+}
+
+static void tell(const options *o, const work *w)
+{
+    const pb_edit *edit = &w->edits[0];
+    const pb_basis *basis = &w->directions.basis;
+    char *settings = pb_strip_settings(&w->strips[0], &w->desk);
+    json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
+    double T = (double)pb_schedule_length(w->desk.schedule);
+
+    for (size_t d = 0; d < edit->count; d++)
         pb_say(&o->cli, "%s: direction %zu at strength %.2g changes the picture by %.2g of 255",
-               o->out, strip->direction[d], pb_strip_strength(strip), pb_strip_change(strip, d));
-    if (strip->mode == PB_MODE_GUIDANCE)
+               o->out, edit->direction[d], pb_edit_strength(edit), pb_edit_change(edit, d));
+    if (edit->mode == PB_EDIT_GUIDANCE)
         pb_say(&o->cli,
                "t %.3g (timestep %g), edit step %g, scale %g, %zu iterations, boost %g; first "
                "singular value %.4g",
-               strip->timestep / T, strip->timestep, strip->guidance.step, strip->guidance.scale,
-               strip->guidance.iterations, strip->boost, (double)basis->s.data[0]);
+               edit->timestep / T, edit->timestep, edit->guidance.step, edit->guidance.scale,
+               edit->guidance.iterations, edit->boost, (double)basis->s.data[0]);
     else
         pb_say(&o->cli, "t %.3g (timestep %g), %s, length %g, boost %g; first singular value %.4g",
-               strip->timestep / T, strip->timestep, pb_mode_name(strip->mode), strip->length,
-               strip->boost, (double)basis->s.data[0]);
-    for (size_t d = 0; strip->outside && d < strip->count; d++)
+               edit->timestep / T, edit->timestep, pb_edit_mode_name(edit->mode), edit->length,
+               edit->boost, (double)basis->s.data[0]);
+    for (size_t d = 0; edit->outside && d < edit->count; d++)
         pb_say(&o->cli,
                "v%zu: a share of %.2f of the squared change lies outside the mask (null rank %zu)",
-               strip->direction[d], pb_strip_outside(strip, d), basis->null_rank);
+               edit->direction[d], pb_edit_outside(edit, d), basis->null_rank);
     json_object_set_new(object, "out", json_string(o->out));
-    tell_next(o, strip);
+    tell_next(o, edit);
     if (o->made == STRIP && has_photo(o) && o->mode_count == 1)
         pb_note(&o->cli,
                 "one of them in the photo: %+ld of v%zu is --direction %zu --strength %.2g",
-                pb_strip_iteration(strip, (long)strip->stages), strip->direction[0],
-                strip->direction[0], pb_strip_strength(strip));
+                pb_edit_iteration(edit, (long)edit->stages), edit->direction[0], edit->direction[0],
+                pb_edit_strength(edit));
     pb_cli_print(&o->cli, object);
     free(settings);
 }
 
-/* What one command holds while it runs. */
-typedef struct work {
-    pb_session session;
-    pb_point point;
-    pb_directions directions;
-    pb_basis_request request; /* of the bases on a re-linearised way */
-    pb_condition negative;    /* of the request */
-    pb_strip strips[PB_MODES];
-} work;
-
-/* Is v the basis's own? A carried direction is none of it. */
-static int has_own_basis(const work *w)
+/* Of one picture only one side is wanted, and only its end. */
+static pb_edit_options settle(const options *o, pb_edit_mode mode)
 {
-    const pb_tensor *v = &w->directions.v, *own = &w->directions.found.basis.v;
+    pb_edit_options how = pb_travel_options(&o->travel);
 
-    return pb_tensor_count(v) <= pb_tensor_count(own) &&
-           !memcmp(v->data, own->data, pb_tensor_count(v) * sizeof *v->data);
+    how.mode = mode;
+    if (o->made == ONE_PICTURE) {
+        how.sides = o->travel.strength < 0 ? PB_EDIT_BACKWARDS : PB_EDIT_FORWARDS;
+        how.stages = 1;
+    }
+    return how;
 }
 
 static pb_status make_strips(const options *o, work *w, pb_error *error)
 {
-    pb_basis_options here = o->from.basis_here;
-
-    here.rank = (int)w->directions.found.basis.s.shape[0];
-    here.to = w->directions.found.basis.to;
-    here.guided = w->directions.found.basis.guided;
-    w->request = pb_basis_request_of(&w->session, &w->point, &here, &w->negative);
+    pb_desk_tell_unclipped(&w->desk);
     for (size_t i = 0; i < o->mode_count; i++) {
-        pb_strip *strip = &w->strips[i];
-        PB_TRY(settle(strip, o, &w->session, &w->point, error));
-        strip->mode = o->modes[i];
-        strip->length = !isnan(o->length) ? o->length : 1;
-        if (isnan(o->length))
-            strip->length = strip->guidance.step * strip->guidance.scale *
-                            (double)strip->guidance.iterations / 2;
-        else
-            strip->length *= fabs(pb_travel_strength(&o->travel, &o->cli));
-        strip->label = o->mode_count > 1 ? pb_mode_name(strip->mode) : NULL;
-        strip->basis = &w->directions.found.basis;
-        strip->request = &w->request;
-        PB_TRY(pb_strip_make(strip, &w->session, &w->point.x, &w->directions.v, error));
+        const pb_edit_options how = settle(o, o->modes[i]);
+        PB_TRY(pb_session_edit(w->desk.session, &w->point, &w->directions, &how, &w->edits[i],
+                               &w->desk.cli->run, error));
+        tell_relinearised(o, &w->edits[i]);
+        w->strips[i] =
+            (pb_strip){.edit = &w->edits[i],
+                       .point = &w->point,
+                       .basis = &w->directions.basis,
+                       .photo = w->read.has_photo ? &w->read.photo : NULL,
+                       .label = o->mode_count > 1 ? pb_edit_mode_name(o->modes[i]) : NULL};
     }
     return PB_OK;
 }
 
-static pb_status edit(const options *o, work *w, pb_error *error)
+static pb_status edit(options *o, work *w, pb_error *error)
 {
-    const pb_strip *strips[PB_MODES] = {&w->strips[0], &w->strips[1], &w->strips[2]};
-    const pb_basis *basis = &w->directions.found.basis;
-    const pb_session *s = &w->session;
-
-    PB_TRY(pb_session_open(&w->session, &o->cli, o->point.class_label, &o->point.text, error));
-    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->session, &o->point, &o->from, error));
-    if (has_mode(o, PB_MODE_RELINEARISE) && !has_own_basis(w))
+    PB_TRY(pb_desk_open(&w->desk, &o->cli, error));
+    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->read, &w->desk, &o->where, &o->from,
+                              error));
+    if (has_mode(o, PB_EDIT_RELINEARISE) && !w->directions.own)
         return pb_fail(error, PB_INVALID,
                        "--mode relinearise needs a basis of this very point, not a mean");
     PB_TRY(make_strips(o, w, error));
-    PB_TRY(o->mode_count > 1 ? pb_strip_write(o->mode_count, strips, s, basis, o->out, error)
-                             : write_result(o, strips[0], s, &w->point, basis, error));
-    tell(o, strips[0], s, basis);
+    PB_TRY(write_result(o, w, error));
+    tell(o, w);
     return PB_OK;
 }
 
 static pb_status run(options *o, pb_error *error)
 {
-    work w = {.directions.found.basis = PB_BASIS_EMPTY};
+    work w = {.read = PB_READ_EMPTY, .point = PB_POINT_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
     pb_status status;
 
     PB_TRY(o->made == FOLDER ? pb_make_folder(o->out, error)
@@ -412,11 +396,12 @@ static pb_status run(options *o, pb_error *error)
     if (o->from.basis)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
-    for (size_t i = 0; i < PB_MODES; i++)
-        pb_strip_clear(&w.strips[i]);
+    for (size_t i = 0; i < PB_EDIT_MODES; i++)
+        pb_edit_clear(&w.edits[i]);
     pb_directions_clear(&w.directions);
     pb_point_clear(&w.point);
-    pb_session_close(&w.session);
+    pb_read_clear(&w.read);
+    pb_desk_close(&w.desk);
     return status;
 }
 
@@ -441,10 +426,9 @@ int pb_command_edit(int argc, char **argv)
         "  pullback edit photo.jpg --direction 0-4 -o strip.png\n"
         "  pullback edit --model faces32 --seed 3 --strip -o strip.png"};
     options o = {.cli = {.name = "edit"},
-                 .point = PB_POINT_DEFAULTS,
-                 .from = PB_DIRECTION_DEFAULTS,
+                 .where = PB_WHERE_DEFAULTS,
+                 .from = PB_DIRECTION_FLAGS,
                  .travel = PB_TRAVEL_DEFAULTS,
-                 .length = NAN,
                  .quality = PB_QUALITY};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
@@ -466,7 +450,7 @@ int pb_command_edit(int argc, char **argv)
          "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
          "commas side by side, or all (default: guidance; straight with --mask)",
          "MODE"},
-        {"edit-length", 0, 0, G_OPTION_ARG_DOUBLE, &o.length,
+        {"edit-length", 0, 0, G_OPTION_ARG_DOUBLE, &o.travel.length,
          "How far straight and re-linearised edits go (default: step times scale times iterations, "
          "halved)",
          "L"},
@@ -488,30 +472,30 @@ int pb_command_edit(int argc, char **argv)
          "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
          "projection)",
          "FORM"},
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.basis_here.to,
+        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.here.to,
          "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
          "TAP"},
-        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.basis_here.guided,
+        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.here.guided,
          "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.basis_here.rank,
+        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.here.rank,
          "How many directions to compute (default: as many as needed, 20 for relinearise)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.basis_here.tolerance,
+        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.here.tolerance,
          "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
          "R"},
-        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.basis_here.null_rank,
+        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.here.null_rank,
          "With --mask: keep to the complement of this many leading directions of the rest "
          "(default: "
          "50)",
          "R"},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionEntry where[PB_POINT_ENTRIES];
+    GOptionEntry where[PB_WHERE_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point,
-                     PB_POINT_T | PB_POINT_STEPS | PB_POINT_X | PB_POINT_SEED | PB_POINT_IMAGE |
-                         PB_POINT_CLASS | PB_POINT_MASK | PB_POINT_TEXT | PB_POINT_EDIT_TEXT |
-                         PB_POINT_SIZE,
+    pb_where_entries(&o.where,
+                     PB_WHERE_T | PB_WHERE_STEPS | PB_WHERE_X | PB_WHERE_SEED | PB_WHERE_IMAGE |
+                         PB_WHERE_CLASS | PB_WHERE_MASK | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT |
+                         PB_WHERE_SIZE,
                      where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

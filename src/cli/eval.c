@@ -4,10 +4,9 @@
 #include "base/memory.h"
 #include "base/shape.h"
 #include "cli/commands.h"
-#include "cli/noisy.h"
-#include "cli/session.h"
+#include "cli/desk.h"
+#include "io/noisy.h"
 #include "map/guidance.h"
-#include "terminal/progress.h"
 
 typedef struct options {
     pb_cli cli;
@@ -15,14 +14,14 @@ typedef struct options {
     const char *tap;
     double timestep;
     int class_label;
-    pb_text_options text;
+    pb_prompts prompts;
     char *context; /* a .npy (tokens, width) in place of a prompt */
 } options;
 
 /* Is what the network predicts led away from the negative prompt? */
 static int is_guided(const options *o)
 {
-    return !isnan(o->text.scale) && o->text.scale != 1;
+    return !isnan(o->prompts.guidance_scale) && o->prompts.guidance_scale != 1;
 }
 
 /* Of a .safetensors the timestep is what it says of itself. */
@@ -53,9 +52,10 @@ static pb_status check(options *o, int argc, pb_error *error)
         return pb_fail(error, PB_INVALID, "where? --x x.npy --timestep T");
     if (o->jvp && o->vjp)
         return pb_fail(error, PB_INVALID, "--jvp and --vjp exclude each other");
-    if (o->text.prompt && o->context)
+    if (o->prompts.prompt && o->context)
         return pb_fail(error, PB_INVALID, "--prompt and --context exclude each other");
-    PB_TRY(pb_text_check(&o->text, error));
+    PB_TRY(pb_prompts_check(&o->prompts, 0, error));
+    o->prompts.class_label = o->class_label;
     if (is_guided(o) && strcmp(o->tap, "out") && strcmp(o->tap, "eps") && strcmp(o->tap, "x0"))
         return pb_fail(error, PB_INVALID, "--guidance-scale acts on out, eps and x0, not on %s",
                        o->tap);
@@ -66,21 +66,22 @@ static pb_status check(options *o, int argc, pb_error *error)
 
 /* What the network is conditioned on: the prompt, or what --context holds; or the negative prompt.
  */
-static pb_condition condition_of(const pb_session *s, const options *o, const pb_tensor *context,
-                                 int negative)
+static pb_status condition_of(pb_desk *d, const options *o, const pb_tensor *context, int negative,
+                              pb_condition *condition, pb_error *error)
 {
-    pb_condition condition =
-        pb_session_condition(s, negative ? PB_NEGATIVE : PB_PROMPT, o->timestep);
-
-    if (context->data && !negative) {
-        condition.context = context->data;
-        condition.tokens = context->shape[context->rank - 2];
-        condition.width = context->shape[context->rank - 1];
-    }
-    return condition;
+    if (!context->data || negative)
+        return pb_session_condition(d->session, &o->prompts,
+                                    negative ? PB_USE_NEGATIVE : PB_USE_PROMPT, o->timestep,
+                                    condition, &d->cli->run, error);
+    *condition = (pb_condition){.timestep = o->timestep,
+                                .class_label = o->class_label,
+                                .context = context->data,
+                                .tokens = context->shape[context->rank - 2],
+                                .width = context->shape[context->rank - 1]};
+    return PB_OK;
 }
 
-static pb_status read_context(pb_tensor *context, const pb_session *s, const options *o,
+static pb_status read_context(pb_tensor *context, const pb_desk *s, const options *o,
                               pb_error *error)
 {
     size_t width = s->info->context_width;
@@ -96,18 +97,21 @@ static pb_status read_context(pb_tensor *context, const pb_session *s, const opt
 }
 
 /* The tap's value at x: n points. */
-static pb_status evaluate(pb_session *s, const options *o, const pb_condition *condition,
+static pb_status evaluate(pb_desk *d, const options *o, const pb_condition *condition,
                           const pb_tensor *x, pb_tensor *out, pb_error *error)
 {
     size_t shape[4] = {x->shape[0]};
     const char *tap = o->tap;
+    pb_evaluator *e;
+    pb_status status;
 
-    if (!s->evaluator)
-        PB_TRY(pb_session_size(s, x->shape[2], x->shape[3], error));
-    PB_TRY(pb_model_tap_shape(s->model, tap, x->shape[2], x->shape[3], shape + 1, error));
+    PB_TRY(pb_model_tap_shape(d->model, tap, x->shape[2], x->shape[3], shape + 1, error));
     PB_TRY(pb_tensor_new(out, 4, shape, error));
-    return pb_evaluate(s->evaluator, condition, x->shape[0], pb_item_size(x), x->data, 1, &tap,
-                       &out->data, error);
+    PB_TRY(pb_evaluator_new(&e, d->model, x->shape[2], x->shape[3], &d->cli->run, error));
+    status = pb_evaluate(e, condition, x->shape[0], pb_item_size(x), x->data, 1, &tap, &out->data,
+                         error);
+    pb_evaluator_free(e);
+    return status;
 }
 
 /* One tensor (c,h,w) or a block of k (k,c,h,w) of the given shape. */
@@ -154,7 +158,7 @@ static pb_status multiply(const pb_linearisation *l, int transpose, const pb_ten
     return status;
 }
 
-static pb_status differentiate(pb_session *s, const options *o, const pb_condition *condition,
+static pb_status differentiate(pb_desk *s, const options *o, const pb_condition *condition,
                                const pb_tensor *x, pb_tensor *out, pb_error *error)
 {
     const pb_map_options map = {
@@ -162,7 +166,6 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_conditi
         .to = o->tap,
         .condition = *condition,
     };
-    const pb_run run = pb_progress_run(&o->cli, NULL);
     pb_tensor block = PB_TENSOR_EMPTY;
     size_t from[3], to[3];
     pb_linearisation *l;
@@ -171,7 +174,7 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_conditi
     if (x->shape[0] != 1)
         return pb_fail(error, PB_INVALID, "%s: a Jacobian is taken at one image, found %zu", o->x,
                        x->shape[0]);
-    PB_TRY(pb_linearise(&l, s->model, &map, x, &run, error));
+    PB_TRY(pb_linearise(&l, s->model, &map, x, &s->cli->run, error));
     pb_linearisation_shapes(l, from, to);
     status = read_block(&block, o->jvp ? o->jvp : o->vjp, o->jvp ? from : to, error);
     if (status == PB_OK)
@@ -182,41 +185,53 @@ static pb_status differentiate(pb_session *s, const options *o, const pb_conditi
 }
 
 /* Under the prompt, or (1-w) of the negative prompt's and w of the prompt's. */
-static pb_status compute(pb_session *s, const options *o, const pb_tensor *context,
-                         const pb_tensor *x, pb_tensor *out, pb_error *error)
+static pb_status compute(pb_desk *d, const options *o, const pb_tensor *context, const pb_tensor *x,
+                         pb_tensor *out, pb_error *error)
 {
-    pb_status (*one)(pb_session *, const options *, const pb_condition *, const pb_tensor *,
+    pb_status (*one)(pb_desk *, const options *, const pb_condition *, const pb_tensor *,
                      pb_tensor *, pb_error *) = o->jvp || o->vjp ? differentiate : evaluate;
-    pb_condition condition = condition_of(s, o, context, 0);
     pb_tensor without = PB_TENSOR_EMPTY;
-    pb_status status = one(s, o, &condition, x, out, error);
+    pb_condition condition;
+    pb_status status;
 
-    if (status != PB_OK || !is_guided(o))
-        return status;
-    condition = condition_of(s, o, context, 1);
-    status = one(s, o, &condition, x, &without, error);
+    PB_TRY(condition_of(d, o, context, 0, &condition, error));
+    PB_TRY(one(d, o, &condition, x, out, error));
+    if (!is_guided(o))
+        return PB_OK;
+    PB_TRY(condition_of(d, o, context, 1, &condition, error));
+    status = one(d, o, &condition, x, &without, error);
     if (status == PB_OK)
-        pb_guided(pb_tensor_count(out), o->text.scale, without.data, out->data);
+        pb_guided(pb_tensor_count(out), o->prompts.guidance_scale, without.data, out->data);
     pb_tensor_clear(&without);
     return status;
 }
 
-static pb_status run(const options *o, pb_error *error)
+/* Does the model take such prompts? */
+static pb_status check_prompts(const pb_desk *d, const options *o, pb_error *error)
+{
+    pb_prompts all = PB_PROMPTS_DEFAULTS;
+    pb_status status = pb_session_prompts(d->session, &o->prompts, &all, error);
+
+    pb_prompts_clear(&all);
+    return status;
+}
+
+static pb_status run(options *o, pb_error *error)
 {
     pb_tensor x = PB_TENSOR_EMPTY, out = PB_TENSOR_EMPTY, context = PB_TENSOR_EMPTY;
-    pb_session s;
+    pb_desk desk;
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
-    /* With the context given no prompt is read, unless one to be led away from. */
-    status = pb_session_open(&s, &o->cli, o->class_label,
-                             o->context && !is_guided(o) ? NULL : &o->text, error);
+    status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = read_context(&context, &s, o, error);
+        status = check_prompts(&desk, o, error);
     if (status == PB_OK)
-        status = pb_read_images(&x, &s, o->x, SIZE_MAX, error);
+        status = read_context(&context, &desk, o, error);
     if (status == PB_OK)
-        status = compute(&s, o, &context, &x, &out, error);
+        status = pb_read_images(&x, &desk, o->x, SIZE_MAX, error);
+    if (status == PB_OK)
+        status = compute(&desk, o, &context, &x, &out, error);
     if (status == PB_OK)
         status = pb_npy_write(&out, o->out, error);
     if (status == PB_OK) {
@@ -234,7 +249,7 @@ static pb_status run(const options *o, pb_error *error)
     pb_tensor_clear(&x);
     pb_tensor_clear(&out);
     pb_tensor_clear(&context);
-    pb_session_close(&s);
+    pb_desk_close(&desk);
     return status;
 }
 
@@ -245,8 +260,10 @@ int pb_command_eval(int argc, char **argv)
         "Evaluates the network up to a tap, or applies the Jacobian of a map between two taps.\n"
         "Tensors are .npy, N,C,H,W; --jvp and --vjp take one or several, and give as many.",
         "Example:\n  pullback eval --model faces32 --x x.npy --timestep 421 --tap mid -o h.npy"};
-    options o = {
-        .cli = {.name = "eval"}, .timestep = NAN, .class_label = -1, .text = PB_TEXT_DEFAULTS};
+    options o = {.cli = {.name = "eval"},
+                 .timestep = NAN,
+                 .class_label = -1,
+                 .prompts = PB_PROMPTS_DEFAULTS};
     char *tap = NULL;
     const GOptionEntry entries[] = {
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The noisy images", "x.npy"},
@@ -259,14 +276,14 @@ int pb_command_eval(int argc, char **argv)
         {"vjp", 0, 0, G_OPTION_ARG_FILENAME, &o.vjp, "Pull these cotangents back: J^T u", "u.npy"},
         {"class", 0, 0, G_OPTION_ARG_INT, &o.class_label,
          "The class, by its number, for a network that was trained with classes", "C"},
-        {"prompt", 0, 0, G_OPTION_ARG_STRING, &o.text.prompt,
+        {"prompt", 0, 0, G_OPTION_ARG_STRING, &o.prompts.prompt,
          "What the network is conditioned on, where it reads text (default: the empty prompt)",
          "TEXT"},
         {"context", 0, 0, G_OPTION_ARG_FILENAME, &o.context,
          "The same as an embedding (tokens, width), as pullback prompt -o writes it", "c.npy"},
-        {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o.text.negative,
+        {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o.prompts.negative_prompt,
          "What the guidance scale leads away from (default: the empty prompt)", "TEXT"},
-        {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.text.scale,
+        {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.prompts.guidance_scale,
          "Classifier-free guidance of out, eps or x0, and of their Jacobians (default: 1, none)",
          "W"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a .npy", "OUT.npy"},

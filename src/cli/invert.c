@@ -2,11 +2,11 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/point.h"
+#include "cli/where.h"
 
 typedef struct options {
     pb_cli cli;
-    pb_point_options point;
+    pb_where where;
     char *out;
 } options;
 
@@ -14,39 +14,40 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 {
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
-    o->point.image = argv[1];
-    PB_TRY(pb_point_check(&o->cli, &o->point, error));
-    if (isnan(o->point.t))
-        o->point.t = 1;
-    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
+    o->where.image = argv[1];
+    PB_TRY(pb_where_check(&o->cli, &o->where, 0, error));
+    if (isnan(o->where.t))
+        o->where.t = 1;
+    PB_TRY(pb_model_for(&o->cli, o->where.image, error));
     return pb_check_out(o->out, PB_OUT_NOISY | PB_OUT_NPY | PB_OUT_PICTURE, "xt.safetensors",
                         error);
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(options *o, pb_error *error)
 {
-    pb_session session;
-    pb_point point = {0};
+    pb_point point = PB_POINT_EMPTY;
+    pb_read read = PB_READ_EMPTY;
+    pb_desk desk;
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
-    status = pb_session_open(&session, &o->cli, o->point.class_label, &o->point.text, error);
+    status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_point_find(&point, &session, &o->point, error);
+        status = pb_where_find(&point, &read, &desk, &o->where, error);
     if (status == PB_OK)
         status = pb_has_ending(o->out, ".safetensors")
-                     ? pb_write_noisy(&point.x, &session, point.timestep, point.t,
-                                      (size_t)o->point.steps, o->out, error)
-                     : pb_write_images(&point.x, &session, o->out, NULL, error);
+                     ? pb_write_noisy(&point, &desk, o->out, error)
+                     : pb_write_images(&point.x, &desk, o->out, NULL, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %s at t = %g (timestep %g, grid point %zu of %d)", o->out,
-               o->point.image, point.t, point.timestep, point.grid, o->point.steps);
+               o->where.image, point.t, point.timestep, point.grid, o->where.steps);
         pb_cli_print(&o->cli, json_pack("{s:s, s:f, s:f, s:i, s:i}", "out", o->out, "t", point.t,
                                         "timestep", point.timestep, "grid_point", (int)point.grid,
-                                        "steps", o->point.steps));
+                                        "steps", o->where.steps));
     }
     pb_point_clear(&point);
-    pb_session_close(&session);
+    pb_read_clear(&read);
+    pb_desk_close(&desk);
     return status;
 }
 
@@ -64,21 +65,21 @@ int pb_command_invert(int argc, char **argv)
         "  pullback invert --model faces32 examples/portrait.png --crop 93,60,104,104 --t 0.6 "
         "-o xt.safetensors\n"
         "  pullback sample --model faces32 --x xt.safetensors -o back.png"};
-    options o = {.cli = {.name = "invert"}, .point = PB_POINT_DEFAULTS};
+    options o = {.cli = {.name = "invert"}, .where = PB_WHERE_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write: x.safetensors, x.npy, or a picture of the noise", "OUT"},
-        {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.point.t,
+        {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o.where.t,
          "Noise level: a fraction from 0 (the image) to 1 (pure noise), snapped to the time grid "
          "(default: 1)",
          "T"},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionEntry where[PB_POINT_ENTRIES];
+    GOptionEntry where[PB_WHERE_ENTRIES];
     pb_error error;
 
-    pb_point_entries(
-        &o.point, PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS | PB_POINT_TEXT | PB_POINT_SIZE,
+    pb_where_entries(
+        &o.where, PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS | PB_WHERE_TEXT | PB_WHERE_SIZE,
         where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)

@@ -1,10 +1,10 @@
 /* encode and decode: between pictures and the latents of a model. */
 #include "cli/commands.h"
-#include "cli/point.h"
+#include "cli/where.h"
 
 typedef struct options {
     pb_cli cli;
-    pb_point_options point;
+    pb_where where;
     char *out;
 } options;
 
@@ -13,18 +13,18 @@ static pb_status check(options *o, int argc, char **argv, const char *what, unsi
 {
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one %s, found %d", what, argc - 1);
-    o->point.image = argv[1];
-    PB_TRY(pb_point_check(&o->cli, &o->point, error));
-    PB_TRY(pb_model_for(&o->cli, o->point.image, error));
+    o->where.image = argv[1];
+    PB_TRY(pb_where_check(&o->cli, &o->where, 0, error));
+    PB_TRY(pb_model_for(&o->cli, o->where.image, error));
     return pb_check_out(o->out, kinds, kinds & PB_OUT_PICTURE ? "picture.png" : "latent.npy",
                         error);
 }
 
-static pb_status open_latent(pb_session *s, const options *o, pb_error *error)
+static pb_status open_latent(pb_desk *s, options *o, pb_error *error)
 {
     PB_TRY(pb_check_output(&o->cli, o->out, error));
-    PB_TRY(pb_session_open(s, &o->cli, -1, NULL, error));
-    if (!pb_session_is_latent(s))
+    PB_TRY(pb_desk_open(s, &o->cli, error));
+    if (!s->info->latent)
         return pb_fail(error, PB_INVALID, "%s is no latent model: it works on pictures as they are",
                        s->info->path);
     return PB_OK;
@@ -38,39 +38,44 @@ static void tell(const options *o, const pb_tensor *t)
                                     (int)t->shape[1], (int)t->shape[2], (int)t->shape[3]));
 }
 
-static pb_status encode(const options *o, pb_error *error)
-{
-    pb_session s = {0};
-    pb_point point = {0};
-    pb_status status = open_latent(&s, o, error);
-
-    if (status == PB_OK)
-        status = pb_point_read_image(&point, &s, &o->point, error);
-    if (status == PB_OK)
-        status = pb_npy_write(&point.image, o->out, error);
-    if (status == PB_OK)
-        tell(o, &point.image);
-    pb_point_clear(&point);
-    pb_session_close(&s);
-    return status;
-}
-
-static pb_status decode(const options *o, pb_error *error)
+static pb_status encode(options *o, pb_error *error)
 {
     pb_tensor latents = PB_TENSOR_EMPTY;
-    pb_session s = {0};
-    pb_status status = open_latent(&s, o, error);
+    pb_read read = PB_READ_EMPTY;
+    pb_desk d = {0};
+    pb_status status = open_latent(&d, o, error);
 
     if (status == PB_OK)
-        status = pb_read_images(&latents, &s, o->point.image, SIZE_MAX, error);
+        status = pb_where_read(&read, &d, &o->where, error);
     if (status == PB_OK)
-        status = pb_session_decode(&s, &latents, error);
+        status = pb_session_encode(d.session, &read.array, &latents, &d.cli->run, error);
     if (status == PB_OK)
-        status = pb_write_pictures(&latents, o->out, NULL, error);
+        status = pb_npy_write(&latents, o->out, error);
     if (status == PB_OK)
         tell(o, &latents);
     pb_tensor_clear(&latents);
-    pb_session_close(&s);
+    pb_read_clear(&read);
+    pb_desk_close(&d);
+    return status;
+}
+
+static pb_status decode(options *o, pb_error *error)
+{
+    pb_tensor latents = PB_TENSOR_EMPTY, pictures = PB_TENSOR_EMPTY;
+    pb_desk d = {0};
+    pb_status status = open_latent(&d, o, error);
+
+    if (status == PB_OK)
+        status = pb_read_images(&latents, &d, o->where.image, SIZE_MAX, error);
+    if (status == PB_OK)
+        status = pb_session_decode(d.session, &latents, &pictures, &d.cli->run, error);
+    if (status == PB_OK)
+        status = pb_write_pictures(&pictures, o->out, NULL, error);
+    if (status == PB_OK)
+        tell(o, &pictures);
+    pb_tensor_clear(&latents);
+    pb_tensor_clear(&pictures);
+    pb_desk_close(&d);
     return status;
 }
 
@@ -82,16 +87,16 @@ int pb_command_encode(int argc, char **argv)
         "U-Net\n"
         "sees it. invert, basis and edit do this themselves.",
         "Example:\n  pullback encode --model stable-diffusion-v1-5 portrait.jpg -o latent.npy"};
-    options o = {.cli = {.name = "encode"}, .point = PB_POINT_DEFAULTS};
+    options o = {.cli = {.name = "encode"}, .where = PB_WHERE_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a .npy of (1,c,h,w)",
          "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionEntry where[PB_POINT_ENTRIES];
+    GOptionEntry where[PB_WHERE_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.point, PB_POINT_PICTURE | PB_POINT_SIZE, where);
+    pb_where_entries(&o.where, PB_WHERE_PICTURE | PB_WHERE_SIZE, where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, "picture", PB_OUT_NPY, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);
@@ -105,7 +110,7 @@ int pb_command_decode(int argc, char **argv)
         "The pictures of latents (n,c,h,w), side by side in one file, or as a .npy of values in\n"
         "about [-1, 1].",
         "Example:\n  pullback decode --model stable-diffusion-v1-5 latent.npy -o picture.png"};
-    options o = {.cli = {.name = "decode"}, .point = PB_POINT_DEFAULTS};
+    options o = {.cli = {.name = "decode"}, .where = PB_WHERE_DEFAULTS};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write: a picture, .png say, or a .npy", "OUT"},

@@ -2,8 +2,7 @@
 
 #include "base/memory.h"
 #include "cli/commands.h"
-#include "cli/session.h"
-#include "terminal/progress.h"
+#include "cli/desk.h"
 
 typedef struct options {
     pb_cli cli;
@@ -39,12 +38,12 @@ static pb_status write_embedding(const options *o, const pb_text_encoder *encode
                                  const uint32_t *ids, pb_error *error)
 {
     const size_t shape[2] = {pb_text_encoder_length(encoder), pb_text_encoder_width(encoder)};
-    const pb_run run = pb_progress_run(&o->cli, NULL);
     pb_tensor embedding = PB_TENSOR_EMPTY;
     pb_status status = pb_tensor_new(&embedding, 2, shape, error);
 
     if (status == PB_OK)
-        status = pb_text_encoder_embed(encoder, 1, shape[0], ids, embedding.data, &run, error);
+        status =
+            pb_text_encoder_embed(encoder, 1, shape[0], ids, embedding.data, &o->cli.run, error);
     if (status == PB_OK)
         status = pb_npy_write(&embedding, o->out, error);
     pb_tensor_clear(&embedding);

@@ -8,7 +8,7 @@
 #include "catalogue/catalogue.h"
 #include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/point.h"
+#include "cli/where.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "picture/pixels.h"
@@ -21,7 +21,7 @@
 
 typedef struct options {
     pb_cli cli;
-    pb_point_options point; /* how images are read */
+    pb_where where; /* how images are read */
     pb_study_options study;
     char **models;
     int samples, timesteps, rank;
@@ -69,7 +69,7 @@ static pb_status check_idle(const options *o, pb_error *error)
                           "steps,fit,crop,max-megapixels,direct,latents,class,prompt,edit-prompt,"
                           "negative-prompt,guidance-scale,schedule,costs",
                           "is taken from --settings", error));
-    if (o->point.image)
+    if (o->where.image)
         PB_TRY(pb_cli_refuse(&o->cli, "samples,seed", DRAWN, error));
     return PB_OK;
 }
@@ -125,30 +125,30 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 
     if (o->settings && argc > 1)
         return pb_fail(error, PB_INVALID, "--settings names the images too: found %s", argv[1]);
-    o->point.image = argc > 1 ? argv[1] : NULL;
+    o->where.image = argc > 1 ? argv[1] : NULL;
     PB_TRY(check_idle(o, error));
-    PB_TRY(pb_point_check(&o->cli, &o->point, error));
+    PB_TRY(pb_where_check(&o->cli, &o->where, 0, error));
     s->image_count = (size_t)argc - 1;
     s->images = argv + 1;
     s->samples = s->image_count ? s->image_count : (size_t)o->samples;
     s->seed = (uint64_t)o->seed;
     s->timesteps = (size_t)o->timesteps;
     s->rank = (size_t)o->rank;
-    s->steps = (size_t)o->point.steps;
+    s->steps = (size_t)o->where.steps;
     s->fix = !o->fix ? PB_FIX_NOTHING : *o->fix == 'x' ? PB_FIX_X : PB_FIX_T;
     s->in_x = o->space && *o->space == 'X';
-    s->direct = o->point.direct;
-    s->latents = o->point.latents;
-    s->crop = o->point.cut;
-    s->class_label = o->point.class_label;
-    s->prompt = o->point.text.prompt;
-    s->edit_prompt = o->point.text.edit_prompt;
-    s->negative_prompt = o->point.text.negative;
-    if (!isnan(o->point.text.scale))
-        s->guidance_scale = o->point.text.scale;
+    s->direct = o->where.direct;
+    s->latents = o->where.latents;
+    s->crop = o->where.cut;
+    s->class_label = o->where.class_label;
+    s->prompt = o->where.prompts.prompt;
+    s->edit_prompt = o->where.prompts.edit_prompt;
+    s->negative_prompt = o->where.prompts.negative_prompt;
+    if (!isnan(o->where.prompts.guidance_scale))
+        s->guidance_scale = o->where.prompts.guidance_scale;
     s->guided = o->guided;
-    PB_TRY(pb_guided_check(&(pb_basis_options){.guided = o->guided, .to = s->to}, &o->point.text,
-                           error));
+    PB_TRY(pb_guided_check(&(pb_basis_flags){.guided = o->guided, .to = s->to}, &o->where.prompts,
+                           0, error));
     if (s->guided && s->guidance_scale == 1)
         return pb_fail(error, PB_INVALID, "--guided: --guidance-scale 1 guides nothing");
     s->force = o->cli.force;
@@ -247,7 +247,7 @@ static char *resolve(const char *path)
 static pb_status run(options *o, pb_error *error)
 {
     watch w = {pb_progress_begin(&o->cli, "study"), &o->cli};
-    const pb_study_monitor monitor = {&w, show, pb_progress_run(&o->cli, NULL)};
+    const pb_study_monitor monitor = {&w, show, pb_progress_run(&o->cli, 0)};
     pb_study_progress progress = {0};
     char *folder;
     pb_status status;
@@ -292,7 +292,7 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
                      char **argv)
 {
     options o = {.cli = {.name = name, .many_models = 1},
-                 .point = PB_POINT_DEFAULTS,
+                 .where = PB_WHERE_DEFAULTS,
                  .study = PB_STUDY_DEFAULTS,
                  .samples = kind == PB_STUDY_PROMPTS ? 3 : 10,
                  .timesteps = kind == PB_STUDY_PROMPTS ? 10 : 20,
@@ -342,14 +342,14 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
                              "WHAT"},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionEntry where[PB_POINT_ENTRIES];
+    GOptionEntry where[PB_WHERE_ENTRIES];
     pb_error error;
     int code;
 
     o.study.kind = kind;
-    pb_point_entries(&o.point,
-                     PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_CLASS |
-                         (kind == PB_STUDY_PROMPTS ? 0 : PB_POINT_TEXT | PB_POINT_EDIT_TEXT),
+    pb_where_entries(&o.where,
+                     PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS |
+                         (kind == PB_STUDY_PROMPTS ? 0 : PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT),
                      where);
     if (pb_cli_parse(&o.cli, help, entries, where, &argc, &argv, &error) != PB_OK)
         code = pb_cli_usage(&o.cli, &error);

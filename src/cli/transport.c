@@ -5,17 +5,17 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/directions.h"
+#include "cli/strip.h"
 #include "cli/travel.h"
 
 typedef struct options {
     pb_cli cli;
-    pb_point_options target; /* --onto and how it is read */
-    double onto_t;           /* NaN: not given */
+    pb_where target; /* --onto and how it is read */
+    double onto_t;   /* NaN: not given */
     char *onto_basis;
     char *basis;
     char *form;
-    pb_transport_form form_value;
-    pb_travel_options travel;
+    pb_travel travel;
     char *out;
 } options;
 
@@ -30,114 +30,115 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (targets != 1)
         return pb_fail(error, PB_INVALID,
                        "onto what? one of --onto IMAGE, --onto-t T and --onto-basis B.safetensors");
-    o->target.text.otherwise = NAN;
-    PB_TRY(pb_point_check(&o->cli, &o->target, error));
+    PB_TRY(pb_where_check(&o->cli, &o->target, 1, error));
     PB_TRY(pb_travel_check(&o->travel, error));
-    o->form_value = pb_transport_form_of(o->form);
     return pb_check_out(o->out, PB_OUT_PICTURE, "strip.png", error);
 }
 
 typedef struct work {
-    pb_session session;
-    pb_basis source;
-    pb_basis_found target;
+    pb_desk desk;
+    pb_read read;
+    pb_basis source, target; /* target: of --onto-basis */
     pb_point from, onto;
-    pb_tensor v;
-    double *share;
-    pb_strip strips[2];
+    pb_directions own, carried;
+    pb_edit edits[2];
 } work;
-
-/* The target's point: of an image at the source's t, or the source's own at another t. */
-static pb_status find_target(const options *o, work *w, pb_error *error)
-{
-    size_t T = pb_schedule_length(w->session.schedule), S = (size_t)o->target.steps;
-    size_t factor, channels;
-    pb_point_options where = o->target;
-
-    if (pb_point_on_grid(&w->from, o->target.steps, error) != PB_OK)
-        return pb_fail_in(error, PB_INVALID, "%s", o->basis);
-    if (o->target.image) {
-        where.t = w->source.timestep / (double)T;
-        PB_TRY(pb_session_pixels(&w->session, &factor, &channels, error));
-        where.pixel_height = (int)(factor * w->source.x.shape[1]);
-        where.pixel_width = (int)(factor * w->source.x.shape[2]);
-        return pb_point_find(&w->onto, &w->session, &where, error);
-    }
-    PB_TRY(pb_tensor_new(&w->onto.x, 4, w->from.x.shape, error));
-    memcpy(w->onto.x.data, w->from.x.data, pb_tensor_count(&w->onto.x) * sizeof(float));
-    w->onto.t = o->onto_t;
-    w->onto.grid = pb_grid_nearest(T, S, o->onto_t);
-    w->onto.timestep = pb_grid_time(T, S, w->onto.grid);
-    return pb_session_move(&w->session, "moving to t", &w->onto.x, w->from.grid, w->onto.grid, S,
-                           NULL, error);
-}
-
-/* The prompts of the one side or the other: those of its basis, or the options'. What --edit-prompt
- * says is of the target. */
-static pb_status take_prompts(const options *o, work *w, int target, pb_error *error)
-{
-    const pb_basis *basis = target && o->onto_basis ? &w->target.basis : &w->source;
-    pb_text_options given = o->target.text;
-
-    if (!target || !o->onto_basis)
-        given.edit_prompt = NULL;
-    PB_TRY(pb_prompts_of_basis(&w->session.prompts, w->session.cli, &given, basis, error));
-    if (target && !o->onto_basis && o->target.text.edit_prompt)
-        return pb_prompts_set(&w->session.prompts, w->session.cli, PB_EDIT_PROMPT,
-                              o->target.text.edit_prompt, error);
-    return PB_OK;
-}
 
 /* The point of --onto-basis, if its basis is one of the source's kind. */
 static pb_status read_target(const options *o, work *w, pb_error *error)
 {
-    const pb_basis *target = &w->target.basis;
+    const pb_basis *target = &w->target, *source = &w->source;
+    const size_t *a = target->x.shape, *b = source->x.shape;
 
-    PB_TRY(pb_read_basis_of(&w->target.basis, &w->session, o->onto_basis, error));
+    PB_TRY(pb_read_basis_of(&w->target, &w->desk, o->onto_basis, error));
     if (target->samples)
         return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit", o->onto_basis);
-    if (strcmp(target->from, w->source.from) || strcmp(target->to, w->source.to))
+    if (strcmp(target->from, source->from) || strcmp(target->to, source->to))
         return pb_fail(error, PB_INVALID,
                        "%s is of the map %s to %s, %s of %s to %s: expected one map", o->onto_basis,
-                       target->from, target->to, o->basis, w->source.from, w->source.to);
-    return pb_point_of_basis(&w->onto, &w->session, target, o->target.steps, &o->target.text,
-                             error) == PB_OK
+                       target->from, target->to, o->basis, source->from, source->to);
+    if (a[1] != b[1] || a[2] != b[2])
+        return pb_fail(error, PB_INVALID,
+                       "%s: a point of %zu x %zu, the other of %zu x %zu: expected one size",
+                       o->onto_basis, a[1], a[2], b[1], b[2]);
+    return pb_session_point_of(w->desk.session, target, (size_t)o->target.steps, &o->target.prompts,
+                               &w->onto, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);
 }
 
-static pb_status find_basis(const options *o, work *w, pb_error *error)
+/* The target's point: of an image at the source's t, or the source's own at another t; under the
+ * source's prompts, but for --edit-prompt, which is of the target. */
+static pb_status find_target(const options *o, work *w, pb_error *error)
 {
-    pb_basis_options here = PB_BASIS_DEFAULTS;
-    pb_text_options given = o->target.text;
+    pb_prompts prompts = w->from.prompts;
+    pb_session *s = w->desk.session;
+    pb_where where = o->target;
+    size_t factor, channels;
 
-    given.edit_prompt = NULL;
-    PB_TRY(pb_point_of_basis(&w->from, &w->session, &w->source, o->target.steps, &given, error));
-    if (o->onto_basis)
-        return read_target(o, w, error);
-    PB_TRY(take_prompts(o, w, 1, error));
-    here.rank = (int)w->source.s.shape[0];
-    here.tolerance = w->source.tolerance;
-    here.to = w->source.to;
-    here.guided = w->source.guided;
-    PB_TRY(find_target(o, w, error));
-    return pb_basis_at(&w->target, &w->session, &w->onto, &here, error);
+    if (w->from.grid == SIZE_MAX)
+        return pb_fail(error, PB_INVALID,
+                       "%s: timestep %g is not on a grid of %d points: give the --steps it came "
+                       "from",
+                       o->basis, w->from.timestep, where.steps);
+    if (where.prompts.edit_prompt)
+        prompts.edit_prompt = where.prompts.edit_prompt;
+    if (where.image) {
+        where.t = w->source.timestep / (double)pb_schedule_length(w->desk.schedule);
+        where.prompts = prompts;
+        where.fits = &w->source;
+        where.fits_by = o->basis;
+        PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+        where.pixel_height = (int)(factor * w->source.x.shape[1]);
+        where.pixel_width = (int)(factor * w->source.x.shape[2]);
+        return pb_where_find(&w->onto, &w->read, &w->desk, &where, error);
+    }
+    pb_desk_tell_unclipped(&w->desk);
+    PB_TRY(pb_session_prompts(s, &prompts, &w->onto.prompts, error));
+    PB_TRY(pb_tensor_copy(&w->onto.x, &w->from.x, error));
+    w->onto.steps = w->from.steps;
+    w->onto.grid = w->from.grid;
+    return pb_session_point_to(s, &w->onto, o->onto_t, &o->cli.run, error);
+}
+
+/* Carries all directions of the source. */
+static pb_status carry(const options *o, work *w, pb_error *error)
+{
+    const pb_basis *source = &w->source;
+    const pb_direction_options which = {.basis = source,
+                                        .carry = 1,
+                                        .onto = o->onto_basis ? &w->target : NULL,
+                                        .form = pb_transport_form_of(o->form),
+                                        .needed = 1,
+                                        .here = {.to = source->to,
+                                                 .rank = source->s.shape[0],
+                                                 .tolerance = source->tolerance,
+                                                 .guided = source->guided,
+                                                 .null_rank = -1}};
+
+    PB_TRY(o->onto_basis ? read_target(o, w, error) : find_target(o, w, error));
+    return pb_session_directions(w->desk.session, &w->onto, &which, &w->carried, &o->cli.run,
+                                 error);
 }
 
 static pb_status edit(const options *o, work *w, pb_error *error)
 {
-    const pb_point *points[2] = {&w->from, &w->onto};
-    const pb_tensor *vectors[2] = {&w->source.v, &w->v};
-    const pb_strip *strips[2] = {&w->strips[0], &w->strips[1]};
+    const pb_direction_options own = {.basis = &w->source, .needed = 1};
+    const pb_edit_options how = pb_travel_options(&o->travel);
+    const pb_strip strips[2] = {
+        {.edit = &w->edits[0], .point = &w->from, .basis = &w->source, .label = "source"},
+        {.edit = &w->edits[1],
+         .point = &w->onto,
+         .basis = &w->source,
+         .photo = w->read.has_photo ? &w->read.photo : NULL,
+         .label = "transported"}};
+    pb_session *s = w->desk.session;
 
-    for (int i = 0; i < 2; i++) {
-        PB_TRY(take_prompts(o, w, i, error));
-        PB_TRY(pb_travel_strip(&w->strips[i], &o->travel, &w->session, points[i], o->target.steps,
-                               error));
-        w->strips[i].label = i ? "transported" : "source";
-        PB_TRY(pb_strip_make(&w->strips[i], &w->session, &points[i]->x, vectors[i], error));
-    }
-    return pb_strip_write(2, strips, &w->session, &w->source, o->out, error);
+    pb_desk_tell_unclipped(&w->desk);
+    PB_TRY(pb_session_directions(s, &w->from, &own, &w->own, &o->cli.run, error));
+    PB_TRY(pb_session_edit(s, &w->from, &w->own, &how, &w->edits[0], &o->cli.run, error));
+    PB_TRY(pb_session_edit(s, &w->onto, &w->carried, &how, &w->edits[1], &o->cli.run, error));
+    return pb_strip_write(2, strips, &w->desk, o->out, error);
 }
 
 static void tell(const options *o, const work *w)
@@ -147,26 +148,24 @@ static void tell(const options *o, const work *w)
     for (size_t i = 0; i < o->travel.count; i++) {
         size_t d = o->travel.directions[i];
         pb_say(&o->cli, "direction %zu from timestep %g to %g: a share of %.3f of it survives", d,
-               w->from.timestep, w->onto.timestep, w->share[d]);
+               w->from.timestep, w->onto.timestep, w->carried.share[d]);
         json_array_append_new(directions, json_integer((json_int_t)d));
-        json_array_append_new(shares, json_real(w->share[d]));
+        json_array_append_new(shares, json_real(w->carried.share[d]));
     }
     pb_say(&o->cli, "%s: the edits of the source above, the transported ones below", o->out);
     pb_cli_print(&o->cli, json_pack("{s:s, s:o, s:o, s:f, s:f, s:s, s:i}", "out", o->out,
                                     "directions", directions, "share", shares, "timestep_source",
                                     w->from.timestep, "timestep_target", w->onto.timestep, "form",
                                     o->form ? o->form : "projection", "rank",
-                                    (int)w->target.basis.s.shape[0]));
+                                    (int)w->carried.basis.s.shape[0]));
 }
 
-static pb_status transport(const options *o, work *w, pb_error *error)
+static pb_status transport(options *o, work *w, pb_error *error)
 {
-    pb_session *s = &w->session;
+    pb_prompts given = o->target.prompts;
 
-    PB_TRY(pb_session_open(s, &o->cli, -1, &o->target.text, error));
-    PB_TRY(pb_read_basis_of(&w->source, s, o->basis, error));
-    s->fits = &w->source;
-    s->fits_by = o->basis;
+    PB_TRY(pb_desk_open(&w->desk, &o->cli, error));
+    PB_TRY(pb_read_basis_of(&w->source, &w->desk, o->basis, error));
     if (w->source.samples || strcmp(w->source.from, "x"))
         return pb_fail(error, PB_INVALID,
                        "%s: expected the basis of a point, from x; edit --basis takes means",
@@ -174,11 +173,10 @@ static pb_status transport(const options *o, work *w, pb_error *error)
     if (pb_travel_last(&o->travel) >= w->source.s.shape[0])
         return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu",
                        pb_travel_last(&o->travel), o->basis, w->source.s.shape[0] - 1);
-    PB_TRY(find_basis(o, w, error));
-    w->share = pb_calloc(w->source.s.shape[0], sizeof *w->share);
-    if (!w->share)
-        return pb_fail_memory(error, w->source.s.shape[0] * sizeof *w->share, "shares");
-    PB_TRY(pb_transport(&w->target.basis, o->form_value, &w->source.u, &w->v, w->share, error));
+    given.edit_prompt = NULL;
+    PB_TRY(pb_session_point_of(w->desk.session, &w->source, (size_t)o->target.steps, &given,
+                               &w->from, error));
+    PB_TRY(carry(o, w, error));
     PB_TRY(edit(o, w, error));
     tell(o, w);
     return PB_OK;
@@ -186,21 +184,28 @@ static pb_status transport(const options *o, work *w, pb_error *error)
 
 static pb_status run(options *o, pb_error *error)
 {
-    work w = {.source = PB_BASIS_EMPTY, .target.basis = PB_BASIS_EMPTY};
+    work w = {.read = PB_READ_EMPTY,
+              .source = PB_BASIS_EMPTY,
+              .target = PB_BASIS_EMPTY,
+              .from = PB_POINT_EMPTY,
+              .onto = PB_POINT_EMPTY,
+              .own = PB_DIRECTIONS_EMPTY,
+              .carried = PB_DIRECTIONS_EMPTY};
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     PB_TRY(pb_model_of_basis(&o->cli, o->basis, error));
     status = transport(o, &w, error);
+    for (int i = 0; i < 2; i++)
+        pb_edit_clear(&w.edits[i]);
+    pb_directions_clear(&w.own);
+    pb_directions_clear(&w.carried);
     pb_basis_clear(&w.source);
-    pb_basis_found_clear(&w.target);
+    pb_basis_clear(&w.target);
     pb_point_clear(&w.from);
     pb_point_clear(&w.onto);
-    pb_tensor_clear(&w.v);
-    pb_free(w.share);
-    for (int i = 0; i < 2; i++)
-        pb_strip_clear(&w.strips[i]);
-    pb_session_close(&w.session);
+    pb_read_clear(&w.read);
+    pb_desk_close(&w.desk);
     return status;
 }
 
@@ -215,7 +220,7 @@ int pb_command_transport(int argc, char **argv)
         "Example:\n  pullback basis --model faces32 a.jpg -o a.safetensors\n"
         "  pullback transport --basis a.safetensors --direction 2 --onto b.jpg -o strip.png"};
     options o = {.cli = {.name = "transport"},
-                 .target = PB_POINT_DEFAULTS,
+                 .target = PB_WHERE_DEFAULTS,
                  .onto_t = NAN,
                  .travel = PB_TRAVEL_DEFAULTS};
     const GOptionEntry entries[] = {
@@ -233,11 +238,11 @@ int pb_command_transport(int argc, char **argv)
          "projection, or pseudo-inverse (of the target's Jacobian) (default: projection)", "FORM"},
         G_OPTION_ENTRY_NULL,
     };
-    GOptionEntry where[PB_POINT_ENTRIES];
+    GOptionEntry where[PB_WHERE_ENTRIES];
     pb_error error;
 
-    pb_point_entries(&o.target,
-                     PB_POINT_STEPS | PB_POINT_IMAGE | PB_POINT_TEXT | PB_POINT_EDIT_TEXT, where);
+    pb_where_entries(&o.target,
+                     PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT, where);
     if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
         check(&o, argc, argv, &error) != PB_OK)
         return pb_cli_usage(&o.cli, &error);

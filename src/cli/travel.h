@@ -3,24 +3,27 @@
 #ifndef PB_CLI_TRAVEL_H
 #define PB_CLI_TRAVEL_H
 
-#include "cli/strip.h"
+#include <pullback/session.h>
+
+#include "terminal/cli.h"
 
 #define PB_DIRECTIONS_MOST 64
 
-typedef struct pb_travel_options {
+typedef struct pb_travel {
     char *direction;           /* "0", "0,2", "0-3"; NULL: "0" */
     double step, scale, boost; /* NaN: not given */
     double strength;           /* a share of the iterations; NaN: not given */
+    double length;             /* NaN: not given */
     int iterations;            /* 0: not given */
-    int stages;
+    int stages;                /* 0: not given */
     gint64 noise_seed;
     size_t directions[PB_DIRECTIONS_MOST], count; /* after pb_travel_check */
-} pb_travel_options;
+} pb_travel;
 
 #define PB_TRAVEL_DEFAULTS                                                                         \
-    ((pb_travel_options){.step = NAN, .scale = NAN, .boost = NAN, .strength = NAN, .stages = 4})
+    ((pb_travel){.step = NAN, .scale = NAN, .boost = NAN, .strength = NAN, .length = NAN})
 
-/* Entries of the option table of a command whose pb_travel_options are `o`. */
+/* Entries of the option table of a command whose pb_travel are `o`. */
 /* clang-format off */
 #define PB_TRAVEL_ENTRIES(o) \
     {"direction", 'd', 0, G_OPTION_ARG_STRING, &(o).direction, \
@@ -44,21 +47,12 @@ typedef struct pb_travel_options {
 /* clang-format on */
 
 /* Checks the options after parsing, and reads the list of directions. Errors: PB_INVALID. */
-pb_status pb_travel_check(pb_travel_options *options, pb_error *error);
+pb_status pb_travel_check(pb_travel *travel, pb_error *error);
 
 /* The largest direction of the list. */
-size_t pb_travel_last(const pb_travel_options *options);
+size_t pb_travel_last(const pb_travel *travel);
 
-/* The strength, -1 to 1. Half the full edit unless more is said: what the full one makes of a face
- * is often none any more. */
-double pb_travel_strength(const pb_travel_options *options, const pb_cli *cli);
-
-/* The strip of an edit at a point of a grid of `steps` points, still to be made. What is not given
- * is the model's recommendation, or else the paper's choice for pixel models or for latents. The
- * strip points into the options. Errors: PB_INVALID (a point off the grid; a strength of less than
- * one iteration, but 0). */
-pb_status pb_travel_strip(pb_strip *strip, const pb_travel_options *options,
-                          const pb_session *session, const pb_point *point, int steps,
-                          pb_error *error);
+/* The session's options, of an edit to both sides in several stages. They point into the travel. */
+pb_edit_options pb_travel_options(const pb_travel *travel);
 
 #endif

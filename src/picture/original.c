@@ -392,23 +392,37 @@ static pb_status suit(original *o, const format *f, const char *path, GString *l
 
 /* -- all of it -------------------------------------------------------------------------------- */
 
-pb_status pb_original_write(const pb_photo *photo, const pb_tensor *change, const char *path,
-                            const char *settings, int quality, char **lost, pb_error *error)
+pb_status pb_original_encode(const pb_photo *photo, const pb_tensor *change, const char *name,
+                             const char *settings, int quality, pb_bytes *bytes, char **lost,
+                             pb_error *error)
 {
-    const format f = format_of(path);
+    const format f = format_of(name);
     original o = {NULL, PB_COLOURS_EMPTY};
     GString *words = g_string_new(NULL);
-    pb_status status = take(&o, photo, path, f.profile, words, error);
+    pb_status status = take(&o, photo, name, f.profile, words, error);
 
+    *bytes = (pb_bytes){NULL, 0};
     if (status == PB_OK)
         status = apply(&o, &photo->area, change->data, error);
     if (status == PB_OK)
-        status = suit(&o, &f, path, words, error);
+        status = suit(&o, &f, name, words, error);
     if (status == PB_OK)
-        status = pb_picture_write(o.image, path, settings, quality, error);
+        status = pb_picture_encode(o.image, name, settings, quality, bytes, error);
     if (o.image)
         g_object_unref(o.image);
     pb_colours_clear(&o.colours);
     *lost = g_string_free(words, status != PB_OK || !words->len);
+    return status;
+}
+
+pb_status pb_original_write(const pb_photo *photo, const pb_tensor *change, const char *path,
+                            const char *settings, int quality, char **lost, pb_error *error)
+{
+    pb_bytes bytes;
+    pb_status status;
+
+    PB_TRY(pb_original_encode(photo, change, path, settings, quality, &bytes, lost, error));
+    status = pb_file_write(path, bytes.data, bytes.size, error);
+    pb_bytes_clear(&bytes);
     return status;
 }

@@ -21,4 +21,9 @@
 pb_status pb_original_write(const pb_photo *photo, const pb_tensor *change, const char *path,
                             const char *settings, int quality, char **lost, pb_error *error);
 
+/* The bytes that such a file would have (pb_bytes_clear); name: one that ends in the format. */
+pb_status pb_original_encode(const pb_photo *photo, const pb_tensor *change, const char *name,
+                             const char *settings, int quality, pb_bytes *bytes, char **lost,
+                             pb_error *error);
+
 #endif

@@ -133,14 +133,30 @@ static pb_status choose_area(pb_photo *photo, const char *path, const pb_crop *c
     return PB_OK;
 }
 
+static double most_of(const pb_crop *crop)
+{
+    return crop->megapixels > 0 ? crop->megapixels : PB_MEGAPIXELS;
+}
+
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error)
 {
-    double most = crop->megapixels > 0 ? crop->megapixels : PB_MEGAPIXELS;
+    pb_bytes file;
+
+    *photo = PB_PHOTO_EMPTY;
+    PB_TRY(pb_file_read(&file, path, MOST_BYTES(most_of(crop)), error));
+    return pb_photo_take(photo, &file, path, crop, width, height, error);
+}
+
+pb_status pb_photo_take(pb_photo *photo, pb_bytes *file, const char *path, const pb_crop *crop,
+                        size_t width, size_t height, pb_error *error)
+{
+    double most = most_of(crop);
     pb_status status;
 
     *photo = PB_PHOTO_EMPTY;
-    PB_TRY(pb_file_read(&photo->file, path, MOST_BYTES(most), error));
+    photo->file = *file;
+    *file = (pb_bytes){NULL, 0};
     status = decode(&photo->pixels, &photo->file, path, crop, most, error);
     if (status == PB_OK)
         status = choose_area(photo, path, crop, width, height, error);

@@ -51,6 +51,11 @@ typedef struct pb_photo {
  * built without what finds faces), PB_INVALID (a crop beyond the photo), PB_MEMORY. */
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error);
+
+/* The same of a file's bytes in memory, which it takes over, also on failure; name: for messages.
+ */
+pb_status pb_photo_take(pb_photo *photo, pb_bytes *file, const char *name, const pb_crop *crop,
+                        size_t width, size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
 
 /* The picture of a file as pb_picture_open opens it, but upright: *upright, the caller's. */

@@ -64,16 +64,18 @@ const char *pb_picture_ending(const char *path)
     return strrchr(name ? name : path, '.');
 }
 
-pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings, int quality,
-                           pb_error *error)
+pb_status pb_picture_encode(VipsImage *image, const char *path, const char *settings, int quality,
+                            pb_bytes *bytes, pb_error *error)
 {
     static const char *const lossy[] = {".jpg", ".jpeg", ".jpe", ".webp"};
     const char *ending = pb_picture_ending(path);
     VipsImage *copy = NULL;
     char *how = NULL;
-    void *bytes = NULL;
+    void *found = NULL;
     size_t count;
-    pb_status status;
+    pb_status status = PB_OK;
+
+    *bytes = (pb_bytes){NULL, 0};
 
     /* To libvips a name ends in "[…]" with options, and some name files. */
     if (!ending || strchr(ending, '[') || !vips_foreign_find_save_buffer(ending)) {
@@ -88,33 +90,69 @@ pb_status pb_picture_write(VipsImage *image, const char *path, const char *setti
     for (size_t i = 0; i < sizeof lossy / sizeof *lossy; i++)
         if (!g_ascii_strcasecmp(ending, lossy[i]))
             how = g_strdup_printf("%s[Q=%d]", ending, quality);
-    if (vips_image_write_to_buffer(copy, how ? how : ending, &bytes, &count, NULL))
+    if (vips_image_write_to_buffer(copy, how ? how : ending, &found, &count, NULL))
         status = pb_fail_vips(error, PB_IO, path);
-    else
-        status = pb_file_write(path, bytes, count, error);
+    else if (!(bytes->data = pb_malloc(count, 1)))
+        status = pb_fail_memory(error, count, path);
+    else {
+        memcpy(bytes->data, found, count);
+        bytes->size = count;
+    }
     g_free(how);
-    g_free(bytes);
+    g_free(found);
     g_object_unref(copy);
+    return status;
+}
+
+pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings, int quality,
+                           pb_error *error)
+{
+    pb_bytes bytes;
+    pb_status status;
+
+    PB_TRY(pb_picture_encode(image, path, settings, quality, &bytes, error));
+    status = pb_file_write(path, bytes.data, bytes.size, error);
+    pb_bytes_clear(&bytes);
+    return status;
+}
+
+/* The pixels as an image of libvips, which reads them where they are: the caller's. */
+static pb_status image_of(const pb_pixels *pixels, VipsImage **image, const char *path,
+                          pb_error *error)
+{
+    VipsImage *memory =
+        vips_image_new_from_memory(pixels->rgb, pixels->width * pixels->height * 3,
+                                   (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
+    pb_status status = PB_OK;
+
+    if (!memory || vips_copy(memory, image, "interpretation", VIPS_INTERPRETATION_sRGB, NULL))
+        status = pb_fail_vips(error, PB_MEMORY, path);
+    if (memory)
+        g_object_unref(memory);
+    return status;
+}
+
+pb_status pb_pixels_encode(const pb_pixels *pixels, const char *name, const char *settings,
+                           int quality, pb_bytes *bytes, pb_error *error)
+{
+    VipsImage *image;
+    pb_status status;
+
+    PB_TRY(image_of(pixels, &image, name, error));
+    status = pb_picture_encode(image, name, settings, quality, bytes, error);
+    g_object_unref(image);
     return status;
 }
 
 pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char *settings,
                           pb_error *error)
 {
-    VipsImage *image, *copy = NULL;
+    VipsImage *image;
     pb_status status;
 
-    image =
-        vips_image_new_from_memory(pixels->rgb, pixels->width * pixels->height * 3,
-                                   (int)pixels->width, (int)pixels->height, 3, VIPS_FORMAT_UCHAR);
-    if (!image || vips_copy(image, &copy, "interpretation", VIPS_INTERPRETATION_sRGB, NULL))
-        status = pb_fail_vips(error, PB_MEMORY, path);
-    else
-        status = pb_picture_write(copy, path, settings, PB_QUALITY, error);
-    if (copy)
-        g_object_unref(copy);
-    if (image)
-        g_object_unref(image);
+    PB_TRY(image_of(pixels, &image, path, error));
+    status = pb_picture_write(image, path, settings, PB_QUALITY, error);
+    g_object_unref(image);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <vips/vips.h>
 
 #include "base/error.h"
+#include "io/file.h"
 
 /* Starts libvips with this many threads; once, before anything else here. Errors: PB_IO. */
 pb_status pb_picture_start(const char *program, int threads, pb_error *error);
@@ -45,6 +46,12 @@ pb_status pb_pixels_write(const pb_pixels *pixels, const char *path, const char 
                           pb_error *error);
 pb_status pb_picture_write(VipsImage *image, const char *path, const char *settings, int quality,
                            pb_error *error);
+
+/* The bytes that such a file would have (pb_bytes_clear); name: one that ends in the format. */
+pb_status pb_pixels_encode(const pb_pixels *pixels, const char *name, const char *settings,
+                           int quality, pb_bytes *bytes, pb_error *error);
+pb_status pb_picture_encode(VipsImage *image, const char *name, const char *settings, int quality,
+                            pb_bytes *bytes, pb_error *error);
 
 /* Is this libvips' name of a PNG's "pullback" text? The number in it is the text's place among all
  * of the file. */

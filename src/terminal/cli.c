@@ -66,6 +66,7 @@ static pb_status settle(pb_cli *cli, pb_error *error)
     omp_set_num_threads(cli->threads);
     PB_TRY(pb_start_threads(cli->threads, error));
     pb_progress_catch_interrupt();
+    cli->run = pb_progress_run(cli, 1);
     return PB_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <pullback/pullback.h>
 
 #include "base/error.h"
+#include "terminal/progress.h"
 
 /* The model that the demo shows, and that photos are edited with where none is named. */
 #define PB_BUNDLED_MODEL "faces64-text"
@@ -27,7 +28,9 @@ typedef struct pb_cli {
     int threads; /* 0 until parsed: then those used */
     char *costs; /* a table of costs, or NULL */
     char *memory_text;
-    size_t memory;  /* bytes; 0: the library's default */
+    size_t memory; /* bytes; 0: the library's default */
+    pb_run run;    /* of its work, with a bar, once it is parsed */
+    pb_progress_bar bar;
     char *schedule; /* of a model without one: "ddpm" or a file; or NULL */
     gboolean json, quiet, force;
     int help_asked;    /* --help stands among the options */

@@ -110,7 +110,7 @@ int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double lef
 
 void pb_progress_tell(pb_progress_bar *bar, double seconds)
 {
-    if (!bar->cli || bar->told || seconds < LONG || pb_seconds() - bar->start < SETTLED)
+    if (bar->told || seconds < LONG || pb_seconds() - bar->start < SETTLED)
         return;
     bar->told = 1;
     if (seconds < 90 * 60)
@@ -143,25 +143,51 @@ static int show_svd(pb_progress_bar *bar, const pb_svd_progress *progress)
     return interrupted;
 }
 
+/* Is this another task than the bar's, or the same once more? */
+static int is_new(const pb_progress_bar *bar, const pb_progress *p)
+{
+    return !bar->label || strcmp(bar->label, p->task) || p->done < bar->done;
+}
+
 /* Looks at what has changed only: it is asked between the operations of a network. */
 static int show(void *context, const pb_progress *p)
 {
-    pb_progress_bar *bar = context;
+    pb_cli *cli = context;
+    pb_progress_bar *bar = &cli->bar;
 
-    if (bar && p->total && p->done != bar->done) {
+    if (is_new(bar, p))
+        *bar = pb_progress_begin(cli, p->task);
+    if (p->total && p->done != bar->done) {
         bar->done = p->done;
         return pb_progress_step(bar, p->done, p->total);
     }
-    if (bar && !p->total && p->svd && p->svd->applications != bar->applications) {
+    if (!p->total && p->svd && p->svd->applications != bar->applications) {
         bar->applications = p->svd->applications;
         return show_svd(bar, p->svd);
     }
     return interrupted;
 }
 
-pb_run pb_progress_run(const pb_cli *cli, pb_progress_bar *bar)
+/* Asks, and shows nothing. */
+static int ask(void *context, const pb_progress *p)
 {
-    return (pb_run){.monitor = show, .context = bar, .memory = cli->memory};
+    (void)context;
+    (void)p;
+    return interrupted;
+}
+
+static void warn(void *context, const char *text)
+{
+    pb_warn(context, "%s", text);
+}
+
+pb_run pb_progress_run(pb_cli *cli, int shown)
+{
+    return (pb_run){.monitor = shown ? show : ask,
+                    .warn = warn,
+                    .context = cli,
+                    .memory = cli->memory,
+                    .threads = cli->threads};
 }
 
 void pb_progress_end(void)

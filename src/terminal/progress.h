@@ -2,6 +2,7 @@
 #ifndef PB_TERMINAL_PROGRESS_H
 #define PB_TERMINAL_PROGRESS_H
 
+#include <pullback/run.h>
 #include <pullback/svd.h>
 
 #include "base/stop.h"
@@ -9,8 +10,8 @@
 struct pb_cli;
 
 typedef struct pb_progress_bar {
-    const struct pb_cli *cli; /* NULL: a bar that says nothing */
-    const char *label;
+    const struct pb_cli *cli;
+    const char *label;         /* a task's name, which must last */
     int shown;                 /* is there anyone to see it? */
     int told;                  /* has it been said that this takes long? */
     size_t done, applications; /* when it was last looked at */
@@ -31,9 +32,9 @@ void pb_progress_tell(pb_progress_bar *bar, double seconds);
  * minute says so, on terminals and elsewhere. Non-zero after control-C. */
 int pb_progress_step(pb_progress_bar *bar, size_t done, size_t total);
 
-/* A run that draws the bar, with steps or an SVD, has the memory of --memory and stops after
- * control-C. bar NULL: none is drawn. */
-pb_run pb_progress_run(const struct pb_cli *cli, pb_progress_bar *bar);
+/* The run of a command: it has its memory and threads, warns as the command does, and stops after
+ * control-C. shown: it draws a bar for each task. */
+pb_run pb_progress_run(struct pb_cli *cli, int shown);
 
 /* Wipes the bar. */
 void pb_progress_end(void);

@@ -1,4 +1,4 @@
-#include "cli/noisy.h"
+#include "io/noisy.h"
 
 #include <math.h>
 #include <stdio.h>

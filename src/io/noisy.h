@@ -1,8 +1,8 @@
 /* Files of images at a noise level: a safetensors file with the tensor `x` (n,c,h,w), and in its
  * metadata where on the time grid it lies, of which model and under which prompts. A basis file
  * holds such an x too, and is read as one. */
-#ifndef PB_CLI_NOISY_H
-#define PB_CLI_NOISY_H
+#ifndef PB_IO_NOISY_H
+#define PB_IO_NOISY_H
 
 #include <pullback/tensor.h>
 

@@ -1,0 +1,445 @@
+#include "cli/where.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/noisy.h"
+
+void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES])
+{
+    const struct {
+        unsigned kind;
+        GOptionEntry entry;
+    } all[] = {
+        {PB_WHERE_T,
+         {"t", 't', 0, G_OPTION_ARG_DOUBLE, &o->t,
+          "Noise level: a fraction above 0 (the image) and up to 1 (pure noise), snapped to the "
+          "time grid (default: the model's, or 0.6; of latents 0.7)",
+          "T"}},
+        {PB_WHERE_STEPS,
+         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps,
+          "Points of the time grid between image and noise: more are slower and more exact "
+          "(default: 100)",
+          "S"}},
+        {PB_WHERE_X,
+         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
+          "The noisy image x_t itself: a .safetensors of invert or basis, which says its t, or a "
+          ".npy",
+          "F"}},
+        {PB_WHERE_SEED,
+         {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
+          "Begin with the noise of this seed, as torch.randn draws it after torch.manual_seed(N)",
+          "N"}},
+        {PB_WHERE_PICTURE,
+         {"crop", 0, 0, G_OPTION_ARG_STRING, &o->crop,
+          "The part of the photo to use: X,Y,W,H in its pixels, auto (around the largest face, of "
+          "models of faces) or none (default: auto for those models, unless the picture has the "
+          "model's own size; else none)",
+          "PART"}},
+        {PB_WHERE_PICTURE,
+         {"fit", 0, 0, G_OPTION_ARG_STRING, &o->fit,
+          "How a whole photo (--crop none) meets the network's proportions: crop, pad or stretch "
+          "(default: crop, its middle)",
+          "HOW"}},
+        {PB_WHERE_PICTURE,
+         {"max-megapixels", 0, 0, G_OPTION_ARG_DOUBLE, &o->megapixels,
+          "The largest photo or mask that is read, in millions of pixels; an edit takes 42 bytes "
+          "for each (default: 100)",
+          "N"}},
+        {PB_WHERE_INVERT,
+         {"direct", 0, 0, G_OPTION_ARG_NONE, &o->direct,
+          "Stop the inversion at t, in place of going up to noise and down again (fewer steps, "
+          "nearly the same point)",
+          NULL}},
+        {PB_WHERE_INVERT,
+         {"latents", 0, 0, G_OPTION_ARG_NONE, &o->latents,
+          "IMAGE.npy holds latents, as encode writes them, not a picture", NULL}},
+        {PB_WHERE_CLASS,
+         {"class", 0, 0, G_OPTION_ARG_INT, &o->class_label,
+          "The class, by its number, for a network that was trained with classes", "C"}},
+        {PB_WHERE_PROMPT,
+         {"prompt", 0, 0, G_OPTION_ARG_STRING, &o->prompts.prompt,
+          "What inversion and sampling are conditioned on, for a model that reads text (default: "
+          "the empty prompt)",
+          "TEXT"}},
+        {PB_WHERE_EDIT_TEXT,
+         {"edit-prompt", 0, 0, G_OPTION_ARG_STRING, &o->prompts.edit_prompt,
+          "What the basis and the guidance along it are conditioned on (default: the prompt)",
+          "TEXT"}},
+        {PB_WHERE_GUIDANCE,
+         {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o->prompts.negative_prompt,
+          "What the guidance scale leads away from (default: the empty prompt)", "TEXT"}},
+        {PB_WHERE_GUIDANCE,
+         {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o->prompts.guidance_scale,
+          "Classifier-free guidance of inversion and sampling, and of a --guided map (default: 7.5 "
+          "in sample, else 1: none)",
+          "W"}},
+        {PB_WHERE_SIZE,
+         {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
+          "Height in pixels of what a seed draws or a photo becomes (default: what the model was "
+          "trained at)",
+          "H"}},
+        {PB_WHERE_SIZE,
+         {"width", 0, 0, G_OPTION_ARG_INT, &o->pixel_width, "Width in pixels, likewise", "W"}},
+        {PB_WHERE_MASK,
+         {"mask", 0, 0, G_OPTION_ARG_FILENAME, &o->mask,
+          "The region to change, white in a picture of the image's or the network's size; the rest "
+          "changes less, not nothing; for taps of that size (eps, x0)",
+          "FILE"}},
+    };
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].kind & kinds)
+            entries[count++] = all[i].entry;
+    entries[count] = (GOptionEntry)G_OPTION_ENTRY_NULL;
+}
+
+static void take_fit(pb_where *o)
+{
+    static const char *const names[] = {"crop", "pad", "stretch"};
+
+    for (int i = 0; o->fit && i < 3; i++)
+        if (!strcmp(o->fit, names[i]))
+            o->cut.fit = (pb_fit)i;
+}
+
+static pb_status check_crop(pb_where *o, pb_error *error)
+{
+    pb_area *area = &o->cut.area;
+    long width, height;
+    int end = 0;
+
+    if (!o->crop && !o->fit)
+        o->cut.kind = pb_face_detector() ? PB_CROP_FACE : PB_CROP_FIT;
+    if (!o->crop || !strcmp(o->crop, "none"))
+        return PB_OK;
+    if (o->fit && o->cut.fit != PB_FIT_CROP)
+        return pb_fail(error, PB_INVALID, "--crop goes with --fit crop, not %s", o->fit);
+    if (!strcmp(o->crop, "auto")) {
+        o->cut.kind = PB_CROP_FACE;
+        return PB_OK;
+    }
+    if (sscanf(o->crop, "%ld,%ld,%ld,%ld%n", &area->x, &area->y, &width, &height, &end) != 4 ||
+        o->crop[end] || width < 1 || height < 1)
+        return pb_fail(error, PB_INVALID,
+                       "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels, auto or none", o->crop);
+    area->width = (size_t)width;
+    area->height = (size_t)height;
+    o->cut.kind = PB_CROP_AREA;
+    return PB_OK;
+}
+
+/* Strings of a file that stand in the place of an option. */
+static char *kept(pb_cli *cli, const char *text)
+{
+    char *copy = g_strdup(text);
+
+    g_ptr_array_add(cli->owned, copy);
+    return copy;
+}
+
+/* What an image at a noise level says of itself is as good as given. */
+static pb_status take_noisy(pb_cli *cli, pb_where *o, pb_error *error)
+{
+    pb_noisy n = PB_NOISY_EMPTY;
+    pb_prompts *p = &o->prompts;
+    pb_status status = pb_noisy_read(&n, NULL, o->x, error);
+
+    if (status == PB_OK) {
+        if (n.model_hash && *n.model_hash) {
+            cli->expected_by = o->x;
+            cli->expected_hash = kept(cli, n.model_hash);
+            cli->expected_model = kept(cli, n.model);
+        }
+        o->x_timestep = n.timestep;
+        if (isnan(o->t) && isnan(o->timestep)) {
+            o->timestep = n.timestep;
+            o->t = n.t;
+        }
+        if (n.steps && !pb_cli_given(cli, "steps"))
+            o->steps = (int)n.steps;
+        if (!pb_cli_given(cli, "class"))
+            o->class_label = (int)n.class_label;
+        if (!p->prompt && n.prompt && *n.prompt)
+            p->prompt = kept(cli, n.prompt);
+        if (isnan(p->guidance_scale) && n.prompt) {
+            p->guidance_scale = n.scale;
+            if (!p->negative_prompt && n.negative && *n.negative)
+                p->negative_prompt = kept(cli, n.negative);
+        }
+    }
+    pb_noisy_clear(&n);
+    return status;
+}
+
+pb_status pb_where_check(pb_cli *cli, pb_where *o, int guidance, pb_error *error)
+{
+    int sources = (o->image != NULL) + (o->x != NULL) + (o->seed >= 0);
+
+    if (sources > 1)
+        return pb_fail(error, PB_INVALID, "an image, --x and --seed exclude each other");
+    if (!o->image)
+        PB_TRY(pb_cli_refuse(cli, "crop,fit,direct,latents", "goes with an image", error));
+    else if (pb_has_ending(o->image, ".npy"))
+        PB_TRY(pb_cli_refuse(cli, "crop,fit,height,width",
+                             "is for pictures, and a .npy is taken as it is", error));
+    if (!pb_is_photo(o->image) && !pb_is_photo(o->mask))
+        PB_TRY(
+            pb_cli_refuse(cli, "max-megapixels", "is for a photo or a picture as a mask", error));
+    if (o->latents && o->image && !pb_has_ending(o->image, ".npy"))
+        return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy", o->image);
+    PB_TRY(pb_prompts_check(&o->prompts, guidance, error));
+    if (o->x && (o->pixel_height || o->pixel_width))
+        return pb_fail(error, PB_INVALID, "--x has its own size: neither --height nor --width");
+    if (!isnan(o->t) && !isnan(o->timestep))
+        return pb_fail(error, PB_INVALID, "--t and --timestep exclude each other");
+    if (o->x && pb_has_ending(o->x, ".safetensors"))
+        PB_TRY(take_noisy(cli, o, error));
+    if (!isnan(o->timestep) && !o->x)
+        return pb_fail(error, PB_INVALID,
+                       "--timestep goes with --x: a point of the time grid is named by --t");
+    o->prompts.class_label = o->class_label;
+    take_fit(o);
+    o->cut.megapixels = o->megapixels;
+    return check_crop(o, error);
+}
+
+int pb_is_photo(const char *image)
+{
+    return image && !pb_has_ending(image, ".npy");
+}
+
+pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error)
+{
+    if (cli->model)
+        return PB_OK;
+    if (!pb_is_photo(image))
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    cli->model = PB_BUNDLED_MODEL;
+    pb_note(cli, "with " PB_BUNDLED_MODEL ", the bundled model of faces (--model names another)");
+    return PB_OK;
+}
+
+void pb_read_clear(pb_read *read)
+{
+    pb_photo_clear(&read->photo);
+    pb_tensor_clear(&read->array);
+    pb_tensor_clear(&read->mask);
+    *read = PB_READ_EMPTY;
+}
+
+/* -- photos --------------------------------------------------------------------------------------
+ */
+
+/* "--crop X,Y,W,H" */
+static char *crop_text(const pb_area *a)
+{
+    return g_strdup_printf("--crop %ld,%ld,%zu,%zu", a->x, a->y, a->width, a->height);
+}
+
+/* Says what a face decided, or that there was none. */
+static void tell_faces(const pb_desk *s, const pb_where *o, const pb_crop *crop,
+                       const pb_photo *photo)
+{
+    GString *others = g_string_new("");
+    char *taken = crop_text(&photo->area);
+
+    for (size_t i = 1; i < photo->faces; i++) {
+        char *other = crop_text(&photo->face[i]);
+        g_string_append_printf(others, "%s%s", i > 1 ? ", " : "", other);
+        g_free(other);
+    }
+    if (photo->faces > 1)
+        pb_note(s->cli, "%s: %zu faces, the largest is taken: %s (the others: %s)", o->image,
+                photo->faces, taken, others->str);
+    else if (photo->faces)
+        pb_note(s->cli, "%s: a face is found: %s", o->image, taken);
+    else if (photo->looked)
+        pb_warn(s->cli,
+                "%s: no face is found, so its middle is taken, and the model knows faces only: "
+                "--crop X,Y,W,H takes a part of it, --crop none all, without this warning",
+                o->image);
+    else if (crop->kind == PB_CROP_FIT && !o->crop && !o->fit && !pb_face_detector() &&
+             !isnan(s->info->recommended.face_size))
+        pb_warn(s->cli,
+                "%s: its middle is taken: the model knows faces that fill the picture, and this "
+                "program was built without what finds them; --crop X,Y,W,H takes a part",
+                o->image);
+    g_free(taken);
+    g_string_free(others, TRUE);
+}
+
+static pb_status read_photo(pb_read *r, const pb_desk *s, const pb_where *o, size_t width,
+                            size_t height, pb_error *error)
+{
+    const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
+
+    if (o->crop && o->cut.kind == PB_CROP_FACE && crop.kind != PB_CROP_FACE)
+        return pb_fail(error, PB_INVALID,
+                       "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
+                       "pullback.json)",
+                       s->info->path);
+    PB_TRY(pb_photo_read(&r->photo, o->image, &crop, width, height, error));
+    r->has_photo = 1;
+    tell_faces(s, o, &crop, &r->photo);
+    return PB_OK;
+}
+
+/* The height or width of images that directions at x are of, as an option; nothing of others. */
+static char *size_hint(pb_desk *d, const pb_basis *b, const size_t size[2])
+{
+    const size_t *shape = b->samples ? b->v.shape + 2 : b->x.shape + 1;
+    size_t factor, channels;
+
+    if (strcmp(b->from, "x") || !(b->samples ? b->v.data : b->x.data) ||
+        (shape[0] == size[0] && shape[1] == size[1]) ||
+        pb_session_pixels(d->session, &factor, &channels, NULL) != PB_OK)
+        return g_strdup("");
+    return g_strdup_printf(" (of --height %zu --width %zu)", shape[0] * factor, shape[1] * factor);
+}
+
+/* Do the directions go with images of a size? */
+static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], pb_error *error)
+{
+    char *hint;
+
+    if (!o->fits || pb_basis_compatible(o->fits, d->model, size[0], size[1], error) == PB_OK)
+        return PB_OK;
+    hint = size_hint(d, o->fits, size);
+    pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
+    g_free(hint);
+    return PB_INVALID;
+}
+
+/* A photo, or an array of a picture or of latents. size: of an image. */
+static pb_status read_image(pb_read *r, pb_desk *d, const pb_where *o, size_t size[2],
+                            pb_error *error)
+{
+    pb_point_options *p = &r->options;
+    size_t factor, channels;
+
+    if (pb_has_ending(o->image, ".safetensors"))
+        return pb_fail(error, PB_INVALID,
+                       "%s is no picture: an image at a noise level is given as --x, a basis as "
+                       "--basis",
+                       o->image);
+    if (o->latents && !d->info->latent)
+        return pb_fail(error, PB_INVALID, "--latents: %s works on pictures as they are",
+                       d->info->path);
+    if (o->latents) {
+        PB_TRY(pb_read_images(&r->array, d, o->image, 1, error));
+        p->image = &r->array;
+        memcpy(size, r->array.shape + 2, 2 * sizeof *size);
+        return PB_OK;
+    }
+    p->picture = &r->array;
+    PB_TRY(pb_session_pixels(d->session, &factor, &channels, error));
+    if (pb_has_ending(o->image, ".npy")) {
+        PB_TRY(pb_read_pictures(&r->array, d, o->image, 1, error));
+        size[0] = r->array.shape[2] / factor;
+        size[1] = r->array.shape[3] / factor;
+        return PB_OK;
+    }
+    PB_TRY(pb_session_size(d->session, (size_t)o->pixel_height, (size_t)o->pixel_width, &size[0],
+                           &size[1], error));
+    PB_TRY(read_photo(r, d, o, size[1] * factor, size[0] * factor, error));
+    return pb_photo_tensor(&r->photo, channels, size[1] * factor, size[0] * factor, &r->array,
+                           error);
+}
+
+/* -- masks ---------------------------------------------------------------------------------------
+ */
+
+/* A picture's brightness, 0 to 1: cut as the photo is if it has the photo's size. */
+static pb_status read_brightness(pb_read *r, pb_desk *d, const pb_where *o, const size_t size[2],
+                                 pb_error *error)
+{
+    const pb_crop whole = {
+        .fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK, .megapixels = o->megapixels};
+    size_t factor, channels, height = size[0], width = size[1], wide, high;
+    pb_photo picture = PB_PHOTO_EMPTY;
+    pb_status status;
+
+    PB_TRY(pb_session_pixels(d->session, &factor, &channels, error));
+    PB_TRY(pb_photo_read(&picture, o->mask, &whole, width, height, error));
+    picture.outside = -1; /* what is padded is not to be changed */
+    wide = picture.pixels.width;
+    high = picture.pixels.height;
+    if (r->has_photo && wide == r->photo.pixels.width && high == r->photo.pixels.height)
+        picture.area = r->photo.area;
+    else if ((wide != width || high != height) &&
+             (wide != width * factor || high != height * factor)) {
+        pb_photo_clear(&picture);
+        return pb_fail(error, PB_INVALID,
+                       "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu", o->mask,
+                       wide, high, width * factor, height * factor);
+    }
+    status = pb_photo_tensor(&picture, 1, width, height, &r->mask, error);
+    pb_photo_clear(&picture);
+    PB_TRY(status);
+    r->mask.rank = 2;
+    memcpy(r->mask.shape, size, 2 * sizeof *size);
+    for (size_t i = 0; i < height * width; i++)
+        r->mask.data[i] = fminf(fmaxf((r->mask.data[i] + 1) / 2, 0), 1);
+    return PB_OK;
+}
+
+/* -- all -----------------------------------------------------------------------------------------
+ */
+
+pb_status pb_where_read(pb_read *r, pb_desk *d, const pb_where *o, pb_error *error)
+{
+    size_t size[2];
+
+    r->options = (pb_point_options){.has_seed = o->seed >= 0,
+                                    .seed = (uint64_t)o->seed,
+                                    .pixel_height = (size_t)o->pixel_height,
+                                    .pixel_width = (size_t)o->pixel_width,
+                                    .steps = (size_t)o->steps,
+                                    .t = o->t,
+                                    .timestep = o->timestep,
+                                    .direct = o->direct,
+                                    .prompts = o->prompts};
+    if (o->x) {
+        PB_TRY(pb_read_images(&r->array, d, o->x, 1, error));
+        r->options.x = &r->array;
+        memcpy(size, r->array.shape + 2, sizeof size);
+    } else if (o->image)
+        PB_TRY(read_image(r, d, o, size, error));
+    else
+        PB_TRY(pb_session_size(d->session, r->options.pixel_height, r->options.pixel_width,
+                               &size[0], &size[1], error));
+    PB_TRY(check_fit(d, o, size, error));
+    if (!o->mask)
+        return PB_OK;
+    r->options.mask = &r->mask;
+    PB_TRY(pb_has_ending(o->mask, ".npy") ? pb_npy_read(&r->mask, o->mask, error)
+                                          : read_brightness(r, d, o, size, error));
+    return pb_mask_check(&r->mask, size[0], size[1], NULL, error) == PB_OK
+               ? PB_OK
+               : pb_fail_in(error, PB_INVALID, "%s", o->mask);
+}
+
+pb_status pb_where_check_time(const pb_where *o, const pb_point *point, pb_error *error)
+{
+    return isnan(o->x_timestep) || fabs(point->timestep - o->x_timestep) <= 1e-3
+               ? PB_OK
+               : pb_fail(error, PB_INVALID,
+                         "%s lies at timestep %g, not at %g: leave out --t and --timestep", o->x,
+                         o->x_timestep, point->timestep);
+}
+
+pb_status pb_where_find(pb_point *point, pb_read *r, pb_desk *d, const pb_where *o, pb_error *error)
+{
+    PB_TRY(pb_where_read(r, d, o, error));
+    if (!o->x)
+        pb_desk_tell_unclipped(d);
+    PB_TRY(pb_session_point(d->session, &r->options, point, &d->cli->run, error));
+    PB_TRY(pb_where_check_time(o, point, error));
+    if (isnan(o->x_timestep) && o->x && isnan(o->t) && isnan(o->timestep))
+        pb_note(d->cli, "%s does not say its noise level: taken for t = %g (--t says another)",
+                o->x, point->t);
+    return PB_OK;
+}

@@ -1,0 +1,278 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/shape.h"
+#include "session/session.h"
+
+/* How far t may move to a point of the grid before a word is said of it. */
+#define COARSE 0.05
+
+/* The largest mask, as a share of the image, of which no word is said. */
+#define MASK_MOST 0.8
+
+void pb_point_init(pb_point *point)
+{
+    *point = PB_POINT_EMPTY;
+}
+
+void pb_point_options_init(pb_point_options *options)
+{
+    *options = PB_POINT_DEFAULTS;
+}
+
+void pb_point_clear(pb_point *point)
+{
+    if (!point)
+        return;
+    pb_tensor_clear(&point->image);
+    pb_tensor_clear(&point->x);
+    pb_tensor_clear(&point->mask);
+    pb_prompts_clear(&point->prompts);
+    *point = PB_POINT_EMPTY;
+}
+
+/* -- when ----------------------------------------------------------------------------------------
+ */
+
+pb_status pb_session_time(const pb_session *s, const pb_point_options *o, pb_point *point,
+                          const pb_run *run, pb_error *error)
+{
+    const pb_point_options defaults = PB_POINT_DEFAULTS;
+    size_t T, S;
+    double there;
+
+    PB_NEED(s, "a session");
+    PB_NEED(point, "a point");
+    if (!o)
+        o = &defaults;
+    T = pb_schedule_length(s->schedule);
+    S = point->steps = o->steps;
+    if (S < 2)
+        return pb_fail(error, PB_INVALID, "a grid of %zu points: expected 2 or more", S);
+    if (!isnan(o->timestep)) {
+        point->t = o->t;
+        point->timestep = o->timestep;
+        point->grid = pb_grid_of(T, S, o->timestep);
+    } else {
+        double recommended = s->info->recommended.t, otherwise = s->info->latent ? 0.7 : 0.6;
+        point->t = !isnan(o->t) ? o->t : !isnan(recommended) ? recommended : otherwise;
+        if (!(point->t >= 0 && point->t <= 1))
+            return pb_fail(error, PB_INVALID, "t %g: expected a fraction from 0 to 1", point->t);
+        point->grid = pb_grid_nearest(T, S, point->t);
+        point->timestep = pb_grid_time(T, S, point->grid);
+        if (point->grid == 0 && point->t > 0)
+            return pb_fail(error, PB_INVALID,
+                           "t %g is 0 on a grid of %zu points, where nothing is left to do: "
+                           "expected %.2g or more, or more steps",
+                           point->t, S, 0.5 / (double)(S - 1));
+    }
+    there = point->timestep / (double)T;
+    if (!isnan(point->t) && fabs(point->t - there) > COARSE)
+        pb_run_warn(run, "on a grid of %zu points t = %g is t = %.2g: more steps come nearer", S,
+                    point->t, there);
+    return PB_OK;
+}
+
+/* -- where ---------------------------------------------------------------------------------------
+ */
+
+/* Images (1,c,h,w), of which (c,h,w) is one too. */
+static pb_status check_one(const pb_tensor *x, size_t channels, const char *what, pb_error *error)
+{
+    return pb_shape_check_one(x, 3, (size_t[3]){channels}, what, error);
+}
+
+static pb_status copy_one(pb_tensor *to, const pb_tensor *from, pb_error *error)
+{
+    PB_TRY(pb_tensor_copy(to, from, error));
+    if (to->rank == 3) {
+        memmove(to->shape + 1, to->shape, 3 * sizeof *to->shape);
+        to->shape[0] = 1;
+        to->rank = 4;
+    }
+    return PB_OK;
+}
+
+/* The picture as the network sees it, or the image given. */
+static pb_status take_image(pb_session *s, const pb_point_options *o, pb_point *point,
+                            const pb_run *run, pb_error *error)
+{
+    pb_tensor picture = PB_TENSOR_EMPTY;
+    size_t factor, channels;
+    pb_status status;
+
+    if (o->image) {
+        PB_TRY(check_one(o->image, s->info->in_channels, "an image", error));
+        return copy_one(&point->image, o->image, error);
+    }
+    PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    PB_TRY(check_one(o->picture, channels, "a picture", error));
+    PB_TRY(copy_one(&picture, o->picture, error));
+    status = pb_session_encode(s, &picture, &point->image, run, error);
+    pb_tensor_clear(&picture);
+    return status;
+}
+
+/* The noise x_T of a seed, or the image inverted. *at: the grid point reached. */
+static pb_status start(pb_session *s, const pb_point_options *o, pb_point *point, size_t *at,
+                       const pb_run *run, pb_error *error)
+{
+    size_t last = o->steps - 1, height, width;
+
+    if (o->has_seed) {
+        PB_TRY(pb_session_size(s, o->pixel_height, o->pixel_width, &height, &width, error));
+        *at = last;
+        return pb_session_noise(s, 1, height, width, o->seed, &point->x, error);
+    }
+    PB_TRY(take_image(s, o, point, run, error));
+    PB_TRY(pb_tensor_copy(&point->x, &point->image, error));
+    *at = o->direct ? point->grid : last;
+    return pb_session_move(s, &point->prompts, "inverting", &point->x, o->steps, 0, *at, NULL, run,
+                           error);
+}
+
+pb_status pb_mask_check(const pb_tensor *mask, size_t height, size_t width, const pb_run *run,
+                        pb_error *error)
+{
+    size_t positions = height * width;
+    double chosen = 0;
+
+    PB_TRY(pb_shape_check(mask, 2, (size_t[2]){height, width}, "a mask", error));
+    for (size_t i = 0; i < positions; i++) {
+        if (!(mask->data[i] >= 0 && mask->data[i] <= 1))
+            return pb_fail(error, PB_INVALID, "a mask: entry %zu is %g: expected 0 to 1", i,
+                           (double)mask->data[i]);
+        chosen += (double)mask->data[i];
+    }
+    if (!(chosen > 0))
+        return pb_fail(error, PB_INVALID, "a mask, black all over: no region to change");
+    chosen /= (double)positions;
+    if (chosen > MASK_MOST)
+        pb_run_warn(run, "%.0f %% of the mask is white: little is left to spare", 100 * chosen);
+    return PB_OK;
+}
+
+static pb_status check_sources(const pb_point_options *o, pb_error *error)
+{
+    int sources = !!o->picture + !!o->image + !!o->x + !!o->has_seed;
+
+    if (sources != 1)
+        return pb_fail(error, PB_INVALID,
+                       "a point: expected one of picture, image, x and seed, found %s",
+                       sources ? "several" : "none");
+    if (!isnan(o->timestep) && !o->x)
+        return pb_fail(error, PB_INVALID,
+                       "a timestep goes with x: a point of the time grid is named by t");
+    return PB_OK;
+}
+
+pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *point,
+                           const pb_run *run, pb_error *error)
+{
+    size_t at;
+
+    PB_NEED(s, "a session");
+    PB_NEED(o, "options");
+    PB_NEED(point, "a point");
+    PB_TRY(check_sources(o, error));
+    PB_TRY(pb_session_time(s, o, point, run, error));
+    PB_TRY(pb_session_prompts(s, &o->prompts, &point->prompts, error));
+    if (o->x) {
+        PB_TRY(check_one(o->x, s->info->in_channels, "x", error));
+        PB_TRY(copy_one(&point->x, o->x, error));
+    } else {
+        PB_TRY(start(s, o, point, &at, run, error));
+        PB_TRY(pb_session_move(s, &point->prompts, "moving to t", &point->x, o->steps, at,
+                               point->grid, NULL, run, error));
+    }
+    if (!o->mask)
+        return PB_OK;
+    PB_TRY(pb_mask_check(o->mask, point->x.shape[2], point->x.shape[3], run, error));
+    return pb_tensor_copy(&point->mask, o->mask, error);
+}
+
+/* -- of a basis ----------------------------------------------------------------------------------
+ */
+
+/* A basis's prompts, but for those that are given. */
+static pb_status take_prompts(pb_session *s, const pb_basis *b, const pb_prompts *given,
+                              pb_prompts *prompts, pb_error *error)
+{
+    pb_prompts mixed = given ? *given : PB_PROMPTS_DEFAULTS;
+
+    mixed.class_label = b->class_label;
+    if (s->info->context_width) {
+        if (mixed.edit_prompt && strcmp(mixed.edit_prompt, b->prompt))
+            return pb_fail(error, PB_INVALID, "edit prompt \"%s\": the basis is that of \"%s\"",
+                           mixed.edit_prompt, b->prompt);
+        mixed.edit_prompt = b->prompt;
+        if (!mixed.prompt)
+            mixed.prompt = b->trajectory_prompt;
+        if (!mixed.negative_prompt)
+            mixed.negative_prompt = b->negative_prompt;
+        if (isnan(mixed.guidance_scale))
+            mixed.guidance_scale = b->guidance_scale;
+    }
+    return pb_session_prompts(s, &mixed, prompts, error);
+}
+
+pb_status pb_session_point_of(pb_session *s, const pb_basis *b, size_t steps,
+                              const pb_prompts *given, pb_point *point, pb_error *error)
+{
+    PB_NEED(s, "a session");
+    PB_NEED(b, "a basis");
+    PB_NEED(point, "a point");
+    if (b->samples)
+        return pb_fail(error, PB_INVALID, "a mean of bases has no point");
+    PB_TRY(pb_basis_compatible(b, s->model, 0, 0, error));
+    PB_TRY(take_prompts(s, b, given, &point->prompts, error));
+    PB_TRY(copy_one(&point->x, &b->x, error));
+    point->t = b->t;
+    point->timestep = b->timestep;
+    point->steps = steps;
+    point->grid = pb_grid_of(pb_schedule_length(s->schedule), steps, b->timestep);
+    return PB_OK;
+}
+
+pb_status pb_session_point_to(pb_session *s, pb_point *point, double t, const pb_run *run,
+                              pb_error *error)
+{
+    pb_point to = PB_POINT_EMPTY;
+
+    PB_NEED(s, "a session");
+    PB_NEED(point, "a point");
+    PB_TRY(pb_session_on_grid(point, error));
+    PB_TRY(pb_session_time(s, &(pb_point_options){.steps = point->steps, .t = t, .timestep = NAN},
+                           &to, run, error));
+    PB_TRY(pb_session_move(s, &point->prompts, "moving to t", &point->x, point->steps, point->grid,
+                           to.grid, NULL, run, error));
+    point->t = to.t;
+    point->grid = to.grid;
+    point->timestep = to.timestep;
+    return PB_OK;
+}
+
+pb_status pb_session_on_grid(const pb_point *point, pb_error *error)
+{
+    return point->grid != SIZE_MAX
+               ? PB_OK
+               : pb_fail(error, PB_INVALID,
+                         "timestep %g is not on a grid of %zu points: give the steps it came from",
+                         point->timestep, point->steps);
+}
+
+int pb_point_is(const pb_point *point, const pb_basis *b)
+{
+    double difference = 0, norm = 0;
+
+    if (!point || !b || !point->x.data || !b->x.data ||
+        pb_tensor_count(&point->x) != pb_tensor_count(&b->x))
+        return 0;
+    for (size_t i = 0; i < pb_tensor_count(&b->x); i++) {
+        double d = (double)point->x.data[i] - (double)b->x.data[i];
+        difference += d * d;
+        norm += (double)b->x.data[i] * (double)b->x.data[i];
+    }
+    return norm > 0 && sqrt(difference / norm) < 1e-2;
+}

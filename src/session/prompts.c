@@ -1,0 +1,209 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/json.h"
+#include "session/session.h"
+
+static pb_status replace(char **text, const char *by, pb_error *error)
+{
+    *text = pb_strdup(by);
+    return *text ? PB_OK : pb_fail_memory(error, strlen(by) + 1, "a prompt");
+}
+
+const char *pb_prompt_of(const pb_prompts *p, pb_prompt_use use)
+{
+    const char *text = use == PB_USE_NEGATIVE                 ? p->negative_prompt
+                       : use == PB_USE_EDIT && p->edit_prompt ? p->edit_prompt
+                                                              : p->prompt;
+
+    return text ? text : "";
+}
+
+void pb_prompts_init(pb_prompts *p)
+{
+    *p = PB_PROMPTS_DEFAULTS;
+}
+
+void pb_prompts_clear(pb_prompts *p)
+{
+    if (!p)
+        return;
+    pb_free(p->prompt);
+    pb_free(p->edit_prompt);
+    pb_free(p->negative_prompt);
+    *p = PB_PROMPTS_DEFAULTS;
+}
+
+pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_prompts *p,
+                             pb_error *error)
+{
+    const pb_prompts none = PB_PROMPTS_DEFAULTS;
+
+    PB_NEED(s, "a session");
+    PB_NEED(p, "a place for prompts");
+    if (!given)
+        given = &none;
+    p->class_label = given->class_label;
+    if (!s->info->context_width)
+        return given->prompt || given->edit_prompt || given->negative_prompt ||
+                       !isnan(given->guidance_scale)
+                   ? pb_fail(error, PB_INVALID,
+                             "%s is not conditioned on text: it takes no prompt and no guidance "
+                             "scale",
+                             s->info->path)
+                   : PB_OK;
+    p->guidance_scale = isnan(given->guidance_scale) ? 1 : given->guidance_scale;
+    PB_TRY(replace(&p->prompt, pb_prompt_of(given, PB_USE_PROMPT), error));
+    PB_TRY(replace(&p->edit_prompt, pb_prompt_of(given, PB_USE_EDIT), error));
+    return replace(&p->negative_prompt, pb_prompt_of(given, PB_USE_NEGATIVE), error);
+}
+
+/* -- embeddings ----------------------------------------------------------------------------------
+ */
+
+const pb_embedding *pb_session_embedding(const pb_session *s, const char *text)
+{
+    for (size_t i = 0; i < s->embedding_count; i++)
+        if (!strcmp(s->embeddings[i]->text, text))
+            return s->embeddings[i];
+    return NULL;
+}
+
+/* The tokens of one prompt; *end: the place of its end token. */
+static pb_status read_tokens(const pb_session *s, const char *text, int whole, uint32_t *ids,
+                             size_t *end, const pb_run *run, pb_error *error)
+{
+    size_t length = pb_text_encoder_length(s->encoder), used = 0;
+    char *rest = NULL;
+    pb_status status = pb_text_encoder_tokens(s->encoder, text, length, ids, &used, &rest, error);
+
+    if (status == PB_OK && rest && whole)
+        status = pb_fail(error, PB_INVALID,
+                         "prompt %s: too long: it must be taken whole; beyond %zu tokens: \"%s\"",
+                         pb_quote(text).text, length, rest);
+    else if (status == PB_OK && rest)
+        pb_run_warn(run, "the prompt is cut to %zu tokens; left out: \"%s\"", length, rest);
+    *end = used ? used - 1 : 0;
+    pb_text_free(rest);
+    return status;
+}
+
+/* A new embedding, its value still zero; the session's. */
+static pb_status add(pb_session *s, const char *text, pb_error *error)
+{
+    const size_t shape[2] = {pb_text_encoder_length(s->encoder), pb_text_encoder_width(s->encoder)};
+    pb_embedding *e, **more = s->embeddings;
+
+    if (s->embedding_count == s->embedding_room)
+        more = pb_grow(more, s->embedding_count, &s->embedding_room, sizeof *more);
+    if (!more)
+        return pb_fail_memory(error, (s->embedding_count + 1) * sizeof *more, "embeddings");
+    s->embeddings = more;
+    e = pb_calloc(1, sizeof *e);
+    if (!e)
+        return pb_fail_memory(error, sizeof *e, "an embedding");
+    s->embeddings[s->embedding_count++] = e;
+    PB_TRY(replace(&e->text, text, error));
+    return pb_tensor_new(&e->value, 2, shape, error);
+}
+
+/* Takes back those from number `first` on. */
+static void drop(pb_session *s, size_t first)
+{
+    while (s->embedding_count > first) {
+        pb_embedding *e = s->embeddings[--s->embedding_count];
+        pb_tensor_clear(&e->value);
+        pb_free(e->text);
+        pb_free(e);
+    }
+}
+
+/* Embeds those that were added from number `first` on. */
+static pb_status embed(pb_session *s, size_t first, int whole, const pb_run *run, pb_error *error)
+{
+    size_t count = s->embedding_count - first, length = pb_text_encoder_length(s->encoder);
+    size_t size = length * pb_text_encoder_width(s->encoder);
+    uint32_t *ids = pb_malloc(count * length, sizeof *ids);
+    float *values = pb_malloc(count * size, sizeof *values);
+    pb_status status =
+        ids && values ? PB_OK : pb_fail_memory(error, count * size * sizeof *values, "prompts");
+    pb_task task;
+
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        status = read_tokens(s, s->embeddings[first + i]->text, whole, ids + i * length,
+                             &s->embeddings[first + i]->end, run, error);
+    if (status == PB_OK)
+        status = pb_text_encoder_embed(s->encoder, count, length, ids, values,
+                                       pb_task_begin(&task, "embedding", run), error);
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        memcpy(s->embeddings[first + i]->value.data, values + i * size, size * sizeof *values);
+    pb_free(ids);
+    pb_free(values);
+    return status;
+}
+
+pb_status pb_session_embed(pb_session *s, size_t count, const char *const *texts, int whole,
+                           const pb_run *run, pb_error *error)
+{
+    size_t first = s->embedding_count;
+    pb_status status = PB_OK;
+
+    if (!s->encoder)
+        PB_TRY(pb_text_encoder_open(&s->encoder, s->model, error));
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        if (!pb_session_embedding(s, texts[i]))
+            status = add(s, texts[i], error);
+    if (status == PB_OK && s->embedding_count > first)
+        status = embed(s, first, whole, run, error);
+    if (status != PB_OK)
+        drop(s, first);
+    return status;
+}
+
+/* -- conditions ----------------------------------------------------------------------------------
+ */
+
+pb_status pb_session_condition(pb_session *s, const pb_prompts *prompts, pb_prompt_use use,
+                               double timestep, pb_condition *condition, const pb_run *run,
+                               pb_error *error)
+{
+    const pb_prompts none = PB_PROMPTS_DEFAULTS;
+    const pb_embedding *e;
+    const char *text;
+
+    PB_NEED(s, "a session");
+    PB_NEED(condition, "a place for the condition");
+    if (!prompts)
+        prompts = &none;
+    text = pb_prompt_of(prompts, use);
+    *condition = (pb_condition){.timestep = timestep, .class_label = prompts->class_label};
+    if (!s->info->context_width)
+        return PB_OK;
+    PB_TRY(pb_session_embed(s, 1, &text, 0, run, error));
+    e = pb_session_embedding(s, text);
+    condition->context = e->value.data;
+    condition->tokens = e->value.shape[0];
+    condition->width = e->value.shape[1];
+    return PB_OK;
+}
+
+pb_status pb_session_denoiser(pb_session *s, const pb_prompts *prompts, int editing, size_t height,
+                              size_t width, pb_denoiser **denoiser, const pb_run *run,
+                              pb_error *error)
+{
+    const pb_prompts none = PB_PROMPTS_DEFAULTS;
+    pb_condition positive, negative;
+    double scale;
+
+    if (!prompts)
+        prompts = &none;
+    scale = editing || isnan(prompts->guidance_scale) ? 1 : prompts->guidance_scale;
+    PB_TRY(pb_session_prepare(s, height, width, run, error));
+    PB_TRY(pb_session_condition(s, prompts, editing ? PB_USE_EDIT : PB_USE_PROMPT, 0, &positive,
+                                run, error));
+    if (scale == 1)
+        return pb_denoiser_new(denoiser, s->evaluator, &positive, NULL, 1, error);
+    PB_TRY(pb_session_condition(s, prompts, PB_USE_NEGATIVE, 0, &negative, run, error));
+    return pb_denoiser_new(denoiser, s->evaluator, &positive, &negative, scale, error);
+}

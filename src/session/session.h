@@ -1,0 +1,88 @@
+/* The inside of a pb_session, and what its parts share. */
+#ifndef PB_SESSION_SESSION_H
+#define PB_SESSION_SESSION_H
+
+#include <pullback/session.h>
+
+#include "base/error.h"
+
+/* A prompt that was embedded. */
+typedef struct pb_embedding {
+    char *text;
+    pb_tensor value; /* (tokens, width) */
+    size_t end;      /* the place of its end token */
+} pb_embedding;
+
+struct pb_session {
+    const pb_model *model;
+    const pb_model_info *info;
+    const pb_schedule *schedule;
+    size_t height, width, memory; /* of the evaluator */
+    pb_evaluator *evaluator;      /* NULL until there is need of it, as the next two */
+    pb_autoencoder *autoencoder;
+    pb_text_encoder *encoder;
+    pb_embedding **embeddings; /* of all prompts so far */
+    size_t embedding_count, embedding_room;
+};
+
+/* -- images --------------------------------------------------------------------------------------
+ */
+
+/* Makes the evaluator that of images of a size, within the run's memory. Errors: those of
+ * pb_evaluator_new. */
+pb_status pb_session_prepare(pb_session *session, size_t height, size_t width, const pb_run *run,
+                             pb_error *error);
+
+/* Is the point one of its grid? Errors: PB_INVALID. */
+pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
+
+/* -- prompts -------------------------------------------------------------------------------------
+ */
+
+/* What a prompt of these is used for; "" where none is given. */
+const char *pb_prompt_of(const pb_prompts *prompts, pb_prompt_use use);
+
+/* The embeddings of several texts, those that are new in one batch. whole: a text that is too long
+ * is an error, else cut with a warning. Errors: PB_INVALID, those of the encoder. */
+pb_status pb_session_embed(pb_session *session, size_t count, const char *const *texts, int whole,
+                           const pb_run *run, pb_error *error);
+
+/* The embedding of a text that was embedded; owned by the session. */
+const pb_embedding *pb_session_embedding(const pb_session *session, const char *text);
+
+/* What predicts on trajectories, or with x-space guidance (under the edit prompt), of images of a
+ * size; pb_denoiser_free. Errors: those of embedding, of pb_evaluator_new. */
+pb_status pb_session_denoiser(pb_session *session, const pb_prompts *prompts, int editing,
+                              size_t height, size_t width, pb_denoiser **denoiser,
+                              const pb_run *run, pb_error *error);
+
+/* -- the run -------------------------------------------------------------------------------------
+ */
+
+/* A run whose progress is of the task named. */
+typedef struct pb_task {
+    pb_run run; /* to be handed on while the task lives */
+    const pb_run *outer;
+    const char *name;
+} pb_task;
+
+/* outer: NULL for none. The task stays where it is. */
+const pb_run *pb_task_begin(pb_task *task, const char *name, const pb_run *outer);
+
+/* Hands a line to run->warn, if there is one. */
+void pb_run_warn(const pb_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* -- bases ---------------------------------------------------------------------------------------
+ */
+
+/* What the options ask for at a point, and what the request points to. */
+typedef struct pb_asked {
+    pb_basis_request request;
+    pb_condition negative;
+} pb_asked;
+
+pb_status pb_session_ask(pb_session *session, const pb_point *point,
+                         const pb_basis_options *options, pb_asked *asked, const pb_run *run,
+                         pb_error *error);
+
+#endif
