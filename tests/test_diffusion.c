@@ -358,7 +358,8 @@ static void test_ddim(void **state)
     (void)state;
     for (size_t S = 10; S <= 250; S *= 5) {
         pb_ddim_options o = PB_DDIM_DEFAULTS;
-        float x[2 * SIZE], worst = 0;
+        float x[2 * SIZE];
+        double worst = 0;
 
         o.steps = S;
         for (size_t i = 0; i < 2 * SIZE; i++)
@@ -373,9 +374,9 @@ static void test_ddim(void **state)
         MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, 0, S - 1, &o, NULL, error));
         MUST(pb_ddim(s, &denoiser, 1, denoiser.size, y, S - 1, 0, &o, NULL, error));
         for (size_t i = 0; i < SIZE; i++)
-            worst = fmaxf(worst, fabsf(x[i] - y[i]));
-        assert_true((double)worst < previous);
-        previous = (double)worst;
+            worst = larger(worst, fabs((double)x[i] - (double)y[i]));
+        assert_true(worst < previous);
+        previous = worst;
     }
     print_message("up and down again: off by %.2g\n", previous);
     assert_true(previous < 0.05);
