@@ -483,8 +483,6 @@ static void check_linear(const op_case *c, pb_shape out, float *const *x, float 
     assert_close(c->name, bf16 ? "jvp in bfloat16" : "jvp", expected, down.y, ITEMS * size);
     if (bf16)
         check_bfloat_error(c, &down, x, given);
-    else if (!c->rounded)
-        check_unrounded(c, &down, u.given);
     if (may_share(c, out) && down.active[0])
         check_in_place(c, &down, PB_JVP, "jvp in place");
     for (unsigned adding = 0; adding <= active; adding++) {
@@ -494,6 +492,8 @@ static void check_linear(const op_case *c, pb_shape out, float *const *x, float 
         if (may_share(c, out) && down.active[0] && !(adding & 1))
             check_vjp_in_place(c, &down, u.given, adding);
     }
+    if (!c->rounded)
+        check_unrounded(c, &down, u.given);
     for (size_t k = 0; k < c->inputs; k++)
         free_vectors(v[k]);
     free_vectors(u);

@@ -74,6 +74,7 @@ enum fault {
     INFINITY_EXPECTED,
     NAN_FOUND,
     WRONG_FORWARD,
+    ADDS_FORWARD, /* to what nobody has written */
     OVERWRITES_FORWARD,
     WRONG_JVP,
     OVERWRITES_JVP,
@@ -121,8 +122,12 @@ static void apply(const pb_call *call, bool backwards)
 
 static pb_status forward(const pb_call *call, pb_error *error)
 {
+    float before = call->y[0];
+
     (void)error;
     apply(call, fault == OVERWRITES_FORWARD);
+    if (fault == ADDS_FORWARD && call->y != call->x[0])
+        call->y[0] += before;
     if (call->saved && !(fault == FORGETS_TO_SAVE && call->y == call->x[0]))
         *call->saved = 7;
     if (fault == WRONG_FORWARD)
