@@ -1,6 +1,5 @@
 #include "golden.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -37,18 +36,6 @@ double golden_timestep(const pb_weights *io)
     }
     MUST(pb_stored_read(t, &real, error));
     return (double)real;
-}
-
-double relative_error(const float *a, const float *b, size_t count)
-{
-    double largest = 0, worst = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        double difference = fabs((double)a[i] - (double)b[i]);
-        largest = fmax(largest, fabs((double)b[i]));
-        worst = difference <= worst ? worst : difference; /* also takes a NaN */
-    }
-    return worst / largest;
 }
 
 void assert_near(const char *what, const float *found, const float *expected, size_t count,

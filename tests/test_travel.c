@@ -12,6 +12,7 @@
 
 #include <pullback/pullback.h>
 
+#include "near.h"
 #include "program.h"
 #include "scratch.h"
 
@@ -282,7 +283,7 @@ static double outside(const char *options)
     json_t *side;
 
     json_array_foreach(json_object_get(o, "outside_mask"), i, side) most =
-        fmax(most, json_number_value(json_object_get(side, "share")));
+        larger(most, json_number_value(json_object_get(side, "share")));
     assert_int_equal(i, 2);
     json_decref(o);
     return most;

@@ -91,10 +91,11 @@ PB_API void pb_linearisation_free(pb_linearisation *linearisation);
  * PB_MEMORY, PB_CANCELLED, PB_IO or PB_INTERNAL. */
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
-/* The same Jacobian with every convolution's products in bfloat16 and sums in float32, good to
- * about two digits: for a rough basis that pb_svd_refined makes exact. Faster only where the
- * processor multiplies such numbers (pb_bf16_is_native() is then 1); elsewhere it rounds and
- * computes in float32. */
+/* The same Jacobian with every convolution's products in bfloat16 and sums in float32: for a rough
+ * basis that pb_svd_refined makes exact. For random v and for leading singular vectors J v is off by
+ * less than 2 % of its norm, J^T u likewise (0.03 to 1.4 % on the networks of the tests; each
+ * convolution adds its own rounding). Faster only where the processor multiplies such numbers
+ * (pb_bf16_is_native() is then 1); elsewhere it rounds and computes in float32. */
 PB_API const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation);
 PB_API int pb_bf16_is_native(void);
 

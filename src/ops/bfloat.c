@@ -14,12 +14,13 @@ bool pb_bfloat_native(void)
 #endif
 }
 
-/* The bits of x rounded to the upper half; what is not finite stays what it is. */
+/* The bits of x rounded to the upper half; what is not finite stays what it is: of a NaN a bit is
+ * left in that half. */
 static inline uint32_t rounded(uint32_t bits)
 {
-    uint32_t even = bits >> 16 & 1;
+    uint32_t even = bits >> 16 & 1, nan = (bits & 0x7FFFFFu) ? 0x400000u : 0;
 
-    return (bits & 0x7F800000u) == 0x7F800000u ? bits : bits + 0x7FFFu + even;
+    return (bits & 0x7F800000u) == 0x7F800000u ? bits | nan : bits + 0x7FFFu + even;
 }
 
 PB_VECTOR static void pack_strip(size_t count, const float *restrict x, uint16_t *restrict out)

@@ -49,7 +49,8 @@ typedef struct pb_call {
     pb_shape in[PB_OP_MAX_INPUTS];
     pb_shape out;
     bool dry;   /* `prepare` chooses how to compute, but makes nothing: only sizes are wanted */
-    bool bf16;  /* jvp, vjp: products of numbers rounded to bfloat16, sums in float32 */
+    bool bf16;  /* jvp, vjp: products of numbers rounded to bfloat16, each within 2^-8 of itself,
+                   and sums in float32: within 0.8 % of the sum of the products' magnitudes */
     bool exact; /* forward, n = 1: the point of a linearisation, as exactly as float32 holds it */
     bool active[PB_OP_MAX_INPUTS];    /* does the input vary? false: no tangent, no cotangent */
     bool shared[PB_OP_MAX_INPUTS];    /* forward: the input is one item for all n points */
