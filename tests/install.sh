@@ -67,7 +67,7 @@ test "$(head -c 13 "$root/edited.ppm" | tr '\n' ' ')" = "P6 32 32 255 "
     -o "$root/edited.npy" >/dev/null
 tail -c 3072 "$root/edited.ppm" | od -An -v -tu1 -w3 | awk '{ print $1 }' >"$root/ours"
 tail -c 4096 "$root/edited.npy" | od -An -v -tf4 -w4 |
-    awk '{ v = ($1 + 1) * 127.5; print v < 0 ? 0 : v > 255 ? 255 : v }' >"$root/theirs"
+    awk '{ v = ($1 + 1) * 127.5; print (v < 0 ? 0 : v > 255 ? 255 : v) }' >"$root/theirs"
 paste "$root/ours" "$root/theirs" |
     awk '{ d = $1 - $2; s += d * d } END { exit !(NR == 1024 && s / NR < 9) }'
 grep -q 'a change of' "$root/said"
