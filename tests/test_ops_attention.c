@@ -62,8 +62,8 @@ static void test_attention(void **state)
                      .inputs = 3,
                      .in = {cases[i].q, cases[i].kv, cases[i].kv},
                      .reference = attention_reference,
-                     .data = &cases[i]};
-        MUST(pb_attention_new(&c.params, cases[i].heads, cases[i].causal, error));
+                     .data = &cases[i],
+                     .params = &(pb_attention_params){cases[i].heads, cases[i].causal}};
         check_op(&c);
     }
 }
