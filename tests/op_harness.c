@@ -659,19 +659,15 @@ static void check(const op_case *c, bool bf16)
         pb_free(x[k]);
 }
 
-/* On the case's device, or one made for it. */
-static void check_on_device(const op_case *c, bool bf16)
+static void check_on(const op_case *c, const char *name, bool bf16)
 {
-    op_case own = *c;
     const pb_backend *backend;
+    op_case own = *c;
 
-    if (!c->device) {
-        MUST(pb_backend_find(&backend, NULL, error));
-        MUST(backend->open(&own.device, error));
-    }
+    MUST(pb_backend_find(&backend, name, error));
+    MUST(backend->open(&own.device, error));
     check(&own, bf16);
-    if (!c->device)
-        pb_device_close(own.device);
+    pb_device_close(own.device);
 }
 
 pb_status forward_op(const op_case *c, const float *const *x, float *y, pb_error *why)
@@ -693,13 +689,23 @@ pb_status forward_op(const op_case *c, const float *const *x, float *y, pb_error
     return status;
 }
 
+void check_op_on(const op_case *c, const char *backend)
+{
+    check_on(c, backend, false);
+}
+
 void check_op(const op_case *c)
 {
-    check_on_device(c, false);
+    const char *name;
+
+    if (c->device)
+        check(c, false);
+    for (size_t i = 0; !c->device && (name = pb_backend_name(i)); i++)
+        check_op_on(c, name);
 }
 
 void check_op_bfloat(const op_case *c)
 {
     assert_true(c->rounded && c->magnitudes);
-    check_on_device(c, true);
+    check_on(c, "cpu", true);
 }

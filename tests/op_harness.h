@@ -24,7 +24,7 @@ typedef struct op_case {
     const char *name;
     const pb_op *op;
     const void *params;
-    pb_device *device; /* NULL: one of the backend "cpu" */
+    pb_device *device; /* NULL: one of each backend */
     size_t inputs;
     pb_shape in[PB_OP_MAX_INPUTS];
     bool constant[PB_OP_MAX_INPUTS]; /* an input that never varies */
@@ -40,10 +40,13 @@ typedef struct op_case {
 
 void check_op(const op_case *c);
 
+/* The same on the backend of that name. */
+void check_op_on(const op_case *c, const char *backend);
+
 /* The value of one item of each input, on the backend "cpu". */
 pb_status forward_op(const op_case *c, const float *const *x, float *y, pb_error *error);
 
-/* The linear passes in bfloat16, of an operation that has them. */
+/* The linear passes in bfloat16, of an operation that has them; on the backend "cpu". */
 void check_op_bfloat(const op_case *c);
 
 /* x as bfloat16 holds it: to nearest, ties to even. */

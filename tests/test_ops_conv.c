@@ -170,6 +170,21 @@ static void check_conv2d(const conv_data *data, pb_shape in, int i)
     pb_device_close(c.device);
 }
 
+static void check_reference(const conv_data *data, pb_shape in)
+{
+    const pb_conv2d_params params = params_of(data);
+    const op_case c = {.name = "conv2d by its definition",
+                       .op = &pb_conv2d,
+                       .params = &params,
+                       .inputs = 1,
+                       .in = {in},
+                       .reference = conv_reference,
+                       .data = data,
+                       .exact = true};
+
+    check_op_on(&c, "reference");
+}
+
 /* In bfloat16, by its instructions where the processor has them, and by rounding. */
 static void check_bfloat(const conv_data *data, pb_shape in)
 {
@@ -217,6 +232,7 @@ static void test_conv2d(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         make_data(&data, &cases[i].o, cases[i].bias);
+        check_reference(&data, cases[i].in);
         for (int algorithm = -1; algorithm < PB_ALGORITHMS; algorithm++)
             check_conv2d(&data, cases[i].in, algorithm);
         check_bfloat(&data, cases[i].in);

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "backends/cpu/cpu.h"
+#include "backends/reference/reference.h"
 #include "base/likeness.h"
 
-static const pb_backend *const backends[] = {&pb_cpu_backend};
+static const pb_backend *const backends[] = {&pb_cpu_backend, &pb_reference_backend};
 
 #define COUNT (sizeof backends / sizeof *backends)
 

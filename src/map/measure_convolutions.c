@@ -67,7 +67,9 @@ pb_status pb_list_convolutions(pb_cost **costs, size_t *count, const pb_linearis
     *count = 0;
     if (l->model->device->backend != &pb_cpu_backend) {
         pb_free(list);
-        return pb_fail(error, PB_INVALID, "the backend \"%s\" has one algorithm only",
+        return pb_fail(error, PB_INVALID,
+                       "the algorithms of convolution are measured on the backend \"cpu\": the "
+                       "model's is \"%s\"",
                        l->model->device->backend->name);
     }
     if (!list)

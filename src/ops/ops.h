@@ -116,6 +116,8 @@ size_t pb_upsample_source(size_t in, size_t out, size_t a);
  * 2017). With half = channels/2 and f_i = exp(-log(10000) i/(half - freq_shift)),
  *
  *     y = (sin(t f_0), …, cos(t f_0), …), or cosines first; 0 last where channels is odd
+ *
+ * where the angles t f_i are rounded to float32 as diffusers rounds them: at t = 1000 that matters.
  */
 extern const pb_op pb_time_embedding;
 
@@ -124,6 +126,9 @@ typedef struct pb_time_embedding_params {
     bool cosines_first;
     double freq_shift;
 } pb_time_embedding_params;
+
+/* t f_i */
+float pb_time_angle(const pb_time_embedding_params *params, float t, size_t i);
 
 /* y = x + the first rows of a table (rows, channels), one row for each position. */
 extern const pb_op pb_add_table;

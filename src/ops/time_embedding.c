@@ -1,5 +1,15 @@
 #include "ops/ops.h"
 
+#include <math.h>
+
+float pb_time_angle(const pb_time_embedding_params *p, float t, size_t i)
+{
+    float half = (float)(p->channels / 2);
+    float exponent = -9.210340371976184f * (float)i / (half - (float)p->freq_shift);
+
+    return t * expf(exponent);
+}
+
 static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
                        pb_error *error)
 {

@@ -13,7 +13,6 @@ static pb_status forward(const pb_call *call, pb_error *error)
 {
     const pb_time_embedding_params *p = call->params;
     size_t half = p->channels / 2;
-    float shift = (float)p->freq_shift;
     const float *times = call->x[0];
 
     (void)error;
@@ -22,8 +21,7 @@ static pb_status forward(const pb_call *call, pb_error *error)
         float *sines = y + (p->cosines_first ? half : 0);
         float *cosines = y + (p->cosines_first ? 0 : half);
         for (size_t i = 0; i < half; i++) {
-            float exponent = -9.210340371976184f * (float)i / ((float)half - shift);
-            float angle = times[j] * expf(exponent);
+            float angle = pb_time_angle(p, times[j], i);
             sines[i] = sinf(angle);
             cosines[i] = cosf(angle);
         }
