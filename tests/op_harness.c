@@ -126,39 +126,157 @@ static void assert_same(const char *name, const char *what, const float *expecte
 
 /* -- running one pass ------------------------------------------------------------------------ */
 
-static void run(const op_case *c, pb_call *call, pb_pass pass)
-{
-    pb_error error = {0};
-    pb_status status = PB_OK;
+/* A call with its buffers on the host; what is saved stays on the device. */
+typedef struct op_call {
+    size_t n, inputs;
+    pb_shape in[PB_OP_MAX_INPUTS], out;
+    bool bf16, exact;
+    bool active[PB_OP_MAX_INPUTS], shared[PB_OP_MAX_INPUTS], add[PB_OP_MAX_INPUTS];
+    const float *x[PB_OP_MAX_INPUTS];
+    float *y;
+    const float *dy;
+    float *dx[PB_OP_MAX_INPUTS];
+    pb_memory *saved;
+} op_call;
 
-    call->kernel = NULL;
-    if (c->op->prepare)
-        status = c->op->prepare(call, pass, &error);
-    if (status != PB_OK)
-        fail_msg("%s: %s", c->name, error.message);
-    call->work = unwritten((c->op->work ? c->op->work(call, pass) : 0) / sizeof(float) + 1);
-    if (pass == PB_FORWARD)
-        status = c->op->forward(call, &error);
-    else
-        status = pass == PB_JVP ? c->op->jvp(call, &error) : c->op->vjp(call, &error);
-    if (status != PB_OK)
-        fail_msg("%s: %s", c->name, error.message);
-    if (c->op->release && call->kernel)
-        c->op->release(call->kernel);
-    pb_free(call->work);
+static const pb_kernel *kernel_of(const op_case *c)
+{
+    return c->device->backend->kernels[c->op->kind];
 }
 
-static pb_call start(const op_case *c, size_t n, pb_shape out)
+static pb_call call_of(const op_case *c, const op_call *own)
 {
     pb_call call = {.params = c->params,
-                    .n = n,
+                    .device = c->device,
+                    .n = own->n,
                     .packed_limit = SIZE_MAX,
                     .threads = omp_get_max_threads(),
-                    .inputs = c->inputs,
-                    .out = out};
+                    .inputs = own->inputs,
+                    .out = own->out,
+                    .bf16 = own->bf16,
+                    .exact = own->exact};
+
+    memcpy(call.in, own->in, sizeof call.in);
+    memcpy(call.active, own->active, sizeof call.active);
+    memcpy(call.shared, own->shared, sizeof call.shared);
+    memcpy(call.add, own->add, sizeof call.add);
+    return call;
+}
+
+/* The arena of one step: an array of the host for each place. */
+typedef struct layout {
+    size_t number, bytes;
+} layout;
+
+static size_t add_place(layout *l, size_t count)
+{
+    size_t at = l->bytes;
+
+    l->bytes += (count * l->number + PB_ALIGNMENT - 1) / PB_ALIGNMENT * PB_ALIGNMENT;
+    return at;
+}
+
+static void upload(const op_case *c, pb_memory *memory, size_t at, const float *from, size_t count)
+{
+    MUST(c->device->backend->upload(c->device, memory, at, from, count, error));
+}
+
+static void download(const op_case *c, const pb_memory *memory, size_t at, float *to, size_t count)
+{
+    MUST(c->device->backend->download(c->device, to, memory, at, count, error));
+}
+
+static pb_memory *get_memory(const op_case *c, size_t numbers)
+{
+    pb_memory *memory = c->device->backend->alloc(c->device, numbers * c->device->backend->number);
+    float *nothing = unwritten(numbers);
+
+    assert_non_null(memory);
+    upload(c, memory, 0, nothing, numbers);
+    pb_free(nothing);
+    return memory;
+}
+
+static void drop_memory(const op_case *c, pb_memory *memory)
+{
+    if (memory)
+        c->device->backend->free(c->device, memory);
+}
+
+/* What is read or written at input k, and how many numbers of it. */
+static const float *input_of(const op_call *call, pb_pass pass, size_t k, size_t *count)
+{
+    size_t n = pass == PB_FORWARD && call->shared[k] ? 1 : call->n;
+
+    *count = n * pb_shape_size(call->in[k]);
+    return pass == PB_VJP ? call->dx[k] : call->x[k];
+}
+
+static pb_status try(const op_case *c, const op_call *call, pb_pass pass, pb_error *why)
+{
+    const pb_backend *backend = c->device->backend;
+    const pb_kernel *kernel = kernel_of(c);
+    const float *output = pass == PB_VJP ? call->dy : call->y;
+    size_t count, all = call->n * pb_shape_size(call->out);
+    pb_step step = {.op = c->op, .kernel = kernel, .label = c->name, .call = call_of(c, call)};
+    layout l = {.number = backend->number};
+    pb_memory *arena;
+    pb_status status;
+
+    if (kernel->prepare)
+        MUST(kernel->prepare(&step.call, pass, error));
+    step.output = add_place(&l, all);
+    for (size_t k = 0; k < call->inputs; k++) {
+        const float *input = input_of(call, pass, k, &count);
+        step.inputs[k] = !input ? PB_NOWHERE : input == output ? step.output : add_place(&l, count);
+    }
+    step.work = l.bytes;
+    if (kernel->work)
+        l.bytes += kernel->work(&step.call, pass);
+    step.saved = call->saved ? 0 : PB_NOWHERE;
+    arena = get_memory(c, l.bytes / l.number + 1);
+    upload(c, arena, step.output, output, all);
+    for (size_t k = 0; k < call->inputs; k++) {
+        const float *input = input_of(call, pass, k, &count);
+        if (input)
+            upload(c, arena, step.inputs[k], input, count);
+    }
+    status = backend->run(c->device, &(pb_program){.pass = pass, .count = 1, .steps = &step}, arena,
+                          call->saved, NULL, why);
+    if (status == PB_OK)
+        status = backend->sync(c->device, why);
+    if (pass != PB_VJP)
+        download(c, arena, step.output, call->y, all);
+    for (size_t k = 0; pass == PB_VJP && k < call->inputs; k++)
+        if (input_of(call, pass, k, &count))
+            download(c, arena, step.inputs[k], call->dx[k], count);
+    drop_memory(c, arena);
+    if (kernel->release && step.call.kernel)
+        kernel->release(step.call.kernel);
+    return status;
+}
+
+static void run(const op_case *c, const op_call *call, pb_pass pass)
+{
+    pb_error why = {0};
+
+    if (try(c, call, pass, &why) != PB_OK)
+        fail_msg("%s: %s", c->name, why.message);
+}
+
+static op_call start(const op_case *c, size_t n, pb_shape out)
+{
+    op_call call = {.n = n, .inputs = c->inputs, .out = out};
 
     memcpy(call.in, c->in, sizeof call.in);
     return call;
+}
+
+static size_t saved_size(const op_case *c, const op_call *call)
+{
+    const pb_call one = call_of(c, call);
+
+    return kernel_of(c)->saved ? kernel_of(c)->saved(&one) : 0;
 }
 
 /* Is the input read? The last `unread` ones are not. */
@@ -170,24 +288,36 @@ static bool is_read(const op_case *c, size_t input)
 /* May the first input be where the output is? */
 static bool may_share(const op_case *c, pb_shape out)
 {
-    return c->op->in_place && input_size(c, 0) == pb_shape_size(out);
+    return kernel_of(c)->in_place && input_size(c, 0) == pb_shape_size(out);
+}
+
+static void assert_same_saved(const op_case *c, const pb_memory *expected, const pb_memory *found,
+                              size_t count)
+{
+    float *a = unwritten(count), *b = unwritten(count);
+
+    download(c, expected, 0, a, count);
+    download(c, found, 0, b, count);
+    assert_same(c->name, "saved in place", a, b, count);
+    pb_free(a);
+    pb_free(b);
 }
 
 /* A forward or jvp again, its first input where its output is. */
-static void check_in_place(const op_case *c, const pb_call *apart, pb_pass pass, const char *what)
+static void check_in_place(const op_case *c, const op_call *apart, pb_pass pass, const char *what)
 {
     size_t count = apart->n * pb_shape_size(apart->out);
-    size_t saved = apart->saved && pass == PB_FORWARD ? c->op->saved(apart) : 0;
-    pb_call call = *apart;
+    size_t saved = apart->saved && pass == PB_FORWARD ? saved_size(c, apart) : 0;
+    op_call call = *apart;
 
     call.x[0] = call.y = copy_of(apart->x[0], count);
     if (saved)
-        call.saved = unwritten(saved);
+        call.saved = get_memory(c, saved);
     run(c, &call, pass);
     assert_same(c->name, what, apart->y, call.y, count);
     if (saved) {
-        assert_same(c->name, "saved in place", apart->saved, call.saved, saved);
-        pb_free(call.saved);
+        assert_same_saved(c, apart->saved, call.saved, saved);
+        drop_memory(c, call.saved);
     }
     pb_free(call.y);
 }
@@ -214,7 +344,7 @@ static void check_forward(const op_case *c, pb_shape out, float *const *x)
 {
     size_t size = pb_shape_size(out);
     double *expected = allocate(ITEMS * size, sizeof *expected);
-    pb_call call = start(c, ITEMS, out);
+    op_call call = start(c, ITEMS, out);
 
     for (size_t j = 0; j < ITEMS; j++)
         apply_reference(c, c->reference, out, x, j, NULL, 0, expected + j * size);
@@ -235,7 +365,7 @@ static void check_shared(const op_case *c, pb_shape out, float *const *x)
     size_t size = pb_shape_size(out);
     double *expected = allocate(ITEMS * size, sizeof *expected);
     float *same[PB_OP_MAX_INPUTS];
-    pb_call call = start(c, ITEMS, out);
+    op_call call = start(c, ITEMS, out);
 
     for (size_t k = 0; k < c->inputs; k++) {
         size_t bytes = input_size(c, k) * sizeof(float);
@@ -259,18 +389,18 @@ static void check_shared(const op_case *c, pb_shape out, float *const *x)
 }
 
 /* The point of a linearisation; returns what the linear passes need of it. */
-static float *check_point(const op_case *c, pb_shape out, float *const *x)
+static pb_memory *check_point(const op_case *c, pb_shape out, float *const *x)
 {
     size_t size = pb_shape_size(out);
     double *expected = allocate(size, sizeof *expected);
-    pb_call call = start(c, 1, out);
+    op_call call = start(c, 1, out);
 
     call.exact = true;
     for (size_t k = 0; k < c->inputs; k++)
         call.x[k] = is_read(c, k) ? x[k] : NULL;
     call.y = unwritten(size);
-    if (c->op->saved)
-        call.saved = unwritten(c->op->saved(&call));
+    if (saved_size(c, &call))
+        call.saved = get_memory(c, saved_size(c, &call));
     run(c, &call, PB_FORWARD);
     apply_reference(c, c->reference, out, x, 0, NULL, 0, expected);
     assert_close(c->name, "forward at a point", expected, call.y, size);
@@ -336,7 +466,7 @@ static void differentiate(const op_case *c, op_reference reference, pb_shape out
 }
 
 /* Near the jvp in float32, by what op.h says. v: as given. */
-static void check_bfloat_error(const op_case *c, const pb_call *down, float *const *x,
+static void check_bfloat_error(const op_case *c, const op_call *down, float *const *x,
                                float *const *v)
 {
     size_t size = pb_shape_size(down->out);
@@ -355,9 +485,9 @@ static void check_bfloat_error(const op_case *c, const pb_call *down, float *con
 /* -- vjp ------------------------------------------------------------------------------------- */
 
 /* The inputs whose bit is set in `adding` get theirs added to what is there. */
-static pb_call start_vjp(const pb_call *down, const float *u, unsigned adding)
+static op_call start_vjp(const op_call *down, const float *u, unsigned adding)
 {
-    pb_call up = *down;
+    op_call up = *down;
 
     up.y = NULL;
     up.dy = u;
@@ -369,12 +499,12 @@ static pb_call start_vjp(const pb_call *down, const float *u, unsigned adding)
 }
 
 /* <J v, u> = <v, J^T u>, where what was there before is no part of J^T u. dy: J v. */
-static void check_vjp(const op_case *c, const pb_call *down, const vectors *v, const float *dy,
+static void check_vjp(const op_case *c, const op_call *down, const vectors *v, const float *dy,
                       const vectors *u, unsigned adding)
 {
     double before[ITEMS] = {0};
     size_t size = pb_shape_size(down->out);
-    pb_call up = start_vjp(down, u->given, adding);
+    op_call up = start_vjp(down, u->given, adding);
 
     for (size_t k = 0; k < c->inputs; k++) {
         size_t n = input_size(c, k);
@@ -404,11 +534,11 @@ static void check_vjp(const op_case *c, const pb_call *down, const vectors *v, c
 }
 
 /* The cotangent of the first input takes the place of the output's. */
-static void check_vjp_in_place(const op_case *c, const pb_call *down, const float *u,
+static void check_vjp_in_place(const op_case *c, const op_call *down, const float *u,
                                unsigned adding)
 {
     size_t size = ITEMS * pb_shape_size(down->out);
-    pb_call apart = start_vjp(down, u, adding), call = apart;
+    op_call apart = start_vjp(down, u, adding), call = apart;
 
     for (size_t k = 0; k < c->inputs; k++) {
         size_t n = ITEMS * input_size(c, k);
@@ -429,10 +559,10 @@ static void check_vjp_in_place(const op_case *c, const pb_call *down, const floa
 }
 
 /* An operation that rounds nothing gives in bfloat16 what it gives without. */
-static void check_unrounded(const op_case *c, const pb_call *down, const float *u)
+static void check_unrounded(const op_case *c, const op_call *down, const float *u)
 {
     size_t size = ITEMS * pb_shape_size(down->out);
-    pb_call again = *down, up = start_vjp(down, u, 0), up_again = up;
+    op_call again = *down, up = start_vjp(down, u, 0), up_again = up;
 
     again.bf16 = up_again.bf16 = true;
     again.y = unwritten(size);
@@ -458,14 +588,14 @@ static void check_unrounded(const op_case *c, const pb_call *down, const float *
 /* -- all of it ------------------------------------------------------------------------------- */
 
 /* The inputs whose bit is set in `active` vary. */
-static void check_linear(const op_case *c, pb_shape out, float *const *x, float *saved,
+static void check_linear(const op_case *c, pb_shape out, float *const *x, pb_memory *saved,
                          unsigned active, bool bf16)
 {
     size_t size = pb_shape_size(out);
     double *expected = allocate(ITEMS * size, sizeof *expected);
     vectors v[PB_OP_MAX_INPUTS] = {0}, u = draw(ITEMS * size, 77, bf16);
     float *given[PB_OP_MAX_INPUTS] = {0}, *used[PB_OP_MAX_INPUTS] = {0};
-    pb_call down = start(c, ITEMS, out);
+    op_call down = start(c, ITEMS, out);
 
     down.bf16 = bf16;
     down.saved = saved;
@@ -503,7 +633,8 @@ static void check_linear(const op_case *c, pb_shape out, float *const *x, float 
 
 static void check(const op_case *c, bool bf16)
 {
-    float *x[PB_OP_MAX_INPUTS] = {0}, *saved;
+    float *x[PB_OP_MAX_INPUTS] = {0};
+    pb_memory *saved;
     pb_error error = {0};
     pb_shape out;
 
@@ -517,28 +648,64 @@ static void check(const op_case *c, bool bf16)
     }
     saved = check_point(c, out, x);
     for (unsigned active = 1; active < 1u << c->inputs; active++) {
-        bool allowed = c->op->jvp != NULL;
+        bool allowed = kernel_of(c)->jvp != NULL;
         for (size_t k = 0; k < c->inputs; k++)
             allowed = allowed && !((c->constant[k] || !is_read(c, k)) && (active >> k & 1));
         if (allowed)
             check_linear(c, out, x, saved, active, bf16);
     }
-    pb_free(saved);
+    drop_memory(c, saved);
     for (size_t k = 0; k < c->inputs; k++)
         pb_free(x[k]);
-    if (c->op->free)
-        c->op->free(c->params);
-    else
-        pb_free(c->params);
+}
+
+static void check_on(const op_case *c, const char *name, bool bf16)
+{
+    const pb_backend *backend;
+    op_case own = *c;
+
+    MUST(pb_backend_find(&backend, name, error));
+    MUST(backend->open(&own.device, error));
+    check(&own, bf16);
+    pb_device_close(own.device);
+}
+
+pb_status forward_op(const op_case *c, const float *const *x, float *y, pb_error *why)
+{
+    op_case own = *c;
+    const pb_backend *backend;
+    pb_shape out;
+    op_call call;
+    pb_status status;
+
+    MUST(c->op->shape(c->params, c->inputs, c->in, &out, error));
+    MUST(pb_backend_find(&backend, NULL, error));
+    MUST(backend->open(&own.device, error));
+    call = start(&own, 1, out);
+    memcpy(call.x, x, c->inputs * sizeof *x);
+    call.y = y;
+    status = try(&own, &call, PB_FORWARD, why);
+    pb_device_close(own.device);
+    return status;
+}
+
+void check_op_on(const op_case *c, const char *backend)
+{
+    check_on(c, backend, false);
 }
 
 void check_op(const op_case *c)
 {
-    check(c, false);
+    const char *name;
+
+    if (c->device)
+        check(c, false);
+    for (size_t i = 0; !c->device && (name = pb_backend_name(i)); i++)
+        check_op_on(c, name);
 }
 
 void check_op_bfloat(const op_case *c)
 {
     assert_true(c->rounded && c->magnitudes);
-    check(c, true);
+    check_on(c, "cpu", true);
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backends/cpu/cpu.h"
 #include "must.h"
 #include "near.h"
 #include "op_harness.h"
@@ -109,33 +110,35 @@ static size_t saved(const pb_call *call)
 static void apply(const pb_call *call, bool backwards)
 {
     size_t size = pb_shape_size(call->out);
+    const float *first = call->x[0], *second = call->x[1];
+    float *y = call->y;
 
     for (size_t i = 0; i < call->n * size; i++) {
-        float other = call->x[1] ? call->x[1][call->shared[1] ? i % size : i] : 0;
+        float other = second ? second[call->shared[1] ? i % size : i] : 0;
         if (backwards)
-            call->y[i] = other;
+            y[i] = other;
         else
-            other += call->x[0] ? 2 * call->x[0][i] : 0;
-        call->y[i] = backwards && call->x[0] ? other + 2 * call->x[0][i] : other;
+            other += first ? 2 * first[i] : 0;
+        y[i] = backwards && first ? other + 2 * first[i] : other;
     }
 }
 
 static pb_status forward(const pb_call *call, pb_error *error)
 {
-    float before = call->y[0];
+    float *y = call->y, before = y[0];
 
     (void)error;
     apply(call, fault == OVERWRITES_FORWARD);
-    if (fault == ADDS_FORWARD && call->y != call->x[0])
-        call->y[0] += before;
-    if (call->saved && !(fault == FORGETS_TO_SAVE && call->y == call->x[0]))
-        *call->saved = 7;
+    if (fault == ADDS_FORWARD && y != call->x[0])
+        y[0] += before;
+    if (call->saved && !(fault == FORGETS_TO_SAVE && y == call->x[0]))
+        *(float *)call->saved = 7;
     if (fault == WRONG_FORWARD)
-        call->y[1] += 0.01f;
+        y[1] += 0.01f;
     if (fault == NAN_FOUND)
-        call->y[1] = NAN;
+        y[1] = NAN;
     if (fault == TWICE_ROUNDED && call->exact)
-        call->y[1] = nextafterf(call->y[1], INFINITY);
+        y[1] = nextafterf(y[1], INFINITY);
     return PB_OK;
 }
 
@@ -144,13 +147,14 @@ static pb_status jvp(const pb_call *call, pb_error *error)
     (void)error;
     apply(call, fault == OVERWRITES_JVP);
     if (fault == WRONG_JVP || (fault == BFLOAT_JVP && call->bf16))
-        call->y[0] *= 1.001f;
+        *(float *)call->y *= 1.001f;
     return PB_OK;
 }
 
 static void add_to(const pb_call *call, size_t input, float factor)
 {
     bool add = (call->add[input] || fault == ALWAYS_ADDS) && fault != NEVER_ADDS;
+    const float *dy = call->dy;
     float *dx = call->dx[input];
 
     if (fault == ADDS_TO_BOTH)
@@ -158,7 +162,7 @@ static void add_to(const pb_call *call, size_t input, float factor)
     if (fault == BFLOAT_VJP && call->bf16)
         factor *= 1.001f;
     for (size_t i = 0; dx && i < call->n * pb_shape_size(call->out); i++)
-        dx[i] = (add ? dx[i] : 0) + factor * call->dy[i];
+        dx[i] = (add ? dx[i] : 0) + factor * dy[i];
 }
 
 static pb_status vjp(const pb_call *call, pb_error *error)
@@ -185,22 +189,23 @@ static void reference(const void *data, const pb_shape *in, pb_shape out, const 
 
 static void check_faulty(void **state)
 {
-    static const pb_op op = {.name = "faulty",
-                             .in_place = true,
-                             .shape = shape,
-                             .saved = saved,
-                             .forward = forward,
-                             .jvp = jvp,
-                             .vjp = vjp};
-    const op_case c = {.name = op.name,
-                       .op = &op,
-                       .inputs = 2,
-                       .in = {{1, 2, 3}, {1, 2, 3}},
-                       .reference = reference,
-                       .exact = true};
+    static const pb_op op = {.kind = PB_OP_ADD, .name = "faulty", .shape = shape};
+    static const pb_kernel kernel = {
+        .in_place = true, .saved = saved, .forward = forward, .jvp = jvp, .vjp = vjp};
+    pb_backend backend = pb_cpu_backend;
+    op_case c = {.name = op.name,
+                 .op = &op,
+                 .inputs = 2,
+                 .in = {{1, 2, 3}, {1, 2, 3}},
+                 .reference = reference,
+                 .exact = true};
 
     (void)state;
+    backend.kernels[PB_OP_ADD] = &kernel;
+    MUST(backend.open(&c.device, error));
+    c.device->backend = &backend;
     check_op(&c);
+    pb_device_close(c.device);
 }
 
 /* The exit status of a process whose test is that of the operation. */

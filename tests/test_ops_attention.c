@@ -62,9 +62,12 @@ static void test_attention(void **state)
                      .inputs = 3,
                      .in = {cases[i].q, cases[i].kv, cases[i].kv},
                      .reference = attention_reference,
-                     .data = &cases[i]};
-        MUST(pb_attention_new(&c.params, cases[i].heads, cases[i].causal, error));
-        check_op(&c);
+                     .data = &cases[i],
+                     .params = &(pb_attention_params){cases[i].heads, cases[i].causal}};
+        if (cases[i].kv.h * cases[i].kv.w < 1000)
+            check_op(&c);
+        else /* sizes at which the backend "cpu" works differently */
+            check_op_on(&c, "cpu");
     }
 }
 

@@ -1,11 +1,12 @@
 /* Convolution, by each of its algorithms. */
 #include <math.h>
 
+#include "backends/cpu/bfloat.h"
+#include "backends/cpu/cpu.h"
 #include "base/memory.h"
 #include "must.h"
 #include "op_harness.h"
 #include "op_parts.h"
-#include "ops/bfloat.h"
 
 /* Whether the processor's instructions are used: the linker puts this in the place of
  * pb_bfloat_native. */
@@ -129,6 +130,11 @@ static pb_convolution_shape shape_of(const pb_conv2d_options *o, pb_shape in)
     };
 }
 
+static pb_conv2d_params params_of(const conv_data *d)
+{
+    return (pb_conv2d_params){d->o, &d->w.stored, d->bias ? &d->b.stored : NULL};
+}
+
 /* By the algorithm, or -1: the choice that is built in. */
 static void check_conv2d(const conv_data *data, pb_shape in, int i)
 {
@@ -143,24 +149,40 @@ static void check_conv2d(const conv_data *data, pb_shape in, int i)
                  .exact = true,
                  .rounded = rounded_reference,
                  .magnitudes = magnitudes};
-    pb_convolver *convolver;
+    const pb_conv2d_params params = params_of(data);
+    pb_cpu *cpu;
 
+    c.params = &params;
     if (i >= 0 && !pb_algorithm_computes((pb_algorithm)i, &shape))
         return;
-    MUST(pb_convolver_new(&convolver, error));
+    MUST(pb_cpu_backend.open(&c.device, error));
+    cpu = (pb_cpu *)c.device;
     if (i >= 0) {
-        convolver->costs = make_costs(&shape, (pb_algorithm)i);
-        assert_int_equal(pb_algorithm_choose(convolver->costs, &shape, PB_CONVOLVE), i);
+        cpu->costs = make_costs(&shape, (pb_algorithm)i);
+        assert_int_equal(pb_algorithm_choose(cpu->costs, &shape, PB_CONVOLVE), i);
     }
-    MUST(pb_conv2d_new(&c.params, convolver, o, &data->w.stored,
-                       data->bias ? &data->b.stored : NULL, error));
     check_op(&c);
-    assert_int_equal(convolver->packed_bytes > 0,
+    assert_int_equal(cpu->packed_bytes > 0,
                      i < 0
                          ? pb_algorithm_choose(NULL, &shape, PB_CONVOLVE) != PB_DIRECT ||
                                pb_algorithm_choose(NULL, &shape, PB_CONVOLVE_TRANSPOSE) != PB_DIRECT
                          : i != PB_DIRECT);
-    pb_convolver_free(convolver);
+    pb_device_close(c.device);
+}
+
+static void check_reference(const conv_data *data, pb_shape in)
+{
+    const pb_conv2d_params params = params_of(data);
+    const op_case c = {.name = "conv2d by its definition",
+                       .op = &pb_conv2d,
+                       .params = &params,
+                       .inputs = 1,
+                       .in = {in},
+                       .reference = conv_reference,
+                       .data = data,
+                       .exact = true};
+
+    check_op_on(&c, "reference");
 }
 
 /* In bfloat16, by its instructions where the processor has them, and by rounding. */
@@ -175,14 +197,11 @@ static void check_bfloat(const conv_data *data, pb_shape in)
                      .data = data,
                      .rounded = rounded_reference,
                      .magnitudes = magnitudes};
-        pb_convolver *convolver;
+        const pb_conv2d_params params = params_of(data);
 
+        c.params = &params;
         may_be_native = native;
-        MUST(pb_convolver_new(&convolver, error));
-        MUST(pb_conv2d_new(&c.params, convolver, &data->o, &data->w.stored,
-                           data->bias ? &data->b.stored : NULL, error));
         check_op_bfloat(&c);
-        pb_convolver_free(convolver);
     }
 }
 
@@ -213,6 +232,7 @@ static void test_conv2d(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         make_data(&data, &cases[i].o, cases[i].bias);
+        check_reference(&data, cases[i].in);
         for (int algorithm = -1; algorithm < PB_ALGORITHMS; algorithm++)
             check_conv2d(&data, cases[i].in, algorithm);
         check_bfloat(&data, cases[i].in);

@@ -70,12 +70,13 @@ static void test_group_norm(void **state)
                      .in = {cases[i].in, {1, 1, 2 * channels}},
                      .constant = {false, true},
                      .reference = norm_reference,
-                     .data = &data};
+                     .data = &data,
+                     .params =
+                         &(pb_group_norm_params){channels, data.groups, data.eps, data.activation,
+                                                 &gamma.stored, &beta.stored}};
 
         make_weight(&gamma, 1, &channels, 0.3, 1, 3);
         make_weight(&beta, 1, &channels, 0.3, 0, 4);
-        MUST(pb_group_norm_new(&c.params, channels, data.groups, data.eps, data.activation,
-                               &gamma.stored, &beta.stored, error));
         check_op(&c);
     }
 }
@@ -86,28 +87,25 @@ static void test_group_norm_offset(void **state)
     static weight gamma, beta;
     const size_t channels = 8, rows = 64;
     norm_data data = {2, 1e-5, PB_ACT_NONE, &gamma, &beta, false};
-    pb_call call = {.n = 1, .inputs = 1, .in = {{8, 8, 8}}, .out = {8, 8, 8}};
+    op_case c = {.name = "group_norm",
+                 .op = &pb_group_norm,
+                 .params = &(pb_group_norm_params){channels, 2, 1e-5, PB_ACT_NONE, &gamma.stored,
+                                                   &beta.stored},
+                 .inputs = 1,
+                 .in = {{8, 8, 8}}};
     float x[8 * 64], y[8 * 64];
     double in[8 * 64], expected[8 * 64];
     const double *ins[1] = {in};
-    void *params;
-
     (void)state;
     make_weight(&gamma, 1, &channels, 0, 1, 3);
     make_weight(&beta, 1, &channels, 0, 0, 4);
     fill_random(x, channels * rows, 9);
     for (size_t i = 0; i < channels * rows; i++)
         in[i] = (double)(x[i] += 1000);
-    norm_reference(&data, call.in, call.out, ins, expected);
-    MUST(pb_group_norm_new(&params, channels, 2, 1e-5, PB_ACT_NONE, &gamma.stored, &beta.stored,
-                           error));
-    call.params = params;
-    call.x[0] = x;
-    call.y = y;
-    MUST(pb_group_norm.forward(&call, error));
+    norm_reference(&data, c.in, c.in[0], ins, expected);
+    MUST(forward_op(&c, &(const float *){x}, y, error));
     for (size_t i = 0; i < channels * rows; i++)
         assert_true(fabs((double)y[i] - expected[i]) < 1e-5);
-    pb_group_norm.free(params);
 }
 
 /* -- layer_norm ------------------------------------------------------------------------------- */
@@ -148,11 +146,11 @@ static void test_layer_norm(void **state)
                      .inputs = 1,
                      .in = {shapes[i]},
                      .reference = layer_norm_reference,
-                     .data = &data};
+                     .data = &data,
+                     .params = &(pb_layer_norm_params){shapes[i].c, 1e-5, &data.gamma.stored,
+                                                       &data.beta.stored}};
         make_weight(&data.gamma, 1, &shapes[i].c, 0.5, 1, 7);
         make_weight(&data.beta, 1, &shapes[i].c, 1, 0, 8);
-        MUST(pb_layer_norm_new(&c.params, shapes[i].c, 1e-5, &data.gamma.stored, &data.beta.stored,
-                               error));
         check_op(&c);
     }
 }

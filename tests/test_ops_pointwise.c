@@ -1,6 +1,7 @@
 /* Operations on one number after the other: activations, sums. */
 #include <math.h>
 
+#include "backends/cpu/activation.h"
 #include "must.h"
 #include "op_harness.h"
 #include "op_parts.h"
@@ -25,8 +26,8 @@ static void test_activate(void **state)
                      .in = {{9, 31, 11}},
                      .reference = activate_reference,
                      .data = &a,
-                     .scale = 4};
-        MUST(pb_activate_new(&c.params, a, error));
+                     .scale = 4,
+                     .params = &(pb_activate_params){a}};
         check_op(&c);
     }
 }
@@ -93,8 +94,8 @@ static void test_add(void **state)
                      .inputs = 2,
                      .in = {{9, 31, 11}, {9, 31, 11}},
                      .reference = add_reference,
-                     .data = &scales[i]};
-        MUST(pb_add_new(&c.params, scales[i], error));
+                     .data = &scales[i],
+                     .params = &(pb_add_params){scales[i]}};
         check_op(&c);
     }
 }
@@ -133,10 +134,10 @@ static void test_affine(void **state)
                  .op = &pb_affine,
                  .inputs = 1,
                  .in = {{5, 3, 20}},
-                 .reference = affine_reference};
+                 .reference = affine_reference,
+                 .params = &(pb_affine_params){2, -1}};
 
     (void)state;
-    MUST(pb_affine_new(&c.params, 2, -1, error));
     check_op(&c);
 }
 

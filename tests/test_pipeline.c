@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/cpu.h"
 #include "base/memory.h"
 #include "golden.h"
 #include "graph/run.h"
@@ -377,17 +378,16 @@ static void test_autoencoder_alone(void **state)
     MUST(pb_work_begin(&work, NULL, "converting", 0, error));
     MUST(pb_weights_open(&io, GOLDEN "autoencoder-kl/io.safetensors", error));
     MUST(pb_network_open(&network, &config, GOLDEN "autoencoder-kl", "AutoencoderKL", PB_DIFFUSERS,
-                         error));
-    MUST(pb_autoencoder_build(&network.graph, &facts, config, network.weights, network.convolver,
-                              error));
+                         &pb_cpu_backend, error));
+    MUST(pb_autoencoder_build(&network.graph, &facts, config, network.weights, error));
     x = golden(io, "x");
     mean = golden(io, "mean");
     decoded = golden(io, "decoded");
-    MUST(pb_graph_run(network.graph, PB_VAE_IMAGE, facts.mean, shapes, 1, x.data, true, found,
-                      &work, error));
+    MUST(pb_graph_run(network.graph, network.device, PB_VAE_IMAGE, facts.mean, shapes, 1, x.data,
+                      true, found, &work, error));
     assert_near("mean", found, mean.data, pb_tensor_count(&mean), 1e-5);
-    MUST(pb_graph_run(network.graph, PB_VAE_LATENT, facts.image, shapes, 1, mean.data, true, found,
-                      &work, error));
+    MUST(pb_graph_run(network.graph, network.device, PB_VAE_LATENT, facts.image, shapes, 1,
+                      mean.data, true, found, &work, error));
     assert_near("decoded", found, decoded.data, pb_tensor_count(&decoded), 1e-5);
     pb_tensor_clear(&x);
     pb_tensor_clear(&mean);

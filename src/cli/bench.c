@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/desk.h"
 #include "map/measure_convolutions.h"
-#include "ops/window.h"
+#include "backends/cpu/window.h"
 #include "terminal/progress.h"
 
 #define MOST_BLOCKS 16

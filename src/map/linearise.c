@@ -1,10 +1,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/bfloat.h"
 #include "base/memory.h"
 #include "base/shape.h"
 #include "map/linearisation.h"
-#include "ops/bfloat.h"
 
 /* Length of a prompt in Stable Diffusion. */
 #define CLIP_TOKENS 77
@@ -110,7 +110,8 @@ static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_
     if (from.value > to->value)
         return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
                        options->from, options->to);
-    PB_TRY(pb_section_new(&section, model->graph, shapes, from.value, 1, &to->value, error));
+    PB_TRY(pb_section_new(&section, model->graph, model->device, shapes, from.value, 1, &to->value,
+                          error));
     return pb_executor_new(executor, section, memory, error);
 }
 
@@ -207,9 +208,9 @@ void pb_linearisation_image(const pb_linearisation *l, size_t shape[3])
 void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
 {
     *memory = (pb_map_memory){
-        .saved_bytes = l->section->saved_floats * sizeof(float),
+        .saved_bytes = l->section->saved_bytes,
         .arena_bytes = pb_executor_arena(l->executor),
-        .packed_bytes = pb_convolver_packed_bytes(l->model->convolver),
+        .packed_bytes = l->model->device->backend->packed_bytes(l->model->device),
         .block = pb_executor_block(l->executor),
     };
 }

@@ -89,6 +89,10 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "The model: a name (pullback info lists those there are), a folder in the diffusers "
          "layout, or owner/name in the Hugging Face cache (default, of a photo: faces64-text)",
          "MODEL"},
+        {"backend", 0, 0, G_OPTION_ARG_STRING, &cli->backend,
+         "What computes: cpu, or reference: plain loops in double precision, to check numbers by, "
+         "many times slower (default: cpu)",
+         "NAME"},
         G_OPTION_ENTRY_NULL,
     };
     const GOptionEntry of_model[] = {
@@ -164,7 +168,7 @@ pb_status pb_check_model(const pb_model *model, const char *hash, const char *pa
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
-    const pb_model_options options = {.schedule = cli->schedule};
+    const pb_model_options options = {.schedule = cli->schedule, .backend = cli->backend};
     pb_status status;
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));

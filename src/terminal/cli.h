@@ -25,8 +25,9 @@ typedef struct pb_cli {
     int many_models; /* the command has a --model of its own */
     int no_model;    /* it works on files alone */
     const char *model;
-    int threads; /* 0 until parsed: then those used */
-    char *costs; /* a table of costs, or NULL */
+    int threads;   /* 0 until parsed: then those used */
+    char *costs;   /* a table of costs, or NULL */
+    char *backend; /* or NULL: the default */
     char *memory_text;
     size_t memory; /* bytes; 0: the library's default */
     pb_run run;    /* of its work, with a bar, once it is parsed */
