@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "networks.h"
 #include "op_harness.h"
-#include "ops/bfloat.h"
+#include "backends/cpu/bfloat.h"
 
 #define MOST 2e-2 /* map.h */
 #define LEAST 1e-4
