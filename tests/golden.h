@@ -40,7 +40,7 @@ double relative_error(const float *a, const float *b, size_t count);
 void assert_near(const char *what, const float *found, const float *expected, size_t count,
                  double tolerance);
 
-/* J v or J^T u of a linearisation for one vector in C, H, W order. */
-pb_tensor apply_chw(const pb_linearisation *linearisation, bool transpose, const float *x);
+/* J v or J^T u of a linearisation for one vector. */
+pb_tensor apply_to(const pb_linearisation *linearisation, bool transpose, const float *x);
 
 #endif

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
+#include "map/linearisation.h"
 #include "terminal/progress.h"
 
 void pb_directions_clear(pb_directions *directions)
@@ -292,7 +294,7 @@ static pb_status solve(pb_tensor *v, const pb_session *s, const pb_linearisation
                        const pb_tensor *u, double damping, const char *path, pb_error *error)
 {
     const pb_run run = pb_progress_run(s->cli, NULL);
-    const pb_operator *op = pb_linearisation_operator(l);
+    const pb_operator *op = pb_linearisation_engine(l, false);
     size_t from[3], to[3], n = op->cols;
     float *b = pb_malloc(op->rows, sizeof *b), *x = pb_malloc(n, sizeof *x);
     pb_status status = PB_OK;
