@@ -167,8 +167,8 @@ static void test_jvp_vjp(void **state)
             for (int b = 0; b < 2; b++) {
                 pb_linearisation *l;
                 MUST(pb_linearise(&l, n.model[b], &options, &n.x, NULL, error));
-                down[b] = apply_chw(l, false, v.data);
-                up[b] = apply_chw(l, true, u.data);
+                down[b] = apply_to(l, false, v.data);
+                up[b] = apply_to(l, true, u.data);
                 pb_linearisation_free(l);
             }
             assert_near("jvp", down[1].data, jvp.data, pb_tensor_count(&jvp), GOLDEN_ERROR);
