@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
+#include "map/linearisation.h"
 #include "networks.h"
 #include "op_harness.h"
 
@@ -194,9 +196,9 @@ static void test_order(void **state)
 
     (void)state;
     for (size_t i = 0; i < NETWORKS; i++) {
-        network n = open_network(networks[i]);
+        network n = open_network(networks[i].folder, networks[i].io);
         for (size_t j = 0; j < sizeof maps / sizeof *maps; j++) {
-            pb_linearisation *l = linearise(&n, maps[j].from, maps[j].to, 0);
+            pb_linearisation *l = linearise_network(&n, maps[j].from, maps[j].to, 0);
             for (int way = 0; way < (i ? 2 : 4); way++)
                 check_order(l, way / 2, way % 2);
             pb_linearisation_free(l);
@@ -208,8 +210,8 @@ static void test_order(void **state)
 /* What is no block of vectors is refused. */
 static void test_vectors(void **state)
 {
-    network n = open_network(networks[0]);
-    pb_linearisation *l = linearise(&n, "x", "mid", 0);
+    network n = open_network(networks[0].folder, networks[0].io);
+    pb_linearisation *l = linearise_network(&n, "x", "mid", 0);
     const pb_operator *op = pb_linearisation_operator(l);
     float *x = pb_calloc(2 * (op->rows + op->cols), sizeof *x), *y = x + 2 * op->cols;
     pb_error error = {0};
