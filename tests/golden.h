@@ -24,7 +24,7 @@ double golden_timestep(const pb_weights *io);
 void assert_near(const char *what, const float *found, const float *expected, size_t count,
                  double tolerance);
 
-/* J v or J^T u of a linearisation for one vector in C, H, W order. */
-pb_tensor apply_chw(const pb_linearisation *linearisation, bool transpose, const float *x);
+/* J v or J^T u of a linearisation for one vector. */
+pb_tensor apply_to(const pb_linearisation *linearisation, bool transpose, const float *x);
 
 #endif

@@ -91,11 +91,10 @@ static double compare(const char *what, const pb_linearisation *l, bool transpos
     assert_non_null(y);
     rough = pb_linearisation_operator_bf16(l);
     assert_true(rough->rows == op->rows && rough->cols == op->cols);
-    assert_int_equal(
-        (transpose ? op->apply_transpose : op->apply)(op->context, VECTORS, x, in, exact, out), 0);
-    assert_int_equal(
-        (transpose ? rough->apply_transpose : rough->apply)(rough->context, VECTORS, x, in, y, out),
-        0);
+    MUST((transpose ? op->apply_transpose : op->apply)(op->context, VECTORS, x, in, exact, out,
+                                                       error));
+    MUST((transpose ? rough->apply_transpose : rough->apply)(rough->context, VECTORS, x, in, y, out,
+                                                             error));
     for (size_t j = 0; j < VECTORS; j++) {
         double error = off(y + j * out, exact + j * out, out);
         if (!(error >= LEAST && error <= MOST))

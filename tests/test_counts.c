@@ -60,8 +60,8 @@ static pb_linearisation *linearise(size_t memory)
 /* A jvp and a vjp of k vectors. */
 static void apply(const pb_operator *op, size_t k, float *x, float *y)
 {
-    assert_int_equal(op->apply(op->context, k, x, op->cols, y, op->rows), 0);
-    assert_int_equal(op->apply_transpose(op->context, k, y, op->rows, x, op->cols), 0);
+    assert_int_equal(op->apply(op->context, k, x, op->cols, y, op->rows, NULL), PB_OK);
+    assert_int_equal(op->apply_transpose(op->context, k, y, op->rows, x, op->cols, NULL), PB_OK);
 }
 
 static void test_allocations(void **state)

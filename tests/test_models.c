@@ -101,9 +101,9 @@ static void test_variants(void **state)
                          error));
         assert_near("out", value, out.data, count, 1e-5);
         l = linearise_network(&n, "x", "out", 0);
-        pb_tensor image = apply_chw(l, false, v.data);
+        pb_tensor image = apply_to(l, false, v.data);
         assert_near("jvp", image.data, jvp.data, count, 3e-6);
-        pb_tensor back = apply_chw(l, true, out.data); /* <J v, out> = <v, J^T out> */
+        pb_tensor back = apply_to(l, true, out.data); /* <J v, out> = <v, J^T out> */
         double left = inner(jvp.data, out.data, count), right = inner(v.data, back.data, count);
         double size = sqrt(inner(jvp.data, jvp.data, count) * inner(out.data, out.data, count));
         assert_true(fabs(left - right) < 3e-6 * size);

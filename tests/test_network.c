@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
+#include "map/linearisation.h"
 #include "networks.h"
 #include "op_harness.h"
 
@@ -74,7 +76,7 @@ static void test_jvp_vjp(void **state)
             pb_tensor v = golden(n.io, "v"), u = golden(n.io, "u.%s", taps[k]);
             pb_tensor jvp = golden(n.io, "jvp.%s", taps[k]);
             pb_tensor vjp = golden(n.io, "vjp.%s", taps[k]);
-            pb_tensor down = apply_chw(l, false, v.data), up = apply_chw(l, true, u.data);
+            pb_tensor down = apply_to(l, false, v.data), up = apply_to(l, true, u.data);
 
             assert_near("jvp", down.data, jvp.data, pb_tensor_count(&jvp), LINEAR);
             assert_near("vjp", up.data, vjp.data, pb_tensor_count(&vjp), LINEAR);
@@ -100,8 +102,8 @@ static void check_adjoint(const pb_linearisation *l, size_t k, const char *what)
 
     fill_random(v, k * ldx, 1);
     fill_random(u, k * ldy, 2);
-    assert_int_equal(op->apply(op->context, k, v, ldx, jv, ldy), 0);
-    assert_int_equal(op->apply_transpose(op->context, k, u, ldy, ju, ldx), 0);
+    MUST(op->apply(op->context, k, v, ldx, jv, ldy, error));
+    MUST(op->apply_transpose(op->context, k, u, ldy, ju, ldx, error));
     for (size_t j = 0; j < k; j++) {
         double left = inner(jv + j * ldy, u + j * ldy, op->rows);
         double right = inner(v + j * ldx, ju + j * ldx, op->cols);
@@ -140,6 +142,93 @@ static void test_adjoint(void **state)
     }
 }
 
+/* k vectors, `ld` apart, through an operator. */
+static float *product(const pb_operator *op, bool transpose, size_t k, const float *x, size_t ldx,
+                      size_t ldy)
+{
+    float *y = pb_calloc(k * ldy, sizeof *y);
+
+    assert_non_null(y);
+    MUST((transpose ? op->apply_transpose : op->apply)(op->context, k, x, ldx, y, ldy, error));
+    return y;
+}
+
+/* What the public operator does in C, H, W the engine's does in H, W, C, to the bit; with gaps
+ * between the vectors, in blocks of any width. */
+static void check_order(const pb_linearisation *l, bool bf16, bool transpose)
+{
+    const pb_operator *op = bf16 ? pb_linearisation_operator_bf16(l) : pb_linearisation_operator(l);
+    const pb_operator *engine = pb_linearisation_engine(l, bf16);
+    size_t from[3], to[3], *in = transpose ? to : from, *out = transpose ? from : to;
+    size_t in_size, out_size, k = 11, gap = 3;
+    float *x, *hwc, *chw, *y, *z;
+
+    pb_linearisation_shapes(l, from, to);
+    in_size = in[0] * in[1] * in[2];
+    out_size = out[0] * out[1] * out[2];
+    x = pb_malloc(k * (in_size + gap), sizeof *x);
+    hwc = pb_malloc(k * in_size, sizeof *hwc);
+    chw = pb_malloc(out_size, sizeof *chw);
+    assert_true(x && hwc && chw);
+    fill_random(x, k * (in_size + gap), 5);
+    for (size_t j = 0; j < k; j++)
+        pb_to_hwc(hwc + j * in_size, x + j * (in_size + gap), 1, in[0], in[1], in[2]);
+    y = product(op, transpose, k, x, in_size + gap, out_size + gap);
+    z = product(engine, transpose, k, hwc, in_size, out_size);
+    for (size_t j = 0; j < k; j++) {
+        pb_to_chw(chw, z + j * out_size, 1, out[0], out[1], out[2]);
+        assert_memory_equal(y + j * (out_size + gap), chw, out_size * sizeof *chw);
+        for (size_t i = 0; i < gap; i++)
+            assert_true(y[j * (out_size + gap) + out_size + i] == 0);
+    }
+    pb_free(x);
+    pb_free(hwc);
+    pb_free(chw);
+    pb_free(y);
+    pb_free(z);
+}
+
+static void test_order(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } maps[] = {{"x", "mid"}, {"x", "eps"}, {"mid", "out"}};
+
+    (void)state;
+    for (size_t i = 0; i < NETWORKS; i++) {
+        network n = open_network(networks[i].folder, networks[i].io);
+        for (size_t j = 0; j < sizeof maps / sizeof *maps; j++) {
+            pb_linearisation *l = linearise_network(&n, maps[j].from, maps[j].to, 0);
+            for (int way = 0; way < (i ? 2 : 4); way++)
+                check_order(l, way / 2, way % 2);
+            pb_linearisation_free(l);
+        }
+        close_network(&n);
+    }
+}
+
+/* What is no block of vectors is refused. */
+static void test_vectors(void **state)
+{
+    network n = open_network(networks[0].folder, networks[0].io);
+    pb_linearisation *l = linearise_network(&n, "x", "mid", 0);
+    const pb_operator *op = pb_linearisation_operator(l);
+    float *x = pb_calloc(2 * (op->rows + op->cols), sizeof *x), *y = x + 2 * op->cols;
+    pb_error error = {0};
+
+    (void)state;
+    assert_non_null(x);
+    assert_int_equal(op->apply(op->context, 1, NULL, op->cols, y, op->rows, &error), PB_INVALID);
+    assert_int_equal(op->apply(op->context, 1, x, op->cols, NULL, op->rows, &error), PB_INVALID);
+    assert_int_equal(op->apply(op->context, 2, x, op->cols - 1, y, op->rows, &error), PB_INVALID);
+    assert_int_equal(op->apply_transpose(op->context, 2, y, op->rows, x, op->cols - 1, &error),
+                     PB_INVALID);
+    assert_int_equal(op->apply(op->context, 2, x, op->cols, y, op->rows, &error), PB_OK);
+    pb_free(x);
+    pb_linearisation_free(l);
+    close_network(&n);
+}
+
 /* Blocks of any width, chunked to any memory, give the same vectors. */
 static void check_chunks(golden_network g)
 {
@@ -153,8 +242,8 @@ static void check_chunks(golden_network g)
 
     assert_int_equal(b->block_preferred, 1);
     fill_random(v, k * a->cols, 3);
-    assert_int_equal(a->apply(a->context, k, v, a->cols, y, a->rows), 0);
-    assert_int_equal(b->apply(b->context, k, v, a->cols, z, a->rows), 0);
+    MUST(a->apply(a->context, k, v, a->cols, y, a->rows, error));
+    MUST(b->apply(b->context, k, v, a->cols, z, a->rows, error));
     assert_near("chunks", z, y, k * a->rows, 2e-6);
     pb_free(v);
     pb_free(y);
@@ -187,9 +276,9 @@ static void test_chain_rule(void **state)
         pb_linearisation *first = linearise_network(&n, "x", last, 0);
         pb_linearisation *second = linearise_network(&n, last, "out", 0);
         pb_tensor v = golden(n.io, "v");
-        pb_tensor direct = apply_chw(whole, false, v.data);
-        pb_tensor half = apply_chw(first, false, v.data);
-        pb_tensor twice = apply_chw(second, false, half.data);
+        pb_tensor direct = apply_to(whole, false, v.data);
+        pb_tensor half = apply_to(first, false, v.data);
+        pb_tensor twice = apply_to(second, false, half.data);
 
         assert_near("chain rule", twice.data, direct.data, pb_tensor_count(&direct), 1e-5);
         pb_tensor_clear(&v);
@@ -243,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_taps),       cmocka_unit_test(test_jvp_vjp),
         cmocka_unit_test(test_adjoint),    cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_order),      cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_chain_rule), cmocka_unit_test(test_errors),
     };
 

@@ -144,12 +144,12 @@ static void test_network(void **state)
         map.condition = condition;
         MUST(pb_linearise(&l, p.model, &map, &p.x, NULL, error));
         vector = golden(p.io, "v");
-        found = apply_chw(l, false, vector.data);
+        found = apply_to(l, false, vector.data);
         check(&p, "jvp.mid", found.data, 3e-6);
         pb_tensor_clear(&vector);
         pb_tensor_clear(&found);
         vector = golden(p.io, "u.mid");
-        found = apply_chw(l, true, vector.data);
+        found = apply_to(l, true, vector.data);
         check(&p, "vjp.mid", found.data, 3e-6);
         pb_tensor_clear(&vector);
         pb_tensor_clear(&found);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/desk.h"
+#include "map/linearisation.h"
 #include "map/measure_convolutions.h"
 #include "ops/window.h"
 #include "terminal/progress.h"
@@ -133,13 +134,13 @@ static pb_status find_basis(bench *b, pb_error *error)
 {
     const pb_svd_options svd = {.rank = (size_t)b->o->rank, .tolerance = b->o->tolerance};
     const pb_run *run = &b->o->cli.run;
-    const pb_operator *op = pb_linearisation_operator(b->l);
+    const pb_operator *op = pb_linearisation_engine(b->l, false);
 
     if (svd.rank > op->rows || svd.rank > op->cols)
         return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
                        svd.rank, op->cols, op->rows);
     if (b->bf16)
-        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, run, error);
+        return pb_svd_refined(&b->svd, pb_linearisation_engine(b->l, true), op, &svd, run, error);
     return pb_svd_compute(&b->svd, op, &svd, run, error);
 }
 

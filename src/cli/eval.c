@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/shape.h"
 #include "cli/commands.h"
 #include "cli/desk.h"
@@ -126,36 +125,19 @@ static pb_status read_block(pb_tensor *block, const char *path, const size_t sha
                    shape[0], shape[1], shape[2]);
 }
 
-/* J v or J^T u for the block, by way of the operator's order of entries. */
+/* J v or J^T u for the block. */
 static pb_status multiply(const pb_linearisation *l, int transpose, const pb_tensor *block,
                           pb_tensor *out, pb_error *error)
 {
     const pb_operator *op = pb_linearisation_operator(l);
-    size_t from[3], to[3], shape[4], k = block->rank == 4 ? block->shape[0] : 1;
+    size_t from[3], to[3], shape[4] = {block->rank == 4 ? block->shape[0] : 1};
     size_t in_size = transpose ? op->rows : op->cols, out_size = transpose ? op->cols : op->rows;
-    const size_t *in_shape = transpose ? to : from, *out_shape = transpose ? from : to;
-    float *in = pb_malloc(k * in_size, sizeof *in), *result = pb_malloc(k * out_size, sizeof *in);
-    pb_status status;
 
     pb_linearisation_shapes(l, from, to);
-    shape[0] = k;
-    memcpy(shape + 1, out_shape, sizeof from);
-    if (!in || !result)
-        status = pb_fail_memory(error, k * (in_size + out_size) * sizeof *in, "a block");
-    else
-        status = pb_tensor_new(out, block->rank, shape + 4 - block->rank, error);
-    if (status == PB_OK) {
-        pb_to_hwc(in, block->data, k, in_shape[0], in_shape[1], in_shape[2]);
-        status = (pb_status)(transpose ? op->apply_transpose
-                                       : op->apply)(op->context, k, in, in_size, result, out_size);
-        if (status != PB_OK && error)
-            op->explain(op->context, error);
-    }
-    if (status == PB_OK)
-        pb_to_chw(out->data, result, k, out_shape[0], out_shape[1], out_shape[2]);
-    pb_free(in);
-    pb_free(result);
-    return status;
+    memcpy(shape + 1, transpose ? from : to, sizeof from);
+    PB_TRY(pb_tensor_new(out, block->rank, shape + 4 - block->rank, error));
+    return (transpose ? op->apply_transpose : op->apply)(op->context, shape[0], block->data,
+                                                         in_size, out->data, out_size, error);
 }
 
 static pb_status differentiate(pb_desk *s, const options *o, const pb_condition *condition,
