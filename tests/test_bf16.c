@@ -4,10 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/bfloat.h"
 #include "base/memory.h"
 #include "networks.h"
 #include "op_harness.h"
-#include "ops/bfloat.h"
 
 #define MOST 2e-2 /* map.h */
 #define LEAST 1e-4
