@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "golden.h"
+#include "networks.h"
 
 /* Of the largest entry: of the golden values, in double precision but for the timestep's embedding;
  * of the backend "cpu", and of its linear passes. */
@@ -12,63 +12,49 @@
 #define CPU_ERROR 5e-6
 #define CPU_LINEAR_ERROR 3e-6
 
-typedef struct network {
-    pb_model *model[2]; /* cpu, reference */
-    pb_weights *io;
-    pb_tensor x, context; /* context: empty where there is no text */
-    pb_condition condition;
-} network;
-
 static const struct {
     const char *folder, *io;
-} networks[] = {
+} cases[] = {
     {"unet2d-ddpm", "io"},     {"unet2d-modern", "io"},    {"unet2d-cond-sd1", "io"},
     {"unet2d-cond-sd2", "io"}, {"unet2d-cond-sd1", "odd"}, {"unet2d-cond-sd2", "odd"},
 };
-#define NETWORKS (sizeof networks / sizeof *networks)
+#define CASES (sizeof cases / sizeof *cases)
 
-static network open_network(size_t i)
+/* The same network on both backends. */
+typedef struct pair {
+    network n;
+    pb_model *model[2]; /* cpu, which is the network's; reference */
+} pair;
+
+static pair open_pair(size_t i)
 {
-    static const char *const backends[] = {NULL, "reference"};
-    network n = {0};
+    const pb_model_options options = {.backend = "reference"};
+    pair p = {.n = open_network(cases[i].folder, cases[i].io)};
     char path[512];
 
-    snprintf(path, sizeof path, GOLDEN "%s", networks[i].folder);
-    for (int k = 0; k < 2; k++)
-        MUST(pb_model_open_with(&n.model[k], path, &(pb_model_options){.backend = backends[k]},
-                                error));
-    snprintf(path, sizeof path, GOLDEN "%s/%s.safetensors", networks[i].folder, networks[i].io);
-    MUST(pb_weights_open(&n.io, path, error));
-    n.x = golden(n.io, "x");
-    n.condition = (pb_condition){.timestep = golden_timestep(n.io), .class_label = -1};
-    if (pb_model_get_info(n.model[0])->context_width) {
-        n.context = golden(n.io, "context");
-        n.condition.context = n.context.data;
-        n.condition.tokens = n.context.shape[1];
-        n.condition.width = n.context.shape[2];
-    }
-    return n;
+    snprintf(path, sizeof path, GOLDEN "%s", cases[i].folder);
+    p.model[0] = p.n.model;
+    MUST(pb_model_open_with(&p.model[1], path, &options, error));
+    return p;
 }
 
-static void close_network(network *n)
+static void close_pair(pair *p)
 {
-    pb_tensor_clear(&n->x);
-    pb_tensor_clear(&n->context);
-    pb_weights_free(n->io);
-    pb_model_free(n->model[0]);
-    pb_model_free(n->model[1]);
+    close_network(&p->n);
+    pb_model_free(p->model[1]);
 }
 
 /* A tap at two points at once: x, and x + h v. */
-static float *evaluate(const network *n, int backend, const char *tap, double h, const float *v,
+static float *evaluate(const pair *p, int backend, const char *tap, double h, const float *v,
                        size_t *count)
 {
+    const network *n = &p->n;
     size_t size = pb_tensor_count(&n->x), shape[3];
     float *points = pb_malloc(2 * size, sizeof *points), *out;
     pb_evaluator *e;
 
     assert_non_null(points);
-    MUST(pb_model_tap_shape(n->model[backend], tap, n->x.shape[2], n->x.shape[3], shape, error));
+    MUST(pb_model_tap_shape(p->model[backend], tap, n->x.shape[2], n->x.shape[3], shape, error));
     *count = shape[0] * shape[1] * shape[2];
     out = pb_malloc(2 * *count, sizeof *out);
     assert_non_null(out);
@@ -76,7 +62,7 @@ static float *evaluate(const network *n, int backend, const char *tap, double h,
         points[i] = n->x.data[i];
         points[size + i] = (float)((double)n->x.data[i] + (v ? h * (double)v[i] : 0));
     }
-    MUST(pb_evaluator_new(&e, n->model[backend], n->x.shape[2], n->x.shape[3], NULL, error));
+    MUST(pb_evaluator_new(&e, p->model[backend], n->x.shape[2], n->x.shape[3], NULL, error));
     MUST(pb_evaluate(e, &n->condition, 2, size, points, 1, &tap, &out, error));
     pb_evaluator_free(e);
     pb_free(points);
@@ -87,11 +73,11 @@ static float *evaluate(const network *n, int backend, const char *tap, double h,
 static void test_taps(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < NETWORKS; i++) {
-        network n = open_network(i);
+    for (size_t i = 0; i < CASES; i++) {
+        pair p = open_pair(i);
         const char *tap;
 
-        for (size_t k = 0; (tap = pb_model_tap(n.model[1], k)) != NULL; k++) {
+        for (size_t k = 0; (tap = pb_model_tap(p.model[1], k)) != NULL; k++) {
             const char *name = strcmp(tap, "out") ? tap : "eps";
             size_t count;
             float *found, *cpu;
@@ -99,9 +85,9 @@ static void test_taps(void **state)
 
             if (!strcmp(tap, "x"))
                 continue;
-            expected = golden(n.io, "out.%s", name);
-            found = evaluate(&n, 1, name, 0, NULL, &count);
-            cpu = evaluate(&n, 0, name, 0, NULL, &count);
+            expected = golden(p.n.io, "out.%s", name);
+            found = evaluate(&p, 1, name, 0, NULL, &count);
+            cpu = evaluate(&p, 0, name, 0, NULL, &count);
             assert_int_equal(count, pb_tensor_count(&expected));
             assert_near(tap, found, expected.data, count, GOLDEN_ERROR);
             assert_near("cpu", cpu, found, count, CPU_ERROR);
@@ -110,7 +96,7 @@ static void test_taps(void **state)
             pb_free(cpu);
             pb_tensor_clear(&expected);
         }
-        close_network(&n);
+        close_pair(&p);
     }
 }
 
@@ -125,7 +111,7 @@ static double product(const pb_tensor *a, const pb_tensor *b)
 
 /* J v against (f(x + h v) - f(x - h v)) / 2h, extrapolated from two h: what is left of the error is
  * the rounding of f to float32. */
-static void check_differences(const network *n, const char *tap, const pb_tensor *v,
+static void check_differences(const pair *p, const char *tap, const pb_tensor *v,
                               const pb_tensor *jv)
 {
     static const double steps[] = {1e-3, -1e-3, 2e-3, -2e-3};
@@ -133,7 +119,7 @@ static void check_differences(const network *n, const char *tap, const pb_tensor
     float *at[4], *difference;
 
     for (size_t k = 0; k < 4; k++)
-        at[k] = evaluate(n, 1, tap, steps[k], v->data, &count);
+        at[k] = evaluate(p, 1, tap, steps[k], v->data, &count);
     difference = pb_malloc(count, sizeof *difference);
     assert_non_null(difference);
     for (size_t i = count; i < 2 * count; i++) {
@@ -153,20 +139,20 @@ static void test_jvp_vjp(void **state)
     static const char *const taps[] = {"mid", "eps"};
 
     (void)state;
-    for (size_t i = 0; i < NETWORKS; i++) {
-        network n = open_network(i);
+    for (size_t i = 0; i < CASES; i++) {
+        pair p = open_pair(i);
         for (size_t k = 0; k < 2; k++) {
             pb_map_options options = PB_MAP_DEFAULTS;
-            pb_tensor v = golden(n.io, "v"), u = golden(n.io, "u.%s", taps[k]);
-            pb_tensor jvp = golden(n.io, "jvp.%s", taps[k]);
-            pb_tensor vjp = golden(n.io, "vjp.%s", taps[k]);
+            pb_tensor v = golden(p.n.io, "v"), u = golden(p.n.io, "u.%s", taps[k]);
+            pb_tensor jvp = golden(p.n.io, "jvp.%s", taps[k]);
+            pb_tensor vjp = golden(p.n.io, "vjp.%s", taps[k]);
             pb_tensor down[2], up[2];
 
             options.to = taps[k];
-            options.condition = n.condition;
+            options.condition = p.n.condition;
             for (int b = 0; b < 2; b++) {
                 pb_linearisation *l;
-                MUST(pb_linearise(&l, n.model[b], &options, &n.x, NULL, error));
+                MUST(pb_linearise(&l, p.model[b], &options, &p.n.x, NULL, error));
                 down[b] = apply_to(l, false, v.data);
                 up[b] = apply_to(l, true, u.data);
                 pb_linearisation_free(l);
@@ -179,7 +165,7 @@ static void test_jvp_vjp(void **state)
                         CPU_LINEAR_ERROR);
             assert_true(fabs(product(&down[1], &u) - product(&v, &up[1])) <=
                         2e-7 * sqrt(product(&down[1], &down[1]) * product(&u, &u)));
-            check_differences(&n, taps[k], &v, &down[1]);
+            check_differences(&p, taps[k], &v, &down[1]);
             for (int b = 0; b < 2; b++) {
                 pb_tensor_clear(&down[b]);
                 pb_tensor_clear(&up[b]);
@@ -189,7 +175,7 @@ static void test_jvp_vjp(void **state)
             pb_tensor_clear(&u);
             pb_tensor_clear(&v);
         }
-        close_network(&n);
+        close_pair(&p);
     }
 }
 
