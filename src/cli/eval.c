@@ -69,7 +69,7 @@ static pb_status condition_of(pb_desk *d, const options *o, const pb_tensor *con
                               pb_condition *condition, pb_error *error)
 {
     if (!context->data || negative)
-        return pb_session_condition(d->session, &o->prompts,
+        return pb_session_condition(d->studio.session, &o->prompts,
                                     negative ? PB_USE_NEGATIVE : PB_USE_PROMPT, o->timestep,
                                     condition, &d->cli->run, error);
     *condition = (pb_condition){.timestep = o->timestep,
@@ -83,7 +83,7 @@ static pb_status condition_of(pb_desk *d, const options *o, const pb_tensor *con
 static pb_status read_context(pb_tensor *context, const pb_desk *s, const options *o,
                               pb_error *error)
 {
-    size_t width = s->info->context_width;
+    size_t width = s->studio.info->context_width;
 
     if (!o->context)
         return PB_OK;
@@ -104,9 +104,9 @@ static pb_status evaluate(pb_desk *d, const options *o, const pb_condition *cond
     pb_evaluator *e;
     pb_status status;
 
-    PB_TRY(pb_model_tap_shape(d->model, tap, x->shape[2], x->shape[3], shape + 1, error));
+    PB_TRY(pb_model_tap_shape(d->studio.model, tap, x->shape[2], x->shape[3], shape + 1, error));
     PB_TRY(pb_tensor_new(out, 4, shape, error));
-    PB_TRY(pb_evaluator_new(&e, d->model, x->shape[2], x->shape[3], &d->cli->run, error));
+    PB_TRY(pb_evaluator_new(&e, d->studio.model, x->shape[2], x->shape[3], &d->cli->run, error));
     status = pb_evaluate(e, condition, x->shape[0], pb_item_size(x), x->data, 1, &tap, &out->data,
                          error);
     pb_evaluator_free(e);
@@ -156,7 +156,7 @@ static pb_status differentiate(pb_desk *s, const options *o, const pb_condition 
     if (x->shape[0] != 1)
         return pb_fail(error, PB_INVALID, "%s: a Jacobian is taken at one image, found %zu", o->x,
                        x->shape[0]);
-    PB_TRY(pb_linearise(&l, s->model, &map, x, &s->cli->run, error));
+    PB_TRY(pb_linearise(&l, s->studio.model, &map, x, &s->cli->run, error));
     pb_linearisation_shapes(l, from, to);
     status = read_block(&block, o->jvp ? o->jvp : o->vjp, o->jvp ? from : to, error);
     if (status == PB_OK)
@@ -192,7 +192,7 @@ static pb_status compute(pb_desk *d, const options *o, const pb_tensor *context,
 static pb_status check_prompts(const pb_desk *d, const options *o, pb_error *error)
 {
     pb_prompts all = PB_PROMPTS_DEFAULTS;
-    pb_status status = pb_session_prompts(d->session, &o->prompts, &all, error);
+    pb_status status = pb_session_prompts(d->studio.session, &o->prompts, &all, error);
 
     pb_prompts_clear(&all);
     return status;
@@ -211,7 +211,7 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK)
         status = read_context(&context, &desk, o, error);
     if (status == PB_OK)
-        status = pb_read_images(&x, &desk, o->x, SIZE_MAX, error);
+        status = pb_read_images(&x, &desk.studio, o->x, SIZE_MAX, error);
     if (status == PB_OK)
         status = compute(&desk, o, &context, &x, &out, error);
     if (status == PB_OK)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/desk.h"
 #include "io/json.h"
 #include "terminal/cli.h"
 

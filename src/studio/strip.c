@@ -1,4 +1,6 @@
-#include "cli/strip.h"
+#include "studio/strip.h"
+
+#include <pullback/pullback.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,26 +10,36 @@
 #include "picture/original.h"
 #include "picture/sheet.h"
 
-pb_status pb_strip_paste(const pb_strip *s, const pb_cli *cli, const float *picture,
-                         const char *path, const char *settings, int quality, pb_error *error)
+pb_status pb_strip_paste(const pb_strip *s, const float *picture, const char *path,
+                         const char *settings, int quality, char **lost, pb_error *error)
 {
     const size_t *shape = s->edit->pictures.shape;
     pb_tensor change = PB_TENSOR_EMPTY;
-    char *lost = NULL;
-    pb_status status = pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1],
-                                shape[3], shape[2], &change, error);
+    pb_status status;
+
+    *lost = NULL;
+    status = pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1], shape[3],
+                      shape[2], &change, error);
 
     if (status == PB_OK)
-        status = pb_original_write(s->photo, &change, path, settings, quality, &lost, error);
-    if (lost)
-        pb_warn(cli, "%s does not keep all of the photo: %s", path, lost);
-    g_free(lost);
+        status = pb_original_write(s->photo, &change, path, settings, quality, lost, error);
     pb_tensor_clear(&change);
     return status;
 }
 
 /* -- settings ------------------------------------------------------------------------------------
  */
+
+void pb_prompts_describe(const pb_prompts *p, json_t *object)
+{
+    if (!p->prompt)
+        return;
+    json_object_set_new(object, "prompt", json_string(p->prompt));
+    if (strcmp(p->edit_prompt, p->prompt))
+        json_object_set_new(object, "edit_prompt", json_string(p->edit_prompt));
+    json_object_set_new(object, "negative_prompt", json_string(p->negative_prompt));
+    json_object_set_new(object, "guidance_scale", json_real(p->guidance_scale));
+}
 
 /* The null space, what of the change lies outside the mask, and what was warned of. */
 static void describe_effect(const pb_strip *s, json_t *object)
@@ -59,14 +71,14 @@ static void describe_effect(const pb_strip *s, json_t *object)
 }
 
 /* The model as it was named; of a whole path its end, for pictures are shown to others. */
-static char *model_name(const pb_desk *d)
+static char *model_name(const pb_studio *d)
 {
-    const char *name = d->cli->model;
+    const char *name = d->name;
 
     return g_path_is_absolute(name) ? g_path_get_basename(name) : g_strdup(name);
 }
 
-char *pb_strip_settings(const pb_strip *s, const pb_desk *d)
+char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
     char *model = model_name(d), *text;
@@ -102,7 +114,7 @@ char *pb_strip_settings(const pb_strip *s, const pb_desk *d)
  */
 
 /* Where the strips come from, under which prompt, and how each mode among them goes. */
-static char *caption(size_t count, const pb_strip *strips, const pb_desk *d)
+static char *caption(size_t count, const pb_strip *strips, const pb_studio *d)
 {
     const char *prompt = strips[count - 1].point->prompts.edit_prompt;
     const pb_basis *basis = strips[0].basis;
@@ -160,7 +172,7 @@ static layout lay_out(size_t count, const pb_strip *strips)
 }
 
 /* The settings of one strip, or a list of those of several. */
-static char *all_settings(size_t count, const pb_strip *strips, const pb_desk *d)
+static char *all_settings(size_t count, const pb_strip *strips, const pb_studio *d)
 {
     GString *list = g_string_new(count > 1 ? "[" : "");
     char *text;
@@ -175,7 +187,7 @@ static char *all_settings(size_t count, const pb_strip *strips, const pb_desk *d
     return text;
 }
 
-pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_desk *d, const char *path,
+pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *d, const char *path,
                          pb_error *error)
 {
     const size_t *shape = strips[0].edit->pictures.shape;
