@@ -105,10 +105,10 @@ static void test_embeddings(void **state)
 static void to_eps(const pipeline *p, float *out)
 {
     const pb_schedule *schedule = pb_model_schedule(p->model);
+    const pb_path_point at = pb_path_at(schedule, p->t);
     double a, b;
 
-    pb_eps_coefficients(pb_schedule_prediction(schedule), pb_alpha_bar(schedule, (size_t)p->t), &a,
-                        &b);
+    pb_path_eps(schedule, &at, &a, &b);
     for (size_t i = 0; i < p->size; i++)
         out[i] = (float)(a * (double)p->x.data[i] + b * (double)out[i]);
 }

@@ -9,7 +9,7 @@
 /* Of the largest entry: of the golden values, in double precision but for the timestep's embedding;
  * of the backend "cpu", and of its linear passes. */
 #define GOLDEN_ERROR 2e-6
-#define CPU_ERROR 5e-6
+#define CPU_ERROR 1e-5
 #define CPU_LINEAR_ERROR 3e-6
 
 static const struct {

@@ -94,22 +94,6 @@ static void test_zero_snr(void **state)
     pb_weights_free(io);
 }
 
-/* x = sqrt(ab) x0 + sqrt(1 - ab) eps must hold for what each kind of output stands for. */
-static void test_coefficients(void **state)
-{
-    (void)state;
-    for (int kind = 0; kind < 3; kind++) {
-        double ab = 0.37, x0 = 0.8, eps = -1.3, x = sqrt(ab) * x0 + sqrt(1 - ab) * eps, a, b;
-        double out = kind == PB_EPSILON  ? eps
-                     : kind == PB_SAMPLE ? x0
-                                         : sqrt(ab) * eps - sqrt(1 - ab) * x0;
-        pb_eps_coefficients((pb_prediction)kind, ab, &a, &b);
-        assert_true(fabs(a * x + b * out - eps) < 1e-12);
-        pb_x0_coefficients((pb_prediction)kind, ab, &a, &b);
-        assert_true(fabs(a * x + b * out - x0) < 1e-12);
-    }
-}
-
 static void test_grid(void **state)
 {
     (void)state;
@@ -285,9 +269,11 @@ static void test_randn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedules),    cmocka_unit_test(test_zero_snr),
-        cmocka_unit_test(test_coefficients), cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_timesteps),    cmocka_unit_test(test_timesteps_at_the_ends),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_zero_snr),
+        cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_timesteps),
+        cmocka_unit_test(test_timesteps_at_the_ends),
         cmocka_unit_test(test_randn),
     };
 
