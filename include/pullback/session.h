@@ -115,6 +115,18 @@ PB_API pb_status pb_session_condition(pb_session *session, const pb_prompts *pro
                                       pb_prompt_use use, double timestep, pb_condition *condition,
                                       const pb_run *run, pb_error *error);
 
+/* Embeds several prompts ahead of their use, in one batch: those that were not before, and equal
+ * ones once. whole: one that is too long for the encoder is an error; else it is cut, with a
+ * warning. Errors: PB_INVALID (a model without text), those of the encoder, after which none of
+ * them is kept. */
+PB_API pb_status pb_session_embed(pb_session *session, size_t count, const char *const *texts,
+                                  int whole, const pb_run *run, pb_error *error);
+
+/* How alike two prompts are: the cosine of their hidden states at their end tokens, -1 to 1.
+ * Errors: those of embedding. */
+PB_API pb_status pb_session_likeness(pb_session *session, const char *a, const char *b,
+                                     double *cosine, const pb_run *run, pb_error *error);
+
 /* The guidance scale of images that are drawn, unless it is given. */
 #define PB_DRAWING_SCALE 7.5
 

@@ -146,9 +146,17 @@ static pb_status embed(pb_session *s, size_t first, int whole, const pb_run *run
 pb_status pb_session_embed(pb_session *s, size_t count, const char *const *texts, int whole,
                            const pb_run *run, pb_error *error)
 {
-    size_t first = s->embedding_count;
     pb_status status = PB_OK;
+    size_t first;
 
+    PB_NEED(s, "a session");
+    PB_NEED(texts || !count, "texts");
+    for (size_t i = 0; i < count; i++)
+        PB_NEED(texts[i], "a text");
+    if (!s->info->context_width)
+        return pb_fail(error, PB_INVALID, "%s is not conditioned on text: it takes no prompt",
+                       s->info->path);
+    first = s->embedding_count;
     if (!s->encoder)
         PB_TRY(pb_text_encoder_open(&s->encoder, s->model, error));
     for (size_t i = 0; status == PB_OK && i < count; i++)
@@ -159,6 +167,29 @@ pb_status pb_session_embed(pb_session *s, size_t count, const char *const *texts
     if (status != PB_OK)
         drop(s, first);
     return status;
+}
+
+pb_status pb_session_likeness(pb_session *s, const char *a, const char *b, double *cosine,
+                              const pb_run *run, pb_error *error)
+{
+    const char *const texts[] = {a, b};
+    const pb_embedding *first, *second;
+    const float *x, *y;
+    double xy = 0, xx = 0, yy = 0;
+
+    PB_NEED(cosine, "a place for the cosine");
+    PB_TRY(pb_session_embed(s, 2, texts, 0, run, error));
+    first = pb_session_embedding(s, a);
+    second = pb_session_embedding(s, b);
+    x = first->value.data + first->end * first->value.shape[1];
+    y = second->value.data + second->end * second->value.shape[1];
+    for (size_t i = 0; i < first->value.shape[1]; i++) {
+        xy += (double)x[i] * (double)y[i];
+        xx += (double)x[i] * (double)x[i];
+        yy += (double)y[i] * (double)y[i];
+    }
+    *cosine = xy / sqrt(xx * yy);
+    return PB_OK;
 }
 
 /* -- conditions ----------------------------------------------------------------------------------

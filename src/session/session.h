@@ -42,11 +42,6 @@ pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
 /* What a prompt of these is used for; "" where none is given. */
 const char *pb_prompt_of(const pb_prompts *prompts, pb_prompt_use use);
 
-/* The embeddings of several texts, those that are new in one batch. whole: a text that is too long
- * is an error, else cut with a warning. Errors: PB_INVALID, those of the encoder. */
-pb_status pb_session_embed(pb_session *session, size_t count, const char *const *texts, int whole,
-                           const pb_run *run, pb_error *error);
-
 /* The embedding of a text that was embedded; owned by the session. */
 const pb_embedding *pb_session_embedding(const pb_session *session, const char *text);
 

@@ -282,7 +282,7 @@ static void scatter_panel(FILE *f, const pb_study_plan *p)
 
 static void prompts_panels(FILE *f, const pb_study_plan *p)
 {
-    int overlap = p->models[0].prompts.attributes != NULL;
+    int overlap = p->models[0].attributes != NULL;
 
     scatter_panel(f, p);
     panel(f, p);

@@ -331,9 +331,11 @@ pb_status pb_measure_prompts(const pb_study_plan *p, size_t model, pb_table *tab
         l.overlap = l.cosine + n * n;
         l.prompted = l.overlap + n * n;
     }
-    for (size_t i = 0; mean && i < n * n; i++) {
-        l.cosine[i] = pb_prompt_similarity(&m->prompts, 1 + i / n, 1 + i % n);
-        l.overlap[i] = pb_prompt_overlap(&m->prompts, 1 + i / n, 1 + i % n);
+    for (size_t i = 0; status == PB_OK && i < n * n; i++) {
+        size_t a = 1 + i / n, b = 1 + i % n;
+        status = pb_session_likeness(m->session, pb_study_prompt(p->options, a),
+                                     pb_study_prompt(p->options, b), &l.cosine[i], &p->run, error);
+        l.overlap[i] = pb_prompt_overlap(m->attributes, a, b);
     }
     for (size_t t = 0; status == PB_OK && t < p->timesteps; t++) {
         pb_row row = {.model = m->label, .t = pb_plan_t(p, t), .t2 = nothing, .index = nothing};

@@ -216,7 +216,9 @@ static pb_status open_model(pb_study_plan *p, pb_planned_model *m, const char *n
         m->grid[i] =
             pb_grid_nearest(pb_schedule_length(m->schedule), p->options->steps, pb_plan_t(p, i));
     PB_TRY(check_taps(p->options, m, error));
-    PB_TRY(pb_study_prompts_open(&m->prompts, p->options, m->model, &p->run, error));
+    PB_TRY(pb_session_new(&m->session, m->model, error));
+    PB_TRY(pb_study_embed(p->options, m->info, m->session, &p->run, error));
+    PB_TRY(pb_study_attributes(&m->attributes, p->options, m->info, error));
     return find_hash(p, m, error);
 }
 
@@ -354,9 +356,8 @@ pb_status pb_study_plan_open(pb_study_plan *p, const pb_study_options *o, const 
 void pb_study_plan_close(pb_study_plan *p)
 {
     for (size_t m = 0; p->models && m < p->options->model_count; m++) {
-        pb_evaluator_free(p->models[m].evaluator);
-        pb_autoencoder_free(p->models[m].autoencoder);
-        pb_study_prompts_close(&p->models[m].prompts);
+        pb_session_free(p->models[m].session);
+        pb_free(p->models[m].attributes);
         pb_model_free(p->models[m].model);
         pb_free(p->models[m].label);
         pb_free(p->models[m].grid);

@@ -19,9 +19,8 @@ typedef struct pb_planned_model {
     char hash[65];
     size_t *grid; /* grid points of the timesteps, ascending */
     size_t height, width;
-    pb_study_prompts prompts;
-    pb_evaluator *evaluator;     /* made on first use */
-    pb_autoencoder *autoencoder; /* likewise, where images are to be encoded */
+    pb_session *session;
+    uint64_t *attributes; /* of each condition's prompt; NULL: none */
 } pb_planned_model;
 
 typedef struct pb_study_plan {

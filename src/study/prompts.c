@@ -29,6 +29,39 @@ const char *pb_study_prompt(const pb_study_options *o, size_t condition)
     return o->edit_prompt ? o->edit_prompt : prompt;
 }
 
+pb_prompts pb_study_prompts_of(const pb_study_options *o, size_t condition)
+{
+    size_t conditions = pb_study_conditions(o);
+
+    return (pb_prompts){.prompt = (char *)pb_study_prompt(o, conditions),
+                        .edit_prompt = (char *)pb_study_prompt(o, condition),
+                        .negative_prompt = (char *)pb_study_prompt(o, conditions + 1),
+                        .guidance_scale = o->guidance_scale,
+                        .class_label = o->class_label};
+}
+
+pb_status pb_study_embed(const pb_study_options *o, const pb_model_info *info, pb_session *session,
+                         const pb_run *run, pb_error *error)
+{
+    size_t total = pb_study_conditions(o) + 2;
+    const char **texts;
+    pb_status status;
+
+    if (info->context_width == 0)
+        return o->prompt || o->edit_prompt || o->prompt_count || o->guidance_scale != 1
+                   ? pb_fail(error, PB_INVALID, "%s is not conditioned on text: it takes no prompt",
+                             info->path)
+                   : PB_OK;
+    texts = pb_malloc(total, sizeof *texts);
+    if (!texts)
+        return pb_fail_memory(error, total * sizeof *texts, "prompts");
+    for (size_t i = 0; i < total; i++)
+        texts[i] = pb_study_prompt(o, i);
+    status = pb_session_embed(session, total, texts, 1, run, error);
+    pb_free(texts);
+    return status;
+}
+
 /* -- attributes -------------------------------------------------------------------------------- */
 
 /* Is the word in the text, not as a part of another word? Both in any case. */
@@ -88,150 +121,44 @@ static pb_status check_attributes(const json_t *attributes, const char *path, pb
 }
 
 /* pullback.json: "attributes", what captions of the model's data say of a picture. */
-static pb_status read_attributes(pb_study_prompts *p, const pb_study_options *o,
-                                 const pb_model *model, pb_error *error)
+pb_status pb_study_attributes(uint64_t **out, const pb_study_options *o, const pb_model_info *info,
+                              pb_error *error)
 {
-    char *path = pb_sprintf("%s/pullback.json", pb_model_get_info(model)->path);
+    size_t count = pb_study_conditions(o);
     json_t *file = NULL, *attributes = NULL;
-    pb_status status = path ? PB_OK : pb_fail_memory(error, 1, "a path");
+    pb_status status = PB_OK;
+    char *path;
 
-    if (status == PB_OK && access(path, F_OK) == 0)
+    *out = NULL;
+    if (o->kind != PB_STUDY_PROMPTS)
+        return PB_OK;
+    path = pb_sprintf("%s/pullback.json", info->path);
+    if (!path)
+        return pb_fail_memory(error, 1, "a path");
+    if (access(path, F_OK) == 0)
         status = pb_json_read(&file, path, MAX_FILE, 0, error);
     attributes = json_object_get(file, "attributes");
     if (status == PB_OK && attributes)
         status = check_attributes(attributes, path, error);
     if (status == PB_OK && attributes) {
-        p->attributes = pb_calloc(p->count, sizeof *p->attributes);
-        if (!p->attributes)
-            status = pb_fail_memory(error, p->count * sizeof *p->attributes, "attributes");
+        *out = pb_calloc(count, sizeof **out);
+        if (!*out)
+            status = pb_fail_memory(error, count * sizeof **out, "attributes");
     }
-    for (size_t i = 0; status == PB_OK && p->attributes && i < p->count; i++)
-        p->attributes[i] = attributes_of(attributes, pb_study_prompt(o, i));
+    for (size_t i = 0; status == PB_OK && *out && i < count; i++)
+        (*out)[i] = attributes_of(attributes, pb_study_prompt(o, i));
     json_decref(file);
     pb_free(path);
     return status;
 }
 
-/* -- embeddings -------------------------------------------------------------------------------- */
-
-/* The tokens of one prompt; *end: the place of its end token. */
-static pb_status read_tokens(const pb_text_encoder *text, const char *prompt, uint32_t *ids,
-                             size_t *end, pb_error *error)
-{
-    size_t used;
-    char *rest;
-    pb_status status = pb_text_encoder_tokens(text, prompt, pb_text_encoder_length(text), ids,
-                                              &used, &rest, error);
-
-    if (status == PB_OK && rest)
-        status =
-            pb_fail(error, PB_INVALID,
-                    "prompt %s: too long: a study takes prompts whole; beyond %zu tokens: \"%s\"",
-                    pb_quote(prompt).text, pb_text_encoder_length(text), rest);
-    if (status == PB_OK)
-        *end = used - 1;
-    pb_text_free(rest);
-    return status;
-}
-
-/* The number of the first prompt of the same text. */
-static size_t first_of(const pb_study_options *o, size_t number)
-{
-    size_t i = 0;
-
-    while (strcmp(pb_study_prompt(o, i), pb_study_prompt(o, number)))
-        i++;
-    return i;
-}
-
-static pb_status embed(pb_study_prompts *p, const pb_study_options *o, const pb_text_encoder *text,
-                       const pb_run *run, pb_error *error)
-{
-    size_t total = p->count + 2, distinct = 0, size, *which = pb_malloc(total, sizeof *which);
-    uint32_t *ids;
-    pb_status status = PB_OK;
-
-    p->tokens = pb_text_encoder_length(text);
-    p->width = pb_text_encoder_width(text);
-    size = p->tokens * p->width;
-    ids = pb_malloc(total * p->tokens, sizeof *ids);
-    p->ends = pb_malloc(total, sizeof *p->ends);
-    p->embeddings = pb_malloc(total * size, sizeof *p->embeddings);
-    if (!which || !ids || !p->ends || !p->embeddings)
-        status = pb_fail_memory(error, total * size * sizeof(float), "prompts");
-    for (size_t i = 0; status == PB_OK && i < total; i++) {
-        size_t first = first_of(o, i);
-        which[i] = first < i ? which[first] : distinct++;
-        status = read_tokens(text, pb_study_prompt(o, i), ids + which[i] * p->tokens, &p->ends[i],
-                             error);
-    }
-    if (status == PB_OK)
-        status = pb_text_encoder_embed(text, distinct, p->tokens, ids, p->embeddings, run, error);
-    for (size_t i = total; status == PB_OK && i-- > 0;) /* which[i] <= i: it is still there */
-        if (which[i] != i)
-            memcpy(p->embeddings + i * size, p->embeddings + which[i] * size, size * sizeof(float));
-    pb_free(which);
-    pb_free(ids);
-    return status;
-}
-
-pb_status pb_study_prompts_open(pb_study_prompts *p, const pb_study_options *o,
-                                const pb_model *model, const pb_run *run, pb_error *error)
-{
-    pb_text_encoder *text;
-    pb_status status;
-
-    p->count = pb_study_conditions(o);
-    if (pb_model_get_info(model)->context_width == 0)
-        return o->prompt || o->edit_prompt || o->prompt_count || o->guidance_scale != 1
-                   ? pb_fail(error, PB_INVALID, "%s is not conditioned on text: it takes no prompt",
-                             pb_model_get_info(model)->path)
-                   : PB_OK;
-    PB_TRY(pb_text_encoder_open(&text, model, error));
-    status = embed(p, o, text, run, error);
-    pb_text_encoder_free(text);
-    return status == PB_OK && o->kind == PB_STUDY_PROMPTS ? read_attributes(p, o, model, error)
-                                                          : status;
-}
-
-void pb_study_prompts_close(pb_study_prompts *p)
-{
-    pb_free(p->embeddings);
-    pb_free(p->ends);
-    pb_free(p->attributes);
-    *p = (pb_study_prompts){0};
-}
-
-void pb_study_prompts_apply(const pb_study_prompts *p, size_t number, pb_condition *condition)
-{
-    condition->context = p->embeddings ? p->embeddings + number * p->tokens * p->width : NULL;
-    condition->tokens = p->tokens;
-    condition->width = p->width;
-}
-
-/* -- likeness ---------------------------------------------------------------------------------- */
-
-double pb_prompt_similarity(const pb_study_prompts *p, size_t a, size_t b)
-{
-    const float *x = p->embeddings + (a * p->tokens + p->ends[a]) * p->width;
-    const float *y = p->embeddings + (b * p->tokens + p->ends[b]) * p->width;
-    double xy = 0, xx = 0, yy = 0;
-
-    for (size_t i = 0; i < p->width; i++) {
-        xy += (double)x[i] * (double)y[i];
-        xx += (double)x[i] * (double)x[i];
-        yy += (double)y[i] * (double)y[i];
-    }
-    return xy / sqrt(xx * yy);
-}
-
-double pb_prompt_overlap(const pb_study_prompts *p, size_t a, size_t b)
+double pb_prompt_overlap(const uint64_t *attributes, size_t a, size_t b)
 {
     uint64_t x, y;
 
-    if (!p->attributes)
+    if (!attributes)
         return NAN;
-    x = p->attributes[a];
-    y = p->attributes[b];
+    x = attributes[a];
+    y = attributes[b];
     return x | y ? (double)__builtin_popcountll(x & y) / (double)__builtin_popcountll(x | y) : NAN;
 }

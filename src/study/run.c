@@ -32,7 +32,10 @@ static int ask(void *context, const pb_progress *progress)
 /* Under which an item is computed. */
 static pb_run run_of(runner *r)
 {
-    return (pb_run){.monitor = ask, .context = r, .memory = r->plan->run.memory};
+    return (pb_run){.monitor = ask,
+                    .context = r,
+                    .memory = r->plan->run.memory,
+                    .threads = r->plan->run.threads};
 }
 
 static pb_status wait_a_little(runner *r, pb_error *error)
@@ -112,44 +115,33 @@ static pb_status make_basis(runner *r, size_t m, size_t row, size_t t, const cha
     const pb_study_plan *p = r->plan;
     const pb_study_options *o = p->options;
     const pb_planned_model *model = &p->models[m];
-    pb_study_point at = pb_plan_point(p, m, t);
-    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
-    const pb_run run = run_of(r);
+    const pb_basis_options options = {.from = o->from,
+                                      .to = o->to,
+                                      .rank = o->rank,
+                                      .tolerance = o->tolerance,
+                                      .guided = o->guided};
+    size_t time = pb_plan_point(p, m, t).time;
+    pb_point point = PB_POINT_EMPTY;
     pb_basis basis = PB_BASIS_EMPTY;
-    pb_condition negative;
-    pb_tensor x = {.rank = 3};
+    const pb_run run = run_of(r);
     pb_status status;
 
     PB_TRY(need_trajectory(r, m, row / p->conditions, error));
-    memcpy(x.shape, r->points.shape + 1, 3 * sizeof *x.shape);
-    x.data = r->points.data + (o->fix == PB_FIX_X ? p->timesteps : t) * pb_tensor_count(&x);
-    request.map =
-        (pb_map_options){.from = o->from,
-                         .to = o->to,
-                         .condition = {.timestep = pb_grid_time(pb_schedule_length(model->schedule),
-                                                                o->steps, at.time),
-                                       .class_label = o->class_label}};
-    pb_study_prompts_apply(&model->prompts, row % p->conditions, &request.map.condition);
-    negative = request.map.condition;
-    pb_study_prompts_apply(&model->prompts, p->conditions + 1, &negative);
-    request.negative = o->guided ? &negative : NULL;
-    request.scale = o->guidance_scale;
-    request.svd.rank = o->rank;
-    request.svd.tolerance = o->tolerance;
-    status = pb_basis_compute(&basis, NULL, NULL, model->model, &request, &x, &run, error);
+    point.x.rank = 4;
+    memcpy(point.x.shape, r->points.shape, 4 * sizeof *point.x.shape);
+    point.x.shape[0] = 1;
+    point.x.data =
+        r->points.data + (o->fix == PB_FIX_X ? p->timesteps : t) * pb_tensor_count(&point.x);
+    point.t = pb_plan_t(p, t);
+    point.timestep = pb_grid_time(pb_schedule_length(model->schedule), o->steps, time);
+    point.steps = o->steps;
+    point.prompts = pb_study_prompts_of(o, row % p->conditions);
+    status = pb_session_basis(model->session, &point, &options, &basis, NULL, NULL, &run, error);
     if (status == PB_OK && basis.s.shape[0] < o->rank)
         status = pb_fail(error, PB_NUMERIC, "%zu of %zu triplets found within %zu applications",
                          basis.s.shape[0], o->rank, basis.applications);
-    if (status == PB_OK) {
-        basis.t = pb_plan_t(p, t);
-        if (model->info->context_width)
-            status = pb_basis_set_prompts(
-                &basis, pb_study_prompt(o, row % p->conditions), pb_study_prompt(o, p->conditions),
-                pb_study_prompt(o, p->conditions + 1), o->guidance_scale, o->guided, error);
-    }
-    if (status == PB_OK) {
+    if (status == PB_OK)
         status = pb_basis_write(&basis, path, error);
-    }
     pb_basis_clear(&basis);
     return status;
 }

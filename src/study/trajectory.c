@@ -7,28 +7,14 @@
 #include "base/memory.h"
 #include "base/shape.h"
 
-/* The pictures of an autoencoder, or of the network itself. */
-static pb_status open_autoencoder(pb_autoencoder_info *info, const pb_study_plan *p,
-                                  pb_planned_model *m, pb_error *error)
-{
-    *info = (pb_autoencoder_info){.channels = m->info->in_channels, .factor = 1};
-    if (!m->info->latent || p->options->latents)
-        return PB_OK;
-    if (!m->autoencoder)
-        PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
-    *info = pb_autoencoder_get_info(m->autoencoder);
-    return PB_OK;
-}
-
-/* A .npy of one image of this shape. */
+/* A .npy of one image of this shape, as a batch of one. */
 static pb_status read_array(pb_tensor *x, const char *path, const size_t shape[3], pb_error *error)
 {
     PB_TRY(pb_npy_read(x, path, error));
-    if (x->rank >= 3 && pb_tensor_count(x) == shape[0] * shape[1] * shape[2] &&
-        !memcmp(x->shape + x->rank - 3, shape, 3 * sizeof *shape))
-        return PB_OK;
-    return pb_fail(error, PB_INVALID, "%s: expected one image (%zu, %zu, %zu)", path, shape[0],
-                   shape[1], shape[2]);
+    PB_TRY(pb_shape_check_one(x, 3, shape, path, error));
+    x->rank = 4;
+    memcpy(x->shape, (size_t[4]){1, shape[0], shape[1], shape[2]}, 4 * sizeof *shape);
+    return PB_OK;
 }
 
 static pb_status read_photo(const pb_study_plan *p, const pb_planned_model *m, pb_tensor *picture,
@@ -57,33 +43,18 @@ static pb_status read_source(const pb_study_plan *p, pb_planned_model *m, size_t
 {
     const char *path = p->options->images[sample];
     bool array = pb_ends_with(path, ".npy");
-    pb_autoencoder_info info;
+    size_t factor = 1;
 
     if (p->options->latents && (!array || !m->info->latent))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy, for a latent model",
                        path);
-    PB_TRY(open_autoencoder(&info, p, m, error));
-    pixels[0] = info.channels;
-    pixels[1] = m->height * info.factor;
-    pixels[2] = m->width * info.factor;
+    pixels[0] = m->info->in_channels;
+    if (!p->options->latents)
+        PB_TRY(pb_session_pixels(m->session, &factor, &pixels[0], error));
+    pixels[1] = m->height * factor;
+    pixels[2] = m->width * factor;
     return array ? read_array(picture, path, pixels, error)
                  : read_photo(p, m, picture, path, pixels, error);
-}
-
-/* x_T of a drawn sample. */
-static pb_status draw_noise(const pb_study_plan *p, const pb_planned_model *m, size_t sample,
-                            pb_tensor *x, pb_error *error)
-{
-    const size_t shape[4] = {1, m->info->in_channels, m->height, m->width};
-    pb_rng *rng;
-    pb_status status;
-
-    PB_TRY(pb_rng_new(&rng, p->options->seed + sample, error));
-    status = pb_tensor_new(x, 4, shape, error);
-    if (status == PB_OK)
-        pb_randn(rng, x->data, pb_tensor_count(x));
-    pb_rng_free(rng);
-    return status;
 }
 
 /* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
@@ -96,14 +67,12 @@ static pb_status begin(const pb_study_plan *p, pb_planned_model *m, size_t sampl
     pb_status status;
 
     if (!o->image_count)
-        return draw_noise(p, m, sample, x, error);
+        return pb_session_noise(m->session, 1, m->height, m->width, o->seed + sample, x, error);
+    if (o->latents)
+        return read_source(p, m, sample, x, pixels, error);
     status = read_source(p, m, sample, &picture, pixels, error);
-    if (status == PB_OK && m->info->latent && !o->latents) {
-        status = pb_encode(m->autoencoder, &picture, x, run, error);
-    } else if (status == PB_OK) {
-        *x = picture;
-        picture = PB_TENSOR_EMPTY;
-    }
+    if (status == PB_OK)
+        status = pb_session_encode(m->session, &picture, x, run, error);
     pb_tensor_clear(&picture);
     return status;
 }
@@ -124,37 +93,21 @@ pb_status pb_trajectory_check(pb_study_plan *p, pb_error *error)
 
 /* One sample on its way. */
 typedef struct journey {
-    const pb_planned_model *m;
-    pb_denoiser *denoiser;
-    pb_ddim_options options;
+    pb_session *session;
+    pb_prompts prompts;
+    size_t steps, at;
+    pb_tensor x;
     const pb_run *run;
-    size_t size;
-    float *x; /* size floats */
-    size_t at;
 } journey;
 
 static pb_status go(journey *j, size_t to, float *keep, pb_error *error)
 {
-    PB_TRY(pb_ddim(j->m->schedule, j->denoiser, 1, j->size, j->x, j->at, to, &j->options, j->run,
-                   error));
+    PB_TRY(pb_session_move(j->session, &j->prompts, NULL, &j->x, j->steps, j->at, to, NULL, j->run,
+                           error));
     j->at = to;
     if (keep)
-        memcpy(keep, j->x, j->size * sizeof *keep);
+        memcpy(keep, j->x.data, pb_tensor_count(&j->x) * sizeof *keep);
     return PB_OK;
-}
-
-/* The predictor of a model's trajectories, under their prompts. */
-static pb_status open_denoiser(const pb_study_plan *p, pb_planned_model *m, pb_denoiser **denoiser,
-                               pb_error *error)
-{
-    const pb_study_options *o = p->options;
-    pb_condition condition = {.class_label = o->class_label}, negative = condition;
-
-    if (!m->evaluator)
-        PB_TRY(pb_evaluator_new(&m->evaluator, m->model, m->height, m->width, &p->run, error));
-    pb_study_prompts_apply(&m->prompts, p->conditions, &condition);
-    pb_study_prompts_apply(&m->prompts, p->conditions + 1, &negative);
-    return pb_denoiser_new(denoiser, m->evaluator, &condition, &negative, o->guidance_scale, error);
 }
 
 pb_status pb_trajectory_read(const pb_study_plan *p, size_t model, const char *path,
@@ -177,19 +130,15 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
     const pb_study_options *o = p->options;
     const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
-    pb_tensor x = PB_TENSOR_EMPTY;
-    journey j = {.m = m,
-                 .options = {.steps = o->steps, .boost = SIZE_MAX},
-                 .run = run,
-                 .at = o->image_count ? 0 : last};
-    pb_status status = open_denoiser(p, m, &j.denoiser, error);
+    journey j = {.session = m->session,
+                 .prompts = pb_study_prompts_of(o, 0),
+                 .steps = o->steps,
+                 .at = o->image_count ? 0 : last,
+                 .run = run};
+    pb_status status = begin(p, m, sample, &j.x, run, error);
 
     if (status == PB_OK)
-        status = begin(p, m, sample, &x, run, error);
-    if (status == PB_OK)
         status = pb_tensor_new(points, 4, shape, error);
-    j.size = pb_tensor_count(&x);
-    j.x = x.data;
     /* Up: with the direct route the points are met on the way. */
     for (size_t i = 0; status == PB_OK && o->direct && o->image_count && i < p->timesteps; i++)
         status = go(&j, m->grid[i], points->data + i * size, error);
@@ -197,24 +146,8 @@ pb_status pb_trajectory_compute(pb_study_plan *p, size_t model, size_t sample, p
         status = go(&j, last, points->data + p->timesteps * size, error);
     for (size_t i = p->timesteps; status == PB_OK && !(o->direct && o->image_count) && i-- > 0;)
         status = go(&j, m->grid[i], points->data + i * size, error);
-    pb_denoiser_free(j.denoiser);
-    pb_tensor_clear(&x);
+    pb_tensor_clear(&j.x);
     return status;
-}
-
-/* Latents to a picture, in their place; nothing where the model has no way to one. */
-static pb_status decode(pb_planned_model *m, pb_tensor *x, const pb_run *run, pb_error *error)
-{
-    pb_tensor picture = PB_TENSOR_EMPTY;
-
-    if (!m->info->latent || !m->info->has_autoencoder)
-        return PB_OK;
-    if (!m->autoencoder)
-        PB_TRY(pb_autoencoder_open(&m->autoencoder, m->model, error));
-    PB_TRY(pb_decode(m->autoencoder, x, &picture, run, error));
-    pb_tensor_clear(x);
-    *x = picture;
-    return PB_OK;
 }
 
 size_t pb_trajectory_boost(const pb_study_plan *p, size_t model)
@@ -226,25 +159,32 @@ size_t pb_trajectory_boost(const pb_study_plan *p, size_t model)
     return pb_grid_nearest(pb_schedule_length(p->models[model].schedule), o->steps, o->boost);
 }
 
+/* Latents to a picture, in their place; nothing where the model has no way to one. */
+static pb_status decode(pb_planned_model *m, pb_tensor *x, const pb_run *run, pb_error *error)
+{
+    pb_tensor picture = PB_TENSOR_EMPTY;
+
+    if (!m->info->latent || !m->info->has_autoencoder)
+        return PB_OK;
+    PB_TRY(pb_session_decode(m->session, x, &picture, run, error));
+    pb_tensor_clear(x);
+    *x = picture;
+    return PB_OK;
+}
+
 pb_status pb_trajectory_draw(pb_study_plan *p, size_t model, size_t sample, pb_tensor *picture,
                              const pb_run *run, pb_error *error)
 {
     pb_planned_model *m = &p->models[model];
     const pb_study_options *o = p->options;
-    const pb_ddim_options options = {.steps = o->steps,
-                                     .boost = pb_trajectory_boost(p, model),
-                                     .noise_seed = o->seed + sample,
-                                     .own_noise = 1,
-                                     .clip = m->info->clip};
-    pb_denoiser *denoiser;
-    pb_status status;
+    const pb_prompts prompts = pb_study_prompts_of(o, 0);
+    const pb_boost boost = {.t = o->boost, .seed = o->seed + sample, .own = 1};
+    pb_status status =
+        pb_session_noise(m->session, 1, m->height, m->width, o->seed + sample, picture, error);
 
-    PB_TRY(open_denoiser(p, m, &denoiser, error));
-    status = draw_noise(p, m, sample, picture, error);
     if (status == PB_OK)
-        status = pb_ddim(m->schedule, denoiser, 1, pb_tensor_count(picture), picture->data,
-                         o->steps - 1, 0, &options, run, error);
-    pb_denoiser_free(denoiser);
+        status = pb_session_move(m->session, &prompts, NULL, picture, o->steps, o->steps - 1, 0,
+                                 &boost, run, error);
     if (status == PB_OK)
         status = decode(m, picture, run, error);
     if (status != PB_OK)
