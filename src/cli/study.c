@@ -141,9 +141,9 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     s->latents = o->where.latents;
     s->crop = o->where.cut;
     s->class_label = o->where.class_label;
-    s->prompt = o->where.prompts.prompt;
-    s->edit_prompt = o->where.prompts.edit_prompt;
-    s->negative_prompt = o->where.prompts.negative_prompt;
+    s->prompt = (char *)o->where.prompts.prompt;
+    s->edit_prompt = (char *)o->where.prompts.edit_prompt;
+    s->negative_prompt = (char *)o->where.prompts.negative_prompt;
     if (!isnan(o->where.prompts.guidance_scale))
         s->guidance_scale = o->where.prompts.guidance_scale;
     s->guided = o->guided;

@@ -8,7 +8,7 @@
 
 /* A prompt that was embedded. */
 typedef struct pb_embedding {
-    char *text;
+    const char *text;
     pb_tensor value; /* (tokens, width) */
     size_t end;      /* the place of its end token */
 } pb_embedding;
