@@ -103,6 +103,7 @@ static pb_status add(pb_session *s, const char *text, pb_error *error)
     e = pb_calloc(1, sizeof *e);
     if (!e)
         return pb_fail_memory(error, sizeof *e, "an embedding");
+    e->input = (pb_input){"context", &e->value};
     s->embeddings[s->embedding_count++] = e;
     PB_TRY(copy_text(&e->text, text, error));
     return pb_tensor_new(&e->value, 2, shape, error);
@@ -213,9 +214,8 @@ pb_status pb_session_condition(pb_session *s, const pb_prompts *prompts, pb_prom
         return PB_OK;
     PB_TRY(pb_session_embed(s, 1, &text, 0, run, error));
     e = pb_session_embedding(s, text);
-    condition->context = e->value.data;
-    condition->tokens = e->value.shape[0];
-    condition->width = e->value.shape[1];
+    condition->count = 1;
+    condition->inputs = &e->input;
     return PB_OK;
 }
 

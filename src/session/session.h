@@ -10,6 +10,7 @@
 typedef struct pb_embedding {
     const char *text;
     pb_tensor value; /* (tokens, width) */
+    pb_input input;  /* the value as what a network is conditioned on */
     size_t end;      /* the place of its end token */
 } pb_embedding;
 
