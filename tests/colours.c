@@ -39,7 +39,7 @@ void expect_pixels(const scratch *s, const char *name, double (*expected)[3], si
     assert_int_equal(photo.pixels.width * photo.pixels.height, count);
     for (size_t i = 0; i < count; i++)
         for (size_t c = 0; c < 3; c++)
-            if (fabs(photo.pixels.rgb[3 * i + c] - 255 * expected[i][c]) > tolerance)
+            if (!(fabs(photo.pixels.rgb[3 * i + c] - 255 * expected[i][c]) <= tolerance))
                 fail_msg("%s: pixel %zu, band %zu is %d, expected %g", name, i, c,
                          photo.pixels.rgb[3 * i + c], 255 * expected[i][c]);
     pb_photo_clear(&photo);

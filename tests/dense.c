@@ -11,15 +11,15 @@
 #include "base/memory.h"
 #include "op_harness.h"
 
-static int product(dense *d, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
-                   bool transpose)
+static pb_status product(dense *d, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
+                         bool transpose)
 {
     size_t in = transpose ? d->m : d->n, out = transpose ? d->n : d->m;
 
     d->widest = k > d->widest ? k : d->widest;
     for (size_t j = 0; j < k; j++) {
         if (++d->applications == d->stop_at)
-            return 77;
+            return (pb_status)77;
         for (size_t i = 0; i < out; i++) {
             double sum = 0;
             for (size_t l = 0; l < in; l++)
@@ -30,17 +30,20 @@ static int product(dense *d, size_t k, const float *x, size_t ldx, float *y, siz
         if (d->applications == d->poison_at)
             y[j * ldy + out / 2] = NAN;
     }
-    return 0;
+    return PB_OK;
 }
 
-static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
+                       pb_error *error)
 {
+    (void)error;
     return product(context, k, x, ldx, y, ldy, false);
 }
 
-static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
-                           size_t ldy)
+static pb_status apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
+                                 size_t ldy, pb_error *error)
 {
+    (void)error;
     return product(context, k, x, ldx, y, ldy, true);
 }
 

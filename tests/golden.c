@@ -1,6 +1,5 @@
 #include "golden.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -39,18 +38,6 @@ double golden_timestep(const pb_weights *io)
     return (double)real;
 }
 
-double relative_error(const float *a, const float *b, size_t count)
-{
-    double largest = 0, worst = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        double difference = fabs((double)a[i] - (double)b[i]);
-        largest = fmax(largest, fabs((double)b[i]));
-        worst = difference <= worst ? worst : difference; /* also takes a NaN */
-    }
-    return worst / largest;
-}
-
 void assert_near(const char *what, const float *found, const float *expected, size_t count,
                  double tolerance)
 {
@@ -61,23 +48,16 @@ void assert_near(const char *what, const float *found, const float *expected, si
     print_message("%s: off by %.2g of the largest entry\n", what, error);
 }
 
-pb_tensor apply_chw(const pb_linearisation *linearisation, bool transpose, const float *x)
+pb_tensor apply_to(const pb_linearisation *linearisation, bool transpose, const float *x)
 {
     const pb_operator *op = pb_linearisation_operator(linearisation);
-    size_t from[3], to[3], *in = transpose ? to : from, *out = transpose ? from : to;
-    size_t cols = transpose ? op->rows : op->cols, rows = transpose ? op->cols : op->rows;
-    float *hwc_in = pb_malloc(cols, sizeof *hwc_in), *hwc_out = pb_malloc(rows, sizeof *hwc_out);
+    size_t from[3], to[3];
     pb_tensor result = PB_TENSOR_EMPTY;
 
-    assert_true(hwc_in && hwc_out);
     pb_linearisation_shapes(linearisation, from, to);
-    pb_to_hwc(hwc_in, x, 1, in[0], in[1], in[2]);
-    assert_int_equal(
-        (transpose ? op->apply_transpose : op->apply)(op->context, 1, hwc_in, cols, hwc_out, rows),
-        0);
-    MUST(pb_tensor_new(&result, 3, out, error));
-    pb_to_chw(result.data, hwc_out, 1, out[0], out[1], out[2]);
-    pb_free(hwc_in);
-    pb_free(hwc_out);
+    MUST(pb_tensor_new(&result, 3, transpose ? from : to, error));
+    MUST((transpose ? op->apply_transpose : op->apply)(op->context, 1, x,
+                                                       transpose ? op->rows : op->cols, result.data,
+                                                       transpose ? op->cols : op->rows, error));
     return result;
 }

@@ -49,17 +49,29 @@ if nm -D --defined-only "$libdir/libpullback.so" | awk '{print $3}' | grep -v '^
     exit 1
 fi
 
-# The example, on a picture that the program makes of the portrait.
+# The example, on a photo (here one whose picture the program sees as a .npy) and on a damaged one.
 $cc $flags -Wall -Wextra -Werror "$root/share/pullback/examples/edit.c" -o "$root/edit" \
-    $(pkg-config --cflags --libs pullback) -lm
+    $(pkg-config --cflags --libs pullback)
 "$root/bin/pullback" invert -q --model "$model" "$root/share/pullback/examples/portrait.png" \
     --crop 93,60,104,104 --t 0 --direct -o "$root/face.npy"
-LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/face.npy" "$root/edited.ppm" 1 0.6
-test "$(head -c 13 "$root/edited.ppm" | tr '\n' ' ')" = "P6 96 32 255 "
-LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/face.npy" "$root/edited.npy"
-# A picture of another size, and a damaged one.
-LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/edited.ppm" "$root/again.ppm"
-head -c 100 "$root/edited.ppm" >"$root/cut.ppm"
+{
+    printf 'P6\n32 32\n255\n'
+    printf "$(tail -c 4096 "$root/face.npy" | od -An -v -tf4 -w4 |
+        awk '{ v = int(($1 + 1) * 127.5 + 0.5); printf "\\%03o\\%03o\\%03o", v, v, v }')"
+} >"$root/face.ppm"
+LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/face.ppm" "$root/edited.ppm" 1 1 \
+    >"$root/said" 2>/dev/null
+test "$(head -c 13 "$root/edited.ppm" | tr '\n' ' ')" = "P6 32 32 255 "
+# It is what the program makes of the same pixels, which have been rounded to 8 bits.
+"$root/bin/pullback" edit -q --json --model "$model" "$root/face.npy" -d 1 --strength 1 \
+    -o "$root/edited.npy" >/dev/null
+tail -c 3072 "$root/edited.ppm" | od -An -v -tu1 -w3 | awk '{ print $1 }' >"$root/ours"
+tail -c 4096 "$root/edited.npy" | od -An -v -tf4 -w4 |
+    awk '{ v = ($1 + 1) * 127.5; print (v < 0 ? 0 : v > 255 ? 255 : v) }' >"$root/theirs"
+paste "$root/ours" "$root/theirs" |
+    awk '{ d = $1 - $2; s += d * d } END { exit !(NR == 1024 && s / NR < 9) }'
+grep -q 'a change of' "$root/said"
+head -c 100 "$root/face.ppm" >"$root/cut.ppm"
 if LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/cut.ppm" "$root/no.ppm" 2>"$root/message"; then
     echo "the example takes a damaged picture" >&2
     exit 1

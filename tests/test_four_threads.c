@@ -197,6 +197,49 @@ static pb_status find_basis(const worker *w, struct result *r)
     return status == PB_OK ? note(r, digest, sizeof digest) : status;
 }
 
+/* A session of its own, from a seed to an edit; the first time it is stopped on the way. */
+static int stop_guiding(void *context, const pb_progress *p)
+{
+    return *(int *)context && !strcmp(p->task, "guiding");
+}
+
+static pb_status edit(const worker *w, struct result *r)
+{
+    int stops = 1;
+    const pb_run run = {.monitor = stop_guiding, .context = &stops};
+    pb_point_options where = PB_POINT_DEFAULTS;
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+    pb_point point = PB_POINT_EMPTY;
+    pb_directions found = PB_DIRECTIONS_EMPTY;
+    pb_edit done = PB_EDIT_EMPTY;
+    pb_session *session = NULL;
+    pb_status status;
+
+    where.has_seed = 1;
+    where.steps = STEPS;
+    where.prompts.class_label = w->all->condition.class_label;
+    how.iterations = 2;
+    status = pb_session_new(&session, w->all->model, &r->error);
+    if (status == PB_OK)
+        status = pb_session_point(session, &where, &point, &run, &r->error);
+    if (status == PB_OK)
+        status = pb_session_directions(session, &point, NULL, &found, &run, &r->error);
+    if (status == PB_OK &&
+        pb_session_edit(session, &point, &found, &how, &done, &run, NULL) != PB_CANCELLED)
+        status = pb_fail(&r->error, PB_INTERNAL, "an edit was not stopped");
+    pb_edit_clear(&done);
+    stops = 0;
+    if (status == PB_OK)
+        status = pb_session_edit(session, &point, &found, &how, &done, &run, &r->error);
+    if (status == PB_OK)
+        status = note(r, done.pictures.data, pb_tensor_count(&done.pictures) * sizeof(float));
+    pb_edit_clear(&done);
+    pb_directions_clear(&found);
+    pb_point_clear(&point);
+    pb_session_free(session);
+    return status;
+}
+
 static pb_status embed(const worker *w, struct result *r)
 {
     static const char *const prompts[PROMPTS] = {"a photo of a smiling young woman", ""};
@@ -294,9 +337,9 @@ static pb_status mistake(const worker *w, struct result *r)
 }
 
 static pb_status (*const jobs[])(const worker *, struct result *) = {
-    name_model, evaluate, find_basis, sample, give_up, embed, decode, look_up, mistake};
-static const char *const names[] = {"name_model", "evaluate", "find_basis", "sample", "give_up",
-                                    "embed",      "decode",   "look_up",    "mistake"};
+    name_model, evaluate, find_basis, sample, give_up, edit, embed, decode, look_up, mistake};
+static const char *const names[] = {"name_model", "evaluate", "find_basis", "sample",  "give_up",
+                                    "edit",       "embed",    "decode",     "look_up", "mistake"};
 #define JOBS (sizeof jobs / sizeof *jobs)
 
 /* -- threads --------------------------------------------------------------------------------- */

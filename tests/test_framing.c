@@ -55,9 +55,9 @@ static void expect_face(const pb_area *a, double enlarged, double x, double y)
 {
     double side = (double)a->width, off = 0.08 * FACE_SIDE * enlarged;
 
-    if (fabs((double)a->x + side / 2 - x - FACE_X * enlarged) > off ||
-        fabs((double)a->y + side / 2 - y - FACE_Y * enlarged) > off ||
-        fabs(side / (FACE_SIDE * enlarged) - 1) > 0.1 || a->height != a->width)
+    if (!(fabs((double)a->x + side / 2 - x - FACE_X * enlarged) <= off &&
+          fabs((double)a->y + side / 2 - y - FACE_Y * enlarged) <= off &&
+          fabs(side / (FACE_SIDE * enlarged) - 1) <= 0.1 && a->height == a->width))
         fail_msg("a face at %ld,%ld,%zu,%zu", a->x, a->y, a->width, a->height);
 }
 

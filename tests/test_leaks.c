@@ -171,12 +171,14 @@ static pb_status travel(void *data, pb_error *error)
     return status;
 }
 
-static int identity(void *unused, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status identity(void *unused, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
+                          pb_error *error)
 {
     (void)unused;
+    (void)error;
     for (size_t j = 0; j < k; j++)
         memcpy(y + j * ldy, x + j * ldx, 4 * sizeof *x);
-    return 0;
+    return PB_OK;
 }
 
 static pb_status solve(void *data, pb_error *error)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "op_harness.h"
-#include "ops/panel.c"
+#include "backends/cpu/panel.c"
 
 #define MOST_ROWS 27
 #define MOST_K 100

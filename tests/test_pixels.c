@@ -296,7 +296,7 @@ static void expect_pixel(VipsImage *in, double r, double g, double b)
     rgb = vips_image_write_to_memory(out, &count);
     assert_int_equal(count, 3);
     for (size_t c = 0; c < 3; c++)
-        if (fabs(rgb[c] - 255 * expected[c]) > 1)
+        if (!(fabs(rgb[c] - 255 * expected[c]) <= 1))
             fail_msg("band %zu is %d, expected %g", c, rgb[c], 255 * expected[c]);
     g_free(rgb);
     g_object_unref(out);

@@ -352,7 +352,7 @@ static void test_basis_and_edit(void **state)
            1, "not on a grid of 21 points");
     expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --steps 20 --direction 12 "
                                 "-o wrong.png"),
-           1, "--direction 12");
+           1, "direction 12: there are 0 to 11");
     expect(program(here.folder, "edit -m " PB_SOURCE_DIR "/tests/golden/unet2d-modern "
                                 "--basis b.safetensors -o wrong.png"),
            1, "another model");

@@ -218,7 +218,7 @@ static void test_paste(void **state)
                 count++;
             }
         /* Half a pixel of the photo along either axis would be 0.17. */
-        if (fabs(sum / (double)count) > 0.03)
+        if (!(fabs(sum / (double)count) <= 0.03))
             fail_msg("%zux%zu: off by %g", widths[k], heights[k], sum / (double)count);
         pb_tensor_clear(&change);
         pb_free(before);

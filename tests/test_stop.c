@@ -80,16 +80,14 @@ static pb_status apply(const world *w, int transpose, pb_error *error)
 {
     const pb_operator *op = pb_linearisation_operator(w->l);
     float *from = calloc(op->rows + op->cols, sizeof *from);
-    int stopped;
+    pb_status status;
 
     assert_non_null(from);
-    stopped = (transpose ? op->apply_transpose
-                         : op->apply)(op->context, 1, from, transpose ? op->rows : op->cols,
-                                      w->much.data, transpose ? op->cols : op->rows);
+    status = (transpose ? op->apply_transpose
+                        : op->apply)(op->context, 1, from, transpose ? op->rows : op->cols,
+                                     w->much.data, transpose ? op->cols : op->rows, error);
     free(from);
-    if (stopped)
-        op->explain(op->context, error);
-    return (pb_status)stopped;
+    return status;
 }
 
 static pb_status down(world *w, pb_error *error)

@@ -1,5 +1,4 @@
-/* What a study leaves: intervals, figure, report, pictures of samples; and where it may leave it.
- */
+/* What a study leaves: figure, report, pictures of samples; and where it may leave it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,98 +6,15 @@
 
 #include <cmocka.h>
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
 #include "scratch.h"
-#include "study/measures/statistics.h"
 #include "study/report/words.h"
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
 #define QUICK " -q --model " FACES " --steps 8 -k 4 --timesteps 2 "
-
-/* -- intervals -----------------------------------------------------------------------------------
- */
-
-static const pb_bounds nowhere = {-INFINITY, INFINITY}, positive = {0, INFINITY};
-
-/* Of few samples none; else within the bounds, and the value is the mean as it is. */
-static void test_few(void **state)
-{
-    const double ranks[] = {49, 12, 48, 50};
-
-    (void)state;
-    for (size_t n = 1; n <= 4; n++) {
-        pb_estimate e = pb_mean_of(n, ranks, (pb_bounds){1, 50});
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            sum += ranks[i];
-        assert_true(e.value == sum / (double)n && e.count == n);
-        assert_int_equal(isnan(e.low) && isnan(e.high), n < 4);
-        if (n == 4) /* Student's reaches to 69 */
-            assert_true(e.low > 1 && e.low < e.value && e.high > e.value && e.high < 50);
-    }
-}
-
-/* g(m) +- t s g'(m), taken back. */
-static void test_scales(void **state)
-{
-    const double x[] = {0.1, 0.2, 0.4, 0.6};
-    const double m = 0.325, s = sqrt((0.050625 + 0.015625 + 0.005625 + 0.075625) / 12);
-    pb_estimate plain = pb_mean_of(4, x, nowhere), above = pb_mean_of(4, x, positive),
-                share = pb_mean_of(4, x, PB_SHARE), none = pb_mean_of(0, x, PB_SHARE);
-    double odds = log(m / (1 - m)), half = 3.182 * s / (m * (1 - m));
-
-    (void)state;
-    assert_true(fabs(plain.low - (m - 3.182 * s)) < 1e-12);
-    assert_true(fabs(plain.high - (m + 3.182 * s)) < 1e-12);
-    assert_true(plain.low < 0); /* which no share is */
-    assert_true(fabs(above.low - m * exp(-3.182 * s / m)) < 1e-12);
-    assert_true(fabs(above.high - m * exp(3.182 * s / m)) < 1e-12);
-    assert_true(fabs(share.low - 1 / (1 + exp(half - odds))) < 1e-12);
-    assert_true(fabs(share.high - 1 / (1 + exp(-half - odds))) < 1e-12);
-    assert_true(isnan(none.value) && isnan(none.low));
-}
-
-/* What all agree on is sure, on a bound too. */
-static void test_equal(void **state)
-{
-    const double zero[] = {0, 0, 0, 0, 0};
-    double pairs[25] = {0};
-    pb_estimate e = pb_mean_of(5, zero, PB_SHARE), p = pb_mean_of_pairs(5, pairs, PB_SHARE);
-
-    (void)state;
-    assert_true(e.low == 0 && e.high == 0 && p.low == 0 && p.high == 0);
-    assert_true(isnan(pb_mean_of_pairs(3, pairs, PB_SHARE).low));
-    e = pb_interval(5, 1, 0.1, PB_SHARE);
-    assert_true(e.value == 1 && isnan(e.low) && isnan(e.high));
-}
-
-/* A correlation's interval is Fisher's; of 1 there is none, and none of what cannot be told. */
-static void test_correlation(void **state)
-{
-    double x[36], y[36], z[36];
-    pb_estimate e, few;
-    double r, wide;
-
-    (void)state;
-    for (size_t i = 0; i < 36; i++) {
-        x[i] = (double)((i * 7) % 11);
-        y[i] = x[i] + (double)((i * 5) % 13);
-        z[i] = 2 * x[i];
-    }
-    assert_int_equal(pb_rank_correlation(&e, 6, x, y, NULL), PB_OK);
-    r = e.value;
-    assert_true(-1 < e.low && e.low < r && r < e.high && e.high < 1);
-    wide = atanh(e.high) - atanh(r);
-    assert_true(fabs(wide - (atanh(r) - atanh(e.low))) < 1e-9);
-    assert_int_equal(pb_rank_correlation(&e, 6, x, z, NULL), PB_OK);
-    assert_true(fabs(e.value - 1) < 1e-12 && isnan(e.low) && isnan(e.high));
-    assert_int_equal(pb_rank_correlation(&few, 3, x, y, NULL), PB_OK);
-    assert_true(isnan(few.low) && isnan(few.high)); /* three pairs of three items */
-}
 
 /* -- settings in words --------------------------------------------------------------------------
  */
@@ -298,11 +214,8 @@ static void test_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few),   cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_equal), cmocka_unit_test(test_correlation),
-        SCRATCH_TEST(test_words),     SCRATCH_TEST(test_report),
-        SCRATCH_TEST(test_pictures),  SCRATCH_TEST(test_other),
-        SCRATCH_TEST(test_litter),    SCRATCH_TEST(test_status),
+        SCRATCH_TEST(test_words), SCRATCH_TEST(test_report), SCRATCH_TEST(test_pictures),
+        SCRATCH_TEST(test_other), SCRATCH_TEST(test_litter), SCRATCH_TEST(test_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,8 @@ static void test_failures(void **state)
         d.applications = 0;
         d.stop_at = 30;
         assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), 77);
+        assert_int_equal(error.status, 77);
+        assert_non_null(strstr(error.message, "80 x 60 failed and did not say why"));
         d.applications = d.stop_at = 0;
         d.poison_at = 21;
         assert_int_equal(pb_svd_compute(&svd, &op, &o, NULL, &error), PB_NUMERIC);

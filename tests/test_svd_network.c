@@ -40,21 +40,10 @@ static double largest_angle(size_t n, const float *a, const float *b)
     return asin(fmin(sines[0], 1));
 }
 
-/* Golden vectors are C, H, W; the operator's are H, W, C. */
-static float *to_hwc(const pb_tensor *v, const size_t shape[3])
-{
-    float *out = pb_malloc(pb_tensor_count(v), sizeof *out);
-
-    assert_non_null(out);
-    pb_to_hwc(out, v->data, v->shape[0], shape[0], shape[1], shape[2]);
-    return out;
-}
-
 static void check(const char *name, pb_svd_method method)
 {
     pb_map_options map = PB_MAP_DEFAULTS;
     pb_svd_options options = PB_SVD_DEFAULTS;
-    size_t from[3], to[3];
     pb_linearisation *l;
     pb_weights *io;
     pb_model *model;
@@ -70,7 +59,6 @@ static void check(const char *name, pb_svd_method method)
     pb_tensor x = golden(io, "x"), s = golden(io, "svd.s20"), u = golden(io, "svd.u"),
               v = golden(io, "svd.v");
     MUST(pb_linearise(&l, model, &map, &x, NULL, error));
-    pb_linearisation_shapes(l, from, to);
     options.rank = 18;
     options.tolerance = 2e-6;
     options.method = method;
@@ -78,18 +66,15 @@ static void check(const char *name, pb_svd_method method)
     MUST(pb_svd_compute(&svd, pb_linearisation_operator(l), &options, NULL, error));
     assert_int_equal(svd->converged, 18);
     for (size_t i = 0; i < 18; i++)
-        worst = fmax(worst, fabs(svd->sigma[i] / (double)s.data[i] - 1));
+        worst = larger(worst, fabs(svd->sigma[i] / (double)s.data[i] - 1));
     allowed = fmax(1e-3, 5e-6 * (double)s.data[0] / (double)(s.data[15] - s.data[16]));
-    float *golden_v = to_hwc(&v, from), *golden_u = to_hwc(&u, to);
-    double angle_v = largest_angle(svd->cols, svd->v, golden_v);
-    double angle_u = largest_angle(svd->rows, svd->u, golden_u);
+    double angle_v = largest_angle(svd->cols, svd->v, v.data);
+    double angle_u = largest_angle(svd->rows, svd->u, u.data);
     print_message("%s: %zu applications, singular values off by %.2g, subspaces by %.2g (X) and "
                   "%.2g (H) rad; %.2g allowed\n",
                   name, svd->applications, worst, angle_v, angle_u, allowed);
     assert_true(worst <= 1e-5);
     assert_true(angle_v <= allowed && angle_u <= allowed);
-    pb_free(golden_u);
-    pb_free(golden_v);
     pb_svd_free(svd);
     pb_linearisation_free(l);
     pb_tensor_clear(&x);

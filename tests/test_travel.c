@@ -12,6 +12,7 @@
 
 #include <pullback/pullback.h>
 
+#include "near.h"
 #include "program.h"
 #include "scratch.h"
 
@@ -204,7 +205,7 @@ static void test_preimage(void **state)
            NULL);
     assert_true(difference("u.npy", "v.npy") < 2e-2);
     expect(program(s.folder, "edit " QUICK " --seed 1 --u v.npy --stages 1 -o u.npy"), 1,
-           "the tap has 128 x 8 x 8");
+           "h-directions: expected any x 128 x 8 x 8");
     expect(program(s.folder, "edit " QUICK " --seed 1 --u u.npy --basis a.safetensors -o e.png"), 2,
            "exclude each other");
 }
@@ -267,7 +268,7 @@ static void test_mask(void **state)
                    "basis " QUICK " --seed 1 -k 2 --tap mid --mask mask.npy -o m.safetensors"),
            1, "the tap \"mid\" has 8 x 8 positions");
     expect(program(s.folder, MASKED "--null-rank 3 -o m.safetensors"), 1, "without a mask");
-    expect(program(s.folder, MASKED "--mask x.npy -o m.safetensors"), 1, "expected (32, 32)");
+    expect(program(s.folder, MASKED "--mask x.npy -o m.safetensors"), 1, "a mask: expected 32 x 32");
 }
 
 /* The share of the squared change outside the mask that an edit tells of. */
@@ -282,7 +283,7 @@ static double outside(const char *options)
     json_t *side;
 
     json_array_foreach(json_object_get(o, "outside_mask"), i, side) most =
-        fmax(most, json_number_value(json_object_get(side, "share")));
+        larger(most, json_number_value(json_object_get(side, "share")));
     assert_int_equal(i, 2);
     json_decref(o);
     return most;
@@ -332,7 +333,7 @@ static void test_warnings(void **state)
     o = program(s.folder,
                 "edit " QUICK " --json --seed 1 --strip --edit-scale 12 --strength 1 -o e.png");
     expect(o, 0, "warning: v0");
-    expect(o, 0, "try a smaller --strength");
+    expect(o, 0, "try a smaller strength or edit scale");
     object = object_of(o);
     assert_true(json_array_size(json_object_get(object, "pace_warnings")) > 0);
     json_decref(object);

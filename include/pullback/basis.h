@@ -72,21 +72,20 @@ typedef struct pb_basis_request {
 
 /* The local latent basis at one image x, (c,h,w) or (1,c,h,w): linearises, and computes the leading
  * singular triplets. *basis must be empty; pb_basis_clear frees it; its model is named and hashed.
- * svd (or NULL): gets the SVD too, pb_svd_free. verified (or NULL): svd.rank residuals measured by
- * applying the operator again.
- * Fewer than svd.rank triplets are there where svd.max_applications ended first; a null space is
- * whole or refused.
- * Errors: as pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the
- * network's, or of several images; a mask of another size than the tap, null_rank or bf16 where
- * they cannot be; more of null_rank and svd.rank together than the map has columns), PB_NUMERIC
- * (the null space did not converge, or holds a direction of the map).
+ * svd (or NULL): gets the SVD too, of vectors in C, H, W order, pb_svd_free. verified (or NULL):
+ * svd.rank residuals measured by applying the operator again. Fewer than svd.rank triplets are
+ * there where svd.max_applications ended first; a null space is whole or refused. Errors: as
+ * pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the network's, or of
+ * several images; a mask of another size than the tap, null_rank or bf16 where they cannot be; more
+ * of null_rank and svd.rank together than the map has columns), PB_NUMERIC (the null space did not
+ * converge, or holds a direction of the map).
  */
 PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified,
                                   const pb_model *model, const pb_basis_request *request,
                                   const pb_tensor *x, const pb_run *run, pb_error *error);
 
-/* Makes a basis from an SVD of the linearisation made with `map` at x, (c,h,w) or (1,c,h,w):
- * copies all, converted to C,H,W. t is NaN, the model unnamed. *basis must be empty;
+/* Makes a basis from an SVD of the linearisation's operator, which was made with `map` at x,
+ * (c,h,w) or (1,c,h,w): copies all. t is NaN, the model unnamed. *basis must be empty;
  * pb_basis_clear frees it. Errors: PB_INVALID (an SVD or a point of another size than the
  * linearisation's, an SVD of rank 0 or without one of its arrays), PB_MEMORY. */
 PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_options *map,

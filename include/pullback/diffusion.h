@@ -26,9 +26,17 @@ typedef enum pb_beta_schedule {
     PB_BETAS_TRAINED
 } pb_beta_schedule;
 
-typedef enum pb_prediction { PB_EPSILON, PB_V_PREDICTION, PB_SAMPLE } pb_prediction;
+/* What a network's output stands for, at x = a x0 + s eps: */
+typedef enum pb_prediction {
+    PB_EPSILON,
+    PB_V_PREDICTION, /* a eps - s x0, where a^2 + s^2 = 1 */
+    PB_SAMPLE,
+    PB_PREDICTION_VELOCITY /* eps - x0, where a + s = 1: dx/ds of a rectified flow */
+} pb_prediction;
 
-typedef struct pb_schedule pb_schedule; /* immutable: may be shared by threads */
+/* A path from images to noise, x_t = a(t) x0 + s(t) eps, over the network's own times 0 … T-1, and
+ * what the network predicts along it. Immutable: may be shared by threads. */
+typedef struct pb_schedule pb_schedule;
 
 typedef struct pb_schedule_options {
     pb_beta_schedule betas;
@@ -52,21 +60,42 @@ typedef struct pb_schedule_options {
 PB_API pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
                                  pb_error *error);
 
+/* A rectified flow (Liu et al. 2022): a = 1 - t/(T-1), s = t/(T-1), at any real t; the network
+ * predicts the velocity. length: T, 2 … 100000; 1001 where the network's time goes up to 1000.
+ * Errors: PB_INVALID, PB_MEMORY. */
+PB_API pb_status pb_schedule_new_flow(pb_schedule **out, size_t length, pb_error *error);
+
 PB_API void pb_schedule_free(pb_schedule *schedule);
 
-/* T = num_train_timesteps. */
+/* T: of a discrete schedule num_train_timesteps. */
 PB_API size_t pb_schedule_length(const pb_schedule *schedule);
 PB_API pb_prediction pb_schedule_prediction(const pb_schedule *schedule);
 
-/* alpha-bar at timestep t = 0 … T-1 (clamped); 0 at T-1 with zero_snr. */
+/* alpha-bar = a^2 at timestep t = 0 … T-1 (clamped); 0 at T-1 with zero_snr. */
 PB_API double pb_alpha_bar(const pb_schedule *schedule, size_t t);
 
-/* eps = a x + b out and x0hat = a x + b out, for the network's raw output `out` at alpha-bar:
- * epsilon:      eps = out,                                x0 = (x - sqrt(1-ab) out)/sqrt(ab)
- * v-prediction: eps = sqrt(ab) out + sqrt(1-ab) x,        x0 = sqrt(ab) x - sqrt(1-ab) out
- * sample:       eps = (x - sqrt(ab) out)/sqrt(1-ab),      x0 = out */
-PB_API void pb_eps_coefficients(pb_prediction prediction, double alpha_bar, double *a, double *b);
-PB_API void pb_x0_coefficients(pb_prediction prediction, double alpha_bar, double *a, double *b);
+/* A point of the path. */
+typedef struct pb_path_point {
+    double a, s;
+    double signal, noise; /* a^2, s^2: alpha-bar as it was computed, and 1 - alpha-bar */
+} pb_path_point;
+
+/* The point at time t, clamped to 0 … T-1. Of a discrete schedule, which knows whole timesteps
+ * only, at floor(t). */
+PB_API pb_path_point pb_path_at(const pb_schedule *schedule, double t);
+
+/* The time at which a network is to be evaluated for that point: floor(t), of a flow t. */
+PB_API double pb_path_time(const pb_schedule *schedule, double t);
+
+/* eps and x0hat are each *x times x + *out times the network's raw output:
+ * epsilon:      eps = out,                 x0 = (x - s out)/a
+ * v-prediction: eps = s x + a out,         x0 = a x - s out
+ * sample:       eps = (x - a out)/s,       x0 = out
+ * velocity:     eps = x + a out,           x0 = x - s out */
+PB_API void pb_path_eps(const pb_schedule *schedule, const pb_path_point *at, double *x,
+                        double *out);
+PB_API void pb_path_x0(const pb_schedule *schedule, const pb_path_point *at, double *x,
+                       double *out);
 
 /* -- time grid: t_i = i (T-1)/(S-1), i = 0 … S-1 ------------------------------------------- */
 
@@ -114,8 +143,8 @@ typedef struct pb_denoiser {
     void *context;
     size_t size; /* floats per image */
 
-    /* Gives the raw output for n images at the network's time t: noise, v or image, as
-     * pb_schedule_prediction says (pb_eps_coefficients makes noise of it). x and out hold n * size
+    /* Gives the raw output for n images at the network's time t: noise, v, image or velocity, as
+     * pb_schedule_prediction says (pb_path_eps makes noise of it). x and out hold n * size
      * floats and do not overlap. run: of whoever asks, never NULL; what takes long asks its monitor
      * now and then. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops quietly. */
     pb_status (*predict)(void *context, size_t n, const float *x, double t, float *out,
@@ -158,10 +187,11 @@ typedef struct pb_ddim_options {
 #define PB_DDIM_DEFAULTS ((pb_ddim_options){.steps = 100, .boost = SIZE_MAX})
 
 /* Moves n images x of `size` floats (in place; size: the denoiser's) from grid point `from` to grid
- * point `to`: downwards samples, upwards inverts, by x_s = sqrt(ab_s) x0hat + sqrt(1-ab_s) eps at
- * the time being left (Song et al. 2021, eq. 12). |to - from| evaluations. On failure x holds the
- * last whole step. Errors: PB_INVALID (also images of another size than the denoiser's, an unknown
- * clipping), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (a NaN or infinity appeared), the denoiser's. */
+ * point `to`: downwards samples, upwards inverts, by x' = a' x0hat + s' eps at the time being left
+ * (Song et al. 2021, eq. 12; of a flow that is Euler's step). |to - from| evaluations. On failure x
+ * holds the last whole step. Errors: PB_INVALID (also images of another size than the denoiser's,
+ * an unknown clipping), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (a NaN or infinity appeared), the
+ * denoiser's. */
 PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          size_t size, float *x, size_t from, size_t to,
                          const pb_ddim_options *options, const pb_run *run, pb_error *error);

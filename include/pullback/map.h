@@ -86,15 +86,16 @@ PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
                               pb_error *error);
 PB_API void pb_linearisation_free(pb_linearisation *linearisation);
 
-/* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in H, W, C order.
- * Valid as long as the linearisation. Wide blocks are chunked to the memory. It stops with
- * PB_MEMORY, PB_CANCELLED, PB_IO or PB_INTERNAL. */
+/* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in C, H, W order.
+ * Valid as long as the linearisation, and of NULL, NULL. Wide blocks are chunked to the memory. It
+ * stops with PB_MEMORY, PB_CANCELLED, PB_IO or PB_INTERNAL. */
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
-/* The same Jacobian with every convolution's products in bfloat16 and sums in float32, good to
- * about two digits: for a rough basis that pb_svd_refined makes exact. Faster only where the
- * processor multiplies such numbers (pb_bf16_is_native() is then 1); elsewhere it rounds and
- * computes in float32. */
+/* The same Jacobian with every convolution's products in bfloat16 and sums in float32: for a rough
+ * basis that pb_svd_refined makes exact. For random v and for leading singular vectors J v is off by
+ * less than 2 % of its norm, J^T u likewise (0.03 to 1.4 % on the networks of the tests; each
+ * convolution adds its own rounding). Faster only where the processor multiplies such numbers
+ * (pb_bf16_is_native() is then 1); elsewhere it rounds and computes in float32. */
 PB_API const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation);
 PB_API int pb_bf16_is_native(void);
 
@@ -117,12 +118,6 @@ PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_ma
 PB_API pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                                  const pb_map_options *options, size_t height, size_t width,
                                  const pb_run *run, pb_error *error);
-
-/* -- order of entries ------------------------------------------------------------------------ */
-
-/* Between C,H,W (files, this API) and H,W,C (operators): n images of c x h x w. No overlap. */
-PB_API void pb_to_hwc(float *out, const float *in, size_t n, size_t c, size_t h, size_t w);
-PB_API void pb_to_chw(float *out, const float *in, size_t n, size_t c, size_t h, size_t w);
 
 #ifdef __cplusplus
 }

@@ -35,12 +35,15 @@ typedef struct pb_model_options {
      * save_pretrained wrote): the path of a scheduler_config.json, or "ddpm" for the defaults of
      * DDPMScheduler; NULL: the model's own. It is part of the model's hash. */
     const char *schedule;
+    /* What computes: "cpu" (NULL), or "reference": plain loops in double precision, slow, for whom
+     * it is an oracle. */
+    const char *backend;
 } pb_model_options;
 
 #define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
- * has its own). */
+ * has its own; no such backend). */
 PB_API pb_status pb_model_open_with(pb_model **out, const char *name,
                                     const pb_model_options *options, pb_error *error);
 
@@ -64,7 +67,8 @@ typedef struct pb_recommended {
 
 /* Chooses the algorithm of each convolution by a table of costs, a file that `pullback bench
  * --tune` wrote; without one the choice is built in. Results depend on the choice in their last
- * digits. To be called before the model is evaluated. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
+ * digits. To be called before the model is evaluated. Errors: PB_INVALID (a backend that has no
+ * choice), PB_IO, PB_FORMAT, PB_MEMORY. */
 PB_API pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error *error);
 
 typedef struct pb_model_info {

@@ -81,7 +81,7 @@ typedef struct pb_svd {
  * *out is owned by the caller (pb_svd_free) and set only on success.
  * Errors: PB_INVALID (options outside their ranges, an operator of nothing, starting vectors of
  * another length), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (NaN or infinity from the operator), or the
- * operator's own non-zero return. */
+ * operator's own. */
 PB_API pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
                                 const pb_run *run, pb_error *error);
 

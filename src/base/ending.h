@@ -4,13 +4,22 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
-/* Has the name this ending (".npy"), and something before it? */
+/* Has the name this ending (".npy"), and something before it? Of names that a format writes. */
 static inline bool pb_ends_with(const char *name, const char *ending)
 {
     size_t n = strlen(name), k = strlen(ending);
 
     return n > k && !strcmp(name + n - k, ending);
+}
+
+/* The same of names that people give: also in capitals. */
+static inline bool pb_has_ending(const char *name, const char *ending)
+{
+    size_t n = strlen(name), k = strlen(ending);
+
+    return n > k && !strcasecmp(name + n - k, ending);
 }
 
 #endif

@@ -90,13 +90,13 @@ pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error)
 
 /* -- from an SVD ----------------------------------------------------------------------------- */
 
-static pb_status copy_vectors(pb_tensor *tensor, size_t k, const size_t shape[3], const float *hwc,
-                              pb_error *error)
+static pb_status copy_vectors(pb_tensor *tensor, size_t k, const size_t shape[3],
+                              const float *vectors, pb_error *error)
 {
     const size_t full[4] = {k, shape[0], shape[1], shape[2]};
 
     PB_TRY(pb_tensor_new(tensor, 4, full, error));
-    pb_to_chw(tensor->data, hwc, k, shape[0], shape[1], shape[2]);
+    memcpy(tensor->data, vectors, pb_tensor_count(tensor) * sizeof *vectors);
     return PB_OK;
 }
 

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/run.h"
 #include "base/shape.h"
+#include "map/linearisation.h"
 
-/* Everything in use while a basis is computed. */
+/* Everything in use while a basis is computed; vectors are in H, W, C until they are the result. */
 typedef struct work {
     const pb_basis_request *request;
     pb_run run; /* of the parts */
@@ -17,7 +19,7 @@ typedef struct work {
     const pb_operator *op; /* the one decomposed */
     pb_operator *guided, *masked, *rest, *deflated;
     float *start;
-    float *null; /* null_count vectors in the operator's order */
+    float *null; /* null_count vectors */
     size_t null_count;
     pb_svd *svd;
 } work;
@@ -62,7 +64,7 @@ static pb_status guide(work *w, const pb_model *model, const pb_tensor *x, pb_er
     map.condition = *r->negative;
     PB_TRY(pb_linearise(&w->negative, model, &map, x, &w->run, error));
     PB_TRY(pb_operator_sum(&w->guided, r->scale, w->op, 1 - r->scale,
-                           pb_linearisation_operator(w->negative), error));
+                           pb_linearisation_engine(w->negative, false), error));
     w->op = w->guided;
     return PB_OK;
 }
@@ -198,7 +200,7 @@ static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, d
     const pb_basis_request *r = w->request;
     pb_svd_options svd = r->svd;
 
-    w->op = pb_linearisation_operator(w->l);
+    w->op = pb_linearisation_engine(w->l, false);
     pb_linearisation_shapes(w->l, w->from, w->to);
     svd.start = NULL;
     svd.start_count = 0;
@@ -211,12 +213,28 @@ static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, d
     if (r->null_rank)
         PB_TRY(deflate(w, r->null_rank, error));
     if (r->bf16)
-        PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_operator_bf16(w->l), w->op, &svd, &w->run,
+        PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_engine(w->l, true), w->op, &svd, &w->run,
                               error));
     else
         PB_TRY(pb_svd_compute(&w->svd, w->op, &svd, &w->run, error));
     PB_TRY(confine(w, error));
     return verified ? pb_svd_verify(w->svd, w->op, verified, &w->run, error) : PB_OK;
+}
+
+/* k vectors of a shape to C, H, W, in their place. */
+static pb_status rearrange(float *vectors, size_t k, const size_t shape[3], pb_error *error)
+{
+    size_t size = shape[0] * shape[1] * shape[2];
+    float *one = pb_malloc(size, sizeof *one);
+
+    if (!one)
+        return pb_fail_memory(error, size * sizeof *one, "singular vectors");
+    for (size_t i = 0; i < k; i++) {
+        memcpy(one, vectors + i * size, size * sizeof *one);
+        pb_to_chw(vectors + i * size, one, 1, shape[0], shape[1], shape[2]);
+    }
+    pb_free(one);
+    return PB_OK;
 }
 
 static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model, pb_error *error)
@@ -249,6 +267,10 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
     status = pb_linearise(&w.l, model, &request->map, x, &w.run, error);
     if (status == PB_OK)
         status = decompose(&w, model, x, verified, error);
+    if (status == PB_OK)
+        status = rearrange(w.svd->u, w.svd->rank, w.to, error);
+    if (status == PB_OK)
+        status = rearrange(w.svd->v, w.svd->rank, w.from, error);
     if (status == PB_OK)
         status = pb_basis_from_svd(basis, w.svd, &request->map, &request->svd, w.l, x, error);
     if (status == PB_OK)

@@ -3,6 +3,8 @@
 #include "cli/basis_at.h"
 #include "cli/commands.h"
 #include "cli/where.h"
+#include "studio/basis.h"
+#include "studio/strip.h"
 
 typedef struct options {
     pb_cli cli;
@@ -30,7 +32,7 @@ static pb_status run(options *o, pb_error *error)
 {
     pb_basis_found found = PB_BASIS_FOUND_EMPTY;
     pb_point point = PB_POINT_EMPTY;
-    pb_read read = PB_READ_EMPTY;
+    pb_source source = PB_SOURCE_EMPTY;
     pb_desk desk;
     pb_status status;
 
@@ -39,7 +41,7 @@ static pb_status run(options *o, pb_error *error)
         PB_TRY(pb_basis_check_pictures(&o->cli, o->out, error));
     status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_where_find(&point, &read, &desk, &o->where, error);
+        status = pb_where_find(&point, &source, &desk, &o->where, error);
     if (status == PB_OK)
         status = pb_basis_at(&found, &desk, &point, &o->basis, error);
     if (status == PB_OK)
@@ -51,14 +53,14 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK && !o->no_pictures)
         status = pb_basis_pictures(&o->cli, &found, o->out, error);
     if (status == PB_OK) {
-        json_t *object = pb_basis_json(&found, &point);
+        json_t *object = pb_basis_json(&found.basis, found.svd, found.verified);
         pb_prompts_describe(&point.prompts, object);
         json_object_set_new(object, "out", json_string(o->out));
         pb_cli_print(&o->cli, object);
     }
     pb_basis_found_clear(&found);
     pb_point_clear(&point);
-    pb_read_clear(&read);
+    pb_source_clear(&source);
     pb_desk_close(&desk);
     return status;
 }

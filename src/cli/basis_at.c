@@ -4,11 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "picture/sheet.h"
-#include "picture/spectrum.h"
-
-#define SHOWN 20 /* directions in the picture */
-#define COLUMNS 5
+#include "studio/basis.h"
 
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_flags *o, pb_error *error)
 {
@@ -65,7 +61,8 @@ static pb_status read_start(pb_tensor *start, const char *path, const pb_desk *d
     pb_basis basis = PB_BASIS_EMPTY;
     size_t shape[3], *found;
 
-    PB_TRY(pb_model_tap_shape(d->model, from, point->x.shape[2], point->x.shape[3], shape, error));
+    PB_TRY(pb_model_tap_shape(d->studio.model, from, point->x.shape[2], point->x.shape[3], shape,
+                              error));
     PB_TRY(pb_basis_read(&basis, path, error));
     *start = basis.v; /* handed over */
     basis.v = PB_TENSOR_EMPTY;
@@ -96,7 +93,7 @@ pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_point *point,
             status = pb_fail_memory(error, options.rank * sizeof(double), "residuals");
     }
     if (status == PB_OK)
-        status = pb_session_basis(d->session, point, &options, &found->basis, &found->svd,
+        status = pb_session_basis(d->studio.session, point, &options, &found->basis, &found->svd,
                                   found->verified, &d->cli->run, error);
     if (status == PB_NUMERIC && point->mask.data && o->max_applications)
         pb_fail_in(error, status, "--max-applications %d", o->max_applications);
@@ -125,81 +122,7 @@ void pb_basis_say(const pb_cli *cli, const pb_basis_found *found)
                pb_largest_residual(svd->rank, found->verified));
 }
 
-static json_t *numbers(const double *values, size_t count)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_real(values[i]));
-    return array;
-}
-
-json_t *pb_basis_json(const pb_basis_found *found, const pb_point *point)
-{
-    const pb_svd *svd = found->svd;
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:f, s:o, s:f, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:o, s:o, "
-        "s:o}",
-        "from", found->basis.from, "tap", found->basis.to, "method", found->basis.method,
-        "timestep", found->basis.timestep, "t", isnan(point->t) ? json_null() : json_real(point->t),
-        "tol", found->basis.tolerance, "rank", (int)svd->rank, "converged", (int)svd->converged,
-        "applications", (int)svd->applications, "applications_fp32",
-        (int)(svd->applications - svd->applications_fast), "block", (int)svd->block, "restarts",
-        (int)svd->restarts, "seconds", svd->seconds, "seconds_operator", svd->seconds_operator,
-        "probe", svd->probe, "sigma", numbers(svd->sigma, svd->rank), "residual",
-        numbers(svd->residual, svd->rank), "angle_bound", numbers(svd->angle_bound, svd->rank));
-
-    if (found->verified)
-        json_object_set_new(object, "verified", numbers(found->verified, svd->rank));
-    return object;
-}
-
 /* -- pictures -------------------------------------------------------------------------------- */
-
-static char *title(const pb_basis_found *found)
-{
-    char *name = g_path_get_basename(found->basis.model);
-    char *text = g_strdup_printf("%s, %s to %s at timestep %.4g", name, found->basis.from,
-                                 found->basis.to, found->basis.timestep);
-
-    g_free(name);
-    return text;
-}
-
-static pb_status draw_directions(const pb_basis_found *found, const char *path, pb_error *error)
-{
-    const pb_tensor *v = &found->basis.v;
-    size_t count = v->shape[0] < SHOWN ? v->shape[0] : SHOWN;
-    size_t columns = count < COLUMNS ? count : COLUMNS, rows = (count + columns - 1) / columns;
-    size_t size = v->shape[1] * v->shape[2] * v->shape[3];
-    const float *tiles[SHOWN] = {0};
-    const char *labels[SHOWN] = {0};
-    char texts[SHOWN][48], *caption = title(found);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status;
-
-    for (size_t i = 0; i < count; i++) {
-        tiles[i] = v->data + i * size;
-        snprintf(texts[i], sizeof texts[i], "v%zu   σ = %.4g", i, found->svd->sigma[i]);
-        labels[i] = texts[i];
-    }
-    status = pb_sheet_draw(&(pb_sheet){.rows = rows,
-                                       .columns = columns,
-                                       .tiles = tiles,
-                                       .c = v->shape[1],
-                                       .h = v->shape[2],
-                                       .w = v->shape[3],
-                                       .style = PB_TILE_DIRECTION,
-                                       .tile_labels = labels,
-                                       .marked = SIZE_MAX,
-                                       .caption = caption},
-                           &pixels, error);
-    if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, NULL, error);
-    pb_pixels_clear(&pixels);
-    g_free(caption);
-    return status;
-}
 
 pb_status pb_basis_check_pictures(const pb_cli *cli, const char *path, pb_error *error)
 {
@@ -219,20 +142,12 @@ pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, cons
                             pb_error *error)
 {
     char *directions = pb_beside(path, "-directions.png"), *stem = pb_beside(path, "-spectrum");
-    char *text = title(found);
-    const pb_svd *svd = found->svd;
-    const pb_spectrum spectrum = {.count = svd->rank,
-                                  .sigma = svd->sigma,
-                                  .residual = svd->residual,
-                                  .angle_bound = svd->angle_bound,
-                                  .tolerance = found->basis.tolerance,
-                                  .title = text};
     pb_error plot = {0};
-    pb_status status = draw_directions(found, directions, error);
+    pb_status status = pb_basis_draw(&found->basis, found->svd->sigma, directions, error);
 
     if (status == PB_OK) {
         pb_say(cli, "%s: the leading directions", directions);
-        if (pb_spectrum_plot(&spectrum, stem, &plot) == PB_OK)
+        if (pb_basis_plot(&found->basis, found->svd, stem, &plot) == PB_OK)
             pb_say(cli, "%s.png: the singular values (.csv: as numbers; .gp: the plot's script)",
                    stem);
         else
@@ -240,6 +155,5 @@ pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, cons
     }
     g_free(directions);
     g_free(stem);
-    g_free(text);
     return status;
 }

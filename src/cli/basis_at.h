@@ -48,9 +48,6 @@ void pb_basis_found_clear(pb_basis_found *found);
 /* Says in one line how good it is. */
 void pb_basis_say(const pb_cli *cli, const pb_basis_found *found);
 
-/* The object that --json prints. */
-json_t *pb_basis_json(const pb_basis_found *found, const pb_point *point);
-
 /* Checks that they may be written, as pb_check_output does. */
 pb_status pb_basis_check_pictures(const pb_cli *cli, const char *path, pb_error *error);
 

@@ -4,12 +4,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "backends/cpu/window.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/desk.h"
+#include "map/linearisation.h"
 #include "map/measure_convolutions.h"
-#include "ops/window.h"
 #include "terminal/progress.h"
 
 #define MOST_BLOCKS 16
@@ -79,11 +80,12 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 static pb_status find_point(bench *b, pb_error *error)
 {
     const options *o = b->o;
-    const pb_model_info *info = b->desk.info;
+    const pb_model_info *info = b->desk.studio.info;
 
     if (o->x)
-        return pb_read_images(&b->x, &b->desk, o->x, 1, error);
-    return pb_session_noise(b->desk.session, 1, o->height ? (size_t)o->height : info->sample_height,
+        return pb_read_images(&b->x, &b->desk.studio, o->x, 1, error);
+    return pb_session_noise(b->desk.studio.session, 1,
+                            o->height ? (size_t)o->height : info->sample_height,
                             o->width ? (size_t)o->width : info->sample_width, 0, &b->x, error);
 }
 
@@ -93,13 +95,13 @@ static pb_status linearise(bench *b, pb_error *error)
     const options *o = b->o;
     pb_map_options map = {.from = o->from, .to = o->tap};
 
-    PB_TRY(pb_session_condition(b->desk.session, NULL, PB_USE_EDIT, o->timestep, &map.condition,
-                                &b->desk.cli->run, error));
+    PB_TRY(pb_session_condition(b->desk.studio.session, NULL, PB_USE_EDIT, o->timestep,
+                                &map.condition, &b->desk.cli->run, error));
     for (int i = 0; i < 2; i++) {
         double start = pb_seconds();
         pb_linearisation_free(b->l);
         b->l = NULL;
-        PB_TRY(pb_linearise(&b->l, b->desk.model, &map, &b->x, &b->desk.cli->run, error));
+        PB_TRY(pb_linearise(&b->l, b->desk.studio.model, &map, &b->x, &b->desk.cli->run, error));
         b->linearise_seconds = pb_seconds() - start;
     }
     return PB_OK;
@@ -133,13 +135,13 @@ static pb_status find_basis(bench *b, pb_error *error)
 {
     const pb_svd_options svd = {.rank = (size_t)b->o->rank, .tolerance = b->o->tolerance};
     const pb_run *run = &b->o->cli.run;
-    const pb_operator *op = pb_linearisation_operator(b->l);
+    const pb_operator *op = pb_linearisation_engine(b->l, false);
 
     if (svd.rank > op->rows || svd.rank > op->cols)
         return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
                        svd.rank, op->cols, op->rows);
     if (b->bf16)
-        return pb_svd_refined(&b->svd, pb_linearisation_operator_bf16(b->l), op, &svd, run, error);
+        return pb_svd_refined(&b->svd, pb_linearisation_engine(b->l, true), op, &svd, run, error);
     return pb_svd_compute(&b->svd, op, &svd, run, error);
 }
 
@@ -179,7 +181,7 @@ static size_t peak_bytes(void)
 /* The last block width measured that is no wider than the preferred one. */
 static size_t preferred(const bench *b)
 {
-    size_t wanted = pb_linearisation_operator(b->l)->block_preferred, at = 0;
+    size_t wanted = pb_linearisation_engine(b->l, false)->block_preferred, at = 0;
 
     for (size_t i = 0; i < b->o->block_count; i++)
         if (b->o->blocks[i] <= wanted && b->o->blocks[i] >= b->o->blocks[at])
@@ -245,12 +247,12 @@ static void print_json(const bench *b)
         &b->o->cli,
         json_pack("{s:s, s:s, s:s, s:f, s:[i,i], s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
                   "s:{s:o, s:o, s:o}, s:o, s:{s:I, s:I, s:I, s:I}, s:I}",
-                  "model", b->desk.info->path, "from", b->o->from, "tap", b->o->tap, "timestep",
-                  b->o->timestep, "size", (int)b->x.shape[2], (int)b->x.shape[3], "precision",
-                  b->bf16 ? "bf16" : "fp32", "threads", omp_get_max_threads(), "ceiling_gflops",
-                  b->ceiling * 1e-9, "direct_gflops", b->direct * 1e-9, "gemm_gflops",
-                  b->gemm * 1e-9, "forward_seconds", b->forward.seconds, "linearise_seconds",
-                  b->linearise_seconds, "jvp", passes_json(b, b->jvp), "vjp",
+                  "model", b->desk.studio.info->path, "from", b->o->from, "tap", b->o->tap,
+                  "timestep", b->o->timestep, "size", (int)b->x.shape[2], (int)b->x.shape[3],
+                  "precision", b->bf16 ? "bf16" : "fp32", "threads", omp_get_max_threads(),
+                  "ceiling_gflops", b->ceiling * 1e-9, "direct_gflops", b->direct * 1e-9,
+                  "gemm_gflops", b->gemm * 1e-9, "forward_seconds", b->forward.seconds,
+                  "linearise_seconds", b->linearise_seconds, "jvp", passes_json(b, b->jvp), "vjp",
                   passes_json(b, b->vjp), "shares", "forward", shares_json(&b->forward), "jvp",
                   shares_json(&b->jvp[at]), "vjp", shares_json(&b->vjp[at]), "basis", basis_json(b),
                   "memory", "saved_bytes", (json_int_t)memory.saved_bytes, "arena_bytes",
@@ -283,9 +285,9 @@ static void print_text(const bench *b)
     const pb_cli *cli = &b->o->cli;
     size_t at = preferred(b);
 
-    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads", b->desk.info->path,
-           b->o->from, b->o->tap, b->o->timestep, b->x.shape[2], b->x.shape[3],
-           b->bf16 ? "bf16" : "fp32", omp_get_max_threads());
+    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads",
+           b->desk.studio.info->path, b->o->from, b->o->tap, b->o->timestep, b->x.shape[2],
+           b->x.shape[3], b->bf16 ? "bf16" : "fp32", omp_get_max_threads());
     pb_say(cli,
            "ceiling      %.0f GFLOP/s: the best direct convolution %.0f, matrix product %.0f, over "
            "this map's shapes",

@@ -7,8 +7,9 @@
 #include "base/places.h"
 #include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/strip.h"
+#include "cli/where.h"
 #include "picture/sheet.h"
+#include "studio/strip.h"
 #include "terminal/shell.h"
 
 /* The bundled portrait, and where the face is in it: the model knows faces that fill the frame. */
@@ -92,7 +93,7 @@ static pb_status write_image(const options *o, pb_desk *d, const pb_tensor *imag
                              const char *what, pb_error *error)
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
-    pb_status status = pb_session_decode(d->session, image, &picture, &d->cli->run, error);
+    pb_status status = pb_session_decode(d->studio.session, image, &picture, &d->cli->run, error);
 
     if (status == PB_OK)
         status = write_picture(o, picture.shape + 1, picture.data, name, what, error);
@@ -103,7 +104,7 @@ static pb_status write_image(const options *o, pb_desk *d, const pb_tensor *imag
 /* What the demo holds. */
 typedef struct work {
     pb_desk desk;
-    pb_read read;
+    pb_source source;
     pb_point point;
     pb_basis_found found;
     pb_directions directions;
@@ -121,13 +122,13 @@ static pb_status find_point(const options *o, work *w, const char *portrait, pb_
     where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
-    PB_TRY(pb_where_find(&w->point, &w->read, d, &where, error));
-    PB_TRY(pb_photo_outline(&w->read.photo, 512, &pixels, error));
+    PB_TRY(pb_where_find(&w->point, &w->source, d, &where, error));
+    PB_TRY(pb_photo_outline(&w->source.photo, 512, &pixels, error));
     PB_TRY(
         write_pixels(o, &pixels, "original.png", "the photo, and the part the model sees", error));
     PB_TRY(write_image(o, d, &w->point.image, "input.png", "that part at the model's size", error));
     PB_TRY(write_image(o, d, &w->point.x, "inversion.png", "the noise it comes from", error));
-    return pb_session_point_to(d->session, &w->point, PB_NOT_GIVEN, &d->cli->run, error);
+    return pb_session_point_to(d->studio.session, &w->point, PB_NOT_GIVEN, &d->cli->run, error);
 }
 
 static pb_status compute_basis(const options *o, work *w, pb_error *error)
@@ -152,7 +153,7 @@ static pb_status travel(work *w, pb_error *error)
 {
     const pb_direction_options computed = {.basis = &w->found.basis, .needed = DIRECTIONS};
     pb_edit_options how = PB_EDIT_DEFAULTS;
-    pb_session *s = w->desk.session;
+    pb_session *s = w->desk.studio.session;
     pb_run *run = &w->desk.cli->run;
     size_t all[DIRECTIONS];
 
@@ -169,20 +170,21 @@ static pb_status travel(work *w, pb_error *error)
 static pb_status edit(const options *o, work *w, pb_error *error)
 {
     const pb_strip strip = {
-        .edit = &w->edit, .point = &w->point, .basis = &w->found.basis, .photo = &w->read.photo};
+        .edit = &w->edit, .point = &w->point, .basis = &w->found.basis, .photo = &w->source.photo};
     char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
     pb_status status = travel(w, error);
+    char *lost = NULL;
 
     if (status == PB_OK)
         status = write_picture(o, w->edit.pictures.shape + 1, pb_edit_picture(&w->edit, 0, 0),
                                "reconstruction.png", "down again from the noise", error);
     if (status == PB_OK)
-        status = pb_strip_write(1, &strip, &w->desk, path, error);
+        status = pb_strip_write(1, &strip, &w->desk.studio, path, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: edits along the directions 0-%d", path, DIRECTIONS - 1);
-        status =
-            pb_strip_paste(&strip, &o->cli, pb_edit_picture(&w->edit, PASTED, (long)w->edit.stages),
-                           pasted, NULL, PB_QUALITY, error);
+        status = pb_strip_paste(&strip, pb_edit_picture(&w->edit, PASTED, (long)w->edit.stages),
+                                pasted, NULL, PB_QUALITY, &lost, error);
+        g_free(lost);
     }
     if (status == PB_OK)
         pb_say(&o->cli, "%s: an edit in the photo itself", pasted);
@@ -193,7 +195,7 @@ static pb_status edit(const options *o, work *w, pb_error *error)
 
 static pb_status run(options *o, pb_error *error)
 {
-    work w = {.read = PB_READ_EMPTY,
+    work w = {.source = PB_SOURCE_EMPTY,
               .point = PB_POINT_EMPTY,
               .found = PB_BASIS_FOUND_EMPTY,
               .directions = PB_DIRECTIONS_EMPTY};
@@ -223,7 +225,7 @@ static pb_status run(options *o, pb_error *error)
     pb_directions_clear(&w.directions);
     pb_basis_found_clear(&w.found);
     pb_point_clear(&w.point);
-    pb_read_clear(&w.read);
+    pb_source_clear(&w.source);
     pb_desk_close(&w.desk);
     pb_free(portrait);
     return status;

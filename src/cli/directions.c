@@ -23,7 +23,7 @@ static pb_status ask(pb_directions *directions, const pb_point *point, pb_desk *
                      const pb_direction_options *options, const char *file, pb_error *error)
 {
     pb_status status =
-        pb_session_directions(d->session, point, options, directions, &d->cli->run, error);
+        pb_session_directions(d->studio.session, point, options, directions, &d->cli->run, error);
 
     return file && (status == PB_INVALID || status == PB_NUMERIC)
                ? pb_fail_in(error, status, "%s", file)
@@ -34,7 +34,7 @@ static pb_status ask(pb_directions *directions, const pb_point *point, pb_desk *
  */
 
 /* A basis at a point. */
-static pb_status reuse(pb_directions *directions, pb_point *point, pb_read *read, pb_desk *d,
+static pb_status reuse(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
                        const pb_where *where, const pb_direction_flags *o, const pb_basis *basis,
                        pb_error *error)
 {
@@ -56,14 +56,14 @@ static pb_status reuse(pb_directions *directions, pb_point *point, pb_read *read
     PB_TRY(pb_cli_refuse(d->cli, "form,project", "goes with a --basis that is a mean", error));
     if (!where->image)
         PB_TRY(pb_cli_refuse(d->cli, "height,width", "is settled by --basis", error));
-    PB_TRY(pb_session_point_of(d->session, basis, (size_t)where->steps, &where->prompts, point,
-                               error));
+    PB_TRY(pb_session_point_of(d->studio.session, basis, (size_t)where->steps, &where->prompts,
+                               point, error));
     if (where->image) {
-        there.t = basis->timestep / (double)pb_schedule_length(d->schedule);
+        there.t = basis->timestep / (double)pb_schedule_length(d->studio.schedule);
         there.prompts = point->prompts;
         there.fits = basis;
         there.fits_by = o->basis;
-        status = pb_where_find(&other, read, d, &there, error);
+        status = pb_where_find(&other, source, d, &there, error);
         if (status == PB_OK && !pb_point_is(&other, basis))
             status =
                 pb_fail(error, PB_INVALID,
@@ -99,7 +99,7 @@ static pb_status check_mean(const pb_basis *mean, const pb_desk *s, const pb_whe
                 : pb_cli_refuse(s->cli, "form", "goes with a mean of H, this is one of X", error);
 }
 
-static pb_status use_mean(pb_directions *directions, pb_point *point, pb_read *read, pb_desk *d,
+static pb_status use_mean(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
                           const pb_where *where, const pb_direction_flags *o, const pb_basis *mean,
                           pb_error *error)
 {
@@ -108,12 +108,12 @@ static pb_status use_mean(pb_directions *directions, pb_point *point, pb_read *r
 
     PB_TRY(check_mean(mean, d, where, o, error));
     if (isnan(where->t) && isnan(where->timestep) && where->image)
-        there.t = mean->timestep / (double)pb_schedule_length(d->schedule);
+        there.t = mean->timestep / (double)pb_schedule_length(d->studio.schedule);
     if (mean->guided && isnan(where->prompts.guidance_scale))
         there.prompts.guidance_scale = mean->guidance_scale;
     there.fits = mean;
     there.fits_by = o->basis;
-    PB_TRY(pb_where_find(point, read, d, &there, error));
+    PB_TRY(pb_where_find(point, source, d, &there, error));
     options.basis = mean;
     PB_TRY(ask(directions, point, d, &options, o->basis, error));
     for (size_t i = 0; directions->share && i < o->needed && i < directions->v.shape[0]; i++)
@@ -143,7 +143,7 @@ static pb_status read_h(pb_tensor *u, const pb_desk *s, const char *path, const 
                    ? PB_OK
                    : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);
     }
-    status = pb_read_basis_of(&basis, s, path, error);
+    status = pb_read_basis_of(&basis, &s->studio, path, error);
     if (status != PB_OK) {
         pb_basis_clear(&basis);
         return status;
@@ -162,13 +162,13 @@ static pb_status read_h(pb_tensor *u, const pb_desk *s, const char *path, const 
     return status;
 }
 
-static pb_status use_u(pb_directions *directions, pb_point *point, pb_read *read, pb_desk *d,
+static pb_status use_u(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
                        const pb_where *where, const pb_direction_flags *o, const pb_tensor *u,
                        pb_error *error)
 {
     pb_direction_options options = options_of(o);
 
-    PB_TRY(pb_where_find(point, read, d, where, error));
+    PB_TRY(pb_where_find(point, source, d, where, error));
     options.u = u;
     PB_TRY(ask(directions, point, d, &options, o->u, error));
     for (size_t i = 0; i < directions->v.shape[0]; i++)
@@ -180,8 +180,9 @@ static pb_status use_u(pb_directions *directions, pb_point *point, pb_read *read
 /* -- all -----------------------------------------------------------------------------------------
  */
 
-pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_read *read, pb_desk *d,
-                             const pb_where *where, const pb_direction_flags *o, pb_error *error)
+pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_source *source,
+                             pb_desk *d, const pb_where *where, const pb_direction_flags *o,
+                             pb_error *error)
 {
     const pb_direction_options options = options_of(o);
     pb_basis basis = PB_BASIS_EMPTY;
@@ -189,16 +190,16 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_read
     pb_status status;
 
     if (o->basis) {
-        status = pb_read_basis_of(&basis, d, o->basis, error);
+        status = pb_read_basis_of(&basis, &d->studio, o->basis, error);
         if (status == PB_OK)
-            status = (basis.samples ? use_mean : reuse)(directions, point, read, d, where, o,
+            status = (basis.samples ? use_mean : reuse)(directions, point, source, d, where, o,
                                                         &basis, error);
     } else if (o->u) {
         status = read_h(&u, d, o->u, o->here.to ? o->here.to : "mid", error);
         if (status == PB_OK)
-            status = use_u(directions, point, read, d, where, o, &u, error);
+            status = use_u(directions, point, source, d, where, o, &u, error);
     } else {
-        status = pb_where_find(point, read, d, where, error);
+        status = pb_where_find(point, source, d, where, error);
         if (status == PB_OK)
             status = ask(directions, point, d, &options, NULL, error);
     }

@@ -22,7 +22,7 @@ typedef struct pb_direction_flags {
 /* Finds the point and the directions, and tells of them. A basis file at a point names its own
  * point, unless an image is given that leads there; a mean needs a point. All that is found must be
  * empty, and is to be cleared also on failure. */
-pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_read *read,
+pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_source *source,
                              pb_desk *desk, const pb_where *where, const pb_direction_flags *flags,
                              pb_error *error);
 

@@ -4,8 +4,8 @@
 
 #include "cli/commands.h"
 #include "cli/directions.h"
-#include "cli/strip.h"
 #include "cli/travel.h"
+#include "studio/strip.h"
 
 typedef struct options {
     pb_cli cli;
@@ -207,7 +207,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 /* What one command holds while it runs. */
 typedef struct work {
     pb_desk desk;
-    pb_read read;
+    pb_source source;
     pb_point point;
     pb_directions directions;
     pb_edit edits[PB_EDIT_MODES];
@@ -221,10 +221,17 @@ static pb_status write_one(const options *o, const pb_strip *strip, const float 
     const size_t *shape = strip->edit->pictures.shape;
     const pb_tensor one = {
         .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)picture};
+    char *lost;
+    pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, path, error));
-    return is_pasted(o) ? pb_strip_paste(strip, &o->cli, picture, path, settings, o->quality, error)
-                        : pb_write_pictures(&one, path, settings, error);
+    if (!is_pasted(o))
+        return pb_write_pictures(&one, path, settings, error);
+    status = pb_strip_paste(strip, picture, path, settings, o->quality, &lost, error);
+    if (lost)
+        pb_warn(&o->cli, "%s does not keep all of the photo: %s", path, lost);
+    g_free(lost);
+    return status;
 }
 
 /* Every stage as a file of its own, and the strip. */
@@ -238,7 +245,7 @@ static pb_status write_folder(const options *o, const work *w, const char *setti
     pb_status status = pb_check_output(&o->cli, path, error);
 
     if (status == PB_OK)
-        status = pb_strip_write(1, strip, &w->desk, path, error);
+        status = pb_strip_write(1, strip, &w->desk.studio, path, error);
     g_free(path);
     for (size_t d = 0; d < edit->count; d++)
         for (long stage = -stages; status == PB_OK && stage <= stages; stage++) {
@@ -257,7 +264,7 @@ static pb_status write_folder(const options *o, const work *w, const char *setti
 static pb_status write_result(const options *o, const work *w, pb_error *error)
 {
     const pb_edit *edit = &w->edits[0];
-    char *settings = pb_strip_settings(&w->strips[0], &w->desk);
+    char *settings = pb_strip_settings(&w->strips[0], &w->desk.studio);
     pb_status status;
 
     if (o->made == ONE_PICTURE)
@@ -268,7 +275,7 @@ static pb_status write_result(const options *o, const work *w, pb_error *error)
     else if (pb_has_ending(o->out, ".npy"))
         status = pb_npy_write(&edit->pictures, o->out, error);
     else
-        status = pb_strip_write(o->mode_count, w->strips, &w->desk, o->out, error);
+        status = pb_strip_write(o->mode_count, w->strips, &w->desk.studio, o->out, error);
     free(settings);
     return status;
 }
@@ -309,9 +316,9 @@ static void tell(const options *o, const work *w)
 {
     const pb_edit *edit = &w->edits[0];
     const pb_basis *basis = &w->directions.basis;
-    char *settings = pb_strip_settings(&w->strips[0], &w->desk);
+    char *settings = pb_strip_settings(&w->strips[0], &w->desk.studio);
     json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
-    double T = (double)pb_schedule_length(w->desk.schedule);
+    double T = (double)pb_schedule_length(w->desk.studio.schedule);
 
     for (size_t d = 0; d < edit->count; d++)
         pb_say(&o->cli, "%s: direction %zu at strength %.2g changes the picture by %.2g of 255",
@@ -359,14 +366,14 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
     pb_desk_tell_unclipped(&w->desk);
     for (size_t i = 0; i < o->mode_count; i++) {
         const pb_edit_options how = settle(o, o->modes[i]);
-        PB_TRY(pb_session_edit(w->desk.session, &w->point, &w->directions, &how, &w->edits[i],
-                               &w->desk.cli->run, error));
+        PB_TRY(pb_session_edit(w->desk.studio.session, &w->point, &w->directions, &how,
+                               &w->edits[i], &w->desk.cli->run, error));
         tell_relinearised(o, &w->edits[i]);
         w->strips[i] =
             (pb_strip){.edit = &w->edits[i],
                        .point = &w->point,
                        .basis = &w->directions.basis,
-                       .photo = w->read.has_photo ? &w->read.photo : NULL,
+                       .photo = w->source.has_photo ? &w->source.photo : NULL,
                        .label = o->mode_count > 1 ? pb_edit_mode_name(o->modes[i]) : NULL};
     }
     return PB_OK;
@@ -375,7 +382,7 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
 static pb_status edit(options *o, work *w, pb_error *error)
 {
     PB_TRY(pb_desk_open(&w->desk, &o->cli, error));
-    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->read, &w->desk, &o->where, &o->from,
+    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->source, &w->desk, &o->where, &o->from,
                               error));
     if (has_mode(o, PB_EDIT_RELINEARISE) && !w->directions.own)
         return pb_fail(error, PB_INVALID,
@@ -388,7 +395,8 @@ static pb_status edit(options *o, work *w, pb_error *error)
 
 static pb_status run(options *o, pb_error *error)
 {
-    work w = {.read = PB_READ_EMPTY, .point = PB_POINT_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
+    work w = {
+        .source = PB_SOURCE_EMPTY, .point = PB_POINT_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
     pb_status status;
 
     PB_TRY(o->made == FOLDER ? pb_make_folder(o->out, error)
@@ -400,7 +408,7 @@ static pb_status run(options *o, pb_error *error)
         pb_edit_clear(&w.edits[i]);
     pb_directions_clear(&w.directions);
     pb_point_clear(&w.point);
-    pb_read_clear(&w.read);
+    pb_source_clear(&w.source);
     pb_desk_close(&w.desk);
     return status;
 }

@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/shape.h"
 #include "cli/commands.h"
 #include "cli/desk.h"
@@ -70,7 +69,7 @@ static pb_status condition_of(pb_desk *d, const options *o, const pb_tensor *con
                               pb_condition *condition, pb_error *error)
 {
     if (!context->data || negative)
-        return pb_session_condition(d->session, &o->prompts,
+        return pb_session_condition(d->studio.session, &o->prompts,
                                     negative ? PB_USE_NEGATIVE : PB_USE_PROMPT, o->timestep,
                                     condition, &d->cli->run, error);
     *condition = (pb_condition){.timestep = o->timestep,
@@ -84,7 +83,7 @@ static pb_status condition_of(pb_desk *d, const options *o, const pb_tensor *con
 static pb_status read_context(pb_tensor *context, const pb_desk *s, const options *o,
                               pb_error *error)
 {
-    size_t width = s->info->context_width;
+    size_t width = s->studio.info->context_width;
 
     if (!o->context)
         return PB_OK;
@@ -105,9 +104,9 @@ static pb_status evaluate(pb_desk *d, const options *o, const pb_condition *cond
     pb_evaluator *e;
     pb_status status;
 
-    PB_TRY(pb_model_tap_shape(d->model, tap, x->shape[2], x->shape[3], shape + 1, error));
+    PB_TRY(pb_model_tap_shape(d->studio.model, tap, x->shape[2], x->shape[3], shape + 1, error));
     PB_TRY(pb_tensor_new(out, 4, shape, error));
-    PB_TRY(pb_evaluator_new(&e, d->model, x->shape[2], x->shape[3], &d->cli->run, error));
+    PB_TRY(pb_evaluator_new(&e, d->studio.model, x->shape[2], x->shape[3], &d->cli->run, error));
     status = pb_evaluate(e, condition, x->shape[0], pb_item_size(x), x->data, 1, &tap, &out->data,
                          error);
     pb_evaluator_free(e);
@@ -126,36 +125,19 @@ static pb_status read_block(pb_tensor *block, const char *path, const size_t sha
                    shape[0], shape[1], shape[2]);
 }
 
-/* J v or J^T u for the block, by way of the operator's order of entries. */
+/* J v or J^T u for the block. */
 static pb_status multiply(const pb_linearisation *l, int transpose, const pb_tensor *block,
                           pb_tensor *out, pb_error *error)
 {
     const pb_operator *op = pb_linearisation_operator(l);
-    size_t from[3], to[3], shape[4], k = block->rank == 4 ? block->shape[0] : 1;
+    size_t from[3], to[3], shape[4] = {block->rank == 4 ? block->shape[0] : 1};
     size_t in_size = transpose ? op->rows : op->cols, out_size = transpose ? op->cols : op->rows;
-    const size_t *in_shape = transpose ? to : from, *out_shape = transpose ? from : to;
-    float *in = pb_malloc(k * in_size, sizeof *in), *result = pb_malloc(k * out_size, sizeof *in);
-    pb_status status;
 
     pb_linearisation_shapes(l, from, to);
-    shape[0] = k;
-    memcpy(shape + 1, out_shape, sizeof from);
-    if (!in || !result)
-        status = pb_fail_memory(error, k * (in_size + out_size) * sizeof *in, "a block");
-    else
-        status = pb_tensor_new(out, block->rank, shape + 4 - block->rank, error);
-    if (status == PB_OK) {
-        pb_to_hwc(in, block->data, k, in_shape[0], in_shape[1], in_shape[2]);
-        status = (pb_status)(transpose ? op->apply_transpose
-                                       : op->apply)(op->context, k, in, in_size, result, out_size);
-        if (status != PB_OK && error)
-            op->explain(op->context, error);
-    }
-    if (status == PB_OK)
-        pb_to_chw(out->data, result, k, out_shape[0], out_shape[1], out_shape[2]);
-    pb_free(in);
-    pb_free(result);
-    return status;
+    memcpy(shape + 1, transpose ? from : to, sizeof from);
+    PB_TRY(pb_tensor_new(out, block->rank, shape + 4 - block->rank, error));
+    return (transpose ? op->apply_transpose : op->apply)(op->context, shape[0], block->data,
+                                                         in_size, out->data, out_size, error);
 }
 
 static pb_status differentiate(pb_desk *s, const options *o, const pb_condition *condition,
@@ -174,7 +156,7 @@ static pb_status differentiate(pb_desk *s, const options *o, const pb_condition 
     if (x->shape[0] != 1)
         return pb_fail(error, PB_INVALID, "%s: a Jacobian is taken at one image, found %zu", o->x,
                        x->shape[0]);
-    PB_TRY(pb_linearise(&l, s->model, &map, x, &s->cli->run, error));
+    PB_TRY(pb_linearise(&l, s->studio.model, &map, x, &s->cli->run, error));
     pb_linearisation_shapes(l, from, to);
     status = read_block(&block, o->jvp ? o->jvp : o->vjp, o->jvp ? from : to, error);
     if (status == PB_OK)
@@ -210,7 +192,7 @@ static pb_status compute(pb_desk *d, const options *o, const pb_tensor *context,
 static pb_status check_prompts(const pb_desk *d, const options *o, pb_error *error)
 {
     pb_prompts all = PB_PROMPTS_DEFAULTS;
-    pb_status status = pb_session_prompts(d->session, &o->prompts, &all, error);
+    pb_status status = pb_session_prompts(d->studio.session, &o->prompts, &all, error);
 
     pb_prompts_clear(&all);
     return status;
@@ -229,7 +211,7 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK)
         status = read_context(&context, &desk, o, error);
     if (status == PB_OK)
-        status = pb_read_images(&x, &desk, o->x, SIZE_MAX, error);
+        status = pb_read_images(&x, &desk.studio, o->x, SIZE_MAX, error);
     if (status == PB_OK)
         status = compute(&desk, o, &context, &x, &out, error);
     if (status == PB_OK)

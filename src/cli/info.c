@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/desk.h"
 #include "io/json.h"
 #include "terminal/cli.h"
 
@@ -36,7 +37,7 @@ static json_t *shapes_json(const pb_model *model, const pb_model_info *info)
 
 static const char *prediction_name(const pb_schedule *schedule)
 {
-    static const char *const names[] = {"epsilon", "v_prediction", "sample"};
+    static const char *const names[] = {"epsilon", "v_prediction", "sample", "velocity"};
 
     return names[pb_schedule_prediction(schedule)];
 }

@@ -26,18 +26,18 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 static pb_status run(options *o, pb_error *error)
 {
     pb_point point = PB_POINT_EMPTY;
-    pb_read read = PB_READ_EMPTY;
+    pb_source source = PB_SOURCE_EMPTY;
     pb_desk desk;
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_where_find(&point, &read, &desk, &o->where, error);
+        status = pb_where_find(&point, &source, &desk, &o->where, error);
     if (status == PB_OK)
         status = pb_has_ending(o->out, ".safetensors")
-                     ? pb_write_noisy(&point, &desk, o->out, error)
-                     : pb_write_images(&point.x, &desk, o->out, NULL, error);
+                     ? pb_write_noisy(&point, &desk.studio, o->out, error)
+                     : pb_write_images(&point.x, &desk.studio, o->out, NULL, &o->cli.run, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %s at t = %g (timestep %g, grid point %zu of %d)", o->out,
                o->where.image, point.t, point.timestep, point.grid, o->where.steps);
@@ -46,7 +46,7 @@ static pb_status run(options *o, pb_error *error)
                                         "steps", o->where.steps));
     }
     pb_point_clear(&point);
-    pb_read_clear(&read);
+    pb_source_clear(&source);
     pb_desk_close(&desk);
     return status;
 }

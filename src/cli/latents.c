@@ -24,9 +24,9 @@ static pb_status open_latent(pb_desk *s, options *o, pb_error *error)
 {
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     PB_TRY(pb_desk_open(s, &o->cli, error));
-    if (!s->info->latent)
+    if (!s->studio.info->latent)
         return pb_fail(error, PB_INVALID, "%s is no latent model: it works on pictures as they are",
-                       s->info->path);
+                       s->studio.info->path);
     return PB_OK;
 }
 
@@ -41,20 +41,20 @@ static void tell(const options *o, const pb_tensor *t)
 static pb_status encode(options *o, pb_error *error)
 {
     pb_tensor latents = PB_TENSOR_EMPTY;
-    pb_read read = PB_READ_EMPTY;
+    pb_source source = PB_SOURCE_EMPTY;
     pb_desk d = {0};
     pb_status status = open_latent(&d, o, error);
 
     if (status == PB_OK)
-        status = pb_where_read(&read, &d, &o->where, error);
+        status = pb_where_read(&source, &d, &o->where, error);
     if (status == PB_OK)
-        status = pb_session_encode(d.session, &read.array, &latents, &d.cli->run, error);
+        status = pb_session_encode(d.studio.session, &source.array, &latents, &d.cli->run, error);
     if (status == PB_OK)
         status = pb_npy_write(&latents, o->out, error);
     if (status == PB_OK)
         tell(o, &latents);
     pb_tensor_clear(&latents);
-    pb_read_clear(&read);
+    pb_source_clear(&source);
     pb_desk_close(&d);
     return status;
 }
@@ -66,9 +66,9 @@ static pb_status decode(options *o, pb_error *error)
     pb_status status = open_latent(&d, o, error);
 
     if (status == PB_OK)
-        status = pb_read_images(&latents, &d, o->where.image, SIZE_MAX, error);
+        status = pb_read_images(&latents, &d.studio, o->where.image, SIZE_MAX, error);
     if (status == PB_OK)
-        status = pb_session_decode(d.session, &latents, &pictures, &d.cli->run, error);
+        status = pb_session_decode(d.studio.session, &latents, &pictures, &d.cli->run, error);
     if (status == PB_OK)
         status = pb_write_pictures(&pictures, o->out, NULL, error);
     if (status == PB_OK)

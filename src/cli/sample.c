@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/where.h"
 #include "io/json.h"
+#include "studio/strip.h"
 
 typedef struct options {
     pb_cli cli;
@@ -44,9 +45,9 @@ static pb_status choose_count(size_t *count, const options *o, const pb_desk *s,
     *count = (size_t)o->count;
     if (o->count)
         return PB_OK;
-    if (s->info->has_autoencoder)
-        PB_TRY(pb_session_pixels(s->session, &factor, &channels, error));
-    else if (s->info->latent)
+    if (s->studio.info->has_autoencoder)
+        PB_TRY(pb_session_pixels(s->studio.session, &factor, &channels, error));
+    else if (s->studio.info->latent)
         factor = 8; /* as nearly all autoencoders have it */
     *count = factor * MAX(height, width) < LARGE ? MANY : 1;
     return PB_OK;
@@ -68,14 +69,14 @@ static pb_status find_start(size_t *from, const options *o, const pb_desk *s, pb
                 where->x);
         return PB_OK;
     }
-    PB_TRY(pb_session_time(s->session, &when, &point, &s->cli->run, error));
+    PB_TRY(pb_session_time(s->studio.session, &when, &point, &s->cli->run, error));
     PB_TRY(pb_where_check_time(where, &point, error));
     if (o->spacing_value >= 0 && point.grid != *from)
         return pb_fail(error, PB_INVALID,
                        "--spacing %s begins at t = 1, %s is at t = %.2g: --spacing paper goes on "
                        "from there",
                        o->spacing, where->x,
-                       point.timestep / (double)pb_schedule_length(s->schedule));
+                       point.timestep / (double)pb_schedule_length(s->studio.schedule));
     *from = point.grid;
     return PB_OK;
 }
@@ -107,20 +108,20 @@ static pb_status read_noise(pb_tensor *x, pb_desk *d, const options *o, pb_error
     size_t height, width, count;
 
     if (!o->where.x) {
-        PB_TRY(pb_session_size(d->session, (size_t)o->where.pixel_height,
+        PB_TRY(pb_session_size(d->studio.session, (size_t)o->where.pixel_height,
                                (size_t)o->where.pixel_width, &height, &width, error));
         PB_TRY(choose_count(&count, o, d, height, width, error));
-        return pb_session_noise(d->session, count, height, width, (uint64_t)o->where.seed, x,
+        return pb_session_noise(d->studio.session, count, height, width, (uint64_t)o->where.seed, x,
                                 error);
     }
-    return pb_read_images(x, d, o->where.x, SIZE_MAX, error);
+    return pb_read_images(x, &d->studio, o->where.x, SIZE_MAX, error);
 }
 
 /* How the images came to be. */
 static json_t *describe(const options *o, const pb_desk *d, const pb_prompts *prompts, size_t count)
 {
     json_t *object = json_pack("{s:s, s:s, s:i, s:i, s:s, s:f, s:I}", "pullback", pb_version(),
-                               "model", d->info->path, "images", (int)count, "steps",
+                               "model", d->studio.info->path, "images", (int)count, "steps",
                                o->where.steps, "spacing", o->spacing ? o->spacing : "paper",
                                "boost", o->boost, "noise_seed", (json_int_t)o->noise_seed);
 
@@ -139,7 +140,7 @@ static pb_status write_samples(const options *o, pb_desk *d, const pb_prompts *p
 {
     json_t *settings = describe(o, d, prompts, x->shape[0]);
     char *text = pb_json_ascii(settings);
-    pb_status status = pb_write_images(x, d, o->out, text, error);
+    pb_status status = pb_write_images(x, &d->studio, o->out, text, &d->cli->run, error);
 
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %zu images, %d steps", o->out, x->shape[0], o->where.steps);
@@ -154,7 +155,7 @@ static pb_status write_samples(const options *o, pb_desk *d, const pb_prompts *p
 /* The grid point from which steps are stochastic, and clip; below 0 where none are. */
 static long boosted(const options *o, const pb_desk *d)
 {
-    size_t T = pb_schedule_length(d->schedule);
+    size_t T = pb_schedule_length(d->studio.schedule);
 
     return o->boost > 0 ? (long)pb_grid_nearest(T, (size_t)o->where.steps, o->boost) : -1;
 }
@@ -167,18 +168,19 @@ static pb_status draw(options *o, pb_desk *d, pb_prompts *prompts, pb_tensor *x,
     pb_prompts given = o->where.prompts;
     pb_run *run = &o->cli.run;
 
-    if (isnan(given.guidance_scale) && d->info->context_width)
+    if (isnan(given.guidance_scale) && d->studio.info->context_width)
         given.guidance_scale = PB_DRAWING_SCALE;
-    PB_TRY(pb_session_prompts(d->session, &given, prompts, error));
+    PB_TRY(pb_session_prompts(d->studio.session, &given, prompts, error));
     PB_TRY(read_noise(x, d, o, error));
     PB_TRY(find_start(&from, o, d, error));
     if (o->spacing_value >= 0)
-        PB_TRY(
-            pb_session_sample(d->session, prompts, x, (pb_spacing)o->spacing_value, S, run, error));
+        PB_TRY(pb_session_sample(d->studio.session, prompts, x, (pb_spacing)o->spacing_value, S,
+                                 run, error));
     else {
         if ((long)from > boosted(o, d))
             pb_desk_tell_unclipped(d);
-        PB_TRY(pb_session_move(d->session, prompts, "sampling", x, S, from, 0, &boost, run, error));
+        PB_TRY(pb_session_move(d->studio.session, prompts, "sampling", x, S, from, 0, &boost, run,
+                               error));
     }
     return write_samples(o, d, prompts, x, error);
 }

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/directions.h"
-#include "cli/strip.h"
 #include "cli/travel.h"
+#include "studio/strip.h"
 
 typedef struct options {
     pb_cli cli;
@@ -37,7 +37,7 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 
 typedef struct work {
     pb_desk desk;
-    pb_read read;
+    pb_source read;
     pb_basis source, target; /* target: of --onto-basis */
     pb_point from, onto;
     pb_directions own, carried;
@@ -50,7 +50,7 @@ static pb_status read_target(const options *o, work *w, pb_error *error)
     const pb_basis *target = &w->target, *source = &w->source;
     const size_t *a = target->x.shape, *b = source->x.shape;
 
-    PB_TRY(pb_read_basis_of(&w->target, &w->desk, o->onto_basis, error));
+    PB_TRY(pb_read_basis_of(&w->target, &w->desk.studio, o->onto_basis, error));
     if (target->samples)
         return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit", o->onto_basis);
     if (strcmp(target->from, source->from) || strcmp(target->to, source->to))
@@ -61,8 +61,8 @@ static pb_status read_target(const options *o, work *w, pb_error *error)
         return pb_fail(error, PB_INVALID,
                        "%s: a point of %zu x %zu, the other of %zu x %zu: expected one size",
                        o->onto_basis, a[1], a[2], b[1], b[2]);
-    return pb_session_point_of(w->desk.session, target, (size_t)o->target.steps, &o->target.prompts,
-                               &w->onto, error) == PB_OK
+    return pb_session_point_of(w->desk.studio.session, target, (size_t)o->target.steps,
+                               &o->target.prompts, &w->onto, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);
 }
@@ -72,7 +72,7 @@ static pb_status read_target(const options *o, work *w, pb_error *error)
 static pb_status find_target(const options *o, work *w, pb_error *error)
 {
     pb_prompts prompts = w->from.prompts;
-    pb_session *s = w->desk.session;
+    pb_session *s = w->desk.studio.session;
     pb_where where = o->target;
     size_t factor, channels;
 
@@ -84,7 +84,7 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
     if (where.prompts.edit_prompt)
         prompts.edit_prompt = where.prompts.edit_prompt;
     if (where.image) {
-        where.t = w->source.timestep / (double)pb_schedule_length(w->desk.schedule);
+        where.t = w->source.timestep / (double)pb_schedule_length(w->desk.studio.schedule);
         where.prompts = prompts;
         where.fits = &w->source;
         where.fits_by = o->basis;
@@ -117,7 +117,7 @@ static pb_status carry(const options *o, work *w, pb_error *error)
                                                  .null_rank = -1}};
 
     PB_TRY(o->onto_basis ? read_target(o, w, error) : find_target(o, w, error));
-    return pb_session_directions(w->desk.session, &w->onto, &which, &w->carried, &o->cli.run,
+    return pb_session_directions(w->desk.studio.session, &w->onto, &which, &w->carried, &o->cli.run,
                                  error);
 }
 
@@ -132,13 +132,13 @@ static pb_status edit(const options *o, work *w, pb_error *error)
          .basis = &w->source,
          .photo = w->read.has_photo ? &w->read.photo : NULL,
          .label = "transported"}};
-    pb_session *s = w->desk.session;
+    pb_session *s = w->desk.studio.session;
 
     pb_desk_tell_unclipped(&w->desk);
     PB_TRY(pb_session_directions(s, &w->from, &own, &w->own, &o->cli.run, error));
     PB_TRY(pb_session_edit(s, &w->from, &w->own, &how, &w->edits[0], &o->cli.run, error));
     PB_TRY(pb_session_edit(s, &w->onto, &w->carried, &how, &w->edits[1], &o->cli.run, error));
-    return pb_strip_write(2, strips, &w->desk, o->out, error);
+    return pb_strip_write(2, strips, &w->desk.studio, o->out, error);
 }
 
 static void tell(const options *o, const work *w)
@@ -165,7 +165,7 @@ static pb_status transport(options *o, work *w, pb_error *error)
     pb_prompts given = o->target.prompts;
 
     PB_TRY(pb_desk_open(&w->desk, &o->cli, error));
-    PB_TRY(pb_read_basis_of(&w->source, &w->desk, o->basis, error));
+    PB_TRY(pb_read_basis_of(&w->source, &w->desk.studio, o->basis, error));
     if (w->source.samples || strcmp(w->source.from, "x"))
         return pb_fail(error, PB_INVALID,
                        "%s: expected the basis of a point, from x; edit --basis takes means",
@@ -174,7 +174,7 @@ static pb_status transport(options *o, work *w, pb_error *error)
         return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu",
                        pb_travel_last(&o->travel), o->basis, w->source.s.shape[0] - 1);
     given.edit_prompt = NULL;
-    PB_TRY(pb_session_point_of(w->desk.session, &w->source, (size_t)o->target.steps, &given,
+    PB_TRY(pb_session_point_of(w->desk.studio.session, &w->source, (size_t)o->target.steps, &given,
                                &w->from, error));
     PB_TRY(carry(o, w, error));
     PB_TRY(edit(o, w, error));
@@ -184,7 +184,7 @@ static pb_status transport(options *o, work *w, pb_error *error)
 
 static pb_status run(options *o, pb_error *error)
 {
-    work w = {.read = PB_READ_EMPTY,
+    work w = {.read = PB_SOURCE_EMPTY,
               .source = PB_BASIS_EMPTY,
               .target = PB_BASIS_EMPTY,
               .from = PB_POINT_EMPTY,
@@ -204,7 +204,7 @@ static pb_status run(options *o, pb_error *error)
     pb_basis_clear(&w.target);
     pb_point_clear(&w.from);
     pb_point_clear(&w.onto);
-    pb_read_clear(&w.read);
+    pb_source_clear(&w.read);
     pb_desk_close(&w.desk);
     return status;
 }

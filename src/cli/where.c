@@ -222,14 +222,6 @@ pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error)
     return PB_OK;
 }
 
-void pb_read_clear(pb_read *read)
-{
-    pb_photo_clear(&read->photo);
-    pb_tensor_clear(&read->array);
-    pb_tensor_clear(&read->mask);
-    *read = PB_READ_EMPTY;
-}
-
 /* -- photos --------------------------------------------------------------------------------------
  */
 
@@ -240,7 +232,7 @@ static char *crop_text(const pb_area *a)
 }
 
 /* Says what a face decided, or that there was none. */
-static void tell_faces(const pb_desk *s, const pb_where *o, const pb_crop *crop,
+static void tell_faces(const pb_desk *d, const pb_where *o, const pb_crop *crop,
                        const pb_photo *photo)
 {
     GString *others = g_string_new("");
@@ -252,18 +244,18 @@ static void tell_faces(const pb_desk *s, const pb_where *o, const pb_crop *crop,
         g_free(other);
     }
     if (photo->faces > 1)
-        pb_note(s->cli, "%s: %zu faces, the largest is taken: %s (the others: %s)", o->image,
+        pb_note(d->cli, "%s: %zu faces, the largest is taken: %s (the others: %s)", o->image,
                 photo->faces, taken, others->str);
     else if (photo->faces)
-        pb_note(s->cli, "%s: a face is found: %s", o->image, taken);
+        pb_note(d->cli, "%s: a face is found: %s", o->image, taken);
     else if (photo->looked)
-        pb_warn(s->cli,
+        pb_warn(d->cli,
                 "%s: no face is found, so its middle is taken, and the model knows faces only: "
                 "--crop X,Y,W,H takes a part of it, --crop none all, without this warning",
                 o->image);
     else if (crop->kind == PB_CROP_FIT && !o->crop && !o->fit && !pb_face_detector() &&
-             !isnan(s->info->recommended.face_size))
-        pb_warn(s->cli,
+             !isnan(d->studio.info->recommended.face_size))
+        pb_warn(d->cli,
                 "%s: its middle is taken: the model knows faces that fill the picture, and this "
                 "program was built without what finds them; --crop X,Y,W,H takes a part",
                 o->image);
@@ -271,9 +263,9 @@ static void tell_faces(const pb_desk *s, const pb_where *o, const pb_crop *crop,
     g_string_free(others, TRUE);
 }
 
-static pb_status read_photo(pb_read *r, const pb_desk *s, const pb_where *o, size_t width,
-                            size_t height, pb_error *error)
+static pb_status read_photo(pb_source *r, const pb_desk *d, const pb_where *o, pb_error *error)
 {
+    const pb_studio *s = &d->studio;
     const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
 
     if (o->crop && o->cut.kind == PB_CROP_FACE && crop.kind != PB_CROP_FACE)
@@ -281,9 +273,9 @@ static pb_status read_photo(pb_read *r, const pb_desk *s, const pb_where *o, siz
                        "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
                        "pullback.json)",
                        s->info->path);
-    PB_TRY(pb_photo_read(&r->photo, o->image, &crop, width, height, error));
-    r->has_photo = 1;
-    tell_faces(s, o, &crop, &r->photo);
+    PB_TRY(pb_source_photo(r, s, o->image, &crop, (size_t)o->pixel_height, (size_t)o->pixel_width,
+                           error));
+    tell_faces(d, o, &crop, &r->photo);
     return PB_OK;
 }
 
@@ -295,7 +287,7 @@ static char *size_hint(pb_desk *d, const pb_basis *b, const size_t size[2])
 
     if (strcmp(b->from, "x") || !(b->samples ? b->v.data : b->x.data) ||
         (shape[0] == size[0] && shape[1] == size[1]) ||
-        pb_session_pixels(d->session, &factor, &channels, NULL) != PB_OK)
+        pb_session_pixels(d->studio.session, &factor, &channels, NULL) != PB_OK)
         return g_strdup("");
     return g_strdup_printf(" (of --height %zu --width %zu)", shape[0] * factor, shape[1] * factor);
 }
@@ -305,7 +297,7 @@ static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], 
 {
     char *hint;
 
-    if (!o->fits || pb_basis_compatible(o->fits, d->model, size[0], size[1], error) == PB_OK)
+    if (!o->fits || pb_basis_compatible(o->fits, d->studio.model, size[0], size[1], error) == PB_OK)
         return PB_OK;
     hint = size_hint(d, o->fits, size);
     pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
@@ -313,85 +305,33 @@ static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], 
     return PB_INVALID;
 }
 
-/* A photo, or an array of a picture or of latents. size: of an image. */
-static pb_status read_image(pb_read *r, pb_desk *d, const pb_where *o, size_t size[2],
-                            pb_error *error)
+/* A photo, or an array of a picture or of latents. */
+static pb_status read_image(pb_source *r, const pb_desk *d, const pb_where *o, pb_error *error)
 {
-    pb_point_options *p = &r->options;
-    size_t factor, channels;
+    const pb_studio *s = &d->studio;
+    pb_tensor array = PB_TENSOR_EMPTY;
 
     if (pb_has_ending(o->image, ".safetensors"))
         return pb_fail(error, PB_INVALID,
                        "%s is no picture: an image at a noise level is given as --x, a basis as "
                        "--basis",
                        o->image);
-    if (o->latents && !d->info->latent)
+    if (o->latents && !s->info->latent)
         return pb_fail(error, PB_INVALID, "--latents: %s works on pictures as they are",
-                       d->info->path);
-    if (o->latents) {
-        PB_TRY(pb_read_images(&r->array, d, o->image, 1, error));
-        p->image = &r->array;
-        memcpy(size, r->array.shape + 2, 2 * sizeof *size);
-        return PB_OK;
-    }
-    p->picture = &r->array;
-    PB_TRY(pb_session_pixels(d->session, &factor, &channels, error));
-    if (pb_has_ending(o->image, ".npy")) {
-        PB_TRY(pb_read_pictures(&r->array, d, o->image, 1, error));
-        size[0] = r->array.shape[2] / factor;
-        size[1] = r->array.shape[3] / factor;
-        return PB_OK;
-    }
-    PB_TRY(pb_session_size(d->session, (size_t)o->pixel_height, (size_t)o->pixel_width, &size[0],
-                           &size[1], error));
-    PB_TRY(read_photo(r, d, o, size[1] * factor, size[0] * factor, error));
-    return pb_photo_tensor(&r->photo, channels, size[1] * factor, size[0] * factor, &r->array,
-                           error);
-}
-
-/* -- masks ---------------------------------------------------------------------------------------
- */
-
-/* A picture's brightness, 0 to 1: cut as the photo is if it has the photo's size. */
-static pb_status read_brightness(pb_read *r, pb_desk *d, const pb_where *o, const size_t size[2],
-                                 pb_error *error)
-{
-    const pb_crop whole = {
-        .fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK, .megapixels = o->megapixels};
-    size_t factor, channels, height = size[0], width = size[1], wide, high;
-    pb_photo picture = PB_PHOTO_EMPTY;
-    pb_status status;
-
-    PB_TRY(pb_session_pixels(d->session, &factor, &channels, error));
-    PB_TRY(pb_photo_read(&picture, o->mask, &whole, width, height, error));
-    picture.outside = -1; /* what is padded is not to be changed */
-    wide = picture.pixels.width;
-    high = picture.pixels.height;
-    if (r->has_photo && wide == r->photo.pixels.width && high == r->photo.pixels.height)
-        picture.area = r->photo.area;
-    else if ((wide != width || high != height) &&
-             (wide != width * factor || high != height * factor)) {
-        pb_photo_clear(&picture);
-        return pb_fail(error, PB_INVALID,
-                       "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu", o->mask,
-                       wide, high, width * factor, height * factor);
-    }
-    status = pb_photo_tensor(&picture, 1, width, height, &r->mask, error);
-    pb_photo_clear(&picture);
-    PB_TRY(status);
-    r->mask.rank = 2;
-    memcpy(r->mask.shape, size, 2 * sizeof *size);
-    for (size_t i = 0; i < height * width; i++)
-        r->mask.data[i] = fminf(fmaxf((r->mask.data[i] + 1) / 2, 0), 1);
-    return PB_OK;
+                       s->info->path);
+    if (!pb_has_ending(o->image, ".npy"))
+        return read_photo(r, d, o, error);
+    PB_TRY((o->latents ? pb_read_images : pb_read_pictures)(&array, s, o->image, 1, error));
+    return pb_source_array(r, s, o->latents ? PB_ARRAY_IMAGE : PB_ARRAY_PICTURE, &array, error);
 }
 
 /* -- all -----------------------------------------------------------------------------------------
  */
 
-pb_status pb_where_read(pb_read *r, pb_desk *d, const pb_where *o, pb_error *error)
+pb_status pb_where_read(pb_source *r, pb_desk *d, const pb_where *o, pb_error *error)
 {
-    size_t size[2];
+    const pb_studio *s = &d->studio;
+    pb_tensor array = PB_TENSOR_EMPTY;
 
     r->options = (pb_point_options){.has_seed = o->seed >= 0,
                                     .seed = (uint64_t)o->seed,
@@ -403,23 +343,15 @@ pb_status pb_where_read(pb_read *r, pb_desk *d, const pb_where *o, pb_error *err
                                     .direct = o->direct,
                                     .prompts = o->prompts};
     if (o->x) {
-        PB_TRY(pb_read_images(&r->array, d, o->x, 1, error));
-        r->options.x = &r->array;
-        memcpy(size, r->array.shape + 2, sizeof size);
+        PB_TRY(pb_read_images(&array, s, o->x, 1, error));
+        PB_TRY(pb_source_array(r, s, PB_ARRAY_X, &array, error));
     } else if (o->image)
-        PB_TRY(read_image(r, d, o, size, error));
+        PB_TRY(read_image(r, d, o, error));
     else
-        PB_TRY(pb_session_size(d->session, r->options.pixel_height, r->options.pixel_width,
-                               &size[0], &size[1], error));
-    PB_TRY(check_fit(d, o, size, error));
-    if (!o->mask)
-        return PB_OK;
-    r->options.mask = &r->mask;
-    PB_TRY(pb_has_ending(o->mask, ".npy") ? pb_npy_read(&r->mask, o->mask, error)
-                                          : read_brightness(r, d, o, size, error));
-    return pb_mask_check(&r->mask, size[0], size[1], NULL, error) == PB_OK
-               ? PB_OK
-               : pb_fail_in(error, PB_INVALID, "%s", o->mask);
+        PB_TRY(pb_session_size(s->session, r->options.pixel_height, r->options.pixel_width,
+                               &r->height, &r->width, error));
+    PB_TRY(check_fit(d, o, (size_t[2]){r->height, r->width}, error));
+    return o->mask ? pb_source_mask(r, s, o->mask, o->megapixels, error) : PB_OK;
 }
 
 pb_status pb_where_check_time(const pb_where *o, const pb_point *point, pb_error *error)
@@ -431,12 +363,13 @@ pb_status pb_where_check_time(const pb_where *o, const pb_point *point, pb_error
                          o->x_timestep, point->timestep);
 }
 
-pb_status pb_where_find(pb_point *point, pb_read *r, pb_desk *d, const pb_where *o, pb_error *error)
+pb_status pb_where_find(pb_point *point, pb_source *r, pb_desk *d, const pb_where *o,
+                        pb_error *error)
 {
     PB_TRY(pb_where_read(r, d, o, error));
     if (!o->x)
         pb_desk_tell_unclipped(d);
-    PB_TRY(pb_session_point(d->session, &r->options, point, &d->cli->run, error));
+    PB_TRY(pb_session_point(d->studio.session, &r->options, point, &d->cli->run, error));
     PB_TRY(pb_where_check_time(o, point, error));
     if (isnan(o->x_timestep) && o->x && isnan(o->t) && isnan(o->timestep))
         pb_note(d->cli, "%s does not say its noise level: taken for t = %g (--t says another)",

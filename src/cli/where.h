@@ -4,7 +4,7 @@
 #define PB_CLI_WHERE_H
 
 #include "cli/desk.h"
-#include "picture/photo.h"
+#include "studio/source.h"
 
 /* Begin with PB_WHERE_DEFAULTS. */
 typedef struct pb_where {
@@ -74,28 +74,17 @@ int pb_is_photo(const char *image);
  * image: a command's, or NULL. Errors: PB_INVALID (no photo). */
 pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error);
 
-/* What was read: a picture, latents, or x; a mask; and the photo they are of. */
-typedef struct pb_read {
-    pb_photo photo; /* empty unless the image was a picture */
-    int has_photo;
-    pb_tensor array, mask;
-    pb_point_options options; /* which point into it */
-} pb_read;
-
-#define PB_READ_EMPTY ((pb_read){.options = PB_POINT_DEFAULTS})
-
-void pb_read_clear(pb_read *read);
-
 /* Reads what the options name, says which part of a photo is taken where a face decides that, and
- * checks that directions fit. *read must be PB_READ_EMPTY; pb_read_clear frees it, also on failure.
+ * checks that directions fit. *source must be PB_SOURCE_EMPTY;
+ * pb_source_clear frees it, also on failure.
  */
-pb_status pb_where_read(pb_read *read, pb_desk *desk, const pb_where *where, pb_error *error);
+pb_status pb_where_read(pb_source *source, pb_desk *desk, const pb_where *where, pb_error *error);
 
 /* Is the point where the file of --x says that it lies? Errors: PB_INVALID. */
 pb_status pb_where_check_time(const pb_where *where, const pb_point *point, pb_error *error);
 
 /* Reads it, and finds x_t. Says so where a .npy's t is assumed. *point must be empty. */
-pb_status pb_where_find(pb_point *point, pb_read *read, pb_desk *desk, const pb_where *where,
+pb_status pb_where_find(pb_point *point, pb_source *source, pb_desk *desk, const pb_where *where,
                         pb_error *error);
 
 #endif

@@ -1,5 +1,3 @@
-#include <pullback/diffusion.h>
-
 #include <math.h>
 #include <string.h>
 
@@ -8,31 +6,44 @@
 #include "base/shape.h"
 #include "diffusion/clip.h"
 #include "diffusion/denoiser.h"
+#include "diffusion/schedule.h"
 
-/* A step: from alpha-bar `at`, at the network's time `time`, to `as`. */
+/* A step: from the point `at` of the path, at the network's time `time`, to `as`. */
 typedef struct move {
-    double time, at, as;
+    double time;
+    pb_path_point at, as;
     size_t to; /* the point where it ends, for messages */
     int stochastic, clips;
 } move;
 
-/* Song et al. 2021, eq. 12: x_s = sqrt(as) x0hat + sqrt(1 - as - v) e + sqrt(v) z, where v = 0 for
- * eta = 0, and v = (1 - at/as)(1 - as)/(1 - at) for eta = 1. x0hat and e are each affine in x_t and
- * the network's output, so that nothing is divided by at = 0. */
+/* Song et al. 2021, eq. 12: x' = a' x0hat + sqrt(s'^2 - v) e + sqrt(v) z, where v = 0 for eta = 0,
+ * and for eta = 1 the variance v = (s^2 - (a/a')^2 s'^2) s'^2/s^2 of x' given x and x0, which is
+ * (1 - (a/a')^2) s'^2/s^2 where a^2 + s^2 = 1. x0hat and e are each affine in x and the network's
+ * output, so that nothing is divided by a = 0. */
 typedef struct coefficients {
     double x0_x, x0_out;            /* x0hat = x0_x x_t + x0_out o */
     double eps_x, eps_out;          /* e = eps_x x_t + eps_out o */
-    double image, direction, noise; /* x_s = image x0hat + direction e + noise z */
+    double image, direction, noise; /* x' = image x0hat + direction e + noise z */
 } coefficients;
 
-static coefficients coefficients_of(pb_prediction prediction, const move *m)
+static double variance(const pb_schedule *schedule, const pb_path_point *at,
+                       const pb_path_point *as)
 {
-    double v = m->stochastic ? (1 - m->at / m->as) * (1 - m->as) / (1 - m->at) : 0;
-    coefficients c = {
-        .image = sqrt(m->as), .direction = sqrt(fmax(1 - m->as - v, 0)), .noise = sqrt(fmax(v, 0))};
+    double left = at->signal / as->signal;
 
-    pb_x0_coefficients(prediction, m->at, &c.x0_x, &c.x0_out);
-    pb_eps_coefficients(prediction, m->at, &c.eps_x, &c.eps_out);
+    if (pb_schedule_prediction(schedule) != PB_PREDICTION_VELOCITY)
+        return (1 - left) * as->noise / at->noise;
+    return (at->noise - left * as->noise) * as->noise / at->noise;
+}
+
+static coefficients coefficients_of(const pb_schedule *schedule, const move *m)
+{
+    double v = m->stochastic ? variance(schedule, &m->at, &m->as) : 0;
+    coefficients c = {
+        .image = m->as.a, .direction = sqrt(fmax(m->as.noise - v, 0)), .noise = sqrt(fmax(v, 0))};
+
+    pb_path_x0(schedule, &m->at, &c.x0_x, &c.x0_out);
+    pb_path_eps(schedule, &m->at, &c.eps_x, &c.eps_out);
     return c;
 }
 
@@ -151,7 +162,7 @@ static void move_clipped(const travel *v, const coefficients *c, const float *x,
 static pb_status step(travel *v, const move *m, pb_error *error)
 {
     size_t size = v->denoiser->size;
-    coefficients c = coefficients_of(pb_schedule_prediction(v->schedule), m);
+    coefficients c = coefficients_of(v->schedule, m);
 
     PB_TRY(
         v->denoiser->predict(v->denoiser->context, v->n, v->x, m->time, v->out, &v->part, error));
@@ -222,8 +233,8 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
 
         status = step(&v,
                       &(move){.time = pb_grid_time(T, S, i),
-                              .at = pb_alpha_bar(schedule, pb_grid_index(T, S, i)),
-                              .as = pb_alpha_bar(schedule, pb_grid_index(T, S, j)),
+                              .at = pb_path_at_grid(schedule, S, i),
+                              .as = pb_path_at_grid(schedule, S, j),
                               .to = j,
                               .stochastic = boosted && j != 0,
                               .clips = boosted},
@@ -243,7 +254,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
     const pb_spaced_options *o = options;
     pb_status status = PB_OK;
     size_t T, S;
-    double end;
+    pb_path_point end;
     travel v;
 
     PB_NEED(schedule, "a schedule");
@@ -252,7 +263,7 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
     PB_NEED(o, "options");
     T = pb_schedule_length(schedule);
     S = o->steps;
-    end = o->set_alpha_to_one ? 1 : pb_alpha_bar(schedule, 0);
+    end = o->set_alpha_to_one ? (pb_path_point){1, 0, 1, 0} : pb_path_at(schedule, 0);
     PB_TRY(check_spaced(T, o, error));
     PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &o->clip, run, "sampling", S, error));
     for (size_t i = 0; status == PB_OK && i < S; i++) {
@@ -261,8 +272,8 @@ pb_status pb_ddim_spaced(const pb_schedule *schedule, const pb_denoiser *denoise
 
         status = step(&v,
                       &(move){.time = (double)t,
-                              .at = pb_alpha_bar(schedule, t),
-                              .as = t < T / S ? end : pb_alpha_bar(schedule, j),
+                              .at = pb_path_at(schedule, (double)t),
+                              .as = t < T / S ? end : pb_path_at(schedule, (double)j),
                               .to = j,
                               .clips = 1},
                       error);

@@ -1,16 +1,10 @@
-#include <pullback/diffusion.h>
+#include "diffusion/schedule.h"
 
 #include <math.h>
 
 #include "base/memory.h"
 
 #define MAX_LENGTH 100000
-
-struct pb_schedule {
-    pb_prediction prediction;
-    size_t T;
-    float *alpha_bar; /* T */
-};
 
 /* Entry i of torch.linspace(start, end, n) in float32: counted from the nearer end. */
 static float linspace(float start, float end, size_t n, size_t i)
@@ -160,31 +154,7 @@ pb_prediction pb_schedule_prediction(const pb_schedule *schedule)
 
 double pb_alpha_bar(const pb_schedule *schedule, size_t t)
 {
-    return (double)schedule->alpha_bar[t < schedule->T ? t : schedule->T - 1];
-}
-
-void pb_eps_coefficients(pb_prediction prediction, double alpha_bar, double *a, double *b)
-{
-    *a = 0;
-    *b = 1;
-    if (prediction == PB_V_PREDICTION) {
-        *a = sqrt(1 - alpha_bar);
-        *b = sqrt(alpha_bar);
-    } else if (prediction == PB_SAMPLE) {
-        *a = 1 / sqrt(1 - alpha_bar);
-        *b = -sqrt(alpha_bar) / sqrt(1 - alpha_bar);
-    }
-}
-
-void pb_x0_coefficients(pb_prediction prediction, double alpha_bar, double *a, double *b)
-{
-    *a = 0;
-    *b = 1;
-    if (prediction == PB_EPSILON) {
-        *a = 1 / sqrt(alpha_bar);
-        *b = -sqrt(1 - alpha_bar) / sqrt(alpha_bar);
-    } else if (prediction == PB_V_PREDICTION) {
-        *a = sqrt(alpha_bar);
-        *b = -sqrt(1 - alpha_bar);
-    }
+    t = t < schedule->T ? t : schedule->T - 1;
+    return schedule->alpha_bar ? (double)schedule->alpha_bar[t]
+                               : pb_path_at(schedule, (double)t).signal;
 }

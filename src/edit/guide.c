@@ -90,6 +90,7 @@ pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, dou
              .v = v,
              .guidance = guidance,
              .stages = stages};
+    pb_path_point at;
     pb_status status;
     pb_work work;
 
@@ -107,8 +108,8 @@ pb_status pb_guide(const pb_schedule *schedule, const pb_denoiser *denoiser, dou
     status = w.points && w.out
                  ? PB_OK
                  : pb_fail_memory(error, 2 * count * size * sizeof *w.points, "guidance");
-    pb_eps_coefficients(pb_schedule_prediction(schedule), pb_alpha_bar(schedule, (size_t)t), &w.a,
-                        &w.b);
+    at = pb_path_at(schedule, t);
+    pb_path_eps(schedule, &at, &w.a, &w.b);
     for (size_t i = 0; status == PB_OK && i < count; i++)
         memcpy(w.points + i * size, x, size * sizeof *x);
     if (status == PB_OK)

@@ -20,32 +20,25 @@ typedef struct made {
     float scale, with_scale;
     float *room; /* a block of vectors */
     size_t width;
-    const pb_operator *culprit; /* the one that stopped, */
-    int stopped;                /* and with what */
 } made;
 
-pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *error)
+pb_status pb_operator_multiply(const pb_operator *op, int transpose, size_t k, const float *x,
+                               size_t ldx, float *y, size_t ldy, pb_error *error)
 {
-    if (op->explain && error)
-        op->explain(op->context, error);
-    else
-        pb_fail(error, (pb_status)stopped, "the operator stopped with %d", stopped);
-    return (pb_status)stopped;
-}
+    pb_error why = {.status = PB_OK};
+    pb_status status =
+        (transpose ? op->apply_transpose : op->apply)(op->context, k, x, ldx, y, ldy, &why);
 
-static void explain(void *context, pb_error *error)
-{
-    const made *m = context;
-
-    pb_operator_stopped(m->culprit, m->stopped, error);
-}
-
-/* What an operator below returned: 0, or it is to blame. */
-static int note(made *m, const pb_operator *op, int stopped)
-{
-    m->culprit = op;
-    m->stopped = stopped;
-    return stopped;
+    if (status == PB_OK)
+        return PB_OK;
+    if (!*why.message)
+        return pb_fail(error, status, "an operator of %zu x %zu failed and did not say why: %s",
+                       op->rows, op->cols, pb_status_name(status));
+    if (error) {
+        *error = why;
+        error->status = status;
+    }
+    return status;
 }
 
 /* y_j -= N N^T y_j */
@@ -65,10 +58,10 @@ static void project_out(const made *m, size_t k, float *y, size_t ldy)
         }
 }
 
-static int apply_block(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status apply_block(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
+                             pb_error *error)
 {
     size_t n = m->of->cols;
-    int stopped;
 
     if (m->vectors) {
         for (size_t j = 0; j < k; j++)
@@ -77,17 +70,17 @@ static int apply_block(made *m, size_t k, const float *x, size_t ldx, float *y, 
         x = m->room;
         ldx = n;
     }
-    stopped = note(m, m->of, m->of->apply(m->of->context, k, x, ldx, y, ldy));
+    PB_TRY(pb_operator_multiply(m->of, 0, k, x, ldx, y, ldy, error));
     for (size_t j = 0; m->weights && j < k; j++)
         for (size_t i = 0; i < m->of->rows; i++)
             y[j * ldy + i] *= m->weights[i];
-    return stopped;
+    return PB_OK;
 }
 
-static int transpose_block(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status transpose_block(made *m, size_t k, const float *x, size_t ldx, float *y,
+                                 size_t ldy, pb_error *error)
 {
     size_t rows = m->of->rows;
-    int stopped;
 
     if (m->weights) {
         for (size_t j = 0; j < k; j++)
@@ -96,61 +89,53 @@ static int transpose_block(made *m, size_t k, const float *x, size_t ldx, float 
         x = m->room;
         ldx = rows;
     }
-    stopped = note(m, m->of, m->of->apply_transpose(m->of->context, k, x, ldx, y, ldy));
-    if (!stopped && m->vectors)
+    PB_TRY(pb_operator_multiply(m->of, 1, k, x, ldx, y, ldy, error));
+    if (m->vectors)
         project_out(m, k, y, ldy);
-    return stopped;
+    return PB_OK;
 }
 
 /* The blocks of a sum, either way: y <- scale y + with_scale (the other's). */
-static int sum_block(made *m, pb_operator_apply first, pb_operator_apply second, size_t rows,
-                     size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status sum_block(made *m, int transpose, size_t k, const float *x, size_t ldx, float *y,
+                           size_t ldy, pb_error *error)
 {
-    int stopped = note(m, m->of, first(m->of->context, k, x, ldx, y, ldy));
+    size_t length = transpose ? m->of->cols : m->of->rows;
 
-    if (!stopped)
-        stopped = note(m, m->with, second(m->with->context, k, x, ldx, m->room, rows));
-    for (size_t j = 0; !stopped && j < k; j++)
-        for (size_t i = 0; i < rows; i++)
-            y[j * ldy + i] = m->scale * y[j * ldy + i] + m->with_scale * m->room[j * rows + i];
-    return stopped;
+    PB_TRY(pb_operator_multiply(m->of, transpose, k, x, ldx, y, ldy, error));
+    PB_TRY(pb_operator_multiply(m->with, transpose, k, x, ldx, m->room, length, error));
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < length; i++)
+            y[j * ldy + i] = m->scale * y[j * ldy + i] + m->with_scale * m->room[j * length + i];
+    return PB_OK;
 }
 
-static int apply_sum(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status multiply(made *m, int transpose, size_t k, const float *x, size_t ldx, float *y,
+                          size_t ldy, pb_error *error)
 {
-    return sum_block(m, m->of->apply, m->with->apply, m->of->rows, k, x, ldx, y, ldy);
+    for (size_t done = 0; done < k; done += m->width) {
+        size_t width = k - done < m->width ? k - done : m->width;
+        const float *from = x + done * ldx;
+        float *to = y + done * ldy;
+
+        if (m->with)
+            PB_TRY(sum_block(m, transpose, width, from, ldx, to, ldy, error));
+        else
+            PB_TRY(
+                (transpose ? transpose_block : apply_block)(m, width, from, ldx, to, ldy, error));
+    }
+    return PB_OK;
 }
 
-static int transpose_sum(made *m, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
+                       pb_error *error)
 {
-    return sum_block(m, m->of->apply_transpose, m->with->apply_transpose, m->of->cols, k, x, ldx, y,
-                     ldy);
+    return multiply(context, 0, k, x, ldx, y, ldy, error);
 }
 
-static int in_blocks(made *m, int (*pass)(made *, size_t, const float *, size_t, float *, size_t),
-                     size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+static pb_status apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
+                                 size_t ldy, pb_error *error)
 {
-    int stopped = 0;
-
-    for (size_t done = 0; !stopped && done < k; done += m->width)
-        stopped = pass(m, k - done < m->width ? k - done : m->width, x + done * ldx, ldx,
-                       y + done * ldy, ldy);
-    return stopped;
-}
-
-static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
-{
-    made *m = context;
-
-    return in_blocks(m, m->with ? apply_sum : apply_block, k, x, ldx, y, ldy);
-}
-
-static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
-                           size_t ldy)
-{
-    made *m = context;
-
-    return in_blocks(m, m->with ? transpose_sum : transpose_block, k, x, ldx, y, ldy);
+    return multiply(context, 1, k, x, ldx, y, ldy, error);
 }
 
 static float *copy(const float *from, size_t count)
@@ -174,7 +159,6 @@ static pb_status make(pb_operator **out, const pb_operator *op, const float *wei
     m->op.context = m;
     m->op.apply = apply;
     m->op.apply_transpose = apply_transpose;
-    m->op.explain = explain;
     m->width = pb_least(op->block_preferred ? op->block_preferred : 8, longest);
     if (op->block_max && m->width > op->block_max)
         m->width = op->block_max;

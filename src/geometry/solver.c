@@ -19,15 +19,13 @@ static pb_status apply_some(pb_solver *s, int transpose, size_t count, const dou
     const pb_operator *op = s->op;
     size_t in = transpose ? op->rows : op->cols, out = transpose ? op->cols : op->rows;
     double start = pb_seconds();
-    int stopped;
+    pb_status status;
 
     for (size_t i = 0; i < count * in; i++)
         s->in[i] = (float)x[i];
-    stopped =
-        (transpose ? op->apply_transpose : op->apply)(op->context, count, s->in, in, s->out, out);
+    status = pb_operator_multiply(op, transpose, count, s->in, in, s->out, out, error);
     s->seconds += pb_seconds() - start;
-    if (stopped)
-        return pb_operator_stopped(op, stopped, error);
+    PB_TRY(status);
     s->applications += count;
     for (size_t i = 0; i < count * out; i++) {
         y[i] = (double)s->out[i];

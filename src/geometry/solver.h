@@ -44,11 +44,13 @@ pb_status pb_svd_options_check(const pb_svd_options *options, const pb_operator 
  */
 pb_status pb_svd_check(const pb_svd *svd, const pb_operator *op, pb_error *error);
 
-/* Passes on that an operator stopped: with its own explanation, where it has one. */
-pb_status pb_operator_stopped(const pb_operator *op, int stopped, pb_error *error);
+/* y = J x, or J^T x, for a block of k vectors. An operator that fails without a message gets one.
+ */
+pb_status pb_operator_multiply(const pb_operator *op, int transpose, size_t k, const float *x,
+                               size_t ldx, float *y, size_t ldy, pb_error *error);
 
 /* y = J x, or J^T x, for count columns. Errors: PB_NUMERIC (what is not finite), PB_MEMORY, the
- * operator's own return. */
+ * operator's own. */
 pb_status pb_solver_apply(pb_solver *s, int transpose, size_t count, const double *x, double *y,
                           pb_error *error);
 

@@ -255,10 +255,7 @@ static pb_status add_differences(const pb_svd *svd, const pb_operator *op, int t
         return pb_fail_memory(error, room * out * sizeof *image, "a block of vectors");
     for (size_t i = 0; i < svd->rank && status == PB_OK; i += room) {
         size_t width = pb_least(room, svd->rank - i);
-        int stopped = (transpose ? op->apply_transpose : op->apply)(op->context, width,
-                                                                    from + i * in, in, image, out);
-        if (stopped)
-            status = pb_operator_stopped(op, stopped, error);
+        status = pb_operator_multiply(op, transpose, width, from + i * in, in, image, out, error);
         for (size_t j = 0; status == PB_OK && j < width * out; j++) {
             double d = (double)image[j] - svd->sigma[i + j / out] * (double)to[i * out + j];
             square[i + j / out] += d * d;

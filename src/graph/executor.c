@@ -26,11 +26,11 @@ struct pb_executor {
     size_t memory;
     prepared kept[KEPT];
     size_t clock;
-    void *arena; /* for any plan so far */
+    pb_memory *arena; /* for any plan so far */
     size_t arena_bytes;
-    float *staging; /* of what is reordered on its way in or out */
-    size_t staged;  /* floats */
-    float *saved;   /* NULL: not linearised */
+    float *staging;   /* of what is reordered on its way in or out */
+    size_t staged;    /* floats */
+    pb_memory *saved; /* NULL: not linearised */
     size_t block;
 };
 
@@ -55,16 +55,29 @@ pb_status pb_executor_new(pb_executor **out, pb_section *section, size_t memory,
     return PB_OK;
 }
 
+/* Memory of the device. */
+static pb_memory *get(const pb_executor *e, size_t bytes)
+{
+    return e->section->device->backend->alloc(e->section->device, bytes);
+}
+
+static void drop(const pb_executor *e, pb_memory **memory)
+{
+    if (*memory)
+        e->section->device->backend->free(e->section->device, *memory);
+    *memory = NULL;
+}
+
 void pb_executor_free(pb_executor *e)
 {
     if (!e)
         return;
     for (size_t i = 0; i < KEPT; i++)
         pb_plan_free(e->kept[i].plan);
+    drop(e, &e->arena);
+    drop(e, &e->saved);
     pb_section_free(e->section);
-    pb_free(e->arena);
     pb_free(e->staging);
-    pb_free(e->saved);
     pb_free(e);
 }
 
@@ -94,9 +107,9 @@ static pb_status grow_arena(pb_executor *e, size_t bytes, pb_error *error)
 {
     if (bytes <= e->arena_bytes)
         return PB_OK;
-    pb_free(e->arena);
+    drop(e, &e->arena);
     e->arena_bytes = 0;
-    e->arena = pb_malloc(bytes, 1);
+    e->arena = get(e, bytes);
     if (!e->arena)
         return pb_fail_memory(error, bytes, "running a network");
     e->arena_bytes = bytes;
@@ -258,7 +271,7 @@ static pb_status choose_block(pb_executor_needs *needs, const pb_executor *e, pb
 {
     size_t down, up, left, most;
 
-    *needs = (pb_executor_needs){.saved_bytes = e->section->saved_floats * sizeof(float)};
+    *needs = (pb_executor_needs){.saved_bytes = e->section->saved_bytes};
     PB_TRY(pb_plan_estimate(&down, &needs->packed_bytes, e->section, PB_JVP, 1, error));
     PB_TRY(pb_plan_estimate(&up, &needs->packed_bytes, e->section, PB_VJP, 1, error));
     left = e->memory > needs->saved_bytes + needs->packed_bytes
@@ -283,16 +296,16 @@ pb_status pb_executor_estimate(pb_executor_needs *needs, const pb_executor *e, p
 pb_status pb_executor_linearise(pb_executor *e, const pb_feed *feeds, float *value,
                                 const pb_stop *stop, pb_error *error)
 {
-    size_t floats = e->section->saved_floats;
+    size_t bytes = e->section->saved_bytes;
     pb_executor_needs needs;
     pb_status status;
     pb_plan *plan; /* of use for this point only */
     float *place;
 
     if (!e->saved)
-        e->saved = pb_malloc(floats, sizeof *e->saved);
+        e->saved = get(e, bytes);
     if (!e->saved)
-        return pb_fail_memory(error, floats * sizeof *e->saved, "the state of a linearisation");
+        return pb_fail_memory(error, bytes, "the state of a linearisation");
     PB_TRY(choose_block(&needs, e, error));
     e->block = needs.block;
     PB_TRY(pb_plan_new(&plan, e->section, PB_FORWARD, 1, PB_PLAN_SAVING, stop, error));

@@ -14,21 +14,12 @@ pb_status pb_graph_new(pb_graph **out, pb_error *error)
     return PB_OK;
 }
 
-void pb_op_free_params(const pb_op *op, void *params)
-{
-    if (op->free && params)
-        op->free(params);
-    else
-        pb_free(params);
-}
-
 void pb_graph_free(pb_graph *graph)
 {
     if (!graph)
         return;
     for (size_t i = 0; i < graph->count; i++) {
-        if (graph->nodes[i].op)
-            pb_op_free_params(graph->nodes[i].op, graph->nodes[i].params);
+        pb_free(graph->nodes[i].params);
         pb_free(graph->nodes[i].label);
     }
     pb_free(graph->nodes);
@@ -77,22 +68,26 @@ pb_status pb_graph_input(pb_graph *graph, const char *label, pb_value *value, pb
     return PB_OK;
 }
 
-pb_status pb_graph_add(pb_graph *graph, const pb_op *op, void *params, const char *label,
+pb_status pb_graph_add(pb_graph *graph, const pb_op *op, const void *params, const char *label,
                        size_t inputs, const pb_value *input, pb_value *value, pb_error *error)
 {
-    pb_node node = {.op = op, .params = params, .inputs = inputs};
+    pb_node node = {.op = op, .inputs = inputs};
     pb_status status;
 
-    memcpy(node.input, input, inputs * sizeof *input);
-    status = PB_OK;
     for (size_t i = 0; i < inputs; i++)
         for (size_t k = 0; k < i; k++)
             if (input[i] == input[k])
-                status = pb_fail(error, PB_INTERNAL, "%s: one value given twice", label);
-    if (status == PB_OK)
-        status = append(graph, node, label, value, error);
+                return pb_fail(error, PB_INTERNAL, "%s: one value given twice", label);
+    memcpy(node.input, input, inputs * sizeof *input);
+    if (op->params_size) {
+        node.params = pb_malloc(op->params_size, 1);
+        if (!node.params)
+            return pb_fail_memory(error, op->params_size, label);
+        memcpy(node.params, params, op->params_size);
+    }
+    status = append(graph, node, label, value, error);
     if (status != PB_OK)
-        pb_op_free_params(op, params);
+        pb_free(node.params);
     return status;
 }
 

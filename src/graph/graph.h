@@ -12,7 +12,7 @@ typedef int pb_value; /* the number of a node; negative: none */
 
 typedef struct pb_node {
     const pb_op *op; /* NULL: an input of the graph */
-    void *params;    /* owned by the graph */
+    void *params;    /* owned by the graph; NULL: none */
     size_t inputs;
     pb_value input[PB_OP_MAX_INPUTS];
     char *label; /* for messages: the name of the layer or of the input */
@@ -39,9 +39,9 @@ void pb_graph_free(pb_graph *graph);
 /* Adds an input; all inputs come before all operations. Errors: PB_MEMORY. */
 pb_status pb_graph_input(pb_graph *graph, const char *label, pb_value *value, pb_error *error);
 
-/* Adds an operation on `inputs` distinct values (a vjp writes the cotangent of each once). Takes
- * params over, also on failure. Errors: PB_MEMORY, PB_INTERNAL (a value given twice). */
-pb_status pb_graph_add(pb_graph *graph, const pb_op *op, void *params, const char *label,
+/* Adds an operation on `inputs` distinct values (a vjp writes the cotangent of each once). Copies
+ * the parameters, op->params_size bytes. Errors: PB_MEMORY, PB_INTERNAL (a value given twice). */
+pb_status pb_graph_add(pb_graph *graph, const pb_op *op, const void *params, const char *label,
                        size_t inputs, const pb_value *input, pb_value *value, pb_error *error);
 
 /* Names a value. Errors: PB_MEMORY. */
@@ -60,8 +60,5 @@ static inline size_t pb_node_reads(const pb_node *node)
 {
     return node->op ? node->inputs - node->op->unread : 0;
 }
-
-/* Frees an operation's parameters. */
-void pb_op_free_params(const pb_op *op, void *params);
 
 #endif

@@ -1,6 +1,6 @@
 /* A plan: one pass (forward, jvp or vjp) over a section for a fixed number of points or tangents,
- * with every kernel chosen and every buffer placed. Running it allocates nothing, but for weights
- * that there was no room to keep packed. */
+ * with every kernel chosen and every buffer placed, as a program for the section's device. Running
+ * it allocates nothing, but for weights that there was no room to keep packed. */
 #ifndef PB_GRAPH_PLAN_H
 #define PB_GRAPH_PLAN_H
 
@@ -16,7 +16,8 @@ typedef enum pb_plan_kind {
 
 /* n: points (forward), tangents (jvp) or cotangents (vjp). The linear passes need a section with
  * one target. stop: asked between operations, since packing weights takes its time. Errors:
- * PB_MEMORY, PB_CANCELLED, PB_INTERNAL. The section must outlive the plan. */
+ * PB_MEMORY, PB_CANCELLED, PB_UNSUPPORTED (an operation without a derivative), PB_INTERNAL. The
+ * section must outlive the plan. */
 pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, size_t n,
                       pb_plan_kind kind, const pb_stop *stop, pb_error *error);
 void pb_plan_free(pb_plan *plan);
@@ -27,8 +28,8 @@ size_t pb_plan_arena(const pb_plan *plan);
 /* The threads that there were when it was made: with fewer it would still ask for so many. */
 int pb_plan_threads(const pb_plan *plan);
 
-/* Runs the plan. arena: pb_plan_arena() bytes, aligned to PB_ALIGNMENT. saved: the section's
- * saved_floats, or NULL for a forward pass that saves nothing.
+/* Runs the plan. arena: pb_plan_arena() bytes of the device's memory. saved: the section's
+ * saved_bytes, or NULL for a forward pass that saves nothing.
  *
  *     forward  in[i]: input i of the graph: n items of what depends on `from`, 1 of the rest
  *              out[i]: target i, n items
@@ -37,8 +38,9 @@ int pb_plan_threads(const pb_plan *plan);
  *
  * Before each operation `stop` is asked (NULL: nothing is). Errors: PB_CANCELLED, PB_INTERNAL, or
  * an operation's. */
-pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const float *const *in,
-                      float *const *out, const pb_stop *stop, pb_error *error);
+pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
+                      const float *const *in, float *const *out, const pb_stop *stop,
+                      pb_error *error);
 
 /* What a plan would need, without making its kernels: *arena, bytes of its arena but for the
  * scratch of oneDNN's kernels; and added to *packed, bytes of packed weights: all in a jvp, in a
@@ -46,9 +48,9 @@ pb_status pb_plan_run(const pb_plan *plan, void *arena, float *saved, const floa
 pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *section, pb_pass pass,
                            size_t n, pb_error *error);
 
-/* The operations of a plan, in the order they run. */
+/* Its steps, in the order they run. */
 size_t pb_plan_steps(const pb_plan *plan);
-const pb_op *pb_plan_step(const pb_plan *plan, size_t i, const pb_call **call);
+const pb_step *pb_plan_step(const pb_plan *plan, size_t i);
 
 /* From now on, adds the seconds of step i to seconds[i] (pb_plan_steps() numbers). NULL: stops. */
 void pb_plan_time(pb_plan *plan, double *seconds);

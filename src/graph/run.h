@@ -3,16 +3,17 @@
 #ifndef PB_GRAPH_RUN_H
 #define PB_GRAPH_RUN_H
 
+#include "backends/backend.h"
 #include "base/run.h"
 #include "graph/graph.h"
 
-/* Computes the value `to` for n items x of the input `from`, in batches that fit into the memory of
- * the work's run. shapes: of all the graph's inputs; `to` must depend on no input but `from`. x and
- * y: n items, in C, H, W order if `chw`, else H, W, C. The work is asked before each operation.
- * Errors: PB_INVALID (shapes that do not fit), PB_MEMORY, PB_CANCELLED, PB_INTERNAL, an
+/* Computes the value `to` on a device for n items x of the input `from`, in batches that fit into
+ * the memory of the work's run. shapes: of all the graph's inputs; `to` must depend on no input but
+ * `from`. x and y: n items, in C, H, W order if `chw`, else H, W, C. The work is asked before each
+ * operation. Errors: PB_INVALID (shapes that do not fit), PB_MEMORY, PB_CANCELLED, PB_INTERNAL, an
  * operation's. */
-pb_status pb_graph_run(const pb_graph *graph, pb_value from, pb_value to, const pb_shape *shapes,
-                       size_t n, const float *x, bool chw, float *y, pb_work *work,
-                       pb_error *error);
+pb_status pb_graph_run(const pb_graph *graph, pb_device *device, pb_value from, pb_value to,
+                       const pb_shape *shapes, size_t n, const float *x, bool chw, float *y,
+                       pb_work *work, pb_error *error);
 
 #endif

@@ -5,9 +5,6 @@
 
 #include "base/memory.h"
 
-/* Saved states begin on a cache line: this many floats. */
-#define LINE (PB_ALIGNMENT / sizeof(float))
-
 void pb_section_free(pb_section *section)
 {
     if (!section)
@@ -16,6 +13,7 @@ void pb_section_free(pb_section *section)
     pb_free(section->shapes);
     pb_free(section->needed);
     pb_free(section->varies);
+    pb_free(section->kernels);
     pb_free(section->saved_at);
     pb_free(section);
 }
@@ -34,25 +32,61 @@ static void mark(pb_section *s)
                 s->varies[i] = true;
 }
 
+/* One item through the operation of a value. */
+static pb_call call_of(const pb_section *s, size_t value)
+{
+    const pb_node *node = &s->graph->nodes[value];
+    pb_call call = {.params = node->params,
+                    .device = s->device,
+                    .n = 1,
+                    .inputs = node->inputs,
+                    .out = s->shapes[value]};
+
+    for (size_t k = 0; k < node->inputs; k++)
+        call.in[k] = s->shapes[node->input[k]];
+    return call;
+}
+
+static pb_status find_kernels(pb_section *s, pb_error *error)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const pb_node *node = &s->graph->nodes[i];
+        pb_status status;
+
+        if (!s->needed[i] || !node->op)
+            continue;
+        status = pb_device_kernel(&s->kernels[i], s->device, node->op, error);
+        if (status == PB_OK && s->kernels[i]->supports) {
+            const pb_call call = call_of(s, i);
+            if (!s->kernels[i]->supports(&call))
+                status =
+                    pb_fail(error, PB_UNSUPPORTED, "the backend \"%s\" does not compute this %s",
+                            s->device->backend->name, node->op->name);
+        }
+        if (status != PB_OK)
+            return pb_fail_in(error, status, "%s", node->label);
+    }
+    return PB_OK;
+}
+
+/* Saved states begin on a cache line. */
 static void place_saved(pb_section *s)
 {
     for (size_t i = (size_t)s->from + 1; i < s->count; i++) {
-        const pb_node *node = &s->graph->nodes[i];
-        pb_call call = {.params = node->params, .n = 1, .inputs = node->inputs};
+        const pb_call call = call_of(s, i);
+        size_t bytes;
 
-        if (!pb_section_active(s, (pb_value)i) || !node->op->saved)
+        if (!pb_section_active(s, (pb_value)i) || !s->kernels[i]->saved)
             continue;
-        for (size_t k = 0; k < node->inputs; k++)
-            call.in[k] = s->shapes[node->input[k]];
-        call.out = s->shapes[i];
-        s->saved_at[i] = s->saved_floats;
-        s->saved_floats += (node->op->saved(&call) + LINE - 1) / LINE * LINE;
+        bytes = s->kernels[i]->saved(&call) * s->device->backend->number;
+        s->saved_at[i] = s->saved_bytes;
+        s->saved_bytes += (bytes + PB_ALIGNMENT - 1) / PB_ALIGNMENT * PB_ALIGNMENT;
     }
 }
 
-pb_status pb_section_new(pb_section **out, const pb_graph *graph, const pb_shape *inputs,
-                         pb_value from, size_t target_count, const pb_value *targets,
-                         pb_error *error)
+pb_status pb_section_new(pb_section **out, const pb_graph *graph, pb_device *device,
+                         const pb_shape *inputs, pb_value from, size_t target_count,
+                         const pb_value *targets, pb_error *error)
 {
     pb_section *s = pb_calloc(1, sizeof *s);
     pb_value last = from;
@@ -62,15 +96,16 @@ pb_status pb_section_new(pb_section **out, const pb_graph *graph, const pb_shape
         return pb_fail_memory(error, sizeof *s, "a section of a graph");
     for (size_t i = 0; i < target_count; i++)
         last = targets[i] > last ? targets[i] : last;
-    *s = (pb_section){.graph = graph, .from = from, .target_count = target_count};
+    *s = (pb_section){.graph = graph, .device = device, .from = from, .target_count = target_count};
     s->count = (size_t)last + 1 > graph->inputs ? (size_t)last + 1 : graph->inputs;
     s->packed_limit = SIZE_MAX;
     s->targets = pb_malloc(target_count, sizeof *targets);
     s->shapes = pb_calloc(s->count, sizeof *s->shapes);
     s->needed = pb_calloc(s->count, sizeof *s->needed);
     s->varies = pb_calloc(s->count, sizeof *s->varies);
+    s->kernels = pb_calloc(s->count, sizeof *s->kernels);
     s->saved_at = pb_calloc(s->count, sizeof *s->saved_at);
-    if (!s->targets || !s->shapes || !s->needed || !s->varies || !s->saved_at) {
+    if (!s->targets || !s->shapes || !s->needed || !s->varies || !s->kernels || !s->saved_at) {
         status = pb_fail_memory(error, s->count * sizeof *s->shapes, "a section of a graph");
         goto end;
     }
@@ -86,7 +121,9 @@ pb_status pb_section_new(pb_section **out, const pb_graph *graph, const pb_shape
                              graph->nodes[targets[i]].label, graph->nodes[from].label);
             goto end;
         }
-    place_saved(s);
+    status = find_kernels(s, error);
+    if (status == PB_OK)
+        place_saved(s);
 end:
     if (status == PB_OK)
         *out = s;

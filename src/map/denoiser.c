@@ -61,7 +61,7 @@ static pb_status predict_under(const made *m, const pb_condition *condition, siz
     static const char *const tap = "out";
     pb_condition now = *condition;
 
-    now.timestep = floor(t);
+    now.timestep = pb_path_time(pb_model_schedule(pb_evaluator_model(m->evaluator)), t);
     return pb_evaluate_under(m->evaluator, run, &now, n, m->denoiser.size, x, 1, &tap, &out, error);
 }
 

@@ -78,7 +78,8 @@ static pb_status make(pb_executor **out, const pb_evaluator *e, size_t tokens, s
     pb_section *section;
 
     PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, tokens, shapes, error));
-    PB_TRY(pb_section_new(&section, e->model->graph, shapes, PB_INPUT_X, count, values, error));
+    PB_TRY(pb_section_new(&section, e->model->graph, e->model->device, shapes, PB_INPUT_X, count,
+                          values, error));
     return pb_executor_new(out, section, e->run.memory, error);
 }
 

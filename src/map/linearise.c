@@ -1,10 +1,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/bfloat.h"
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/shape.h"
 #include "map/linearisation.h"
-#include "ops/bfloat.h"
 
 /* Length of a prompt in Stable Diffusion. */
 #define CLIP_TOKENS 77
@@ -14,6 +15,7 @@ void pb_linearisation_free(pb_linearisation *l)
     if (!l)
         return;
     pb_executor_free(l->executor);
+    pb_free(l->staging);
     pb_free(l);
 }
 
@@ -30,41 +32,105 @@ static void finish(const pb_linearisation *l, size_t size, const float *x, float
         y[i] = l->to.b * y[i] + (l->from_x ? a * x[i] : 0.0f);
 }
 
-static int apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, const float *x, size_t ldx,
-                      float *y, size_t ldy)
+/* In H, W, C. */
+static pb_status apply_engine(pb_linearisation *l, bool bf16, pb_pass pass, size_t k,
+                              const float *x, size_t ldx, float *y, size_t ldy, pb_error *error)
 {
-    pb_linearisation *l = o->l;
+    const pb_operator *op = &l->ops[0][0].op;
+    pb_status status;
     pb_work work;
     pb_stop stop;
-    pb_status status =
-        pb_work_begin(&work, &l->run, pass == PB_JVP ? "J v" : "J^T u", 0, &l->error);
 
-    if (status != PB_OK)
-        return (int)status;
+    PB_TRY(pb_work_begin(&work, &l->run, pass == PB_JVP ? "J v" : "J^T u", 0, error));
     stop = pb_work_stop(&work);
-    status = pb_executor_apply(l->executor, pass, o->bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, k, x, ldx,
-                               y, ldy, &stop, &l->error);
+    status = pb_executor_apply(l->executor, pass, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, k, x, ldx, y,
+                               ldy, &stop, error);
     pb_work_end(&work);
-
     for (size_t j = 0; status == PB_OK && j < k; j++)
-        finish(l, pass == PB_JVP ? o->op.rows : o->op.cols, x + j * ldx, y + j * ldy);
-    return (int)status;
+        finish(l, pass == PB_JVP ? op->rows : op->cols, x + j * ldx, y + j * ldy);
+    return status;
 }
 
-static int apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy)
+/* Are vectors of this shape the same in either order? */
+static bool is_plain(pb_shape s)
 {
-    return apply_pass(context, PB_JVP, k, x, ldx, y, ldy);
+    return s.c == 1 || s.h * s.w == 1;
 }
 
-static int apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
-                           size_t ldy)
+/* A block in C, H, W, by way of the staging. */
+static pb_status apply_block(pb_linearisation *l, bool bf16, pb_pass pass, size_t k, const float *x,
+                             size_t ldx, float *y, size_t ldy, pb_error *error)
 {
-    return apply_pass(context, PB_VJP, k, x, ldx, y, ldy);
+    pb_shape first = l->section->shapes[l->section->from];
+    pb_shape last = l->section->shapes[l->to.value];
+    pb_shape in = pass == PB_JVP ? first : last, out = pass == PB_JVP ? last : first;
+    size_t in_size = pb_shape_size(in), out_size = pb_shape_size(out);
+    float *from = l->staging, *to = l->staging + k * in_size;
+
+    for (size_t j = 0; j < k; j++)
+        pb_to_hwc(from + j * in_size, x + j * ldx, 1, in.c, in.h, in.w);
+    PB_TRY(apply_engine(l, bf16, pass, k, from, in_size, to, out_size, error));
+    for (size_t j = 0; j < k; j++)
+        pb_to_chw(y + j * ldy, to + j * out_size, 1, out.c, out.h, out.w);
+    return PB_OK;
 }
 
-static void explain(void *context, pb_error *error)
+static pb_status apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, const float *x,
+                            size_t ldx, float *y, size_t ldy, pb_error *error)
 {
-    *error = ((const pb_map_operator *)context)->l->error;
+    pb_linearisation *l = o->l;
+    size_t rows = o->op.rows, cols = o->op.cols, block = o->op.block_preferred;
+    size_t in = pass == PB_JVP ? cols : rows, out = pass == PB_JVP ? rows : cols;
+
+    PB_NEED(x, "vectors");
+    PB_NEED(y, "room for vectors");
+    if (k > 1 && (ldx < in || ldy < out))
+        return pb_fail(error, PB_INVALID,
+                       "vectors that begin every %zu and %zu numbers: they have %zu and %zu", ldx,
+                       ldy, in, out);
+    if (!o->chw || (is_plain(l->section->shapes[l->section->from]) &&
+                    is_plain(l->section->shapes[l->to.value])))
+        return apply_engine(l, o->bf16, pass, k, x, ldx, y, ldy, error);
+    if (!l->staging)
+        l->staging = pb_malloc(block * (rows + cols), sizeof *l->staging);
+    if (!l->staging)
+        return pb_fail_memory(error, block * (rows + cols) * sizeof *x, "a block of tangents");
+    for (size_t done = 0; done < k; done += block)
+        PB_TRY(apply_block(l, o->bf16, pass, k - done < block ? k - done : block, x + done * ldx,
+                           ldx, y + done * ldy, ldy, error));
+    return PB_OK;
+}
+
+static pb_status apply(void *context, size_t k, const float *x, size_t ldx, float *y, size_t ldy,
+                       pb_error *error)
+{
+    return apply_pass(context, PB_JVP, k, x, ldx, y, ldy, error);
+}
+
+static pb_status apply_transpose(void *context, size_t k, const float *x, size_t ldx, float *y,
+                                 size_t ldy, pb_error *error)
+{
+    return apply_pass(context, PB_VJP, k, x, ldx, y, ldy, error);
+}
+
+static void make_operators(pb_linearisation *l)
+{
+    const pb_shape *shapes = l->section->shapes;
+
+    for (int i = 0; i < 4; i++) {
+        pb_map_operator *o = &l->ops[i / 2][i % 2];
+        *o = (pb_map_operator){
+            .l = l,
+            .bf16 = i / 2,
+            .chw = i % 2,
+            .op = {.rows = pb_shape_size(shapes[l->to.value]),
+                   .cols = pb_shape_size(shapes[l->section->from]),
+                   .block_preferred = pb_executor_block(l->executor),
+                   .context = o,
+                   .apply = apply,
+                   .apply_transpose = apply_transpose},
+        };
+    }
 }
 
 /* -- linearising ----------------------------------------------------------------------------- */
@@ -110,7 +176,8 @@ static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_
     if (from.value > to->value)
         return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
                        options->from, options->to);
-    PB_TRY(pb_section_new(&section, model->graph, shapes, from.value, 1, &to->value, error));
+    PB_TRY(pb_section_new(&section, model->graph, model->device, shapes, from.value, 1, &to->value,
+                          error));
     return pb_executor_new(executor, section, memory, error);
 }
 
@@ -126,19 +193,7 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
     l->section = pb_executor_section(l->executor);
     l->from_x = l->section->from == PB_INPUT_X;
     PB_TRY(run_primal(l, condition, x->data, stop, error));
-    l->fp32 = (pb_map_operator){
-        .l = l,
-        .op = {.rows = pb_shape_size(l->section->shapes[l->to.value]),
-               .cols = pb_shape_size(l->section->shapes[l->section->from]),
-               .block_preferred = pb_executor_block(l->executor),
-               .context = &l->fp32,
-               .apply = apply,
-               .apply_transpose = apply_transpose,
-               .explain = explain},
-    };
-    l->bf16 = l->fp32;
-    l->bf16.bf16 = true;
-    l->bf16.op.context = &l->bf16;
+    make_operators(l);
     return PB_OK;
 }
 
@@ -173,12 +228,17 @@ pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_m
 
 const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation)
 {
-    return linearisation ? &linearisation->fp32.op : NULL;
+    return linearisation ? &linearisation->ops[0][1].op : NULL;
 }
 
 const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation)
 {
-    return linearisation ? &linearisation->bf16.op : NULL;
+    return linearisation ? &linearisation->ops[1][1].op : NULL;
+}
+
+const pb_operator *pb_linearisation_engine(const pb_linearisation *linearisation, bool bf16)
+{
+    return &linearisation->ops[bf16][0].op;
 }
 
 int pb_bf16_is_native(void)
@@ -207,9 +267,9 @@ void pb_linearisation_image(const pb_linearisation *l, size_t shape[3])
 void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
 {
     *memory = (pb_map_memory){
-        .saved_bytes = l->section->saved_floats * sizeof(float),
+        .saved_bytes = l->section->saved_bytes,
         .arena_bytes = pb_executor_arena(l->executor),
-        .packed_bytes = pb_convolver_packed_bytes(l->model->convolver),
+        .packed_bytes = l->model->device->backend->packed_bytes(l->model->device),
         .block = pb_executor_block(l->executor),
     };
 }

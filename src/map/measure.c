@@ -129,10 +129,11 @@ static void add_up(pb_measured *m, const bench *b)
     for (size_t i = 0; i < pb_plan_steps(b->plan); i++)
         all += b->steps[i];
     for (size_t i = 0; i < pb_plan_steps(b->plan); i++) {
-        const pb_call *call;
-        const pb_op *op = pb_plan_step(b->plan, i, &call);
-        pb_measured_kind *kind = find_kind(m, op->name, op->manner ? op->manner(call) : NULL);
-        double flops = op->flops ? op->flops(call) : 0;
+        const pb_step *step = pb_plan_step(b->plan, i);
+        const pb_kernel *kernel = step->kernel;
+        pb_measured_kind *kind =
+            find_kind(m, step->op->name, kernel->manner ? kernel->manner(&step->call) : NULL);
+        double flops = kernel->flops ? kernel->flops(&step->call) : 0;
 
         kind->seconds += b->steps[i] / all * m->seconds;
         kind->flops += flops;

@@ -4,8 +4,8 @@
 
 #include <pullback/map.h>
 
+#include "backends/backend.h"
 #include "base/error.h"
-#include "ops/op.h"
 
 /* What the calls of one operation, computed in one manner, take in a run of a pass. */
 typedef struct pb_measured_kind {

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "backends/cpu/conv2d.h"
+#include "backends/cpu/kernels.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "map/linearisation.h"
-#include "ops/conv2d.h"
-#include "ops/ops.h"
 
 /* More than the caches that belong to one processor. */
 #define OTHER_DATA ((size_t)8 << 20)
@@ -45,12 +45,12 @@ static pb_status get_plan(pb_plan **plan, const pb_linearisation *l, pb_pass pas
 static void list_pass(pb_cost *costs, size_t *count, const pb_plan *plan, pb_direction direction)
 {
     for (size_t i = 0; i < pb_plan_steps(plan); i++) {
-        const pb_call *call;
+        const pb_step *step = pb_plan_step(plan, i);
         pb_cost one = {.direction = direction};
 
-        if (pb_plan_step(plan, i, &call) != &pb_conv2d)
+        if (step->op != &pb_conv2d)
             continue;
-        one.shape = pb_conv2d_shape(call);
+        one.shape = pb_conv2d_shape(&step->call);
         for (size_t a = 0; a < PB_ALGORITHMS; a++)
             one.seconds[a] = INFINITY;
         if (!is_listed(costs, *count, &one))
@@ -65,6 +65,13 @@ pb_status pb_list_convolutions(pb_cost **costs, size_t *count, const pb_linearis
     pb_status status = PB_OK;
 
     *count = 0;
+    if (l->model->device->backend != &pb_cpu_backend) {
+        pb_free(list);
+        return pb_fail(error, PB_INVALID,
+                       "the algorithms of convolution are measured on the backend \"cpu\": the "
+                       "model's is \"%s\"",
+                       l->model->device->backend->name);
+    }
     if (!list)
         return pb_fail_memory(error, 2 * l->section->count * sizeof *list, "a list");
     for (pb_direction d = PB_CONVOLVE; status == PB_OK && d <= PB_CONVOLVE_TRANSPOSE; d++) {
@@ -92,7 +99,7 @@ static pb_status run(void *context, pb_error *error)
 {
     bench *b = context;
 
-    return (b->pass == PB_JVP ? pb_conv2d.jvp : pb_conv2d.vjp)(&b->call, error);
+    return (b->pass == PB_JVP ? pb_cpu_conv2d.jvp : pb_cpu_conv2d.vjp)(&b->call, error);
 }
 
 /* The fastest of cold runs: the time that other data takes does not count. */
@@ -123,7 +130,7 @@ static pb_status make(bench *b, pb_algorithm algorithm, bool cold, pb_error *err
 
     call->packed_limit = SIZE_MAX;
     PB_TRY(pb_conv2d_prepare_as(call, b->pass, algorithm, error));
-    call->work = pb_malloc(pb_conv2d.work(call, b->pass), 1);
+    call->work = pb_malloc(pb_cpu_conv2d.work(call, b->pass), 1);
     b->in = pb_malloc(in, sizeof *b->in);
     b->out = pb_malloc(out, sizeof *b->out);
     b->other = pb_calloc(cold ? OTHER_DATA : 1, sizeof *b->other);
@@ -141,7 +148,7 @@ static pb_status make(bench *b, pb_algorithm algorithm, bool cold, pb_error *err
 static void clear(bench *b)
 {
     if (b->call.kernel)
-        pb_conv2d.release(b->call.kernel);
+        pb_cpu_conv2d.release(b->call.kernel);
     pb_free(b->call.work);
     pb_free(b->in);
     pb_free(b->out);
@@ -152,11 +159,11 @@ static void clear(bench *b)
 static pb_call find_call(const pb_plan *plan, const pb_convolution_shape *shape)
 {
     for (size_t i = 0; i < pb_plan_steps(plan); i++) {
-        const pb_call *call;
-        if (pb_plan_step(plan, i, &call) == &pb_conv2d) {
-            const pb_convolution_shape found = pb_conv2d_shape(call);
+        const pb_step *step = pb_plan_step(plan, i);
+        if (step->op == &pb_conv2d) {
+            const pb_convolution_shape found = pb_conv2d_shape(&step->call);
             if (!memcmp(&found, shape, sizeof found))
-                return *call;
+                return step->call;
         }
     }
     return (pb_call){0};

@@ -2,8 +2,8 @@
 #ifndef PB_MAP_MEASURE_CONVOLUTIONS_H
 #define PB_MAP_MEASURE_CONVOLUTIONS_H
 
+#include "backends/cpu/algorithm.h"
 #include "map/measure.h"
-#include "ops/algorithm.h"
 
 /* The distinct convolutions of a map, in both directions, for blocks of n vectors. Seconds are
  * infinite until measured. The array is the caller's (pb_free). Errors: PB_MEMORY, PB_INTERNAL. */

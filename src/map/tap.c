@@ -1,6 +1,5 @@
 #include "map/tap.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/shape.h"
@@ -9,7 +8,8 @@ pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, 
                       pb_error *error)
 {
     const pb_schedule *schedule = pb_model_schedule(model);
-    double alpha_bar, a, b;
+    pb_path_point at;
+    double a, b;
     bool eps, x0;
 
     PB_NEED(name, "the name of a tap");
@@ -21,11 +21,8 @@ pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, 
         return pb_fail_tap(error, model, name);
     if (!eps && !x0)
         return PB_OK;
-    alpha_bar = pb_alpha_bar(schedule, (size_t)floor(timestep));
-    if (eps)
-        pb_eps_coefficients(pb_schedule_prediction(schedule), alpha_bar, &a, &b);
-    else
-        pb_x0_coefficients(pb_schedule_prediction(schedule), alpha_bar, &a, &b);
+    at = pb_path_at(schedule, timestep);
+    (eps ? pb_path_eps : pb_path_x0)(schedule, &at, &a, &b);
     use->affine = true;
     use->a = (float)a;
     use->b = (float)b;

@@ -151,7 +151,7 @@ static pb_value decoder(const context *k, pb_value x)
 }
 
 pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb_config *config,
-                               const pb_weights *weights, pb_convolver *convolver, pb_error *error)
+                               const pb_weights *weights, pb_error *error)
 {
     autoencoder a = {0};
     context k = {.a = &a};
@@ -161,7 +161,7 @@ pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb
 
     read_config(config, &a);
     PB_TRY(pb_config_close(config, error));
-    PB_TRY(pb_builder_new(&b, weights, convolver, error));
+    PB_TRY(pb_builder_new(&b, weights, error));
     k.layers = (pb_layers){.b = b,
                            .groups = a.groups,
                            .eps = 1e-6,

@@ -6,7 +6,6 @@
 #include "graph/graph.h"
 #include "io/config.h"
 #include "io/weights.h"
-#include "ops/convolver.h"
 
 enum { PB_VAE_IMAGE, PB_VAE_LATENT }; /* the inputs */
 
@@ -21,6 +20,6 @@ typedef struct pb_autoencoder_facts {
 /* Reads the config and builds the graph. Takes config over and closes it.
  * Errors: PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb_config *config,
-                               const pb_weights *weights, pb_convolver *convolver, pb_error *error);
+                               const pb_weights *weights, pb_error *error);
 
 #endif

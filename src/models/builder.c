@@ -12,14 +12,12 @@
 struct pb_builder {
     pb_graph *graph;
     const pb_weights *weights;
-    pb_convolver *convolver;
     bool *used;       /* per tensor */
     pb_shape *shapes; /* per value, for inputs of nominal shape */
     pb_error error;   /* status PB_OK: none so far */
 };
 
-pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_convolver *convolver,
-                         pb_error *error)
+pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_error *error)
 {
     pb_builder *b = pb_calloc(1, sizeof *b);
     pb_status status;
@@ -27,7 +25,6 @@ pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_convolv
     if (!b)
         return pb_fail_memory(error, sizeof *b, "a builder");
     b->weights = weights;
-    b->convolver = convolver;
     b->used = pb_calloc(pb_weights_count(weights), sizeof *b->used);
     b->shapes = pb_calloc(MAX_VALUES, sizeof *b->shapes);
     status = b->used && b->shapes
@@ -129,25 +126,20 @@ pb_value pb_build_input(pb_builder *b, const char *label, pb_shape nominal)
     return value;
 }
 
-/* Adds an operation and computes its nominal shape; owns params. */
-static pb_value add(pb_builder *b, const pb_op *op, void *params, const char *label, size_t inputs,
-                    const pb_value *input)
+/* Adds an operation and computes its nominal shape. */
+static pb_value add(pb_builder *b, const pb_op *op, const void *params, const char *label,
+                    size_t inputs, const pb_value *input)
 {
     pb_shape in[PB_OP_MAX_INPUTS], out;
     pb_value value = PB_NO_VALUE;
 
-    if (failed(b) || !room(b)) {
-        if (params)
-            pb_op_free_params(op, params);
+    if (failed(b) || !room(b))
         return PB_NO_VALUE;
-    }
     for (size_t k = 0; k < inputs; k++)
         in[k] = b->shapes[input[k]];
     b->error.status = op->shape(params, inputs, in, &out, &b->error);
     if (failed(b)) {
         pb_fail_in(&b->error, b->error.status, "%s", label);
-        if (params)
-            pb_op_free_params(op, params);
         return PB_NO_VALUE;
     }
     b->error.status = pb_graph_add(b->graph, op, params, label, inputs, input, &value, &b->error);
@@ -249,13 +241,11 @@ static pb_value build_conv(pb_builder *b, pb_value x, const pb_conv2d_options *o
                            const char *name)
 {
     const size_t shape[4] = {o->out_channels, o->in_channels, o->kernel, o->kernel};
-    const pb_stored *weight = tensor(b, name, "weight", 4, shape);
-    const pb_stored *bias = has_bias ? tensor(b, name, "bias", 1, shape) : NULL;
-    void *params = NULL;
+    pb_conv2d_params params = {.o = *o};
 
-    if (!failed(b))
-        b->error.status = pb_conv2d_new(&params, b->convolver, o, weight, bias, &b->error);
-    return add(b, &pb_conv2d, params, name, 1, &x);
+    params.weight = tensor(b, name, "weight", 4, shape);
+    params.bias = has_bias ? tensor(b, name, "bias", 1, shape) : NULL;
+    return add(b, &pb_conv2d, &params, name, 1, &x);
 }
 
 pb_value pb_build_conv(pb_builder *b, pb_value x, size_t out_channels, size_t kernel, size_t stride,
@@ -295,95 +285,72 @@ pb_value pb_build_group_norm(pb_builder *b, pb_value x, pb_value modulation, siz
 {
     const pb_value inputs[2] = {x, modulation};
     const size_t channels = pb_build_channels(b, x);
-    const pb_stored *gamma, *beta;
-    void *params = NULL;
+    pb_group_norm_params params = {channels, groups, eps, activation, NULL, NULL};
     char name[MAX_NAME];
 
     FORMAT_NAME(name, format);
     if (!failed(b) && (groups == 0 || channels % groups))
         pb_builder_fail(b, PB_FORMAT, "%s: %zu channels do not divide into %zu groups", name,
                         channels, groups);
-    gamma = tensor(b, name, "weight", 1, &channels);
-    beta = tensor(b, name, "bias", 1, &channels);
-    if (!failed(b))
-        b->error.status =
-            pb_group_norm_new(&params, channels, groups, eps, activation, gamma, beta, &b->error);
-    return add(b, &pb_group_norm, params, name, modulation == PB_NO_VALUE ? 1 : 2, inputs);
+    params.gamma = tensor(b, name, "weight", 1, &channels);
+    params.beta = tensor(b, name, "bias", 1, &channels);
+    return add(b, &pb_group_norm, &params, name, modulation == PB_NO_VALUE ? 1 : 2, inputs);
 }
 
 pb_value pb_build_layer_norm(pb_builder *b, pb_value x, double eps, const char *format, ...)
 {
     const size_t channels = pb_build_channels(b, x);
-    const pb_stored *gamma, *beta;
-    void *params = NULL;
+    pb_layer_norm_params params = {channels, eps, NULL, NULL};
     char name[MAX_NAME];
 
     FORMAT_NAME(name, format);
-    gamma = tensor(b, name, "weight", 1, &channels);
-    beta = tensor(b, name, "bias", 1, &channels);
-    if (!failed(b))
-        b->error.status = pb_layer_norm_new(&params, channels, eps, gamma, beta, &b->error);
-    return add(b, &pb_layer_norm, params, name, 1, &x);
+    params.gamma = tensor(b, name, "weight", 1, &channels);
+    params.beta = tensor(b, name, "bias", 1, &channels);
+    return add(b, &pb_layer_norm, &params, name, 1, &x);
 }
 
 pb_value pb_build_add_table(pb_builder *b, pb_value x, size_t rows, const char *format, ...)
 {
     const size_t shape[2] = {rows, pb_build_channels(b, x)};
-    const pb_stored *table;
-    void *params = NULL;
+    pb_table_params params = {shape[0], shape[1], NULL};
     char name[MAX_NAME];
 
     FORMAT_NAME(name, format);
-    table = tensor(b, name, "weight", 2, shape);
-    if (!failed(b))
-        b->error.status = pb_add_table_new(&params, rows, shape[1], table, &b->error);
-    return add(b, &pb_add_table, params, name, 1, &x);
+    params.table = tensor(b, name, "weight", 2, shape);
+    return add(b, &pb_add_table, &params, name, 1, &x);
 }
 
 pb_value pb_build_lookup(pb_builder *b, pb_value index, size_t rows, size_t channels,
                          const char *format, ...)
 {
     const size_t shape[2] = {rows, channels};
-    const pb_stored *table;
-    void *params = NULL;
+    pb_table_params params = {rows, channels, NULL};
     char name[MAX_NAME];
 
     FORMAT_NAME(name, format);
-    table = tensor(b, name, "weight", 2, shape);
-    if (!failed(b))
-        b->error.status = pb_lookup_new(&params, rows, channels, table, &b->error);
-    return add(b, &pb_lookup, params, name, 1, &index);
+    params.table = tensor(b, name, "weight", 2, shape);
+    return add(b, &pb_lookup, &params, name, 1, &index);
 }
 
 pb_value pb_build_time_embedding(pb_builder *b, pb_value time, size_t channels,
                                  bool flip_sin_to_cos, double freq_shift)
 {
-    void *params = NULL;
+    const pb_time_embedding_params params = {channels, flip_sin_to_cos, freq_shift};
 
-    if (!failed(b))
-        b->error.status =
-            pb_time_embedding_new(&params, channels, flip_sin_to_cos, freq_shift, &b->error);
-    return add(b, &pb_time_embedding, params, "time embedding", 1, &time);
+    return add(b, &pb_time_embedding, &params, "time embedding", 1, &time);
 }
 
 pb_value pb_build_activate(pb_builder *b, pb_value x, pb_activation activation)
 {
-    void *params = NULL;
-
-    if (!failed(b))
-        b->error.status = pb_activate_new(&params, activation, &b->error);
-    return add(b, &pb_activate, params, "activation", 1, &x);
+    return add(b, &pb_activate, &(pb_activate_params){activation}, "activation", 1, &x);
 }
 
 pb_value pb_build_attention(pb_builder *b, pb_value q, pb_value k, pb_value v, size_t heads,
                             bool causal)
 {
     const pb_value inputs[3] = {q, k, v};
-    void *params = NULL;
 
-    if (!failed(b))
-        b->error.status = pb_attention_new(&params, heads, causal, &b->error);
-    return add(b, &pb_attention, params, "attention", 3, inputs);
+    return add(b, &pb_attention, &(pb_attention_params){heads, causal}, "attention", 3, inputs);
 }
 
 pb_value pb_build_gate(pb_builder *b, pb_value x)
@@ -394,11 +361,8 @@ pb_value pb_build_gate(pb_builder *b, pb_value x)
 pb_value pb_build_add(pb_builder *b, pb_value a, pb_value c, double scale)
 {
     const pb_value inputs[2] = {a, c};
-    void *params = NULL;
 
-    if (!failed(b))
-        b->error.status = pb_add_new(&params, scale, &b->error);
-    return add(b, &pb_add, params, "sum", 2, inputs);
+    return add(b, &pb_add, &(pb_add_params){scale}, "sum", 2, inputs);
 }
 
 pb_value pb_build_add_vector(pb_builder *b, pb_value x, pb_value vector)
@@ -410,11 +374,7 @@ pb_value pb_build_add_vector(pb_builder *b, pb_value x, pb_value vector)
 
 pb_value pb_build_affine(pb_builder *b, pb_value x, double scale, double shift)
 {
-    void *params = NULL;
-
-    if (!failed(b))
-        b->error.status = pb_affine_new(&params, scale, shift, &b->error);
-    return add(b, &pb_affine, params, "scale and shift", 1, &x);
+    return add(b, &pb_affine, &(pb_affine_params){scale, shift}, "scale and shift", 1, &x);
 }
 
 pb_value pb_build_concat(pb_builder *b, pb_value a, pb_value c)
@@ -427,11 +387,7 @@ pb_value pb_build_concat(pb_builder *b, pb_value a, pb_value c)
 
 pb_value pb_build_slice(pb_builder *b, pb_value x, size_t channels)
 {
-    void *params = NULL;
-
-    if (!failed(b))
-        b->error.status = pb_slice_new(&params, channels, &b->error);
-    return add(b, &pb_slice, params, "first channels", 1, &x);
+    return add(b, &pb_slice, &(pb_slice_params){channels}, "first channels", 1, &x);
 }
 
 pb_value pb_build_avg_pool(pb_builder *b, pb_value x)

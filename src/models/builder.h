@@ -12,9 +12,8 @@
 
 typedef struct pb_builder pb_builder;
 
-/* Errors: PB_MEMORY. The weights and the engine must outlive the graph. */
-pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_convolver *convolver,
-                         pb_error *error);
+/* Errors: PB_MEMORY. The weights must outlive the graph. */
+pb_status pb_builder_new(pb_builder **out, const pb_weights *weights, pb_error *error);
 
 /* Ends building. Success: every tensor of the weights was used, except integer ones; *graph is
  * the caller's. Failure: the first error, or PB_FORMAT naming what is left over; *graph is left.

@@ -100,7 +100,7 @@ static pb_value build(pb_builder *b, const clip_text *t)
 }
 
 pb_status pb_clip_text_build(pb_graph **graph, pb_clip_text_facts *facts, pb_config *config,
-                             const pb_weights *weights, pb_convolver *convolver, pb_error *error)
+                             const pb_weights *weights, pb_error *error)
 {
     clip_text t = {0};
     pb_value hidden;
@@ -108,7 +108,7 @@ pb_status pb_clip_text_build(pb_graph **graph, pb_clip_text_facts *facts, pb_con
 
     read_config(config, &t);
     PB_TRY(pb_config_close(config, error));
-    PB_TRY(pb_builder_new(&b, weights, convolver, error));
+    PB_TRY(pb_builder_new(&b, weights, error));
     hidden = build(b, &t);
     PB_TRY(pb_builder_finish(b, graph, error));
     *facts = (pb_clip_text_facts){

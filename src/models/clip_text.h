@@ -5,7 +5,6 @@
 #include "graph/graph.h"
 #include "io/config.h"
 #include "io/weights.h"
-#include "ops/convolver.h"
 
 typedef struct pb_clip_text_facts {
     size_t vocabulary, length, width; /* tokens there are, tokens of a prompt, numbers of each */
@@ -15,6 +14,6 @@ typedef struct pb_clip_text_facts {
 /* Reads the config and builds the graph, whose one input is the tokens (length, 1, 1). Takes config
  * over and closes it. Errors: PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_clip_text_build(pb_graph **graph, pb_clip_text_facts *facts, pb_config *config,
-                             const pb_weights *weights, pb_convolver *convolver, pb_error *error);
+                             const pb_weights *weights, pb_error *error);
 
 #endif

@@ -15,7 +15,7 @@ void pb_model_free(pb_model *model)
     if (!model)
         return;
     pb_graph_free(model->graph);
-    pb_convolver_free(model->convolver);
+    pb_device_close(model->device);
     pb_weights_free(model->weights);
     pb_schedule_free(model->schedule);
     pb_model_files_clear(&model->files);
@@ -32,7 +32,7 @@ void pb_model_free(pb_model *model)
 static const struct {
     const char *class;
     pb_status (*build)(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                       const pb_weights *weights, pb_convolver *convolver, pb_error *error);
+                       const pb_weights *weights, pb_error *error);
 } architectures[] = {
     {"UNet2DModel", pb_unet2d_build},
     {"UNet2DConditionModel", pb_unet2d_condition_build},
@@ -49,7 +49,7 @@ static pb_status build_network(pb_model *model, pb_error *error)
         if (!strcmp(class, architectures[i].class)) {
             model->info.architecture = architectures[i].class;
             return architectures[i].build(&model->graph, &model->facts, config, model->weights,
-                                          model->convolver, error);
+                                          error);
         }
     if (class)
         pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
@@ -172,12 +172,15 @@ static void describe(pb_model *model)
 static pb_status open_parts(pb_model *model, const char *name, const pb_model_options *options,
                             pb_error *error)
 {
+    const pb_backend *backend;
+
+    PB_TRY(pb_backend_find(&backend, options->backend, error));
     PB_TRY(pb_model_locate(&model->files, name, options->schedule, error));
     PB_TRY(pb_model_note_files(model, error));
     PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
     PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
-    PB_TRY(pb_convolver_new(&model->convolver, error));
+    PB_TRY(backend->open(&model->device, error));
     PB_TRY(build_network(model, error));
     describe(model);
     return PB_OK;
@@ -217,14 +220,15 @@ pb_status pb_model_open(pb_model **out, const char *name, pb_error *error)
 
 pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error *error)
 {
-    pb_costs *costs;
+    const pb_backend *backend;
 
     PB_NEED(model, "a model");
     PB_NEED(path, "a path");
-    PB_TRY(pb_costs_read(&costs, path, error));
-    pb_costs_free(model->convolver->costs);
-    model->convolver->costs = costs;
-    return PB_OK;
+    backend = model->device->backend;
+    if (!backend->read_costs)
+        return pb_fail(error, PB_INVALID, "the backend \"%s\" has no algorithms to choose from",
+                       backend->name);
+    return backend->read_costs(model->device, path, error);
 }
 
 const pb_model_info *pb_model_get_info(const pb_model *model)

@@ -6,12 +6,12 @@
 
 #include <pullback/model.h>
 
+#include "backends/backend.h"
 #include "graph/graph.h"
 #include "io/weights.h"
 #include "models/locate.h"
 #include "models/scheduler.h"
 #include "models/unet.h"
-#include "ops/convolver.h"
 
 /* The hash of the files, once it is known: a model may be shared by threads. */
 typedef struct pb_model_digest {
@@ -23,8 +23,8 @@ typedef struct pb_model_digest {
 struct pb_model {
     pb_model_files files;
     pb_weights *weights;
-    pb_convolver *convolver;
-    pb_graph *graph; /* reads weights, uses convolver */
+    pb_device *device; /* of its backend: holds what is made of the weights */
+    pb_graph *graph;   /* reads weights */
     pb_unet_facts facts;
     pb_schedule *schedule;
     pb_scheduler_facts scheduler;

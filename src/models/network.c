@@ -7,7 +7,7 @@
 void pb_network_close(pb_network *n)
 {
     pb_graph_free(n->graph);
-    pb_convolver_free(n->convolver);
+    pb_device_close(n->device);
     pb_weights_free(n->weights);
     *n = (pb_network){0};
 }
@@ -29,7 +29,7 @@ static void check_class(pb_config *c, const char *class)
 }
 
 pb_status pb_network_open(pb_network *n, pb_config **config, const char *folder, const char *class,
-                          pb_family family, pb_error *error)
+                          pb_family family, const pb_backend *backend, pb_error *error)
 {
     char *path = pb_sprintf("%s/config.json", folder), *weights = NULL;
     pb_status status = path ? pb_weights_locate(&weights, NULL, folder, family, error)
@@ -38,7 +38,7 @@ pb_status pb_network_open(pb_network *n, pb_config **config, const char *folder,
     if (status == PB_OK)
         status = pb_weights_open(&n->weights, weights, error);
     if (status == PB_OK)
-        status = pb_convolver_new(&n->convolver, error);
+        status = backend->open(&n->device, error);
     if (status == PB_OK)
         status = pb_config_open(config, path, error);
     if (status == PB_OK)

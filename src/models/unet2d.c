@@ -285,14 +285,14 @@ static void build(pb_builder *b, const unet2d *u)
 }
 
 pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                          const pb_weights *weights, pb_convolver *convolver, pb_error *error)
+                          const pb_weights *weights, pb_error *error)
 {
     unet2d u = {0};
     pb_builder *b;
 
     read_config(config, &u);
     PB_TRY(pb_config_close(config, error));
-    PB_TRY(pb_builder_new(&b, weights, convolver, error));
+    PB_TRY(pb_builder_new(&b, weights, error));
     build(b, &u);
     PB_TRY(pb_builder_finish(b, graph, error));
     *facts = (pb_unet_facts){

@@ -6,12 +6,10 @@
 #include "io/config.h"
 #include "io/weights.h"
 #include "models/unet.h"
-#include "ops/convolver.h"
 
 /* Reads the config and builds the graph. Takes config over and closes it.
  * Errors: PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_unet2d_condition_build(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                                    const pb_weights *weights, pb_convolver *convolver,
-                                    pb_error *error);
+                                    const pb_weights *weights, pb_error *error);
 
 #endif

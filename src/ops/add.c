@@ -1,17 +1,4 @@
-/* A sum of two values, scaled.
- *
- *     forward   y    = (x_0 + x_1) s
- *     jvp       dy   = (dx_0 + dx_1) s
- *     vjp       dx_i = s dy
- */
 #include "ops/ops.h"
-
-#include "base/memory.h"
-#include "ops/parallel.h"
-
-typedef struct sum {
-    float scale;
-} sum;
 
 static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb_shape *out,
                        pb_error *error)
@@ -24,54 +11,9 @@ static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb
     return PB_OK;
 }
 
-/* Forward and jvp alike; an input that is NULL counts as zero. */
-static pb_status apply(const pb_call *call, pb_error *error)
-{
-    float scale = ((const sum *)call->params)->scale;
-    size_t size = pb_shape_size(call->out);
-    bool have = false;
-
-    (void)error;
-    for (size_t i = 0; i < 2; i++) {
-        size_t parts = call->shared[i] ? call->n : 1, length = call->n * size / parts;
-        if (!call->x[i])
-            continue;
-        for (size_t j = 0; j < parts; j++)
-            pb_axpby(length, scale, call->x[i], have, call->y + j * length);
-        have = true;
-    }
-    return PB_OK;
-}
-
-static pb_status vjp(const pb_call *call, pb_error *error)
-{
-    float scale = ((const sum *)call->params)->scale;
-    size_t count = call->n * pb_shape_size(call->out);
-
-    (void)error;
-    /* Input 0 last: its cotangent may take the place of dy. */
-    for (size_t i = 2; i-- > 0;)
-        if (call->dx[i])
-            pb_axpby(count, scale, call->dy, call->add[i], call->dx[i]);
-    return PB_OK;
-}
-
 const pb_op pb_add = {
+    .kind = PB_OP_ADD,
     .name = "add",
-    .in_place = true,
+    .params_size = sizeof(pb_add_params),
     .shape = shape,
-    .forward = apply,
-    .jvp = apply,
-    .vjp = vjp,
 };
-
-pb_status pb_add_new(void **params, double scale, pb_error *error)
-{
-    sum *p = pb_calloc(1, sizeof *p);
-
-    if (!p)
-        return pb_fail_memory(error, sizeof *p, "a sum");
-    p->scale = (float)scale;
-    *params = p;
-    return PB_OK;
-}

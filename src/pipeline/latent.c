@@ -28,9 +28,8 @@ static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error
     pb_config *config;
 
     PB_TRY(pb_network_open(&a->network, &config, model->files.vae, "AutoencoderKL", PB_DIFFUSERS,
-                           error));
-    PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights,
-                                a->network.convolver, error));
+                           model->device->backend, error));
+    PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights, error));
     if (a->facts.latent_channels != model->facts.in_channels)
         return pb_fail(error, PB_FORMAT,
                        "%s: latents of %zu channels, but the U-Net takes %zu: not of one model",
@@ -81,8 +80,8 @@ static pb_status convert(const pb_autoencoder *a, pb_value from, pb_value to, si
     PB_TRY(pb_work_begin(&work, run, from == PB_VAE_IMAGE ? "encoding" : "decoding", 0, error));
     status = pb_tensor_new(y, 4, (size_t[4]){n, out.c, out.h, out.w}, error);
     if (status == PB_OK)
-        status =
-            pb_graph_run(a->network.graph, from, to, shapes, n, x, true, y->data, &work, error);
+        status = pb_graph_run(a->network.graph, a->network.device, from, to, shapes, n, x, true,
+                              y->data, &work, error);
     pb_work_end(&work);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(y->data[i]))

@@ -33,9 +33,8 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
 
     PB_TRY(pb_tokenizer_open(&t->tokenizer, files->tokenizer, error));
     PB_TRY(pb_network_open(&t->network, &config, files->text_encoder, "CLIPTextModel",
-                           PB_TRANSFORMERS, error));
-    PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights,
-                              t->network.convolver, error));
+                           PB_TRANSFORMERS, model->device->backend, error));
+    PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights, error));
     if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)
         return pb_fail(error, PB_FORMAT, "%s: tokens up to %zu, but the text encoder has %zu",
                        files->tokenizer, pb_tokenizer_size(t->tokenizer) - 1, t->facts.vocabulary);
@@ -140,8 +139,8 @@ pb_status pb_text_encoder_embed(const pb_text_encoder *t, size_t count, size_t l
     for (size_t i = 0; status == PB_OK && i < count * length; i++)
         tokens[i] = (float)ids[i];
     if (status == PB_OK)
-        status = pb_graph_run(t->network.graph, 0, t->facts.hidden, &shape, count, tokens, false,
-                              embeddings, &work, error);
+        status = pb_graph_run(t->network.graph, t->network.device, 0, t->facts.hidden, &shape,
+                              count, tokens, false, embeddings, &work, error);
     pb_work_end(&work);
     pb_free(tokens);
     for (size_t i = 0; status == PB_OK && i < count * t->length * t->facts.width; i++)

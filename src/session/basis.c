@@ -108,10 +108,10 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
     PB_NEED(point, "a point");
     PB_NEED(basis, "a place for the basis");
     o = o ? o : &defaults;
-    run = pb_task_begin(&task, "basis", run);
     PB_TRY(pb_session_ask(s, point, o, &asked, run, error));
     PB_TRY(check_memory(s, point, &asked.request.map, run, error));
-    PB_TRY(pb_basis_compute(basis, svd, verified, s->model, &asked.request, &point->x, run, error));
+    PB_TRY(pb_basis_compute(basis, svd, verified, s->model, &asked.request, &point->x,
+                            pb_task_begin(&task, "basis", run), error));
     if (basis->converged < o->rank)
         pb_run_warn(run, "%zu of %zu triplets converged to %g within %zu applications",
                     basis->converged, o->rank, o->tolerance, basis->applications);

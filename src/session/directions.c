@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/shape.h"
+#include "map/linearisation.h"
 #include "session/session.h"
 
 /* Relative to which pre-images are solved for. */
@@ -150,7 +152,7 @@ static pb_status check_length(size_t size, const float *u, size_t i, pb_error *e
 static pb_status solve(const search *f, const pb_linearisation *l, double damping, float *b,
                        float *x, const pb_run *run, pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_operator(l);
+    const pb_operator *op = pb_linearisation_engine(l, false);
     const pb_tensor *u = f->o->u;
     size_t from[3], to[3];
 
@@ -173,7 +175,7 @@ static pb_status solve(const search *f, const pb_linearisation *l, double dampin
 static pb_status pull_back(const search *f, const pb_linearisation *l, const pb_run *run,
                            pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_operator(l);
+    const pb_operator *op = pb_linearisation_engine(l, false);
     const double damping = f->o->damping * (double)f->d->basis.s.data[0];
     size_t from[3], to[3], count = f->o->u->shape[0];
     float *b, *x;

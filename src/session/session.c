@@ -172,7 +172,6 @@ pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *
     pb_status status;
     pb_task task;
 
-    run = pb_task_begin(&task, name ? name : "moving", run);
     PB_TRY(begin_moving(s, prompts, x, &denoiser, run, error));
     options.clip = s->info->clip;
     if (boost && boost->t > 0) {
@@ -181,7 +180,7 @@ pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *
         options.own_noise = boost->own;
     }
     status = pb_ddim(s->schedule, denoiser, x->shape[0], pb_item_size(x), x->data, from, to,
-                     &options, run, error);
+                     &options, pb_task_begin(&task, name ? name : "moving", run), error);
     pb_denoiser_free(denoiser);
     return status;
 }
@@ -193,7 +192,6 @@ pb_status pb_session_sample(pb_session *s, const pb_prompts *prompts, pb_tensor 
     pb_status status;
     pb_task task;
 
-    run = pb_task_begin(&task, "sampling", run);
     PB_TRY(begin_moving(s, prompts, x, &denoiser, run, error));
     status = pb_ddim_spaced(s->schedule, denoiser, x->shape[0], pb_item_size(x), x->data,
                             &(pb_spaced_options){.spacing = spacing,
@@ -201,7 +199,7 @@ pb_status pb_session_sample(pb_session *s, const pb_prompts *prompts, pb_tensor 
                                                  .steps_offset = s->info->steps_offset,
                                                  .set_alpha_to_one = s->info->set_alpha_to_one,
                                                  .clip = s->info->clip},
-                            run, error);
+                            pb_task_begin(&task, "sampling", run), error);
     pb_denoiser_free(denoiser);
     return status;
 }

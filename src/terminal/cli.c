@@ -89,6 +89,10 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "The model: a name (pullback info lists those there are), a folder in the diffusers "
          "layout, or owner/name in the Hugging Face cache (default, of a photo: faces64-text)",
          "MODEL"},
+        {"backend", 0, 0, G_OPTION_ARG_STRING, &cli->backend,
+         "What computes: cpu, or reference: plain loops in double precision, to check numbers by, "
+         "many times slower (default: cpu)",
+         "NAME"},
         G_OPTION_ENTRY_NULL,
     };
     const GOptionEntry of_model[] = {
@@ -143,39 +147,6 @@ pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     g_free(program);
     if (cli->help_asked)
         exit(pb_cli_flush(0));
-    return status;
-}
-
-pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
-                         const char *name, pb_error *error)
-{
-    char own[65];
-
-    if (!hash || !*hash)
-        return PB_OK;
-    PB_TRY(pb_model_hash(model, own, error));
-    if (!strcmp(own, hash))
-        return PB_OK;
-    return pb_fail(error, PB_INVALID,
-                   "%s was computed with another model than this, or with other files of it "
-                   "(weights, configs or noise schedule): %s",
-                   path, name ? name : "unnamed");
-}
-
-pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
-{
-    const pb_model_options options = {.schedule = cli->schedule};
-    pb_status status;
-
-    PB_TRY(pb_model_open_with(model, cli->model, &options, error));
-    status = pb_check_utf8(pb_model_get_info(*model)->path, error);
-    if (status == PB_OK)
-        status = pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model,
-                                error);
-    if (status != PB_OK) {
-        pb_model_free(*model);
-        *model = NULL;
-    }
     return status;
 }
 
@@ -491,13 +462,6 @@ pb_status pb_make_folder(const char *path, pb_error *error)
         return pb_fail_system(error, path, NULL);
     pb_temporary_sweep(path);
     return PB_OK;
-}
-
-int pb_has_ending(const char *path, const char *ending)
-{
-    size_t n = strlen(path), k = strlen(ending);
-
-    return n > k && g_ascii_strcasecmp(path + n - k, ending) == 0;
 }
 
 char *pb_beside(const char *path, const char *text)

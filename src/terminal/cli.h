@@ -10,6 +10,7 @@
 
 #include <pullback/pullback.h>
 
+#include "base/ending.h"
 #include "base/error.h"
 #include "terminal/progress.h"
 
@@ -25,8 +26,9 @@ typedef struct pb_cli {
     int many_models; /* the command has a --model of its own */
     int no_model;    /* it works on files alone */
     const char *model;
-    int threads; /* 0 until parsed: then those used */
-    char *costs; /* a table of costs, or NULL */
+    int threads;   /* 0 until parsed: then those used */
+    char *costs;   /* a table of costs, or NULL */
+    char *backend; /* or NULL: the default */
     char *memory_text;
     size_t memory; /* bytes; 0: the library's default */
     pb_run run;    /* of its work, with a bar, once it is parsed */
@@ -57,10 +59,6 @@ typedef struct pb_help {
  * Strings last until pb_cli_usage or pb_cli_end. */
 pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
-
-/* Opens the model of --model and --schedule. Errors: as pb_model_open_with; PB_INVALID (its path,
- * which results hold, is not in UTF-8; not the model expected); *model is then NULL. */
-pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error);
 
 /* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
 GPtrArray *pb_model_names(void);
@@ -104,11 +102,6 @@ void pb_check_precision(const pb_cli *cli, const char *precision);
 /* What a command writes, by the endings of its name. */
 enum { PB_OUT_NPY = 1, PB_OUT_PICTURE = 2, PB_OUT_BASIS = 4, PB_OUT_NOISY = 8 };
 
-/* Checks the model's hash against what a file says of it (NULL or "": nothing); name: of the model
- * there. Errors: PB_INVALID, those of pb_model_hash. */
-pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
-                         const char *name, pb_error *error);
-
 /* Checks -o: that it is given, and ends as one of the kinds does; hint: an example of one.
  * Errors: PB_INVALID. */
 pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_error *error);
@@ -119,9 +112,6 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error);
 
 /* Makes a folder unless it is there. Errors: PB_IO. */
 pb_status pb_make_folder(const char *path, pb_error *error);
-
-/* Has the path this ending (".npy")? */
-int pb_has_ending(const char *path, const char *ending);
 
 /* A path with what follows its last dot replaced by text ("-spectrum.png"); g_free. */
 char *pb_beside(const char *path, const char *text);

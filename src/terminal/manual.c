@@ -38,6 +38,7 @@ static const struct {
     {"sample", "steps", PB_TOPIC_DRAWING},
     {"transport", "basis", PB_TOPIC_DIRECTION},
     {NULL, "across-models", PB_TOPIC_DIRECTION},
+    {NULL, "backend", PB_TOPIC_MACHINE},
     {NULL, "basis", PB_TOPIC_DIRECTION},
     {NULL, "block", PB_TOPIC_SOLVER},
     {NULL, "blocks", PB_TOPIC_MEASURING},

@@ -85,6 +85,7 @@ static const struct {
     const char *name, *words;
     bool closed;
 } choices[] = {
+    {"backend", "cpu,reference", true},
     {"crop", "auto,none", false},
     {"fit", "crop,pad,stretch", true},
     {"fix", "x,t", true},

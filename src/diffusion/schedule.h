@@ -1,0 +1,16 @@
+/* The inside of a pb_schedule: where a(t) and s(t) come from. */
+#ifndef PB_DIFFUSION_SCHEDULE_H
+#define PB_DIFFUSION_SCHEDULE_H
+
+#include <pullback/diffusion.h>
+
+struct pb_schedule {
+    pb_prediction prediction;
+    size_t T;
+    float *alpha_bar; /* T: a = sqrt(alpha-bar), s = sqrt(1 - alpha-bar); or NULL: a flow */
+};
+
+/* The point of the path at grid point i of S. */
+pb_path_point pb_path_at_grid(const pb_schedule *schedule, size_t S, size_t i);
+
+#endif

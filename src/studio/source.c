@@ -1,0 +1,90 @@
+#include "studio/source.h"
+
+#include <math.h>
+
+#include "base/ending.h"
+
+void pb_source_clear(pb_source *s)
+{
+    pb_photo_clear(&s->photo);
+    pb_tensor_clear(&s->array);
+    pb_tensor_clear(&s->mask);
+    *s = PB_SOURCE_EMPTY;
+}
+
+pb_status pb_source_photo(pb_source *r, const pb_studio *s, const char *path, const pb_crop *crop,
+                          size_t pixel_height, size_t pixel_width, pb_error *error)
+{
+    size_t factor, channels, w, h;
+
+    PB_TRY(pb_session_pixels(s->session, &factor, &channels, error));
+    PB_TRY(pb_session_size(s->session, pixel_height, pixel_width, &r->height, &r->width, error));
+    w = r->width * factor;
+    h = r->height * factor;
+    PB_TRY(pb_photo_read(&r->photo, path, crop, w, h, error));
+    r->has_photo = 1;
+    r->options.picture = &r->array;
+    return pb_photo_tensor(&r->photo, channels, w, h, &r->array, error);
+}
+
+pb_status pb_source_array(pb_source *r, const pb_studio *s, pb_array_kind kind, pb_tensor *array,
+                          pb_error *error)
+{
+    size_t factor = 1, channels;
+
+    r->array = *array;
+    *array = PB_TENSOR_EMPTY;
+    if (kind == PB_ARRAY_PICTURE)
+        PB_TRY(pb_session_pixels(s->session, &factor, &channels, error));
+    r->height = r->array.shape[2] / factor;
+    r->width = r->array.shape[3] / factor;
+    r->options.picture = kind == PB_ARRAY_PICTURE ? &r->array : NULL;
+    r->options.image = kind == PB_ARRAY_IMAGE ? &r->array : NULL;
+    r->options.x = kind == PB_ARRAY_X ? &r->array : NULL;
+    return PB_OK;
+}
+
+/* A picture's brightness, 0 to 1: cut as the photo is if it has the photo's size. */
+static pb_status read_brightness(pb_source *r, const pb_studio *s, const char *path,
+                                 double megapixels, pb_error *error)
+{
+    const pb_crop whole = {.fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK, .megapixels = megapixels};
+    size_t factor, channels, height = r->height, width = r->width, wide, high;
+    pb_photo picture = PB_PHOTO_EMPTY;
+    pb_status status;
+
+    PB_TRY(pb_session_pixels(s->session, &factor, &channels, error));
+    PB_TRY(pb_photo_read(&picture, path, &whole, width, height, error));
+    picture.outside = -1; /* what is padded is not to be changed */
+    wide = picture.pixels.width;
+    high = picture.pixels.height;
+    if (r->has_photo && wide == r->photo.pixels.width && high == r->photo.pixels.height)
+        picture.area = r->photo.area;
+    else if ((wide != width || high != height) &&
+             (wide != width * factor || high != height * factor)) {
+        pb_photo_clear(&picture);
+        return pb_fail(error, PB_INVALID,
+                       "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu", path, wide,
+                       high, width * factor, height * factor);
+    }
+    status = pb_photo_tensor(&picture, 1, width, height, &r->mask, error);
+    pb_photo_clear(&picture);
+    PB_TRY(status);
+    r->mask.rank = 2;
+    r->mask.shape[0] = height;
+    r->mask.shape[1] = width;
+    for (size_t i = 0; i < height * width; i++)
+        r->mask.data[i] = fminf(fmaxf((r->mask.data[i] + 1) / 2, 0), 1);
+    return PB_OK;
+}
+
+pb_status pb_source_mask(pb_source *r, const pb_studio *s, const char *path, double megapixels,
+                         pb_error *error)
+{
+    PB_TRY(pb_has_ending(path, ".npy") ? pb_npy_read(&r->mask, path, error)
+                                       : read_brightness(r, s, path, megapixels, error));
+    r->options.mask = &r->mask;
+    return pb_mask_check(&r->mask, r->height, r->width, NULL, error) == PB_OK
+               ? PB_OK
+               : pb_fail_in(error, PB_INVALID, "%s", path);
+}

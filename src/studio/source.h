@@ -1,0 +1,39 @@
+/* What a point is of: a photo, or an array, and a mask; read, and as a session takes it. */
+#ifndef PB_STUDIO_SOURCE_H
+#define PB_STUDIO_SOURCE_H
+
+#include "picture/photo.h"
+#include "studio/studio.h"
+
+typedef struct pb_source {
+    pb_photo photo; /* empty unless there is one */
+    int has_photo;
+    pb_tensor array, mask;    /* a picture, latents or x; (h,w) */
+    size_t height, width;     /* of an image as the network sees it */
+    pb_point_options options; /* which point into it */
+} pb_source;
+
+#define PB_SOURCE_EMPTY ((pb_source){.options = PB_POINT_DEFAULTS})
+
+void pb_source_clear(pb_source *source);
+
+/* Reads a photo: the part that the crop chooses (pb_crop_for), as a picture of so many pixels, 0:
+ * what the model was trained at. Errors: as pb_photo_read; PB_INVALID (a size that the network does
+ * not take). */
+pb_status pb_source_photo(pb_source *source, const pb_studio *studio, const char *path,
+                          const pb_crop *crop, size_t pixel_height, size_t pixel_width,
+                          pb_error *error);
+
+/* Takes an array, as what it is: a picture (1,c,H,W), an image (1,c,h,w), or x. It is the source's
+ * from then on. Errors: those of pb_session_pixels. */
+typedef enum pb_array_kind { PB_ARRAY_PICTURE, PB_ARRAY_IMAGE, PB_ARRAY_X } pb_array_kind;
+pb_status pb_source_array(pb_source *source, const pb_studio *studio, pb_array_kind kind,
+                          pb_tensor *array, pb_error *error);
+
+/* Reads a mask for it: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut
+ * as the photo is if it has the photo's size. Errors: PB_INVALID (of another size, black all over),
+ * those of reading. */
+pb_status pb_source_mask(pb_source *source, const pb_studio *studio, const char *path,
+                         double megapixels, pb_error *error);
+
+#endif

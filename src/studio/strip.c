@@ -1,0 +1,220 @@
+#include "studio/strip.h"
+
+#include <pullback/pullback.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/json.h"
+#include "picture/blend.h"
+#include "picture/original.h"
+#include "picture/sheet.h"
+
+pb_status pb_strip_paste(const pb_strip *s, const float *picture, const char *path,
+                         const char *settings, int quality, char **lost, pb_error *error)
+{
+    const size_t *shape = s->edit->pictures.shape;
+    pb_tensor change = PB_TENSOR_EMPTY;
+    pb_status status;
+
+    *lost = NULL;
+    status = pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1], shape[3],
+                      shape[2], &change, error);
+
+    if (status == PB_OK)
+        status = pb_original_write(s->photo, &change, path, settings, quality, lost, error);
+    pb_tensor_clear(&change);
+    return status;
+}
+
+/* -- settings ------------------------------------------------------------------------------------
+ */
+
+void pb_prompts_describe(const pb_prompts *p, json_t *object)
+{
+    if (!p->prompt)
+        return;
+    json_object_set_new(object, "prompt", json_string(p->prompt));
+    if (strcmp(p->edit_prompt, p->prompt))
+        json_object_set_new(object, "edit_prompt", json_string(p->edit_prompt));
+    json_object_set_new(object, "negative_prompt", json_string(p->negative_prompt));
+    json_object_set_new(object, "guidance_scale", json_real(p->guidance_scale));
+}
+
+/* The null space, what of the change lies outside the mask, and what was warned of. */
+static void describe_effect(const pb_strip *s, json_t *object)
+{
+    static const char *const kinds[] = {"steady", "collapsed", "exploded", "fast"};
+    const pb_edit *e = s->edit;
+    size_t sides = e->sides == PB_EDIT_BOTH ? 2 : 1;
+    json_t *warnings = json_array(), *outside = json_array();
+
+    for (size_t i = 0; e->pace && i < e->count * sides; i++) {
+        const pb_pace *p = &e->pace[i];
+        int direction = (int)e->direction[i / sides];
+        int side = e->sides == PB_EDIT_BACKWARDS || i % sides ? -1 : 1;
+        if (p->kind != PB_PACE_STEADY)
+            json_array_append_new(warnings, json_pack("{s:i, s:i, s:s, s:i, s:i, s:f}", "direction",
+                                                      direction, "side", side, "pace",
+                                                      kinds[p->kind], "from", (int)p->from, "to",
+                                                      (int)p->to, "share_of_first", p->share));
+        if (e->outside)
+            json_array_append_new(outside, json_pack("{s:i, s:i, s:f}", "direction", direction,
+                                                     "side", side, "share", e->outside[i]));
+    }
+    json_object_set_new(object, "pace_warnings", warnings);
+    if (e->outside) {
+        json_object_set_new(object, "null_rank", json_integer((json_int_t)s->basis->null_rank));
+        json_object_set(object, "outside_mask", outside);
+    }
+    json_decref(outside);
+}
+
+/* The model as it was named; of a whole path its end, for pictures are shown to others. */
+static char *model_name(const pb_studio *d)
+{
+    const char *name = d->name;
+
+    return g_path_is_absolute(name) ? g_path_get_basename(name) : g_strdup(name);
+}
+
+char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
+{
+    const pb_edit *e = s->edit;
+    char *model = model_name(d), *text;
+    json_t *directions = json_array(), *object;
+
+    for (size_t i = 0; i < e->count; i++)
+        json_array_append_new(directions, json_integer((json_int_t)e->direction[i]));
+    object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:f, s:i, s:f, s:I}",
+        "pullback", pb_version(), "model", model, "model_hash", s->basis->model_hash, "from",
+        s->basis->from, "tap", s->basis->to, "timestep", e->timestep, "steps", (int)e->steps,
+        "directions", directions, "mode", pb_edit_mode_name(e->mode), "edit_step", e->guidance.step,
+        "edit_scale", e->guidance.scale, "edit_iterations", (int)e->full, "strength",
+        pb_edit_strength(e), "stages", (int)e->stages, "boost", e->boost, "noise_seed",
+        (json_int_t)e->noise_seed);
+    if (e->mode != PB_EDIT_GUIDANCE)
+        json_object_set_new(object, "edit_length", json_real(e->length));
+    describe_effect(s, object);
+    if (s->photo) {
+        const pb_area *a = &s->photo->area;
+        json_object_set_new(object, "crop",
+                            json_pack("[I, I, I, I]", (json_int_t)a->x, (json_int_t)a->y,
+                                      (json_int_t)a->width, (json_int_t)a->height));
+    }
+    pb_prompts_describe(&s->point->prompts, object);
+    g_free(model);
+    text = pb_json_ascii(object);
+    json_decref(object);
+    return text;
+}
+
+/* -- drawing -------------------------------------------------------------------------------------
+ */
+
+/* Where the strips come from, under which prompt, and how each mode among them goes. */
+static char *caption(size_t count, const pb_strip *strips, const pb_studio *d)
+{
+    const char *prompt = strips[count - 1].point->prompts.edit_prompt;
+    const pb_basis *basis = strips[0].basis;
+    char *name = g_path_get_basename(d->info->path);
+    GString *text = g_string_new(NULL);
+
+    g_string_printf(text, "%s, %s → %s, timestep %.4g of %zu", name, basis->from, basis->to,
+                    strips[0].edit->timestep, pb_schedule_length(d->schedule));
+    g_string_append_printf(text, prompt && *prompt ? ", under “%s”\n" : "\n", prompt);
+    for (size_t i = 0; i < count; i++) {
+        const pb_edit *s = strips[i].edit;
+        if (i && s->mode == strips[i - 1].edit->mode)
+            continue;
+        if (s->mode == PB_EDIT_GUIDANCE)
+            g_string_append_printf(text, "edit step %g, scale %g, %zu iterations (strength %.2g), ",
+                                   s->guidance.step, s->guidance.scale, s->guidance.iterations,
+                                   pb_edit_strength(s));
+        else
+            g_string_append_printf(text, "%s, length %g, ", pb_edit_mode_name(s->mode), s->length);
+    }
+    if (strips[0].edit->boost > 0)
+        g_string_append_printf(text, "boost from t = %g", strips[0].edit->boost);
+    else
+        g_string_append(text, "no boost");
+    g_free(name);
+    return g_string_free(text, FALSE);
+}
+
+/* The labels, and where each tile is. */
+typedef struct layout {
+    size_t columns;
+    GPtrArray *tiles, *column, *row;
+} layout;
+
+static layout lay_out(size_t count, const pb_strip *strips)
+{
+    const pb_edit *first = strips[0].edit;
+    long stages = (long)first->stages;
+    layout l = {2 * first->stages + 1, g_ptr_array_new(), g_ptr_array_new_with_free_func(g_free),
+                g_ptr_array_new_with_free_func(g_free)};
+
+    for (long stage = -stages; stage <= stages; stage++)
+        g_ptr_array_add(l.column, stage ? g_strdup_printf("%s%ld", stage < 0 ? "−" : "+",
+                                                          labs(pb_edit_iteration(first, stage)))
+                                        : g_strdup("reconstruction"));
+    for (size_t d = 0; d < first->count; d++)
+        for (size_t i = 0; i < count; i++) {
+            const char *label = strips[i].label;
+            g_ptr_array_add(l.row, g_strdup_printf("v%zu%s%s", strips[i].edit->direction[d],
+                                                   label ? " " : "", label ? label : ""));
+            for (long stage = -stages; stage <= stages; stage++)
+                g_ptr_array_add(l.tiles, (gpointer)pb_edit_picture(strips[i].edit, d, stage));
+        }
+    return l;
+}
+
+/* The settings of one strip, or a list of those of several. */
+static char *all_settings(size_t count, const pb_strip *strips, const pb_studio *d)
+{
+    GString *list = g_string_new(count > 1 ? "[" : "");
+    char *text;
+
+    for (size_t i = 0; i < count; i++) {
+        char *one = pb_strip_settings(&strips[i], d);
+        g_string_append_printf(list, "%s%s", i ? "," : "", one ? one : "{}");
+        free(one);
+    }
+    g_string_append(list, count > 1 ? "]" : "");
+    text = g_string_free(list, FALSE);
+    return text;
+}
+
+pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *d, const char *path,
+                         pb_error *error)
+{
+    const size_t *shape = strips[0].edit->pictures.shape;
+    char *text = caption(count, strips, d);
+    char *settings = all_settings(count, strips, d);
+    layout l = lay_out(count, strips);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status;
+
+    status = pb_sheet_draw(&(pb_sheet){.rows = l.row->len,
+                                       .columns = l.columns,
+                                       .tiles = (const float *const *)l.tiles->pdata,
+                                       .c = shape[1],
+                                       .h = shape[2],
+                                       .w = shape[3],
+                                       .row_labels = (const char *const *)l.row->pdata,
+                                       .column_labels = (const char *const *)l.column->pdata,
+                                       .marked = strips[0].edit->stages,
+                                       .caption = text},
+                           &pixels, error);
+    if (status == PB_OK)
+        status = pb_pixels_write(&pixels, path, settings, error);
+    pb_pixels_clear(&pixels);
+    g_ptr_array_unref(l.tiles);
+    g_ptr_array_unref(l.column);
+    g_ptr_array_unref(l.row);
+    g_free(settings);
+    g_free(text);
+    return status;
+}
