@@ -20,10 +20,10 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
-#include "catalogue/catalogue.h"
 #include "op_harness.h"
 #include "program.h"
 #include "scratch.h"
+#include "study/store/catalogue.h"
 
 extern char **environ;
 
@@ -34,13 +34,13 @@ static json_t *spec_of(int number)
     return json_pack("{s:i, s:f}", "z", number, "a", 0.1);
 }
 
-static pb_claim claim(pb_catalogue *c, int number)
+static pb_claim claim(pb_store *c, int number)
 {
     json_t *spec = spec_of(number);
-    pb_key key = pb_catalogue_key(spec);
+    pb_key key = pb_key_of(spec);
     pb_claim found;
 
-    assert_int_equal(pb_catalogue_claim(c, &key, spec, ITEM, &found, NULL), PB_OK);
+    assert_int_equal(pb_store_claim(c, &key, spec, ITEM, 0, &found, NULL), PB_OK);
     json_decref(spec);
     return found;
 }
@@ -48,19 +48,20 @@ static pb_claim claim(pb_catalogue *c, int number)
 static pb_key key_of(int number)
 {
     json_t *spec = spec_of(number);
-    pb_key key = pb_catalogue_key(spec);
+    pb_key key = pb_key_of(spec);
 
     json_decref(spec);
     return key;
 }
 
-static void make_file(const pb_catalogue *c, int number)
+static void make_file(const pb_store *c, int number)
 {
     pb_key key = key_of(number);
-    char *path = pb_catalogue_path(c, &key, ITEM);
+    char *path = pb_store_path(c, &key, ITEM);
     FILE *file = fopen(path, "w");
 
     assert_non_null(file);
+    assert_true(fprintf(file, "item %d", number) > 0);
     fclose(file);
     pb_free(path);
 }
@@ -71,9 +72,9 @@ static void test_key(void **state)
     json_t *two = json_pack("{s:f, s:i}", "a", 0.1, "z", 1);
 
     (void)state;
-    assert_string_equal(pb_catalogue_key(one).text, pb_catalogue_key(two).text);
+    assert_string_equal(pb_key_of(one).text, pb_key_of(two).text);
     json_object_set_new(two, "z", json_integer(2));
-    assert_string_not_equal(pb_catalogue_key(one).text, pb_catalogue_key(two).text);
+    assert_string_not_equal(pb_key_of(one).text, pb_key_of(two).text);
     json_decref(one);
     json_decref(two);
 }
@@ -81,30 +82,30 @@ static void test_key(void **state)
 static void test_claims(void **state)
 {
     scratch s;
-    pb_catalogue *a, *b;
+    pb_store *a, *b;
     pb_key key = key_of(1);
     char *path;
 
     (void)state;
     scratch_open(&s);
-    assert_int_equal(pb_catalogue_open(&a, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_open(&b, scratch_path(&s, "c").text, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&a, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&b, scratch_path(&s, "c").text, 1, NULL), PB_OK);
     assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
     assert_int_equal(claim(b, 1), PB_CLAIM_BUSY);
     assert_int_equal(claim(b, 2), PB_CLAIM_MINE);
-    pb_catalogue_release(a, &key);
+    pb_store_release(a, &key);
     assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
     make_file(b, 1);
     assert_int_equal(claim(a, 1), PB_CLAIM_BUSY); /* the file alone is not yet done */
-    assert_int_equal(pb_catalogue_finish(b, &key, 1.5, NULL), PB_OK);
+    assert_int_equal(pb_store_finish(b, &key, ITEM, 1.5, NULL), PB_OK);
     assert_int_equal(claim(a, 1), PB_CLAIM_DONE);
-    path = pb_catalogue_path(a, &key, ITEM);
+    path = pb_store_path(a, &key, ITEM);
     assert_int_equal(unlink(path), 0); /* somebody deletes it: it is to be made again */
     pb_free(path);
-    assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
-    pb_catalogue_close(a); /* a lock ends with its holder */
-    assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
-    pb_catalogue_close(b);
+    assert_int_equal(claim(a, 1), PB_CLAIM_LOST);
+    pb_store_close(a); /* a lock ends with its holder */
+    assert_int_equal(claim(b, 1), PB_CLAIM_LOST);
+    pb_store_close(b);
     scratch_close(&s);
 }
 
@@ -120,12 +121,12 @@ typedef struct opening {
 static void *open_one(void *argument)
 {
     opening *o = argument;
-    pb_catalogue *c;
+    pb_store *c;
 
     pthread_barrier_wait(o->start);
-    o->status = pb_catalogue_open(&c, o->path, &o->error);
+    o->status = pb_catalogue_open(&c, o->path, 1, &o->error);
     if (o->status == PB_OK)
-        pb_catalogue_close(c);
+        pb_store_close(c);
     return NULL;
 }
 
@@ -187,7 +188,7 @@ static void test_nothing(void **state)
 {
     pb_study_status status;
     char *value;
-    pb_catalogue *c;
+    pb_store *c;
     int studies = 0;
     scratch s;
 
@@ -199,16 +200,16 @@ static void test_nothing(void **state)
                 "INSERT INTO memory VALUES ('a', NULL), (NULL, NULL);"
                 "INSERT INTO wanted VALUES (NULL, NULL), ('study', NULL);"
                 "INSERT INTO item VALUES (NULL, NULL, NULL, NULL, NULL)");
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_recall(c, "a", &value, NULL), PB_OK);
     assert_null(value);
-    assert_int_equal(pb_catalogue_visit(c, NULL, count_study, &studies, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(c, NULL, count_study, &studies, NULL), PB_OK);
     assert_int_equal(studies, 1);
-    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(c, "study", take_status, &status, NULL), PB_OK);
     assert_true(status.wanted == 1 && status.done == 0 && status.running == 0);
     run_sql(&s, "INSERT INTO item (id, key, spec) VALUES (-3, '', NULL)");
     assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
-    pb_catalogue_close(c);
+    pb_store_close(c);
     scratch_close(&s);
 }
 
@@ -217,17 +218,17 @@ static void test_impossible_rows(void **state)
 {
     static const char *const ids[] = {"-1", "0", "-9223372036854775808", "9223372036854775807"};
     scratch s;
-    pb_catalogue *a, *b;
+    pb_store *a, *b;
     const pb_key key = key_of(1);
     pb_study_status status;
 
     (void)state;
     scratch_open(&s);
-    assert_int_equal(pb_catalogue_open(&a, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_open(&b, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_plan(a, "study", 1, &key, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&a, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&b, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_plan(a, "study", 1, &key, NULL), PB_OK);
     assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
-    pb_catalogue_release(a, &key);
+    pb_store_release(a, &key);
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         char sql[100];
 
@@ -235,20 +236,20 @@ static void test_impossible_rows(void **state)
         run_sql(&s, sql);
         assert_int_equal(claim(a, 1), PB_CLAIM_MINE);
         assert_int_equal(claim(b, 1), PB_CLAIM_BUSY);
-        assert_int_equal(pb_catalogue_visit(b, "study", take_status, &status, NULL), PB_OK);
+        assert_int_equal(pb_store_visit(b, "study", take_status, &status, NULL), PB_OK);
         assert_int_equal(status.running, 1);
         /* It may change, or go, while it is held. */
         run_sql(&s, i % 2 ? "UPDATE item SET id = 7" : "DELETE FROM item");
-        pb_catalogue_release(a, &key);
+        pb_store_release(a, &key);
         assert_int_equal(claim(b, 1), PB_CLAIM_MINE);
-        pb_catalogue_release(b, &key);
+        pb_store_release(b, &key);
     }
     run_sql(&s, "INSERT INTO wanted (study, key) VALUES ('other', ''), ('other', 'no digits'),"
                 " ('other', x'00ff')");
-    assert_int_equal(pb_catalogue_visit(b, "other", take_status, &status, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(b, "other", take_status, &status, NULL), PB_OK);
     assert_true(status.wanted == 3 && status.done == 0 && status.running == 0);
-    pb_catalogue_close(a);
-    pb_catalogue_close(b);
+    pb_store_close(a);
+    pb_store_close(b);
     scratch_close(&s);
 }
 
@@ -258,74 +259,75 @@ static void test_schema(void **state)
 {
     pb_study_status status;
     const pb_key key = key_of(1);
-    pb_catalogue *c;
+    pb_store *c;
     scratch s;
 
     (void)state;
     scratch_open(&s);
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_plan(c, "study", 1, &key, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_plan(c, "study", 1, &key, NULL), PB_OK);
     run_sql(&s, "CREATE TRIGGER undo AFTER UPDATE ON item BEGIN UPDATE item SET done = 0; END");
     assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
-    assert_int_equal(pb_catalogue_finish(c, &key, 1, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    make_file(c, 1);
+    assert_int_equal(pb_store_finish(c, &key, ITEM, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(c, "study", take_status, &status, NULL), PB_OK);
     assert_int_equal(status.done, 1);
-    pb_catalogue_close(c);
+    pb_store_close(c);
     run_sql(&s, "ALTER TABLE item RENAME TO other; CREATE VIEW item AS WITH RECURSIVE r(n) AS "
                 "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT 1 id, 'a' key, 'b' spec, 0 done, "
                 "0.0 seconds FROM r WHERE n < 0");
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_IO);
-    pb_catalogue_close(c);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(c, "study", take_status, &status, NULL), PB_IO);
+    pb_store_close(c);
     scratch_close(&s);
 }
 
 static void test_plan(void **state)
 {
     scratch s;
-    pb_catalogue *c, *other;
+    pb_store *c, *other;
     const pb_key keys[] = {key_of(1), key_of(2), key_of(3)};
     pb_study_status status;
 
     (void)state;
     scratch_open(&s);
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_open(&other, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_plan(c, "study", 3, keys, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&other, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_plan(c, "study", 3, keys, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(c, "study", take_status, &status, NULL), PB_OK);
     assert_true(status.wanted == 3 && status.done == 0 && isnan(status.seconds));
     assert_int_equal(claim(c, 1), PB_CLAIM_MINE);
     make_file(c, 1);
-    assert_int_equal(pb_catalogue_finish(c, &keys[0], 2, NULL), PB_OK);
+    assert_int_equal(pb_store_finish(c, &keys[0], ITEM, 2, NULL), PB_OK);
     assert_int_equal(claim(c, 2), PB_CLAIM_MINE);
-    assert_int_equal(pb_catalogue_visit(other, NULL, take_status, &status, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(other, NULL, take_status, &status, NULL), PB_OK);
     assert_true(status.wanted == 3 && status.done == 1 && status.running == 1);
     assert_true(fabs(status.seconds - 2) < 1e-9);
-    assert_int_equal(pb_catalogue_plan(c, "study", 1, keys, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_visit(c, "study", take_status, &status, NULL), PB_OK);
+    assert_int_equal(pb_store_plan(c, "study", 1, keys, NULL), PB_OK);
+    assert_int_equal(pb_store_visit(c, "study", take_status, &status, NULL), PB_OK);
     assert_true(status.wanted == 1 && status.done == 1);
-    pb_catalogue_close(c);
-    pb_catalogue_close(other);
+    pb_store_close(c);
+    pb_store_close(other);
     scratch_close(&s);
 }
 
 static void test_memory(void **state)
 {
     scratch s;
-    pb_catalogue *c;
+    pb_store *c;
     char *value;
 
     (void)state;
     scratch_open(&s);
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, NULL), PB_OK);
-    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "c").text, 1, NULL), PB_OK);
+    assert_int_equal(pb_store_recall(c, "a", &value, NULL), PB_OK);
     assert_null(value);
-    assert_int_equal(pb_catalogue_remember(c, "a", "1", NULL), PB_OK);
-    assert_int_equal(pb_catalogue_remember(c, "a", "2", NULL), PB_OK);
-    assert_int_equal(pb_catalogue_recall(c, "a", &value, NULL), PB_OK);
+    assert_int_equal(pb_store_remember(c, "a", "1", NULL), PB_OK);
+    assert_int_equal(pb_store_remember(c, "a", "2", NULL), PB_OK);
+    assert_int_equal(pb_store_recall(c, "a", &value, NULL), PB_OK);
     assert_string_equal(value, "2");
     pb_free(value);
-    pb_catalogue_close(c);
+    pb_store_close(c);
     scratch_close(&s);
 }
 
@@ -334,21 +336,21 @@ static void test_hostile(void **state)
     static const char text[] = "this is not a database, though long enough to be taken for one, by "
                                "its name at least; a header has one hundred bytes";
     scratch s;
-    pb_catalogue *c;
+    pb_store *c;
     pb_error error;
     sqlite3 *db;
 
     (void)state;
     scratch_open(&s);
     scratch_write(&s, "text", text, sizeof text);
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "text").text, &error), PB_FORMAT);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "text").text, 1, &error), PB_FORMAT);
     assert_non_null(strstr(error.message, "text: file is not a database"));
     assert_int_equal(sqlite3_open(scratch_path(&s, "other").text, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "other").text, &error), PB_FORMAT);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "other").text, 1, &error), PB_FORMAT);
     assert_non_null(strstr(error.message, "not a catalogue"));
-    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "no/where").text, &error), PB_IO);
+    assert_int_equal(pb_catalogue_open(&c, scratch_path(&s, "no/where").text, 1, &error), PB_IO);
     scratch_close(&s);
 }
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "catalogue/catalogue.h"
 #include "golden.h"
 #include "io/file.h"
 #include "scratch.h"
+#include "study/store/catalogue.h"
 
 #define THREADS 4
 #define STEPS 4
@@ -297,28 +297,27 @@ static pb_status look_up(const worker *w, struct result *r)
 {
     const scratch_name path = scratch_path(w->all->folder, "catalogue.db");
     json_t *spec = json_pack("{s:i, s:f}", "thread", w->number, "t", 0.5);
-    pb_key key = pb_catalogue_key(spec);
-    pb_catalogue *c = NULL;
+    pb_key key = pb_key_of(spec);
+    pb_store *c = NULL;
     char *value = NULL;
     pb_claim claim;
-    pb_status status = pb_catalogue_open(&c, path.text, &r->error);
+    pb_status status = pb_catalogue_open(&c, path.text, 1, &r->error);
 
     if (status == PB_OK)
-        status = pb_catalogue_claim(c, &key, spec, ".npy", &claim, &r->error);
+        status = pb_store_claim(c, &key, spec, ".npy", 0, &claim, &r->error);
     if (status == PB_OK && claim != PB_CLAIM_MINE)
         status = pb_fail(&r->error, PB_INTERNAL, "an item of a thread's own is not its own");
     if (status == PB_OK)
-        pb_catalogue_release(c, &key);
+        pb_store_release(c, &key);
     if (status == PB_OK)
-        status = pb_catalogue_remember(c, key.text, "0.5", &r->error);
+        status = pb_store_remember(c, key.text, "0.5", &r->error);
     if (status == PB_OK)
-        status = pb_catalogue_recall(c, key.text, &value, &r->error);
+        status = pb_store_recall(c, key.text, &value, &r->error);
     if (status == PB_OK)
         status = value ? note(r, value, strlen(value))
                        : pb_fail(&r->error, PB_INTERNAL, "what was remembered is forgotten");
     pb_free(value);
-    if (c)
-        pb_catalogue_close(c);
+    pb_store_close(c);
     json_decref(spec);
     return status;
 }

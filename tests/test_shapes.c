@@ -1,6 +1,5 @@
 /* Files of another shape than what they meet: bases and means against points and models, two files
  * against each other, and a basis file's parts against one another. */
-#include <glob.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -530,46 +529,13 @@ static void test_mean_shapes(void **state)
     pb_basis_clear(&b);
 }
 
-/* What a catalogue says it has, of another rank or number of points. */
-static void test_catalogue(void **state)
-{
-#define STUDY "study timesteps -m " DDPM " --steps 3 --timesteps 2 -n 1 --catalogue c.sqlite -q "
-    static const struct {
-        const char *ending, *line, *message;
-    } cases[] = {{".safetensors", STUDY "-k 2 -o one", "3 directions from x to mid: the study"},
-                 {".npy", STUDY "-k 1 -o two", "expected 3 x 3 x 16 x 16 numbers"}};
-    const size_t shape[3] = {3, 16, 16};
-    pb_tensor x = PB_TENSOR_EMPTY;
-    glob_t found;
-
-    (void)state;
-    MUST(pb_tensor_new(&x, 3, shape, error));
-    MUST(pb_npy_write(&x, scratch_path(&s, "one.npy").text, error));
-    pb_tensor_clear(&x);
-    expect(program(s.folder, STUDY "-k 2 -o one"), 0, NULL);
-    for (size_t i = 0; i < 2; i++) {
-        const char *from = i ? "one.npy" : "a.safetensors";
-        char pattern[SCRATCH_PATH + 64];
-        size_t size;
-        unsigned char *bytes = scratch_read(&s, from, &size);
-        snprintf(pattern, sizeof pattern, "%s/c.sqlite.items/*%s", s.folder, cases[i].ending);
-        assert_int_equal(glob(pattern, 0, NULL, &found), 0);
-        for (size_t j = 0; j < found.gl_pathc; j++)
-            scratch_write(&s, found.gl_pathv[j] + strlen(s.folder) + 1, bytes, size);
-        globfree(&found);
-        free(bytes);
-        expect(program(s.folder, "%s", cases[i].line), 1, cases[i].message);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_means),      cmocka_unit_test(test_transport),
         cmocka_unit_test(test_pairs),      cmocka_unit_test(test_null_rank),
         cmocka_unit_test(test_reading),    cmocka_unit_test(test_whole_numbers),
-        cmocka_unit_test(test_compatible), cmocka_unit_test(test_mean_shapes),
-        cmocka_unit_test(test_catalogue)};
+        cmocka_unit_test(test_compatible), cmocka_unit_test(test_mean_shapes)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

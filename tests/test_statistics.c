@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "must.h"
-#include "study/statistics.h"
+#include "study/measures/statistics.h"
 
 static const pb_bounds nowhere = {-INFINITY, INFINITY}, positive = {0, INFINITY};
 

@@ -11,7 +11,7 @@
 
 #include "program.h"
 #include "scratch.h"
-#include "study/words.h"
+#include "study/report/words.h"
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
 #define QUICK " -q --model " FACES " --steps 8 -k 4 --timesteps 2 "
@@ -141,7 +141,7 @@ static void test_other(void **state)
     expect(program(here.folder, "study samples --samples 2" QUICK "-o one"), 0, NULL);
     expect(program(here.folder, "study samples --samples 3" QUICK "-o one"), 1,
            "holds another study: \"samples\" is 2 there, and 3 here");
-    expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 1, "--force");
+    expect(program(here.folder, "study timesteps --samples 2" QUICK "-o one"), 1, "or force");
     expect(program(here.folder, "study samples --prompt x --samples 2" QUICK "-o one"), 1,
            "\"prompt\" is not given there, and \"x\" here");
     assert_true(scratch_holds(&here, "one/settings.json", "\"samples\": 2"));
@@ -149,7 +149,7 @@ static void test_other(void **state)
     assert_true(scratch_holds(&here, "one/settings.json", "\"samples\": 3"));
     scratch_folder(&here, "mine");
     scratch_write(&here, "mine/settings.json", "{\"colour\": \"red\"}", 17);
-    expect(program(here.folder, "study samples --samples 2" QUICK "-o mine"), 1, "--force");
+    expect(program(here.folder, "study samples --samples 2" QUICK "-o mine"), 1, "or force");
     assert_true(scratch_holds(&here, "mine/settings.json", "red"));
     assert_int_equal(scratch_count(&here), 2);
 }

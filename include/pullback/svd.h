@@ -104,6 +104,13 @@ PB_API size_t pb_svd_memory(size_t rows, size_t cols, size_t rank, size_t block)
 PB_API pb_status pb_svd_verify(const pb_svd *svd, const pb_operator *op, double *residual,
                                const pb_run *run, pb_error *error);
 
+/* How many of `count` singular values matter: (Σσ²)² / Σσ⁴, from 1 (one of them) to count (all are
+ * equal). 0 where all are 0. */
+PB_API double pb_effective_rank(size_t count, const double *sigma);
+
+/* The largest of `count` residuals; 0 of none. */
+PB_API double pb_largest_residual(size_t count, const double *residual);
+
 #ifdef __cplusplus
 }
 #endif

@@ -103,37 +103,23 @@ pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_point *point,
 
 /* -- telling --------------------------------------------------------------------------------- */
 
-static double largest(const double *values, size_t count)
-{
-    double most = 0;
-
-    for (size_t i = 0; i < count; i++)
-        most = fmax(most, values[i]);
-    return most;
-}
-
 void pb_basis_say(const pb_cli *cli, const pb_basis_found *found)
 {
     const pb_svd *svd = found->svd;
-    double squares = 0, fourth = 0;
 
-    for (size_t i = 0; i < svd->rank; i++) {
-        squares += svd->sigma[i] * svd->sigma[i];
-        fourth += pow(svd->sigma[i], 4);
-    }
     pb_say(cli,
            "%s -> %s at timestep %g: %zu of %zu triplets converged, largest residual %.1e, "
            "singular values %.4g to %.4g",
            found->basis.from, found->basis.to, found->basis.timestep, svd->converged, svd->rank,
-           largest(svd->residual, svd->rank), svd->sigma[0], svd->sigma[svd->rank - 1]);
+           pb_largest_residual(svd->rank, svd->residual), svd->sigma[0], svd->sigma[svd->rank - 1]);
     pb_say(cli,
            "%zu applications of the Jacobian in %.2f s (%s, block %zu); effective rank %.1f of "
            "these %zu",
            svd->applications, svd->seconds, found->basis.method, svd->block,
-           fourth > 0 ? squares * squares / fourth : 0, svd->rank);
+           pb_effective_rank(svd->rank, svd->sigma), svd->rank);
     if (found->verified)
         pb_say(cli, "verified by applying it: largest residual %.1e",
-               largest(found->verified, svd->rank));
+               pb_largest_residual(svd->rank, found->verified));
 }
 
 /* -- pictures -------------------------------------------------------------------------------- */

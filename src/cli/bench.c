@@ -222,15 +222,6 @@ static json_t *shares_json(const pb_measured *m)
     return object;
 }
 
-static double largest_residual(const pb_svd *svd)
-{
-    double most = 0;
-
-    for (size_t i = 0; i < svd->rank; i++)
-        most = fmax(most, svd->residual[i]);
-    return most;
-}
-
 static json_t *basis_json(const bench *b)
 {
     const pb_svd *svd = b->svd;
@@ -242,7 +233,8 @@ static json_t *basis_json(const bench *b)
                      (int)svd->applications, "applications_fp32",
                      (int)(svd->applications - svd->applications_fast), "block", (int)svd->block,
                      "seconds", svd->seconds, "outside_seconds",
-                     svd->seconds - svd->seconds_operator, "residual_max", largest_residual(svd));
+                     svd->seconds - svd->seconds_operator, "residual_max",
+                     pb_largest_residual(svd->rank, svd->residual));
 }
 
 static void print_json(const bench *b)
@@ -314,7 +306,8 @@ static void print_text(const bench *b)
             "basis        rank %zu: %zu applications (%zu in fp32) in %.2f s, %.2f s of it outside "
             "the operator; largest residual %.1e",
             b->svd->rank, b->svd->applications, b->svd->applications - b->svd->applications_fast,
-            b->svd->seconds, b->svd->seconds - b->svd->seconds_operator, largest_residual(b->svd));
+            b->svd->seconds, b->svd->seconds - b->svd->seconds_operator,
+            pb_largest_residual(b->svd->rank, b->svd->residual));
     pb_say(cli, "peak memory  %.0f MB", (double)peak_bytes() / 1e6);
 }
 

@@ -10,6 +10,7 @@ int pb_command_edit(int argc, char **argv);
 int pb_command_transport(int argc, char **argv);
 int pb_command_compare(int argc, char **argv);
 int pb_command_study(int argc, char **argv);
+int pb_command_study_status(int argc, char **argv); /* "study status" */
 int pb_command_mean(int argc, char **argv);
 int pb_command_prompt(int argc, char **argv);
 int pb_command_encode(int argc, char **argv);

@@ -7,12 +7,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "catalogue/catalogue.h"
 #include "io/file.h"
-#include "io/json.h"
 #include "io/temporary.h"
 
-#define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
 #define SETTINGS "settings.json"
 
 char *pb_in_folder(const pb_study_options *o, const char *name, pb_error *error)
@@ -48,13 +45,13 @@ static void take_done(void *context, const char *study, const pb_study_status *s
 }
 
 /* Has the study of these settings left anything that it would be a pity to lose? */
-static pb_status has_results(const pb_study_options *o, const pb_study_options *old, int *has,
-                             pb_error *error)
+static pb_status has_results(const pb_study_options *o, const pb_study_options *old,
+                             pb_store_opener open, int *has, pb_error *error)
 {
     char *path;
     size_t done = 0;
-    pb_catalogue *c = NULL;
-    pb_status status = PB_OK;
+    pb_store *store = NULL;
+    pb_status status;
 
     *has = is_there(o, "data.csv");
     if (*has)
@@ -62,11 +59,10 @@ static pb_status has_results(const pb_study_options *o, const pb_study_options *
     path = pb_study_catalogue(old);
     if (!path)
         return pb_fail_memory(error, strlen(o->folder), "a path");
-    if (access(path, R_OK) == 0)
-        status = pb_catalogue_open(&c, path, error);
-    if (status == PB_OK && c)
-        status = pb_catalogue_visit(c, o->folder, take_done, &done, error);
-    pb_catalogue_close(c);
+    status = open(&store, path, 0, error);
+    if (status == PB_OK && store)
+        status = pb_store_visit(store, o->folder, take_done, &done, error);
+    pb_store_close(store);
     pb_free(path);
     *has = done > 0;
     return status;
@@ -112,34 +108,28 @@ static pb_status fail_other(const pb_study_options *o, const char *key, json_t *
 
     if (json_is_array(json_object_get(old, key)) || json_is_array(json_object_get(new, key)))
         status = pb_fail(error, PB_INVALID,
-                         "%s holds another study, of other \"%s\": another -o, or --force, which "
+                         "%s holds another study, of other \"%s\": another folder, or force, which "
                          "replaces its report and keeps what is computed",
                          o->folder, key);
     else
         status = pb_fail(error, PB_INVALID,
-                         "%s holds another study: \"%s\" is %s there, and %s here: another -o, or "
-                         "--force, which replaces its report and keeps what is computed",
+                         "%s holds another study: \"%s\" is %s there, and %s here: another folder, "
+                         "or force, which replaces its report and keeps what is computed",
                          o->folder, key, was ? was : "not given", is ? is : "not given");
     free(was);
     free(is);
     return status;
 }
 
-static pb_status compare(const pb_study_options *o, json_t *old, const char *path, pb_error *error)
+static pb_status compare(const pb_study_options *o, const pb_study_options *other,
+                         pb_store_opener open, pb_error *error)
 {
-    pb_study_options other = PB_STUDY_DEFAULTS;
-    json_t *was = NULL, *is = pb_study_settings(o);
+    json_t *was = pb_study_settings(other), *is = pb_study_settings(o);
     const char *key = NULL;
     int has = 0;
-    pb_error why;
     pb_status status = PB_OK;
 
-    if (pb_study_options_of(&other, old, path, &why) != PB_OK)
-        status =
-            pb_fail(error, PB_INVALID, "%s: another -o, or --force to replace it", why.message);
-    else
-        was = pb_study_settings(&other); /* as this version says it */
-    if (status == PB_OK && (!was || !is))
+    if (!was || !is)
         status = pb_fail(error, PB_INTERNAL, "settings that are no JSON");
     if (status == PB_OK) {
         key = first_other(was, is, o->image_count == 0);
@@ -147,30 +137,32 @@ static pb_status compare(const pb_study_options *o, json_t *old, const char *pat
             key = first_other(is, was, o->image_count == 0);
     }
     if (key)
-        status = has_results(o, &other, &has, error);
+        status = has_results(o, other, open, &has, error);
     if (status == PB_OK && has)
         status = fail_other(o, key, was, is, error);
     json_decref(was);
     json_decref(is);
-    pb_study_options_clear(&other);
     return status;
 }
 
-pb_status pb_folder_check(const pb_study_options *o, pb_error *error)
+pb_status pb_folder_check(const pb_study_options *o, pb_store_opener open, pb_error *error)
 {
-    json_t *old = NULL;
-    char *path;
+    pb_study_options other = PB_STUDY_DEFAULTS;
+    pb_error why;
     pb_status status;
+    char *path;
 
     if (o->force || !pb_folder_begun(o))
         return PB_OK;
     path = pb_in_folder(o, SETTINGS, error);
     if (!path)
         return PB_MEMORY;
-    status = pb_json_read(&old, path, MAX_SETTINGS, 0, error);
-    if (status == PB_OK)
-        status = compare(o, old, path, error);
-    json_decref(old);
+    if (pb_study_settings_read(&other, path, &why) == PB_OK)
+        status = compare(o, &other, open, error);
+    else
+        status =
+            pb_fail(error, PB_INVALID, "%s: another folder, or force to replace it", why.message);
+    pb_study_options_clear(&other);
     pb_free(path);
     return status;
 }
@@ -206,4 +198,28 @@ pb_status pb_folder_settings(const pb_study_options *o, pb_error *error)
     json_decref(settings);
     pb_free(path);
     return status;
+}
+
+char *pb_folder_resolve(const char *path)
+{
+    char *real = realpath(path, NULL), *above, *name, *bare, *joined = NULL;
+
+    if (real || errno != ENOENT) {
+        joined = real ? pb_strdup(real) : NULL;
+        free(real);
+        return joined;
+    }
+    bare = g_strdup(path);
+    while (strlen(bare) > 1 && g_str_has_suffix(bare, "/"))
+        bare[strlen(bare) - 1] = '\0';
+    name = g_path_get_dirname(bare);
+    above = pb_folder_resolve(name);
+    g_free(name);
+    name = g_path_get_basename(bare);
+    if (above)
+        joined = pb_sprintf("%s/%s", strcmp(above, "/") ? above : "", name);
+    g_free(name);
+    g_free(bare);
+    pb_free(above);
+    return joined;
 }

@@ -3,7 +3,8 @@
 #ifndef PB_STUDY_FOLDER_H
 #define PB_STUDY_FOLDER_H
 
-#include "study/study.h"
+#include "study/settings.h"
+#include "study/store/store.h"
 
 /* The path of a file in it (pb_free); NULL where there is no memory. */
 char *pb_in_folder(const pb_study_options *options, const char *name, pb_error *error);
@@ -12,7 +13,7 @@ char *pb_in_folder(const pb_study_options *options, const char *name, pb_error *
  * has other values. Version, folder, catalogue and --boost, which change no number, may differ; and
  * with options->force everything. Makes nothing. Errors: PB_INVALID (naming a setting that
  * differs), those of the catalogue. */
-pb_status pb_folder_check(const pb_study_options *options, pb_error *error);
+pb_status pb_folder_check(const pb_study_options *options, pb_store_opener open, pb_error *error);
 
 /* Is there a settings.json? */
 int pb_folder_begun(const pb_study_options *options);
@@ -22,5 +23,8 @@ pb_status pb_folder_make(const pb_study_options *options, int *made, pb_error *e
 
 /* Writes settings.json. Errors: PB_IO. */
 pb_status pb_folder_settings(const pb_study_options *options, pb_error *error);
+
+/* The absolute path of a folder that need not be there yet; NULL: it can be nowhere. pb_free. */
+char *pb_folder_resolve(const char *path);
 
 #endif

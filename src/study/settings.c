@@ -1,4 +1,5 @@
-/* The options of a study as settings.json. */
+#include "study/settings.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,8 @@
 #include "base/legible.h"
 #include "base/memory.h"
 #include "io/json.h"
-#include "study/study.h"
+
+#define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
 
 static const char *const kinds[] = {"timesteps", "samples", "models", "prompts"};
 static const char *const fits[] = {"crop", "pad", "stretch"};
@@ -66,7 +68,7 @@ static int crop_of(pb_crop *crop, json_t *value)
     return 0;
 }
 
-pb_status pb_study_settings_check(const pb_study_options *o, pb_error *error)
+pb_status pb_study_check_names(const pb_study_options *o, pb_error *error)
 {
     const char *const names[] = {o->folder, o->catalogue, o->costs, o->schedule};
 
@@ -142,8 +144,7 @@ static pb_status read_list(char ***out, size_t *count, json_t *array, const char
     return PB_OK;
 }
 
-pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char *path,
-                              pb_error *error)
+static pb_status take(pb_study_options *o, const char *path, pb_error *error)
 {
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
     json_t *models, *images, *prompts = NULL, *crop = NULL;
@@ -154,9 +155,8 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     int kind, fix_number, fit_number;
     json_error_t why;
 
-    *o = PB_STUDY_DEFAULTS;
     if (json_unpack_ex(
-            settings, &why, 0,
+            o->file, &why, 0,
             "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
             "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, s?F, s?F}",
             "pullback", &version, "study", &study, "models", &models, "images", &images, "samples",
@@ -196,21 +196,38 @@ pb_status pb_study_options_of(pb_study_options *o, json_t *settings, const char 
     o->schedule = (char *)schedule;
     o->catalogue = (char *)catalogue;
     o->folder = (char *)folder;
-    o->prompt = (char *)prompt;
-    o->edit_prompt = (char *)edit_prompt;
-    o->negative_prompt = (char *)negative;
+    o->prompt = prompt;
+    o->edit_prompt = edit_prompt;
+    o->negative_prompt = negative;
     if (prompts)
         PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
     PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));
     return read_list(&o->images, &o->image_count, images, path, "images", error);
 }
 
+pb_status pb_study_settings_read(pb_study_options *o, const char *path, pb_error *error)
+{
+    int force = o->force;
+
+    *o = PB_STUDY_DEFAULTS;
+    o->force = force;
+    PB_TRY(pb_json_read(&o->file, path, MAX_SETTINGS, 0, error));
+    return take(o, path, error);
+}
+
 void pb_study_options_clear(pb_study_options *o)
 {
-    pb_free(o->models);
-    pb_free(o->images);
+    if (o->file) {
+        pb_free(o->models);
+        pb_free(o->images);
+        o->models = o->images = NULL;
+    }
     pb_free(o->prompts);
-    o->models = o->images = o->prompts = NULL;
+    pb_free(o->text);
+    json_decref(o->file);
+    o->prompts = NULL;
+    o->text = NULL;
+    o->file = NULL;
 }
 
 char *pb_study_catalogue(const pb_study_options *o)

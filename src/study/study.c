@@ -1,47 +1,171 @@
 #include "study/study.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "study/executor/source.h"
 #include "study/folder.h"
-#include "study/measure.h"
-#include "study/report.h"
-#include "study/run.h"
+#include "study/measures/measure.h"
+#include "study/report/report.h"
+#include "study/report/thumbnails.h"
+#include "study/store/catalogue.h"
+#include "study/store/hashes.h"
 
-static pb_status measure(const pb_study_plan *plan, pb_table *table, pb_error *error)
+const char *const pb_study_outputs[] = {"data.csv",      "figure.svg", "figure.png",
+                                        "report.html",   "figure.gp",  PB_SAMPLES_NAME,
+                                        "settings.json", NULL};
+
+/* A study at work. */
+typedef struct study {
+    const pb_study_options *o;
+    const pb_study_way *way;
+    const pb_run *run;
+    char *catalogue;
+    pb_store *store;
+    pb_study_model *models;
+    pb_study_plan plan;
+} study;
+
+/* Everything that is read: nothing has been made yet. */
+static pb_status open_inputs(study *s, pb_error *error)
 {
-    pb_study_kind kind = plan->options->kind;
+    const pb_study_options *o = s->o;
 
-    for (size_t m = 0; m < plan->options->model_count; m++) {
-        if (kind == PB_STUDY_PROMPTS)
-            PB_TRY(pb_measure_prompts(plan, m, table, error));
-        if (kind == PB_STUDY_TIMESTEPS)
-            PB_TRY(pb_measure_spectra(plan, m, table, error));
-        if (kind == PB_STUDY_TIMESTEPS || kind == PB_STUDY_MODELS)
-            PB_TRY(pb_measure_timesteps(plan, m, table, error));
-        if (kind == PB_STUDY_SAMPLES || kind == PB_STUDY_MODELS)
-            PB_TRY(pb_measure_samples(plan, m, table, error));
-        PB_TRY(pb_measure_baseline(plan, m, table, error));
-    }
-    return PB_OK;
+    PB_TRY(s->way->open(&s->store, s->catalogue, 0, error));
+    PB_TRY(pb_study_models_open(&s->models, o, s->run, error));
+    for (size_t m = 0; m < o->model_count; m++)
+        PB_TRY(pb_store_find_hash(s->store, s->models[m].model, s->models[m].hash, error));
+    PB_TRY(pb_study_models_differ(s->models, o, error));
+    PB_TRY(pb_plan_make(&s->plan, o, s->models, error));
+    return pb_folder_begun(o) ? PB_OK : pb_sources_check(o, s->models, error);
 }
 
-pb_status pb_study_run(const pb_study_options *options, const pb_study_monitor *monitor,
-                       pb_study_progress *progress, pb_error *error)
+/* The folder, and in it, or elsewhere, the store. */
+static pb_status open_outputs(study *s, pb_error *error)
 {
-    pb_table table = PB_TABLE_EMPTY;
-    pb_study_plan plan = {0};
+    const pb_study_options *o = s->o;
+    pb_status status = PB_OK;
+    int made;
+
+    PB_TRY(pb_folder_make(o, &made, error));
+    if (!s->store)
+        status = s->way->open(&s->store, s->catalogue, 1, error);
+    if (status != PB_OK && made)
+        rmdir(o->folder); /* if it is empty */
+    for (size_t m = 0; status == PB_OK && m < o->model_count; m++)
+        status = pb_store_keep_hash(s->store, s->models[m].model, s->models[m].hash, error);
+    return status == PB_OK ? pb_folder_settings(o, error) : status;
+}
+
+/* What the study needs, for whoever asks the store how far it is. */
+static pb_status announce(study *s, pb_error *error)
+{
+    size_t count = s->plan.count;
+    pb_key *keys = pb_malloc(count, sizeof *keys);
     pb_status status;
 
-    PB_TRY(pb_study_settings_check(options, error));
-    PB_TRY(pb_folder_check(options, error));
-    status = pb_study_plan_open(&plan, options, &monitor->run, error);
-    if (status == PB_OK)
-        status = pb_folder_settings(options, error);
-    if (status == PB_OK)
-        status = pb_study_compute(&plan, monitor, progress, error);
-    if (status == PB_OK)
-        status = measure(&plan, &table, error);
-    if (status == PB_OK)
-        status = pb_report_write(&plan, &table, error);
-    pb_table_clear(&table);
-    pb_study_plan_close(&plan);
+    if (!keys)
+        return pb_fail_memory(error, count * sizeof *keys, "a plan");
+    for (size_t i = 0; i < count; i++)
+        keys[i] = s->plan.items[i].key;
+    status = pb_store_plan(s->store, s->o->folder, count, keys, error);
+    pb_free(keys);
     return status;
+}
+
+static pb_status work(study *s, pb_study_progress *progress, pb_error *error)
+{
+    pb_table table = PB_TABLE_EMPTY;
+    pb_workshop workshop;
+    pb_status status;
+
+    pb_workshop_open(&workshop, &s->plan, s->store, s->run, progress);
+    status = s->way->executor->run(&workshop, error);
+    if (status == PB_OK && (!s->way->executor->reports || s->way->executor->reports())) {
+        status = pb_study_measure(&workshop, &table, error);
+        if (status == PB_OK)
+            status = pb_report_write(&workshop, &table, error);
+    }
+    pb_table_clear(&table);
+    pb_workshop_close(&workshop);
+    return status;
+}
+
+pb_status pb_study_run(const pb_study_options *o, const pb_study_way *way, const pb_run *run,
+                       pb_study_progress *progress, pb_error *error)
+{
+    const pb_study_way usual = {pb_catalogue_open, &pb_executor_here};
+    const pb_run silent = PB_RUN_DEFAULTS;
+    study s = {.o = o, .way = way ? way : &usual, .run = run ? run : &silent};
+    pb_status status;
+
+    *progress = (pb_study_progress){0};
+    PB_TRY(pb_study_check(o, error));
+    PB_TRY(pb_study_check_prompts(o, error));
+    PB_TRY(pb_study_check_names(o, error));
+    PB_TRY(pb_folder_check(o, s.way->open, error));
+    s.catalogue = pb_study_catalogue(o);
+    status = s.catalogue ? open_inputs(&s, error) : pb_fail_memory(error, 1, "a path");
+    if (status == PB_OK)
+        status = open_outputs(&s, error);
+    if (status == PB_OK)
+        status = announce(&s, error);
+    if (status == PB_OK)
+        status = work(&s, progress, error);
+    pb_plan_clear(&s.plan);
+    pb_study_models_close(s.models, o);
+    pb_store_close(s.store);
+    pb_free(s.catalogue);
+    return status;
+}
+
+/* -- how far it is --------------------------------------------------------------------------------
+ */
+
+static pb_status visit_catalogue(const char *path, const char *name, pb_study_visitor visit,
+                                 void *context, pb_error *error)
+{
+    pb_store *store;
+    pb_status status;
+
+    PB_TRY(pb_catalogue_open(&store, path, 0, error));
+    if (!store)
+        return pb_fail(error, PB_IO, "%s: no catalogue there", path);
+    status = pb_store_visit(store, name, visit, context, error);
+    pb_store_close(store);
+    return status;
+}
+
+/* The catalogue of the study in a folder, and the folder as the catalogue knows it, are in its
+ * settings. */
+static pb_status visit_folder(const pb_study_options *here, pb_study_visitor visit, void *context,
+                              pb_error *error)
+{
+    pb_study_options o = PB_STUDY_DEFAULTS;
+    char *settings, *catalogue = NULL;
+    pb_status status;
+
+    if (!pb_folder_begun(here))
+        return pb_fail(error, PB_IO, "%s: no study has been begun there: there is no settings.json",
+                       here->folder);
+    settings = pb_in_folder(here, "settings.json", error);
+    status = settings ? pb_study_settings_read(&o, settings, error) : PB_MEMORY;
+    if (status == PB_OK) {
+        catalogue = pb_study_catalogue(&o);
+        status = catalogue ? visit_catalogue(catalogue, o.folder, visit, context, error)
+                           : pb_fail_memory(error, 1, "a path");
+    }
+    pb_free(catalogue);
+    pb_free(settings);
+    pb_study_options_clear(&o);
+    return status;
+}
+
+pb_status pb_study_visit(const char *folder, const char *catalogue, pb_study_visitor visit,
+                         void *context, pb_error *error)
+{
+    return folder
+               ? visit_folder(&(pb_study_options){.folder = (char *)folder}, visit, context, error)
+               : visit_catalogue(catalogue, NULL, visit, context, error);
 }

@@ -1,0 +1,132 @@
+#include "study/plan/models.h"
+
+#include <string.h>
+
+#include "base/legible.h"
+#include "base/memory.h"
+#include "io/file.h"
+#include "study/plan/prompts.h"
+
+/* Are there the taps, and as many dimensions in both as the rank? */
+static pb_status check_taps(const pb_study_options *o, const pb_study_model *m, pb_error *error)
+{
+    const char *const taps[] = {o->from, o->to};
+    size_t shape[3], size;
+
+    for (size_t i = 0; i < 2; i++) {
+        PB_TRY(pb_model_tap_shape(m->model, taps[i], m->height, m->width, shape, error));
+        size = shape[0] * shape[1] * shape[2];
+        if (o->rank > size)
+            return pb_fail(error, PB_INVALID, "rank %zu: the tap \"%s\" of %s has %zu dimensions",
+                           o->rank, taps[i], m->name, size);
+    }
+    return PB_OK;
+}
+
+static int is_label(const pb_study_model *models, size_t count, const char *label)
+{
+    for (size_t m = 0; m < count; m++)
+        if (!strcmp(models[m].label, label))
+            return 1;
+    return 0;
+}
+
+/* What the last of `count` models is called in figure and tables: where two folders have one name,
+ * "NAME (2)". */
+static pb_status find_label(pb_study_model *models, size_t count, pb_error *error)
+{
+    const char *path = models[count - 1].info->path, *slash = strrchr(path, '/');
+    char *name = pb_legible(slash && slash[1] ? slash + 1 : path);
+    char *label = name ? pb_strdup(name) : NULL;
+
+    for (size_t number = 2; label && is_label(models, count - 1, label); number++) {
+        pb_free(label);
+        label = pb_sprintf("%s (%zu)", name, number);
+    }
+    pb_free(name);
+    models[count - 1].label = label;
+    return label ? PB_OK : pb_fail_memory(error, strlen(path), "a label");
+}
+
+static pb_status digest_schedule(pb_study_model *m, pb_error *error)
+{
+    size_t T = pb_schedule_length(m->schedule);
+    double *alpha_bar = pb_malloc(T, sizeof *alpha_bar);
+
+    if (!alpha_bar)
+        return pb_fail_memory(error, T * sizeof *alpha_bar, "a schedule");
+    for (size_t t = 0; t < T; t++)
+        alpha_bar[t] = pb_alpha_bar(m->schedule, t);
+    pb_sha256(alpha_bar, T * sizeof *alpha_bar, m->digest);
+    pb_free(alpha_bar);
+    return PB_OK;
+}
+
+static pb_status find_grid(pb_study_model *m, const pb_study_options *o, pb_error *error)
+{
+    m->grid = pb_malloc(o->timesteps, sizeof *m->grid);
+    if (!m->grid)
+        return pb_fail_memory(error, o->timesteps * sizeof *m->grid, "a grid");
+    for (size_t i = 0; i < o->timesteps; i++)
+        m->grid[i] = pb_grid_nearest(pb_schedule_length(m->schedule), o->steps, pb_study_t(o, i));
+    return PB_OK;
+}
+
+static pb_status open_model(pb_study_model *models, size_t number, const pb_study_options *o,
+                            const pb_run *run, pb_error *error)
+{
+    const pb_model_options options = {.schedule = o->schedule};
+    pb_study_model *m = &models[number];
+
+    m->name = o->models[number];
+    PB_TRY(pb_model_open_with(&m->model, m->name, &options, error));
+    if (o->costs)
+        PB_TRY(pb_model_set_costs(m->model, o->costs, error));
+    m->info = pb_model_get_info(m->model);
+    PB_TRY(pb_check_utf8(m->info->path, error));
+    m->schedule = pb_model_schedule(m->model);
+    m->height = m->info->sample_height;
+    m->width = m->info->sample_width;
+    PB_TRY(digest_schedule(m, error));
+    PB_TRY(find_label(models, number + 1, error));
+    PB_TRY(find_grid(m, o, error));
+    PB_TRY(check_taps(o, m, error));
+    PB_TRY(pb_session_new(&m->session, m->model, error));
+    PB_TRY(pb_study_embed(o, m->info, m->session, run, error));
+    return pb_study_attributes(&m->attributes, o, m->info, error);
+}
+
+pb_status pb_study_models_open(pb_study_model **models, const pb_study_options *o,
+                               const pb_run *run, pb_error *error)
+{
+    *models = pb_calloc(o->model_count, sizeof **models);
+    if (!*models)
+        return pb_fail_memory(error, o->model_count * sizeof **models, "models");
+    for (size_t m = 0; m < o->model_count; m++)
+        PB_TRY(open_model(*models, m, o, run, error));
+    return PB_OK;
+}
+
+void pb_study_models_close(pb_study_model *models, const pb_study_options *o)
+{
+    for (size_t m = 0; models && m < o->model_count; m++) {
+        pb_session_free(models[m].session);
+        pb_model_free(models[m].model);
+        pb_free(models[m].attributes);
+        pb_free(models[m].label);
+        pb_free(models[m].grid);
+    }
+    pb_free(models);
+}
+
+pb_status pb_study_models_differ(const pb_study_model *models, const pb_study_options *o,
+                                 pb_error *error)
+{
+    for (size_t m = 1; m < o->model_count; m++)
+        for (size_t k = 0; k < m; k++)
+            if (!strcmp(models[k].hash, models[m].hash))
+                return pb_fail(error, PB_INVALID,
+                               "%s and %s are the same model: nothing to compare", o->models[k],
+                               o->models[m]);
+    return PB_OK;
+}
