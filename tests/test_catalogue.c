@@ -1,12 +1,10 @@
 /* The catalogue: claims, locks, plans, hostile files; and studies that are killed. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -24,8 +22,6 @@
 #include "program.h"
 #include "scratch.h"
 #include "study/store/catalogue.h"
-
-extern char **environ;
 
 #define ITEM ".npy"
 
@@ -361,33 +357,10 @@ static void test_hostile(void **state)
     "study timesteps --model " PB_SOURCE_DIR                                                       \
     "/models/faces32 --samples 2 --timesteps 3 --steps 12 --rank 6 --threads 1 -q"
 
-/* Starts the study in a folder of the scratch one; the process. */
+/* Starts the study in a folder of the scratch one. */
 static pid_t start(const scratch *s, const char *folder)
 {
-    char line[2048], *arguments[32];
-    posix_spawn_file_actions_t actions;
-    size_t count = 0;
-    pid_t child;
-
-    snprintf(line, sizeof line, PB_BINARY_DIR "/pullback " STUDY " -o %s",
-             scratch_path(s, folder).text);
-    for (char *word = strtok(line, " "); word && count < 31; word = strtok(NULL, " "))
-        arguments[count++] = word;
-    arguments[count] = NULL;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 2, scratch_path(s, "error").text,
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_int_equal(posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    return child;
-}
-
-static int finish(pid_t child)
-{
-    int status;
-
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
+    return program_start(s->folder, "error", STUDY " -o %s", folder);
 }
 
 static void check_intact(const scratch *s, const char *folder)
@@ -444,7 +417,7 @@ static void test_kills(void **state)
     (void)state;
     scratch_open(&s);
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    assert_int_equal(finish(start(&s, "whole")), 0);
+    assert_int_equal(program_wait(start(&s, "whole")), 0);
     clock_gettime(CLOCK_MONOTONIC, &end);
     longest = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
     while (done < kills || finished == 0) {
@@ -458,7 +431,7 @@ static void test_kills(void **state)
             usleep((useconds_t)(1e6 * fmin(fabs((double)random) * longest / 3, longest)));
         if (done < kills)
             kill(child, interrupt ? SIGINT : SIGKILL);
-        status = finish(child);
+        status = program_wait(child);
         done += WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
         check_intact(&s, "killed");
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
@@ -476,8 +449,8 @@ static void run_two(const scratch *s)
 {
     pid_t a = start(s, "both"), b = start(s, "both");
 
-    assert_int_equal(finish(a), 0);
-    assert_int_equal(finish(b), 0);
+    assert_int_equal(program_wait(a), 0);
+    assert_int_equal(program_wait(b), 0);
 }
 
 static void test_two_processes(void **state)
@@ -490,7 +463,7 @@ static void test_two_processes(void **state)
     for (int i = 0; i < 3; i++)
         run_two(&s); /* with nothing left to compute, both write the report at once */
     check_intact(&s, "both");
-    assert_int_equal(finish(start(&s, "alone")), 0);
+    assert_int_equal(program_wait(start(&s, "alone")), 0);
     check_equal(&s, "both", "alone");
     scratch_close(&s);
 }

@@ -1,9 +1,7 @@
 /* Items of a catalogue that were damaged are computed again, with a warning: the report stays what
  * it was. */
-#include <fcntl.h>
 #include <glob.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +19,6 @@
 #include "program.h"
 #include "scratch.h"
 #include "study/store/catalogue.h"
-
-extern char **environ;
 
 #define DDPM GOLDEN "unet2d-ddpm" /* 16 x 16 pixels of 3 channels */
 #define STUDY                                                                                      \
@@ -250,34 +246,6 @@ static void test_unknown(void **state)
 /* -- several processes ---------------------------------------------------------------------------
  */
 
-static pid_t start(const char *errors)
-{
-    char line[2048], folder[SCRATCH_PATH], *arguments[32];
-    posix_spawn_file_actions_t actions;
-    size_t count = 0;
-    pid_t child;
-
-    snprintf(line, sizeof line, PB_BINARY_DIR "/pullback " STUDY);
-    snprintf(folder, sizeof folder, "%s", here.folder);
-    for (char *word = strtok(line, " "); word && count < 31; word = strtok(NULL, " "))
-        arguments[count++] = word;
-    arguments[count] = NULL;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addchdir_np(&actions, folder);
-    posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_int_equal(posix_spawn(&child, arguments[0], &actions, NULL, arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    return child;
-}
-
-static int finish(pid_t child)
-{
-    int status;
-
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
 static size_t warnings(const char *name)
 {
     bytes b = read_bytes(name);
@@ -297,10 +265,10 @@ static void test_two(void **state)
         for (size_t i = 0; i < 4; i++)
             (round ? flip_data : cut)(item(".safetensors", i).text);
         flip_last(item(".png", 0).text);
-        a = start("a.txt");
-        b = start("b.txt");
-        assert_int_equal(finish(a), 0);
-        assert_int_equal(finish(b), 0);
+        a = program_start(here.folder, "a.txt", STUDY);
+        b = program_start(here.folder, "b.txt", STUDY);
+        assert_int_equal(program_wait(a), 0);
+        assert_int_equal(program_wait(b), 0);
         assert_int_equal(warnings("a.txt") + warnings("b.txt"), 5);
         check_results();
     }
@@ -331,12 +299,12 @@ static void test_waiting(void **state)
     assert_int_equal(found, PB_CLAIM_DONE);
     assert_int_equal(pb_store_claim(store, &key, spec, ".safetensors", 1, &found, NULL), PB_OK);
     assert_int_equal(found, PB_CLAIM_MINE);
-    child = start("a.txt");
+    child = program_start(here.folder, "a.txt", STUDY);
     usleep(500000);
     assert_int_equal(waitpid(child, NULL, WNOHANG), 0); /* it cannot end before */
     scratch_write(&here, name.text, sound.data, sound.count);
     assert_int_equal(pb_store_finish(store, &key, ".safetensors", 1, NULL), PB_OK);
-    assert_int_equal(finish(child), 0);
+    assert_int_equal(program_wait(child), 0);
     assert_int_equal(warnings("a.txt"), 0);
     assert_int_equal(pb_store_check(store, &key, ".safetensors", NULL), PB_OK);
     check_results();

@@ -304,6 +304,26 @@ static void test_stop(void **state)
     assert_true(scratch_has(&here, "one/report.html"));
 }
 
+/* What is odd of every item is said once. */
+static void count_warning(void *context, const char *text)
+{
+    assert_non_null(strstr(text, "more than the"));
+    ++*(size_t *)context;
+}
+
+static void test_warning(void **state)
+{
+    const scratch_name one = scratch_path(&here, "one");
+    const pb_study_options o = options_of(one.text);
+    size_t warnings = 0;
+    pb_run run = {.warn = count_warning, .context = &warnings, .memory = 1};
+    pb_study_progress p;
+
+    (void)state;
+    assert_int_equal(pb_study_run(&o, NULL, &run, &p, NULL), PB_OK);
+    assert_int_equal(warnings, 1);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -316,6 +336,7 @@ int main(void)
         SCRATCH_TEST(test_way),
         cmocka_unit_test(test_check),
         SCRATCH_TEST(test_stop),
+        SCRATCH_TEST(test_warning),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -96,15 +96,6 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
     entries[count] = (GOptionEntry)G_OPTION_ENTRY_NULL;
 }
 
-static void take_fit(pb_where *o)
-{
-    static const char *const names[] = {"crop", "pad", "stretch"};
-
-    for (int i = 0; o->fit && i < 3; i++)
-        if (!strcmp(o->fit, names[i]))
-            o->cut.fit = (pb_fit)i;
-}
-
 static pb_status check_crop(pb_where *o, pb_error *error)
 {
     pb_area *area = &o->cut.area;
@@ -201,7 +192,8 @@ pb_status pb_where_check(pb_cli *cli, pb_where *o, int guidance, pb_error *error
         return pb_fail(error, PB_INVALID,
                        "--timestep goes with --x: a point of the time grid is named by --t");
     o->prompts.class_label = o->class_label;
-    take_fit(o);
+    if (o->fit)
+        pb_fit_of(&o->cut.fit, o->fit);
     o->cut.megapixels = o->megapixels;
     return check_crop(o, error);
 }

@@ -13,6 +13,23 @@
  * its file says of it. */
 #define MOST_BYTES(megapixels) ((size_t)(16e6 * (megapixels)) + 64000000)
 
+static const char *const fits[] = {"crop", "pad", "stretch"};
+
+const char *pb_fit_name(pb_fit fit)
+{
+    return fits[fit];
+}
+
+int pb_fit_of(pb_fit *fit, const char *name)
+{
+    for (pb_fit i = PB_FIT_CROP; i <= PB_FIT_STRETCH; i++)
+        if (!strcmp(name, fits[i])) {
+            *fit = i;
+            return 0;
+        }
+    return -1;
+}
+
 void pb_photo_clear(pb_photo *photo)
 {
     pb_pixels_clear(&photo->pixels);

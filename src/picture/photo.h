@@ -17,6 +17,10 @@ typedef enum pb_fit {
     PB_FIT_STRETCH /* all of the photo, out of proportion */
 } pb_fit;
 
+/* "crop", "pad", "stretch"; and the fit of such a name: 0, or -1, there is none. */
+const char *pb_fit_name(pb_fit fit);
+int pb_fit_of(pb_fit *fit, const char *name);
+
 /* Which part of a photo a network sees. */
 typedef struct pb_crop {
     enum { PB_CROP_FIT, PB_CROP_AREA, PB_CROP_FACE } kind;

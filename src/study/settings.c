@@ -11,17 +11,11 @@
 #define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
 
 static const char *const kinds[] = {"timesteps", "samples", "models", "prompts"};
-static const char *const fits[] = {"crop", "pad", "stretch"};
 static const char *const fixes[] = {"nothing", "x", "t"};
 
 const char *pb_study_name(pb_study_kind kind)
 {
     return kinds[kind];
-}
-
-const char *pb_fit_name(pb_fit fit)
-{
-    return fits[fit];
 }
 
 const char *pb_fix_name(pb_study_fix fix)
@@ -93,7 +87,7 @@ json_t *pb_study_settings(const pb_study_options *o)
         (json_int_t)o->samples, "seed", (json_int_t)o->seed, "timesteps", (json_int_t)o->timesteps,
         "steps", (json_int_t)o->steps, "rank", (json_int_t)o->rank, "tol", o->tolerance, "from",
         o->from, "tap", o->to, "fix", fixes[o->fix], "space", o->in_x ? "X" : "H", "direct",
-        o->direct, "fit", fits[o->crop.fit], "crop", pb_study_crop(&o->crop), "class",
+        o->direct, "fit", pb_fit_name(o->crop.fit), "crop", pb_study_crop(&o->crop), "class",
         o->class_label, "costs", o->costs, "catalogue", o->catalogue, "folder", o->folder);
     if (!o->image_count)
         json_object_set_new(settings, "boost", json_real(o->boost));
@@ -152,7 +146,7 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     json_int_t samples, seed, timesteps, steps, rank, label;
     const char *version;
     double megapixels = 0;
-    int kind, fix_number, fit_number;
+    int kind, fix_number;
     json_error_t why;
 
     if (json_unpack_ex(
@@ -170,10 +164,9 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, 4);
     fix_number = number_of(fix, fixes, 3);
-    fit_number = number_of(fit, fits, 3);
-    if (kind < 0 || fix_number < 0 || fit_number < 0 || samples < 1 || samples > 100000 ||
-        timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 || rank < 1 ||
-        rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
+    if (kind < 0 || fix_number < 0 || pb_fit_of(&o->crop.fit, fit) || samples < 1 ||
+        samples > 100000 || timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 ||
+        rank < 1 || rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
         (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
         !(fabs(o->guidance_scale) <= 1000) || !(o->boost >= 0 && o->boost <= 1) ||
         !(megapixels >= 0 && megapixels <= 10000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
@@ -181,7 +174,6 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;
-    o->crop.fit = (pb_fit)fit_number;
     o->crop.megapixels = megapixels;
     o->in_x = !strcmp(space, "X");
     o->samples = (size_t)samples;

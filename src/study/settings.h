@@ -65,9 +65,8 @@ typedef struct pb_study_options {
                         .guidance_scale = 1,                                                       \
                         .class_label = -1})
 
-/* "timesteps", "samples", "models", "prompts"; "crop", "pad", "stretch"; "nothing", "x", "t" */
+/* "timesteps", "samples", "models", "prompts"; "nothing", "x", "t" */
 const char *pb_study_name(pb_study_kind kind);
-const char *pb_fit_name(pb_fit fit);
 const char *pb_fix_name(pb_study_fix fix);
 
 /* Frees what reading settings or prompts has made. */

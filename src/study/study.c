@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "study/executor/source.h"
+#include "study/executor/image.h"
 #include "study/folder.h"
 #include "study/measures/measure.h"
 #include "study/report/report.h"
@@ -35,10 +35,10 @@ static pb_status open_inputs(study *s, pb_error *error)
     PB_TRY(s->way->open(&s->store, s->catalogue, 0, error));
     PB_TRY(pb_study_models_open(&s->models, o, s->run, error));
     for (size_t m = 0; m < o->model_count; m++)
-        PB_TRY(pb_store_find_hash(s->store, s->models[m].model, s->models[m].hash, error));
+        PB_TRY(pb_store_find_hash(s->store, s->models[m].studio.model, s->models[m].hash, error));
     PB_TRY(pb_study_models_differ(s->models, o, error));
     PB_TRY(pb_plan_make(&s->plan, o, s->models, error));
-    return pb_folder_begun(o) ? PB_OK : pb_sources_check(o, s->models, error);
+    return pb_folder_begun(o) ? PB_OK : pb_study_images_check(o, s->models, error);
 }
 
 /* The folder, and in it, or elsewhere, the store. */
@@ -54,7 +54,7 @@ static pb_status open_outputs(study *s, pb_error *error)
     if (status != PB_OK && made)
         rmdir(o->folder); /* if it is empty */
     for (size_t m = 0; status == PB_OK && m < o->model_count; m++)
-        status = pb_store_keep_hash(s->store, s->models[m].model, s->models[m].hash, error);
+        status = pb_store_keep_hash(s->store, s->models[m].studio.model, s->models[m].hash, error);
     return status == PB_OK ? pb_folder_settings(o, error) : status;
 }
 

@@ -8,8 +8,8 @@ static double timestep_of(const pb_study_plan *p, const pb_item *item)
 {
     size_t time = pb_plan_point(p, item->model, item->timestep).time;
 
-    return pb_grid_time(pb_schedule_length(p->models[item->model].schedule), p->options->steps,
-                        time);
+    return pb_grid_time(pb_schedule_length(p->models[item->model].studio.schedule),
+                        p->options->steps, time);
 }
 
 /* Where it is taken; the point is not to be cleared: its image is one of the points, its prompts
@@ -46,8 +46,8 @@ static pb_status make(pb_workshop *w, const pb_item *item, const char *path, pb_
 
     PB_TRY(pb_workshop_points(w, item, &points, error));
     point = point_of(w->plan, item, points);
-    status = pb_session_basis(w->plan->models[item->model].session, &point, &options, &basis, NULL,
-                              NULL, &w->inner, error);
+    status = pb_session_basis(w->plan->models[item->model].studio.session, &point, &options, &basis,
+                              NULL, NULL, &w->inner, error);
     if (status == PB_OK && basis.s.shape[0] < o->rank)
         status = pb_fail(error, PB_NUMERIC, "%zu of %zu triplets found within %zu applications",
                          basis.s.shape[0], o->rank, basis.applications);
@@ -64,7 +64,7 @@ static pb_status check(const pb_study_plan *p, const pb_item *item, const pb_bas
     const pb_study_options *o = p->options;
     const pb_study_model *m = &p->models[item->model];
 
-    PB_TRY(pb_basis_compatible(b, m->model, m->height, m->width, error));
+    PB_TRY(pb_basis_compatible(b, m->studio.model, m->height, m->width, error));
     if (b->samples || b->s.shape[0] != o->rank || strcmp(b->from, o->from) || strcmp(b->to, o->to))
         return pb_fail(error, PB_INVALID,
                        "%zu directions from %s to %s: the study expects %zu from %s to %s",
@@ -74,7 +74,7 @@ static pb_status check(const pb_study_plan *p, const pb_item *item, const pb_bas
     if (fabs(b->timestep - timestep_of(p, item)) > 1e-3)
         return pb_fail(error, PB_INVALID, "at timestep %g: the study expects %g", b->timestep,
                        timestep_of(p, item));
-    if (m->info->context_width && strcmp(b->prompt, pb_study_prompt(o, item->condition)))
+    if (m->studio.info->context_width && strcmp(b->prompt, pb_study_prompt(o, item->condition)))
         return pb_fail(error, PB_INVALID, "under another prompt");
     return PB_OK;
 }

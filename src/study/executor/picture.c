@@ -3,7 +3,6 @@
  * autoencoder. What `sample --seed S -n 1 --boost B` draws. Bases are not taken along these steps,
  * but at the x_t of deterministic ones from the same x_T, whose own end may be malformed where a
  * model is small. */
-#include "picture/sheet.h"
 #include "study/executor/craft.h"
 
 /* Latents to a picture, in their place; nothing where the model has no way to one. */
@@ -11,9 +10,9 @@ static pb_status decode(const pb_study_model *m, pb_tensor *x, const pb_run *run
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
 
-    if (!m->info->latent || !m->info->has_autoencoder)
+    if (!m->studio.info->latent || !m->studio.info->has_autoencoder)
         return PB_OK;
-    PB_TRY(pb_session_decode(m->session, x, &picture, run, error));
+    PB_TRY(pb_session_decode(m->studio.session, x, &picture, run, error));
     pb_tensor_clear(x);
     *x = picture;
     return PB_OK;
@@ -26,25 +25,20 @@ static pb_status draw(const pb_workshop *w, const pb_item *item, pb_tensor *x, p
     const pb_prompts prompts = pb_study_prompts_of(o, 0);
     const pb_boost boost = {.t = o->boost, .seed = o->seed + item->sample, .own = 1};
 
-    PB_TRY(pb_session_noise(m->session, 1, m->height, m->width, boost.seed, x, error));
-    PB_TRY(pb_session_move(m->session, &prompts, NULL, x, o->steps, o->steps - 1, 0, &boost,
+    PB_TRY(pb_session_noise(m->studio.session, 1, m->height, m->width, boost.seed, x, error));
+    PB_TRY(pb_session_move(m->studio.session, &prompts, NULL, x, o->steps, o->steps - 1, 0, &boost,
                            &w->inner, error));
     return decode(m, x, &w->inner, error);
 }
 
 static pb_status make(pb_workshop *w, const pb_item *item, const char *path, pb_error *error)
 {
-    pb_tensor x = PB_TENSOR_EMPTY;
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status = draw(w, item, &x, error);
+    pb_tensor picture = PB_TENSOR_EMPTY;
+    pb_status status = draw(w, item, &picture, error);
 
     if (status == PB_OK)
-        status = pb_image_draw(x.data, x.shape[1], x.shape[2], x.shape[3], PB_TILE_IMAGE, &pixels,
-                               error);
-    if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, NULL, error);
-    pb_pixels_clear(&pixels);
-    pb_tensor_clear(&x);
+        status = pb_write_pictures(&picture, path, NULL, error);
+    pb_tensor_clear(&picture);
     return status;
 }
 

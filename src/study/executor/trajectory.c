@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/shape.h"
 #include "study/executor/craft.h"
-#include "study/executor/source.h"
+#include "study/executor/image.h"
 
 /* x at grid point 0: the image as the network sees it; or at the grid's end: noise. */
 static pb_status begin(const pb_workshop *w, const pb_item *item, pb_tensor *x, pb_error *error)
@@ -15,13 +15,13 @@ static pb_status begin(const pb_workshop *w, const pb_item *item, pb_tensor *x, 
     pb_status status;
 
     if (!o->image_count)
-        return pb_session_noise(m->session, 1, m->height, m->width, o->seed + item->sample, x,
-                                error);
+        return pb_session_noise(m->studio.session, 1, m->height, m->width, o->seed + item->sample,
+                                x, error);
     if (o->latents)
-        return pb_source_read(x, o, m, item->sample, error);
-    status = pb_source_read(&picture, o, m, item->sample, error);
+        return pb_study_image(x, o, m, item->sample, error);
+    status = pb_study_image(&picture, o, m, item->sample, error);
     if (status == PB_OK)
-        status = pb_session_encode(m->session, &picture, x, &w->inner, error);
+        status = pb_session_encode(m->studio.session, &picture, x, &w->inner, error);
     pb_tensor_clear(&picture);
     return status;
 }
@@ -52,9 +52,9 @@ static pb_status compute(const pb_workshop *w, const pb_item *item, pb_tensor *p
     const pb_study_plan *p = w->plan;
     const pb_study_model *m = &p->models[item->model];
     const pb_study_options *o = p->options;
-    const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
+    const size_t shape[4] = {p->timesteps + 1, m->studio.info->in_channels, m->height, m->width};
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
-    journey j = {.session = m->session,
+    journey j = {.session = m->studio.session,
                  .prompts = pb_study_prompts_of(o, 0),
                  .steps = o->steps,
                  .at = o->image_count ? 0 : last,
@@ -89,7 +89,7 @@ static pb_status read_points(const pb_study_plan *p, const pb_item *item, const 
                              void *points, pb_error *error)
 {
     const pb_study_model *m = &p->models[item->model];
-    const size_t shape[4] = {p->timesteps + 1, m->info->in_channels, m->height, m->width};
+    const size_t shape[4] = {p->timesteps + 1, m->studio.info->in_channels, m->height, m->width};
 
     PB_TRY(pb_npy_read(points, path, error));
     return pb_shape_check(points, 4, shape, path, error);

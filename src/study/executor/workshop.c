@@ -76,8 +76,8 @@ void pb_workshop_open(pb_workshop *w, const pb_study_plan *plan, pb_store *store
     w->inner.context = w;
     *progress = (pb_study_progress){.total = plan->distinct};
     for (size_t m = 0; m < plan->options->model_count; m++)
-        if (plan->models[m].info->ignored)
-            progress->ignored = plan->models[m].info->ignored;
+        if (plan->models[m].studio.info->ignored)
+            progress->ignored = plan->models[m].studio.info->ignored;
 }
 
 void pb_workshop_close(pb_workshop *w)

@@ -25,7 +25,7 @@ static pb_status measure_baseline(const pb_study_plan *p, size_t model, pb_table
     pb_distances random;
     size_t shape[3], n;
 
-    PB_TRY(pb_model_tap_shape(m->model, p->options->in_x ? p->options->from : p->options->to,
+    PB_TRY(pb_model_tap_shape(m->studio.model, p->options->in_x ? p->options->from : p->options->to,
                               m->height, m->width, shape, error));
     n = shape[0] * shape[1] * shape[2];
     PB_TRY(pb_distances_random(&random, n, p->options->rank, DRAWS, 0, error));
@@ -33,10 +33,10 @@ static pb_status measure_baseline(const pb_study_plan *p, size_t model, pb_table
     row.estimate = (pb_estimate){random.geodesic / pb_distances_largest(p->options->rank).geodesic,
                                  NAN, NAN, DRAWS};
     PB_TRY(pb_table_add(table, row, error));
-    if (isnan(m->info->recommended.heldout_loss))
+    if (isnan(m->studio.info->recommended.heldout_loss))
         return PB_OK;
     row.quantity = "loss";
-    row.estimate = (pb_estimate){m->info->recommended.heldout_loss, NAN, NAN, 1};
+    row.estimate = (pb_estimate){m->studio.info->recommended.heldout_loss, NAN, NAN, 1};
     return pb_table_add(table, row, error);
 }
 

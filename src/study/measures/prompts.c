@@ -88,7 +88,7 @@ pb_status pb_measure_prompts(pb_workshop *w, size_t model, pb_table *table, pb_e
     }
     for (size_t i = 0; status == PB_OK && i < n * n; i++) {
         size_t a = 1 + i / n, b = 1 + i % n;
-        status = pb_session_likeness(m->session, pb_study_prompt(p->options, a),
+        status = pb_session_likeness(m->studio.session, pb_study_prompt(p->options, a),
                                      pb_study_prompt(p->options, b), &l.cosine[i], w->run, error);
         l.overlap[i] = pb_prompt_overlap(m->attributes, a, b);
     }

@@ -14,11 +14,11 @@ static pb_status check_taps(const pb_study_options *o, const pb_study_model *m, 
     size_t shape[3], size;
 
     for (size_t i = 0; i < 2; i++) {
-        PB_TRY(pb_model_tap_shape(m->model, taps[i], m->height, m->width, shape, error));
+        PB_TRY(pb_model_tap_shape(m->studio.model, taps[i], m->height, m->width, shape, error));
         size = shape[0] * shape[1] * shape[2];
         if (o->rank > size)
             return pb_fail(error, PB_INVALID, "rank %zu: the tap \"%s\" of %s has %zu dimensions",
-                           o->rank, taps[i], m->name, size);
+                           o->rank, taps[i], m->studio.name, size);
     }
     return PB_OK;
 }
@@ -35,7 +35,7 @@ static int is_label(const pb_study_model *models, size_t count, const char *labe
  * "NAME (2)". */
 static pb_status find_label(pb_study_model *models, size_t count, pb_error *error)
 {
-    const char *path = models[count - 1].info->path, *slash = strrchr(path, '/');
+    const char *path = models[count - 1].studio.info->path, *slash = strrchr(path, '/');
     char *name = pb_legible(slash && slash[1] ? slash + 1 : path);
     char *label = name ? pb_strdup(name) : NULL;
 
@@ -50,13 +50,13 @@ static pb_status find_label(pb_study_model *models, size_t count, pb_error *erro
 
 static pb_status digest_schedule(pb_study_model *m, pb_error *error)
 {
-    size_t T = pb_schedule_length(m->schedule);
+    size_t T = pb_schedule_length(m->studio.schedule);
     double *alpha_bar = pb_malloc(T, sizeof *alpha_bar);
 
     if (!alpha_bar)
         return pb_fail_memory(error, T * sizeof *alpha_bar, "a schedule");
     for (size_t t = 0; t < T; t++)
-        alpha_bar[t] = pb_alpha_bar(m->schedule, t);
+        alpha_bar[t] = pb_alpha_bar(m->studio.schedule, t);
     pb_sha256(alpha_bar, T * sizeof *alpha_bar, m->digest);
     pb_free(alpha_bar);
     return PB_OK;
@@ -68,7 +68,8 @@ static pb_status find_grid(pb_study_model *m, const pb_study_options *o, pb_erro
     if (!m->grid)
         return pb_fail_memory(error, o->timesteps * sizeof *m->grid, "a grid");
     for (size_t i = 0; i < o->timesteps; i++)
-        m->grid[i] = pb_grid_nearest(pb_schedule_length(m->schedule), o->steps, pb_study_t(o, i));
+        m->grid[i] =
+            pb_grid_nearest(pb_schedule_length(m->studio.schedule), o->steps, pb_study_t(o, i));
     return PB_OK;
 }
 
@@ -77,23 +78,21 @@ static pb_status open_model(pb_study_model *models, size_t number, const pb_stud
 {
     const pb_model_options options = {.schedule = o->schedule};
     pb_study_model *m = &models[number];
+    pb_model *model;
 
-    m->name = o->models[number];
-    PB_TRY(pb_model_open_with(&m->model, m->name, &options, error));
+    PB_TRY(pb_model_open_with(&model, o->models[number], &options, error));
+    PB_TRY(pb_studio_open(&m->studio, o->models[number], model, error));
     if (o->costs)
-        PB_TRY(pb_model_set_costs(m->model, o->costs, error));
-    m->info = pb_model_get_info(m->model);
-    PB_TRY(pb_check_utf8(m->info->path, error));
-    m->schedule = pb_model_schedule(m->model);
-    m->height = m->info->sample_height;
-    m->width = m->info->sample_width;
+        PB_TRY(pb_model_set_costs(model, o->costs, error));
+    PB_TRY(pb_check_utf8(m->studio.info->path, error));
+    m->height = m->studio.info->sample_height;
+    m->width = m->studio.info->sample_width;
     PB_TRY(digest_schedule(m, error));
     PB_TRY(find_label(models, number + 1, error));
     PB_TRY(find_grid(m, o, error));
     PB_TRY(check_taps(o, m, error));
-    PB_TRY(pb_session_new(&m->session, m->model, error));
-    PB_TRY(pb_study_embed(o, m->info, m->session, run, error));
-    return pb_study_attributes(&m->attributes, o, m->info, error);
+    PB_TRY(pb_study_embed(o, m->studio.info, m->studio.session, run, error));
+    return pb_study_attributes(&m->attributes, o, m->studio.info, error);
 }
 
 pb_status pb_study_models_open(pb_study_model **models, const pb_study_options *o,
@@ -110,8 +109,7 @@ pb_status pb_study_models_open(pb_study_model **models, const pb_study_options *
 void pb_study_models_close(pb_study_model *models, const pb_study_options *o)
 {
     for (size_t m = 0; models && m < o->model_count; m++) {
-        pb_session_free(models[m].session);
-        pb_model_free(models[m].model);
+        pb_studio_close(&models[m].studio);
         pb_free(models[m].attributes);
         pb_free(models[m].label);
         pb_free(models[m].grid);

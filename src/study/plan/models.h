@@ -2,21 +2,16 @@
 #ifndef PB_STUDY_PLAN_MODELS_H
 #define PB_STUDY_PLAN_MODELS_H
 
-#include <pullback/pullback.h>
-
+#include "studio/studio.h"
 #include "study/settings.h"
 
 typedef struct pb_study_model {
-    const char *name; /* as given */
+    pb_studio studio; /* the model, by the name given, and its session */
     char *label;      /* its folder's name, legible; of each model another */
-    pb_model *model;
-    const pb_model_info *info;
-    const pb_schedule *schedule;
-    char digest[65]; /* of the schedule */
-    char hash[65];   /* of the model; filled in by whoever knows it, or has it computed */
-    size_t *grid;    /* grid points of the timesteps, ascending */
+    char digest[65];  /* of the schedule */
+    char hash[65];    /* of the model; filled in by whoever knows it, or has it computed */
+    size_t *grid;     /* grid points of the timesteps, ascending */
     size_t height, width;
-    pb_session *session;
     uint64_t *attributes; /* of each condition's prompt; NULL: none */
 } pb_study_model;
 

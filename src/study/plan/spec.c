@@ -19,7 +19,8 @@ size_t pb_plan_boost(const pb_study_plan *p, size_t model)
 
     if (o->boost <= 0)
         return SIZE_MAX;
-    return pb_grid_nearest(pb_schedule_length(p->models[model].schedule), o->steps, o->boost);
+    return pb_grid_nearest(pb_schedule_length(p->models[model].studio.schedule), o->steps,
+                           o->boost);
 }
 
 /* What decides which part of a photo is taken: of a face also what finds it and where it goes. */
@@ -29,7 +30,7 @@ static json_t *crop_spec(const pb_study_options *o, const pb_model_info *info, c
     const char *detector = pb_face_detector();
 
     if (crop.kind == PB_CROP_FACE)
-        return pb_ends_with(image, ".npy")
+        return pb_has_ending(image, ".npy")
                    ? json_null()
                    : json_pack("{s:s, s:f, s:f, s:f}", "face", detector ? detector : "none", "x",
                                crop.where.x, "y", crop.where.y, "size", crop.where.size);
@@ -55,10 +56,10 @@ static json_t *origin_spec(const pb_study_plan *p, const pb_item *item)
     json_t *spec =
         json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I}", "version", PB_VERSION, "model",
                   m->hash, "schedule", m->digest, "class", o->class_label, "source",
-                  source_spec(p, m->info, item->sample), "steps", (json_int_t)o->steps, "height",
-                  (json_int_t)m->height, "width", (json_int_t)m->width);
+                  source_spec(p, m->studio.info, item->sample), "steps", (json_int_t)o->steps,
+                  "height", (json_int_t)m->height, "width", (json_int_t)m->width);
 
-    if (spec && m->info->context_width)
+    if (spec && m->studio.info->context_width)
         json_object_set_new(spec, "prompt", json_string(pb_study_prompt(o, p->conditions)));
     if (spec && o->guidance_scale != 1)
         json_object_update_new(spec, json_pack("{s:s, s:f}", "negative_prompt",
@@ -93,7 +94,7 @@ static void add_basis(json_t *spec, const pb_study_plan *p, const pb_item *item)
     const pb_study_options *o = p->options;
     pb_study_point at = pb_plan_point(p, item->model, item->timestep);
 
-    if (p->models[item->model].info->context_width)
+    if (p->models[item->model].studio.info->context_width)
         json_object_set_new(spec, "edit_prompt", json_string(pb_study_prompt(o, item->condition)));
     if (o->guided)
         json_object_set_new(spec, "guided", json_true());

@@ -186,7 +186,7 @@ static void over_all(FILE *f)
 static void heat_map(FILE *f, const pb_study_plan *p, size_t model)
 {
     double step = 1 / (double)p->timesteps, half = step / 2,
-           loss = p->models[model].info->recommended.heldout_loss;
+           loss = p->models[model].studio.info->recommended.heldout_loss;
 
     panel(f, p);
     fprintf(f, "  set title ");
@@ -207,26 +207,27 @@ static void heat_map(FILE *f, const pb_study_plan *p, size_t model)
     over_all(f);
 }
 
-static void lag_panel(FILE *f, const pb_study_plan *p)
+/* Mean distances of all models, over t or a difference of them; key: which corner is free. */
+static void means_panel(FILE *f, const pb_study_plan *p, const char *name, const char *title,
+                        const char *over, const char *key)
 {
     panel(f, p);
-    fprintf(f, "  set title \"one sample, two timesteps\"\n");
-    over_t(f, "|t - t'|");
+    fprintf(f, "  set title \"%s\"\n", title);
+    over_t(f, over);
     label_distance(f, p, "y");
-    fprintf(f, "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set key bottom right\n");
-    curves_of(f, p, "lag", 1);
+    fprintf(f, "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set key bottom %s\n", key);
+    curves_of(f, p, name, 1);
     over_all(f);
+}
+
+static void lag_panel(FILE *f, const pb_study_plan *p)
+{
+    means_panel(f, p, "lag", "one sample, two timesteps", "|t - t'|", "right");
 }
 
 static void among_panel(FILE *f, const pb_study_plan *p)
 {
-    panel(f, p);
-    fprintf(f, "  set title \"different samples\"\n");
-    over_t(f, "t");
-    label_distance(f, p, "y");
-    fprintf(f, "  set yrange [0:1]\n  x0 = 0.0; x1 = 1.0\n  set key bottom left\n");
-    curves_of(f, p, "among", 1);
-    over_all(f);
+    means_panel(f, p, "among", "different samples", "t", "left");
 }
 
 static void timesteps_panels(FILE *f, const pb_study_plan *p)
