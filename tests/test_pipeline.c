@@ -326,7 +326,7 @@ static void test_zero_snr(void **state)
                                           .length = 1000,
                                           .beta_start = 0.00085,
                                           .beta_end = 0.012,
-                                          .prediction = PB_V_PREDICTION,
+                                          .prediction = PB_PREDICTION_V,
                                           .zero_snr = 1};
     pipeline p = open_pipeline("sd2-tiny");
     pb_condition positive = under(&p, &p.positive), negative = under(&p, &p.negative);

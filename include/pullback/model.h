@@ -41,6 +41,7 @@ typedef struct pb_model_options {
 } pb_model_options;
 
 #define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
+PB_API void pb_model_options_init(pb_model_options *options);
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
  * has its own; no such backend). */

@@ -56,13 +56,13 @@ void pb_path_eps(const pb_schedule *schedule, const pb_path_point *at, double *x
     *x = 0;
     *out = 1;
     switch (schedule->prediction) {
-    case PB_EPSILON:
+    case PB_PREDICTION_EPSILON:
         break;
-    case PB_V_PREDICTION:
+    case PB_PREDICTION_V:
         *x = at->s;
         *out = at->a;
         break;
-    case PB_SAMPLE:
+    case PB_PREDICTION_SAMPLE:
         *x = 1 / at->s;
         *out = -at->a / at->s;
         break;
@@ -78,15 +78,15 @@ void pb_path_x0(const pb_schedule *schedule, const pb_path_point *at, double *x,
     *x = 0;
     *out = 1;
     switch (schedule->prediction) {
-    case PB_EPSILON:
+    case PB_PREDICTION_EPSILON:
         *x = 1 / at->a;
         *out = -at->s / at->a;
         break;
-    case PB_V_PREDICTION:
+    case PB_PREDICTION_V:
         *x = at->a;
         *out = -at->s;
         break;
-    case PB_SAMPLE:
+    case PB_PREDICTION_SAMPLE:
         break;
     case PB_PREDICTION_VELOCITY:
         *x = 1;

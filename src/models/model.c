@@ -186,6 +186,12 @@ static pb_status open_parts(pb_model *model, const char *name, const pb_model_op
     return PB_OK;
 }
 
+void pb_model_options_init(pb_model_options *options)
+{
+    if (options)
+        *options = PB_MODEL_DEFAULTS;
+}
+
 pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_options *options,
                              pb_error *error)
 {
