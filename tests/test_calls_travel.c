@@ -372,9 +372,50 @@ static void test_pace_of(void **state)
     calls_end(&c);
 }
 
+static void test_flow(void **state)
+{
+    calls c = CALLS("pb_schedule_new_flow", 2, POINTERS, LENGTHS);
+
+    (void)state;
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        size_t length = calls_length(T, c.at[1]);
+        pb_schedule *made = NULL;
+
+        if (calls_judge(&c, pb_schedule_new_flow(calls_pointer(&made, c.at[0]), length, &e), &e,
+                        !c.at[0] && length >= 2 && length <= 100000 ? RIGHT : WRONG))
+            calls_hold(&c, pb_schedule_length(made) == length, "it has its length");
+        pb_schedule_free(made);
+    }
+    calls_end(&c);
+}
+
+/* At any time, of either kind: a point of the path. */
+static void test_path(void **state)
+{
+    static const double times[] = {0, 7.5, T - 1, T, -1, 1e300, NAN, INFINITY, -INFINITY};
+    pb_schedule *both[2] = {schedule, NULL};
+
+    (void)state;
+    assert_int_equal(pb_schedule_new_flow(&both[1], T, NULL), PB_OK);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+            pb_path_point at = pb_path_at(both[k], times[i]);
+            assert_true(at.a >= 0 && at.a <= 1 && at.s >= 0 && at.s <= 1);
+            assert_true(fabs(at.signal - at.a * at.a) < 1e-12);
+            assert_true(fabs(at.noise - at.s * at.s) < 1e-12);
+            if (times[i] >= T - 1)
+                assert_true(at.s == pb_path_at(both[k], T - 1).s);
+            if (!(times[i] > 0))
+                assert_true(at.s == pb_path_at(both[k], 0).s);
+        }
+    pb_schedule_free(both[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flow),         cmocka_unit_test(test_path),
         cmocka_unit_test(test_schedule_new), cmocka_unit_test(test_flow_new),
         cmocka_unit_test(test_grid),         cmocka_unit_test(test_spaced_time),
         cmocka_unit_test(test_ddim),         cmocka_unit_test(test_ddim_spaced),

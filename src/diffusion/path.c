@@ -41,8 +41,9 @@ static pb_path_point flow_at(const pb_schedule *schedule, double t)
 
 pb_path_point pb_path_at(const pb_schedule *schedule, double t)
 {
-    return schedule->alpha_bar ? point_of(pb_alpha_bar(schedule, t > 0 ? (size_t)t : 0))
-                               : flow_at(schedule, t);
+    if (!schedule->alpha_bar)
+        return flow_at(schedule, t);
+    return point_of(pb_alpha_bar(schedule, t > 0 ? (size_t)fmin(t, (double)(schedule->T - 1)) : 0));
 }
 
 pb_path_point pb_path_at_grid(const pb_schedule *schedule, size_t S, size_t i)
