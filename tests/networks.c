@@ -1,5 +1,6 @@
 #include "networks.h"
 
+#include "base/memory.h"
 #include "op_harness.h"
 
 #define TIME 421.5 /* where the golden values name none */
@@ -14,9 +15,11 @@ static void set_condition(network *n)
     if (pb_model_get_info(n->model)->class_conditional)
         n->condition.class_label = CLASS;
     if (n->context.data) {
-        n->condition.context = n->context.data;
-        n->condition.tokens = n->context.shape[1];
-        n->condition.width = n->context.shape[2];
+        n->given = pb_calloc(1, sizeof *n->given);
+        assert_non_null(n->given);
+        *n->given = (given){{"context", &n->given->tensor}, n->context};
+        n->condition.count = 1;
+        n->condition.inputs = &n->given->input;
     }
 }
 
@@ -64,6 +67,7 @@ void close_network(network *n)
 {
     pb_tensor_clear(&n->x);
     pb_tensor_clear(&n->context);
+    pb_free(n->given);
     pb_weights_free(n->io);
     pb_model_free(n->model);
 }

@@ -4,10 +4,17 @@
 
 #include "golden.h"
 
+/* A context as a condition has it. */
+typedef struct given {
+    pb_input input;
+    pb_tensor tensor;
+} given;
+
 typedef struct network {
     pb_model *model;
     pb_weights *io;       /* NULL: there are no golden values */
     pb_tensor x, context; /* context (1, tokens, width): empty where there is no text */
+    given *given;         /* the context; NULL where there is no text */
     pb_condition condition;
 } network;
 

@@ -45,20 +45,22 @@ static int tear_down(void **state)
 
 static pb_condition condition_of(calls *c, const size_t *at)
 {
+    static pb_tensor tensor;
+    static const pb_input input = {"context", &tensor};
     static const long labels[3] = {1, -1, LONG_MAX};
     pb_condition condition = {.timestep = calls_number(3, at[0]), .class_label = labels[at[1]]};
 
     if (at[2]) {
-        condition.context = calls_floats(c, 2 * 8, 1);
-        condition.tokens = 2;
-        condition.width = 8;
+        tensor = (pb_tensor){2, {2, 8}, calls_floats(c, 2 * 8, 1)};
+        condition.count = 1;
+        condition.inputs = &input;
     }
     return condition;
 }
 
 static bool is_condition(const pb_condition *c)
 {
-    return c->timestep >= 0 && c->timestep <= 999 && c->class_label >= 0 && !c->context;
+    return c->timestep >= 0 && c->timestep <= 999 && c->class_label >= 0 && !c->count;
 }
 
 /* Taps: right, NULL, "", unknown. A size is right at 0 only: the network takes even ones. */
@@ -157,13 +159,12 @@ static void test_context(void **state)
         pb_error e = {0};
         size_t tokens = calls_length(3, c.at[1]), width = calls_length(32, c.at[2]);
         size_t entries = tokens < 100 && width < 100 ? tokens * width : SIZE_MAX;
-        pb_condition condition = {.timestep = 1,
-                                  .class_label = -1,
-                                  .context = calls_pointer(calls_floats(&c, entries, 1), c.at[0]),
-                                  .tokens = tokens,
-                                  .width = width};
+        const pb_tensor tensor = {
+            2, {tokens, width}, calls_pointer(calls_floats(&c, entries, 1), c.at[0])};
+        const pb_input input = {"context", &tensor};
+        pb_condition condition = {.timestep = 1, .class_label = -1, .count = 1, .inputs = &input};
         float *out = calls_floats(&c, size, 2);
-        bool right = condition.context && tokens && tokens < 100 && width == 32;
+        bool right = tensor.data && tokens && tokens < 100 && width == 32;
 
         calls_judge(&c,
                     pb_evaluate(evaluator, &condition, 1, size, calls_floats(&c, size, 3), 1, &tap,

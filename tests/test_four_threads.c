@@ -21,6 +21,7 @@ typedef struct shared {
     pb_autoencoder *vae;
     pb_tensor x;
     pb_condition condition;
+    pb_tensor *context; /* of it, or NULL */
     const scratch *folder;
 } shared;
 
@@ -376,21 +377,26 @@ static shared open_shared(const char *path, const scratch *folder)
     pb_rng_free(rng);
     all.condition.timestep = 500.5;
     if (all.text) {
-        size_t tokens = 77, floats = tokens * pb_model_get_info(all.model)->context_width;
-        float *context = pb_malloc(floats, sizeof *context);
-        assert_non_null(context);
-        for (size_t i = 0; i < floats; i++)
-            context[i] = (float)(i % 13) / 13 - 0.5F;
-        all.condition.context = context;
-        all.condition.tokens = tokens;
-        all.condition.width = floats / tokens;
+        const size_t text[2] = {77, pb_model_get_info(all.model)->context_width};
+        pb_tensor *context = pb_calloc(1, sizeof *context);
+        pb_input *input = pb_calloc(1, sizeof *input);
+        assert_true(context && input);
+        MUST(pb_tensor_new(context, 2, text, error));
+        for (size_t i = 0; i < pb_tensor_count(context); i++)
+            context->data[i] = (float)(i % 13) / 13 - 0.5F;
+        *input = (pb_input){"context", context};
+        all.condition.count = 1;
+        all.condition.inputs = input;
+        all.context = context;
     }
     return all;
 }
 
 static void close_shared(shared *all)
 {
-    pb_free((float *)all->condition.context);
+    pb_tensor_clear(all->context);
+    pb_free(all->context);
+    pb_free((pb_input *)all->condition.inputs);
     pb_tensor_clear(&all->x);
     pb_autoencoder_free(all->vae);
     pb_text_encoder_free(all->text);

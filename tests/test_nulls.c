@@ -15,6 +15,7 @@ static bool run_changed(const char *golden, const char *field, const char *value
     static const char *const tap = "out";
     pb_condition condition = {.timestep = 37, .class_label = -1};
     pb_tensor x = PB_TENSOR_EMPTY, context = PB_TENSOR_EMPTY;
+    const pb_input input = {"context", &context};
     size_t shape[4] = {1, 0, 16, 16};
     char path[600], change[200];
     pb_evaluator *e;
@@ -36,9 +37,8 @@ static bool run_changed(const char *golden, const char *field, const char *value
             MUST(pb_tensor_new(&context, 2, text, error));
             for (size_t i = 0; i < pb_tensor_count(&context); i++)
                 context.data[i] = cosf((float)i);
-            condition.context = context.data;
-            condition.width = info->context_width;
-            condition.tokens = 5;
+            condition.count = 1;
+            condition.inputs = &input;
         }
         shape[1] = info->out_channels;
         MUST(pb_tensor_new(out, 4, shape, error));

@@ -476,6 +476,55 @@ static void test_kinds(void **state)
     pb_photo_clear(&photo);
 }
 
+/* From memory to memory nothing is another than from file to file. */
+static void test_memory(void **state)
+{
+    float before[1024] = {0}, after[1024];
+    pb_bytes given, found, encoded;
+    pb_photo photo, file;
+    pb_tensor change = {0};
+    char *lost;
+
+    (void)state;
+    for (size_t i = 0; i < 1024; i++)
+        after[i] = 0.2f;
+    write_deep("in.png", 4);
+    file = read_photo("in.png");
+    assert_null(paste(&file, 0.2f, "out.png"));
+    MUST(pb_file_read(&given, scratch_path(&here, "in.png").text, 1 << 20, error));
+    MUST(pb_photo_take(&photo, &given, "a photo", &(pb_crop){.kind = PB_CROP_AREA, .area = area},
+                       32, 32, error));
+    assert_null(given.data);
+    assert_memory_equal(photo.pixels.rgb, file.pixels.rgb, W * H * 3);
+    MUST(pb_blend(&photo, before, after, 1, 32, 32, &change, error));
+    MUST(pb_original_encode(&photo, &change, "out.png", "{\"a\":1}", PB_QUALITY, &encoded, &lost,
+                            error));
+    assert_null(lost);
+    MUST(pb_file_read(&found, scratch_path(&here, "out.png").text, 1 << 20, error));
+    assert_int_equal(encoded.size, found.size);
+    assert_memory_equal(encoded.data, found.data, found.size);
+    pb_bytes_clear(&encoded);
+    pb_bytes_clear(&found);
+
+    MUST(pb_pixels_write(&photo.pixels, scratch_path(&here, "plain.jpg").text, NULL, error));
+    MUST(pb_pixels_encode(&photo.pixels, ".jpg", NULL, PB_QUALITY, &encoded, error));
+    MUST(pb_file_read(&found, scratch_path(&here, "plain.jpg").text, 1 << 20, error));
+    assert_int_equal(encoded.size, found.size);
+    assert_memory_equal(encoded.data, found.data, found.size);
+    pb_bytes_clear(&encoded);
+    pb_bytes_clear(&found);
+    assert_int_equal(pb_pixels_encode(&photo.pixels, "no", NULL, 90, &encoded, NULL), PB_INVALID);
+    assert_null(encoded.data);
+
+    given = (pb_bytes){pb_calloc(5, 1), 4}; /* what is no picture is taken over, too */
+    pb_photo_clear(&photo);
+    assert_int_equal(pb_photo_take(&photo, &given, "four zeros", &(pb_crop){0}, 32, 32, NULL),
+                     PB_FORMAT);
+    assert_null(given.data);
+    pb_tensor_clear(&change);
+    pb_photo_clear(&file);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -489,6 +538,7 @@ int main(int argc, char **argv)
         SCRATCH_TEST(test_avif),
         SCRATCH_TEST(test_converted),
         SCRATCH_TEST(test_kinds),
+        SCRATCH_TEST(test_memory),
     };
 
     (void)argc;

@@ -105,7 +105,7 @@ static pb_status go(studio *s, pb_edit_mode mode, const pb_run *run, pb_error *e
     how.mode = mode;
     how.iterations = 2;
     if (pb_model_get_info(s->model)->context_width) {
-        where.prompts.prompt = (char *)"a face";
+        where.prompts.prompt = "a face";
         where.prompts.guidance_scale = 2;
     }
     pb_status status = pb_session_point(s->session, &where, &s->point, run, error);
@@ -195,8 +195,8 @@ static void test_stops(void **state)
 /* -- defaults ------------------------------------------------------------------------------------
  */
 
-static void check_defaults(const char *path, char *prompt, double t, double scale, double boost,
-                           size_t iterations)
+static void check_defaults(const char *path, const char *prompt, double t, double scale,
+                           double boost, size_t iterations)
 {
     studio s = open_studio(path);
     pb_point_options where = PB_POINT_DEFAULTS;
@@ -226,7 +226,7 @@ static void test_defaults(void **state)
     (void)state;
     check_defaults(PIXEL, NULL, 0.6, 0.1, 0.2, 16);
     check_defaults(TEXT, NULL, 0.7, 1, 0, 16);
-    check_defaults(TEXT, (char *)"a face", 0.7, 1, 0, 64);
+    check_defaults(TEXT, "a face", 0.7, 1, 0, 64);
 }
 
 /* -- edits ---------------------------------------------------------------------------------------
@@ -466,7 +466,7 @@ static void test_points_refused(void **state)
     refuse_point(&s, &where, "x: expected");
     seed.has_seed = 1;
     seed.steps = STEPS;
-    seed.prompts.prompt = (char *)"a face";
+    seed.prompts.prompt = "a face";
     refuse_point(&s, &seed, "is not conditioned on text");
     seed.prompts.prompt = NULL;
     seed.pixel_height = 7;

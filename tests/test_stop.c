@@ -13,6 +13,7 @@
 #define PIXELS 16 /* of the picture's height: the autoencoder halves it */
 
 typedef struct world {
+    pb_input input;      /* the context */
     unsigned long asked; /* questions so far, */
     unsigned long most;  /* and the one from which on the answer is to stop */
     pthread_t caller;
@@ -198,9 +199,9 @@ static void open_all(world *w)
     w->latent = tensor(1, info.latent_channels, PIXELS / info.factor, PIXELS / info.factor);
     w->much = tensor(1, 512, H, H);
     w->map = PB_MAP_DEFAULTS;
-    w->map.condition.context = w->context.data;
-    w->map.condition.tokens = length;
-    w->map.condition.width = width;
+    w->input = (pb_input){"context", &w->context};
+    w->map.condition.count = 1;
+    w->map.condition.inputs = &w->input;
     MUST(embed(w, error));
     MUST(pb_denoiser_new(&w->denoiser, w->evaluator, &w->map.condition, NULL, 1, error));
     MUST(pb_linearise(&w->l, w->model, &w->map, &w->x, &w->run, error));

@@ -15,13 +15,20 @@
 extern "C" {
 #endif
 
+/* A tensor that a network is conditioned on, by the name of its input: "context", the text's
+ * embedding (tokens, width), width being pb_model_info.context_width. Leading lengths of 1 do not
+ * count. Both are the caller's. */
+typedef struct pb_input {
+    const char *name;
+    const pb_tensor *value;
+} pb_input;
+
 /* What a network is conditioned on besides x. */
 typedef struct pb_condition {
-    double timestep;      /* the network's own time, 0 … T-1; may be real */
-    long class_label;     /* -1: none */
-    const float *context; /* the text's embedding (tokens, width), for a network that is conditioned
-                             on one; else NULL. The caller's */
-    size_t tokens, width; /* width: pb_model_info.context_width */
+    double timestep;  /* the network's own time, 0 … T-1; may be real */
+    long class_label; /* -1: none */
+    size_t count;     /* tensors: one for each of the network's other inputs */
+    const pb_input *inputs;
 } pb_condition;
 
 #define PB_CONDITION_DEFAULTS ((pb_condition){.timestep = 0, .class_label = -1})
@@ -41,13 +48,13 @@ PB_API void pb_evaluator_free(pb_evaluator *evaluator);
  * and the evaluator's run.
  * out[i] gets n times the shape of taps[i] (pb_model_tap_shape), NCHW.
  * "eps" and "x0" read alpha-bar at floor(timestep). Nothing is done where n or count is 0.
- * Errors: PB_INVALID (also points or a context of another size, more than 64 taps), PB_MEMORY,
+ * Errors: PB_INVALID (also points or tensors of another size, more than 64 taps), PB_MEMORY,
  * PB_CANCELLED, PB_IO (weights are still to be read), PB_INTERNAL. */
 PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
                              size_t size, const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
 
-/* The network as a denoiser of diffusion.h under the class label and the context of a condition,
+/* The network as a denoiser of diffusion.h under the class label and the tensors of a condition,
  * which it copies; its timestep is not used. At a time t the network is evaluated at floor(t),
  * where alpha-bar is read too: it was trained at whole timesteps, and diffusers evaluates it there.
  * (pb_evaluate and pb_linearise take any real timestep as it is.)
@@ -76,10 +83,11 @@ typedef struct pb_map_options {
 
 /* Linearises the map from -> to at one image x, (c,h,w) or (1,c,h,w): runs the primal once and
  * keeps what each operation's derivative needs. What does not depend on `from` stays at its value.
+ * `from` may also be a tensor of the condition, by its name.
  * The run is copied: its memory is for the saved state, packed weights and a block of tangents
  * together, and its operators work under it, too.
  * Errors: PB_INVALID (an image of other channels or of a size the network does not take, several
- * images, a context of another width, no such taps), PB_MEMORY, PB_CANCELLED, PB_IO, PB_INTERNAL.
+ * images, tensors of another shape, no such taps), PB_MEMORY, PB_CANCELLED, PB_IO, PB_INTERNAL.
  * The model must outlive it. */
 PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
                               const pb_map_options *options, const pb_tensor *x, const pb_run *run,
@@ -92,8 +100,8 @@ PB_API void pb_linearisation_free(pb_linearisation *linearisation);
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
 /* The same Jacobian with every convolution's products in bfloat16 and sums in float32: for a rough
- * basis that pb_svd_refined makes exact. For random v and for leading singular vectors J v is off by
- * less than 2 % of its norm, J^T u likewise (0.03 to 1.4 % on the networks of the tests; each
+ * basis that pb_svd_refined makes exact. For random v and for leading singular vectors J v is off
+ * by less than 2 % of its norm, J^T u likewise (0.03 to 1.4 % on the networks of the tests; each
  * convolution adds its own rounding). Faster only where the processor multiplies such numbers
  * (pb_bf16_is_native() is then 1); elsewhere it rounds and computes in float32. */
 PB_API const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation);
@@ -113,7 +121,7 @@ typedef struct pb_map_memory {
 PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_map_memory *memory);
 
 /* The same before anything is computed, under a run of so much memory, but for scratch of the
- * library that convolves, for images of a size; a context may be left out. Errors: as pb_linearise.
+ * library that convolves, for images of a size; tensors may be left out. Errors: as pb_linearise.
  */
 PB_API pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                                  const pb_map_options *options, size_t height, size_t width,

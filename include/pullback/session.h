@@ -90,11 +90,11 @@ PB_API pb_status pb_rgb_of_picture(const float *picture, size_t channels, size_t
 /* Trajectories are conditioned on the prompt, with classifier-free guidance against the negative
  * one; Jacobians, and guidance in x-space, on the edit prompt, as in the paper's code. */
 typedef struct pb_prompts {
-    char *prompt;          /* NULL: not given; then the empty prompt */
-    char *edit_prompt;     /* NULL: the prompt */
-    char *negative_prompt; /* NULL: the empty prompt */
-    double guidance_scale; /* 1: none. NaN: not given; then 1 */
-    long class_label;      /* of a network with classes; -1: none */
+    const char *prompt;          /* NULL: not given; then the empty prompt */
+    const char *edit_prompt;     /* NULL: the prompt */
+    const char *negative_prompt; /* NULL: the empty prompt */
+    double guidance_scale;       /* 1: none. NaN: not given; then 1 */
+    long class_label;            /* of a network with classes; -1: none */
 } pb_prompts;
 
 #define PB_PROMPTS_DEFAULTS ((pb_prompts){.guidance_scale = PB_NOT_GIVEN, .class_label = -1})

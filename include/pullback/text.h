@@ -39,7 +39,7 @@ PB_API pb_status pb_text_encoder_tokens(const pb_text_encoder *text, const char 
 PB_API const char *pb_text_encoder_piece(const pb_text_encoder *text, uint32_t id);
 
 /* The last hidden state of the text encoder behind its final norm, (length, width), for `count`
- * lists of tokens (count,length): what pb_condition takes as its context. length:
+ * lists of tokens (count,length): what a condition takes as its tensor "context". length:
  * pb_text_encoder_length(). embeddings: count * length * width floats. Errors: PB_INVALID (lists of
  * another length, a token beyond the vocabulary), PB_MEMORY, PB_CANCELLED, PB_IO, PB_NUMERIC. */
 PB_API pb_status pb_text_encoder_embed(const pb_text_encoder *text, size_t count, size_t length,

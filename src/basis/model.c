@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "basis/check.h"
-#include "map/tap.h"
+#include "map/inputs.h"
 
 /* The directions of one side (none: all is well) against the tap they are at. height 0: of images
  * of any size, which settles the channels only. */

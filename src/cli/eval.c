@@ -65,18 +65,15 @@ static pb_status check(options *o, int argc, pb_error *error)
 
 /* What the network is conditioned on: the prompt, or what --context holds; or the negative prompt.
  */
-static pb_status condition_of(pb_desk *d, const options *o, const pb_tensor *context, int negative,
+static pb_status condition_of(pb_desk *d, const options *o, const pb_input *context, int negative,
                               pb_condition *condition, pb_error *error)
 {
-    if (!context->data || negative)
+    if (!context->value->data || negative)
         return pb_session_condition(d->studio.session, &o->prompts,
                                     negative ? PB_USE_NEGATIVE : PB_USE_PROMPT, o->timestep,
                                     condition, &d->cli->run, error);
-    *condition = (pb_condition){.timestep = o->timestep,
-                                .class_label = o->class_label,
-                                .context = context->data,
-                                .tokens = context->shape[context->rank - 2],
-                                .width = context->shape[context->rank - 1]};
+    *condition = (pb_condition){
+        .timestep = o->timestep, .class_label = o->class_label, .count = 1, .inputs = context};
     return PB_OK;
 }
 
@@ -172,15 +169,16 @@ static pb_status compute(pb_desk *d, const options *o, const pb_tensor *context,
 {
     pb_status (*one)(pb_desk *, const options *, const pb_condition *, const pb_tensor *,
                      pb_tensor *, pb_error *) = o->jvp || o->vjp ? differentiate : evaluate;
+    const pb_input given = {"context", context};
     pb_tensor without = PB_TENSOR_EMPTY;
     pb_condition condition;
     pb_status status;
 
-    PB_TRY(condition_of(d, o, context, 0, &condition, error));
+    PB_TRY(condition_of(d, o, &given, 0, &condition, error));
     PB_TRY(one(d, o, &condition, x, out, error));
     if (!is_guided(o))
         return PB_OK;
-    PB_TRY(condition_of(d, o, context, 1, &condition, error));
+    PB_TRY(condition_of(d, o, &given, 1, &condition, error));
     status = one(d, o, &condition, x, &without, error);
     if (status == PB_OK)
         pb_guided(pb_tensor_count(out), o->prompts.guidance_scale, without.data, out->data);

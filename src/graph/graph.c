@@ -61,11 +61,20 @@ static pb_status append(pb_graph *graph, pb_node node, const char *label, pb_val
     return PB_OK;
 }
 
-pb_status pb_graph_input(pb_graph *graph, const char *label, pb_value *value, pb_error *error)
+pb_status pb_graph_input(pb_graph *graph, const char *name, pb_shape shape, bool many,
+                         pb_value *value, pb_error *error)
 {
-    PB_TRY(append(graph, (pb_node){0}, label, value, error));
+    PB_TRY(append(graph, (pb_node){.shape = shape, .many = many}, name, value, error));
     graph->inputs++;
     return PB_OK;
+}
+
+pb_value pb_graph_find_input(const pb_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->inputs; i++)
+        if (!strcmp(graph->nodes[i].label, name))
+            return (pb_value)i;
+    return -1;
 }
 
 pb_status pb_graph_add(pb_graph *graph, const pb_op *op, const void *params, const char *label,

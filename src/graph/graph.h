@@ -15,7 +15,9 @@ typedef struct pb_node {
     void *params;    /* owned by the graph; NULL: none */
     size_t inputs;
     pb_value input[PB_OP_MAX_INPUTS];
-    char *label; /* for messages: the name of the layer or of the input */
+    char *label;    /* the name of the input; of an operation, for messages, that of the layer */
+    pb_shape shape; /* of an input: as a model of its kind has it */
+    bool many;      /* of an input: it may have another number of positions */
 } pb_node;
 
 /* A named value. */
@@ -37,7 +39,11 @@ pb_status pb_graph_new(pb_graph **out, pb_error *error);
 void pb_graph_free(pb_graph *graph);
 
 /* Adds an input; all inputs come before all operations. Errors: PB_MEMORY. */
-pb_status pb_graph_input(pb_graph *graph, const char *label, pb_value *value, pb_error *error);
+pb_status pb_graph_input(pb_graph *graph, const char *name, pb_shape shape, bool many,
+                         pb_value *value, pb_error *error);
+
+/* The input of that name, or -1. */
+pb_value pb_graph_find_input(const pb_graph *graph, const char *name);
 
 /* Adds an operation on `inputs` distinct values (a vjp writes the cotangent of each once). Copies
  * the parameters, op->params_size bytes. Errors: PB_MEMORY, PB_INTERNAL (a value given twice). */

@@ -8,21 +8,33 @@
 #include "base/memory.h"
 #include "map/evaluator.h"
 #include "map/guidance.h"
-#include "map/tap.h"
+#include "map/inputs.h"
 
 typedef struct made {
     pb_denoiser denoiser; /* its context is this */
     pb_evaluator *evaluator;
-    pb_condition positive, negative; /* with contexts of their own */
+    pb_condition positive, negative; /* with tensors of their own */
     double scale;                    /* 1: positive alone */
 } made;
+
+/* The tensors of a condition that `copy` made. */
+static void drop(pb_condition *condition)
+{
+    for (size_t i = 0; i < condition->count; i++) {
+        pb_tensor *tensor = (pb_tensor *)(uintptr_t)condition->inputs[i].value;
+        pb_tensor_clear(tensor);
+        pb_free(tensor);
+        pb_free((char *)(uintptr_t)condition->inputs[i].name);
+    }
+    pb_free((pb_input *)(uintptr_t)condition->inputs);
+}
 
 static void release(void *context)
 {
     made *m = context;
 
-    pb_free((float *)m->positive.context);
-    pb_free((float *)m->negative.context);
+    drop(&m->positive);
+    drop(&m->negative);
     pb_free(m);
 }
 
@@ -32,25 +44,37 @@ void pb_denoiser_free(pb_denoiser *denoiser)
         denoiser->release(denoiser->context);
 }
 
-/* Copies what lasts of a condition. */
+static pb_status copy_input(pb_input *to, const pb_input *from, pb_error *error)
+{
+    pb_tensor *value = pb_calloc(1, sizeof *value);
+    char *name = pb_strdup(from->name);
+    pb_status status = value && name ? pb_tensor_copy(value, from->value, error)
+                                     : pb_fail_memory(error, sizeof *value, from->name);
+
+    if (status != PB_OK) {
+        pb_free(value);
+        pb_free(name);
+        return status;
+    }
+    *to = (pb_input){name, value};
+    return PB_OK;
+}
+
+/* Copies what lasts of a condition; `drop` frees it, also on failure. */
 static pb_status copy(pb_condition *to, const pb_condition *from, const pb_model *model,
                       pb_error *error)
 {
-    size_t size = from->tokens * from->width;
-    float *context;
+    pb_input *inputs;
 
     *to = (pb_condition){.class_label = from->class_label};
     PB_TRY(pb_condition_check(model, to, error));
-    PB_TRY(pb_condition_check_context(model, from, error));
-    if (!from->context)
-        return PB_OK;
-    context = pb_malloc(size, sizeof *context);
-    if (!context)
-        return pb_fail_memory(error, size * sizeof *context, "a context");
-    memcpy(context, from->context, size * sizeof *context);
-    to->context = context;
-    to->tokens = from->tokens;
-    to->width = from->width;
+    PB_TRY(pb_condition_check_tensors(model, from, false, error));
+    inputs = pb_calloc(from->count, sizeof *inputs);
+    if (!inputs)
+        return pb_fail_memory(error, from->count * sizeof *inputs, "a condition");
+    to->inputs = inputs;
+    for (; to->count < from->count; to->count++)
+        PB_TRY(copy_input(&inputs[to->count], &from->inputs[to->count], error));
     return PB_OK;
 }
 

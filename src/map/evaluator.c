@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/run.h"
 #include "base/shape.h"
+#include "map/inputs.h"
 #include "map/tap.h"
 
 #define MAX_TAPS 64
@@ -12,10 +13,11 @@
 /* Executors kept for reuse: a few sets of taps, contexts of a few lengths. */
 #define KEPT 4
 
-/* What computes some taps under contexts of one length. */
+/* What computes some taps for inputs of some shapes. */
 typedef struct kept {
     pb_executor *executor;
-    size_t count, tokens;
+    pb_shape shapes[PB_GRAPH_INPUTS];
+    size_t count;
     pb_value values[MAX_TAPS];
     size_t used; /* when it was last used */
 } kept;
@@ -31,14 +33,13 @@ struct pb_evaluator {
 pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t height, size_t width,
                            const pb_run *run, pb_error *error)
 {
-    pb_shape shapes[PB_INPUTS];
     pb_evaluator *e;
     pb_run taken;
 
     PB_NEED(out, "a place for the evaluator");
     PB_NEED(model, "a model");
     PB_TRY(pb_run_take(&taken, run, error));
-    PB_TRY(pb_model_input_shapes(model, height, width, 1, shapes, error));
+    PB_TRY(pb_model_check_size(model, height, width, error));
     e = pb_calloc(1, sizeof *e);
     if (!e)
         return pb_fail_memory(error, sizeof *e, "an evaluator");
@@ -71,28 +72,28 @@ size_t pb_evaluator_image(const pb_evaluator *e)
 
 /* -- executors ------------------------------------------------------------------------------- */
 
-static pb_status make(pb_executor **out, const pb_evaluator *e, size_t tokens, size_t count,
-                      const pb_value *values, pb_error *error)
+static pb_status make(pb_executor **out, const pb_evaluator *e, const pb_shape *shapes,
+                      size_t count, const pb_value *values, pb_error *error)
 {
-    pb_shape shapes[PB_INPUTS];
+    const pb_graph *graph = e->model->graph;
     pb_section *section;
 
-    PB_TRY(pb_model_input_shapes(e->model, e->height, e->width, tokens, shapes, error));
-    PB_TRY(pb_section_new(&section, e->model->graph, e->model->device, shapes, PB_INPUT_X, count,
-                          values, error));
+    PB_TRY(pb_section_new(&section, graph, e->model->device, shapes,
+                          pb_graph_find_input(graph, "x"), count, values, error));
     return pb_executor_new(out, section, e->run.memory, error);
 }
 
-/* The executor for these values and a context of so many tokens: kept from before, or made in the
- * place of the one that was not used for longest. */
-static pb_status get(pb_executor **out, pb_evaluator *e, size_t tokens, size_t count,
+/* The executor for these values and inputs of these shapes: kept from before, or made in the place
+ * of the one that was not used for longest. */
+static pb_status get(pb_executor **out, pb_evaluator *e, const pb_inputs *inputs, size_t count,
                      const pb_value *values, pb_error *error)
 {
     kept *oldest = &e->kept[0];
 
     for (size_t i = 0; i < KEPT; i++) {
         kept *k = &e->kept[i];
-        if (k->executor && k->tokens == tokens && k->count == count &&
+        if (k->executor && k->count == count &&
+            !memcmp(k->shapes, inputs->shapes, sizeof k->shapes) &&
             !memcmp(k->values, values, count * sizeof *values)) {
             k->used = ++e->clock;
             *out = k->executor;
@@ -103,9 +104,9 @@ static pb_status get(pb_executor **out, pb_evaluator *e, size_t tokens, size_t c
     }
     pb_executor_free(oldest->executor);
     *oldest = (kept){0};
-    PB_TRY(make(&oldest->executor, e, tokens, count, values, error));
+    PB_TRY(make(&oldest->executor, e, inputs->shapes, count, values, error));
     oldest->count = count;
-    oldest->tokens = tokens;
+    memcpy(oldest->shapes, inputs->shapes, sizeof oldest->shapes);
     memcpy(oldest->values, values, count * sizeof *values);
     oldest->used = ++e->clock;
     *out = oldest->executor;
@@ -139,14 +140,14 @@ pb_status pb_evaluate_under(pb_evaluator *e, const pb_run *run, const pb_conditi
     PB_TRY(pb_size_check(size, pb_evaluator_image(e), "points", error));
     PB_TRY(pb_count_check(n, size, 1, "points", error));
     PB_TRY(pb_condition_check(e->model, condition, error));
-    PB_TRY(pb_condition_check_context(e->model, condition, error));
+    PB_TRY(pb_condition_check_tensors(e->model, condition, false, error));
     for (size_t i = 0; i < count; i++) {
         PB_NEED(out[i], "room for every tap's values");
         PB_TRY(pb_tap_find(&uses[i], e->model, taps[i], condition->timestep, error));
         values[i] = uses[i].value;
     }
-    PB_TRY(get(&executor, e, condition->tokens, count, values, error));
-    pb_inputs_fill(&inputs, condition, x);
+    PB_TRY(pb_inputs_fill(&inputs, e->model, condition, e->height, e->width, x, error));
+    PB_TRY(get(&executor, e, &inputs, count, values, error));
     PB_TRY(pb_work_begin(&work, run, "evaluating", 0, error));
     stop = pb_work_stop(&work);
     status = pb_executor_forward(executor, n, inputs.feeds, true, out, &stop, error);

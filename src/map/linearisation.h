@@ -19,6 +19,7 @@ struct pb_linearisation {
     pb_executor *executor;
     const pb_section *section; /* of the executor */
     pb_tap_use to;
+    pb_value x;                /* the network's input */
     bool from_x;               /* the affine part of `to` varies too */
     pb_map_operator ops[2][2]; /* [bf16][chw] */
     float *staging;            /* two blocks, in and out, of vectors in another order, or NULL */

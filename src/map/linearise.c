@@ -5,10 +5,8 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "base/shape.h"
+#include "map/inputs.h"
 #include "map/linearisation.h"
-
-/* Length of a prompt in Stable Diffusion. */
-#define CLIP_TOKENS 77
 
 void pb_linearisation_free(pb_linearisation *l)
 {
@@ -51,6 +49,16 @@ static pb_status apply_engine(pb_linearisation *l, bool bf16, pb_pass pass, size
     return status;
 }
 
+/* A value's shape as it is told: lists of vectors (positions, numbers) that the network is
+ * conditioned on are images of one channel. */
+static pb_shape shape_outside(const pb_linearisation *l, pb_value value)
+{
+    pb_shape s = l->section->shapes[value];
+
+    return (size_t)value < l->model->graph->inputs && value != l->x ? (pb_shape){s.h * s.w, s.c, 1}
+                                                                    : s;
+}
+
 /* Are vectors of this shape the same in either order? */
 static bool is_plain(pb_shape s)
 {
@@ -61,8 +69,7 @@ static bool is_plain(pb_shape s)
 static pb_status apply_block(pb_linearisation *l, bool bf16, pb_pass pass, size_t k, const float *x,
                              size_t ldx, float *y, size_t ldy, pb_error *error)
 {
-    pb_shape first = l->section->shapes[l->section->from];
-    pb_shape last = l->section->shapes[l->to.value];
+    pb_shape first = shape_outside(l, l->section->from), last = shape_outside(l, l->to.value);
     pb_shape in = pass == PB_JVP ? first : last, out = pass == PB_JVP ? last : first;
     size_t in_size = pb_shape_size(in), out_size = pb_shape_size(out);
     float *from = l->staging, *to = l->staging + k * in_size;
@@ -88,8 +95,8 @@ static pb_status apply_pass(const pb_map_operator *o, pb_pass pass, size_t k, co
         return pb_fail(error, PB_INVALID,
                        "vectors that begin every %zu and %zu numbers: they have %zu and %zu", ldx,
                        ldy, in, out);
-    if (!o->chw || (is_plain(l->section->shapes[l->section->from]) &&
-                    is_plain(l->section->shapes[l->to.value])))
+    if (!o->chw ||
+        (is_plain(shape_outside(l, l->section->from)) && is_plain(shape_outside(l, l->to.value))))
         return apply_engine(l, o->bf16, pass, k, x, ldx, y, ldy, error);
     if (!l->staging)
         l->staging = pb_malloc(block * (rows + cols), sizeof *l->staging);
@@ -135,18 +142,16 @@ static void make_operators(pb_linearisation *l)
 
 /* -- linearising ----------------------------------------------------------------------------- */
 
-static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, const float *x,
-                            const pb_stop *stop, pb_error *error)
+static pb_status run_primal(pb_linearisation *l, const pb_inputs *inputs, const pb_stop *stop,
+                            pb_error *error)
 {
     size_t size = pb_shape_size(l->section->shapes[l->to.value]);
     float *value = pb_malloc(size, sizeof *value);
-    pb_inputs inputs;
     pb_status status;
 
     if (!value)
         return pb_fail_memory(error, size * sizeof *value, "a point");
-    pb_inputs_fill(&inputs, condition, x);
-    status = pb_executor_linearise(l->executor, inputs.feeds, value, stop, error);
+    status = pb_executor_linearise(l->executor, inputs->feeds, value, stop, error);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(value[i]))
             status = pb_fail(error, PB_NUMERIC,
@@ -157,18 +162,15 @@ static pb_status run_primal(pb_linearisation *l, const pb_condition *condition, 
 
 /* What runs the part of the graph that the map is. */
 static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_model *model,
-                               const pb_map_options *options, size_t height, size_t width,
+                               const pb_map_options *options, const pb_inputs *inputs,
                                size_t memory, pb_error *error)
 {
-    const pb_condition *condition = &options->condition;
-    pb_shape shapes[PB_INPUTS];
+    double timestep = options->condition.timestep;
     pb_section *section;
     pb_tap_use from;
 
-    PB_TRY(pb_model_input_shapes(model, height, width, condition->tokens, shapes, error));
-    PB_TRY(pb_condition_check(model, condition, error));
-    PB_TRY(pb_tap_find(&from, model, options->from, condition->timestep, error));
-    PB_TRY(pb_tap_find(to, model, options->to, condition->timestep, error));
+    PB_TRY(pb_tap_find(&from, model, options->from, timestep, error));
+    PB_TRY(pb_tap_find(to, model, options->to, timestep, error));
     if (from.affine)
         return pb_fail(error, PB_INVALID,
                        "a map cannot begin at \"%s\": it is a function of the input and the output",
@@ -176,8 +178,8 @@ static pb_status open_executor(pb_executor **executor, pb_tap_use *to, const pb_
     if (from.value > to->value)
         return pb_fail(error, PB_INVALID, "no map from \"%s\" to \"%s\": it lies behind",
                        options->from, options->to);
-    PB_TRY(pb_section_new(&section, model->graph, model->device, shapes, from.value, 1, &to->value,
-                          error));
+    PB_TRY(pb_section_new(&section, model->graph, model->device, inputs->shapes, from.value, 1,
+                          &to->value, error));
     return pb_executor_new(executor, section, memory, error);
 }
 
@@ -186,13 +188,16 @@ static pb_status linearise(pb_linearisation *l, const pb_map_options *options, c
 {
     const pb_condition *condition = &options->condition;
     const size_t *image = x->shape + x->rank - 3;
+    pb_inputs inputs;
 
-    PB_TRY(pb_condition_check_context(l->model, condition, error));
-    PB_TRY(open_executor(&l->executor, &l->to, l->model, options, image[1], image[2], l->run.memory,
-                         error));
+    PB_TRY(pb_condition_check_tensors(l->model, condition, false, error));
+    PB_TRY(pb_inputs_fill(&inputs, l->model, condition, image[1], image[2], x->data, error));
+    PB_TRY(pb_condition_check(l->model, condition, error));
+    PB_TRY(open_executor(&l->executor, &l->to, l->model, options, &inputs, l->run.memory, error));
     l->section = pb_executor_section(l->executor);
-    l->from_x = l->section->from == PB_INPUT_X;
-    PB_TRY(run_primal(l, condition, x->data, stop, error));
+    l->x = pb_graph_find_input(l->model->graph, "x");
+    l->from_x = l->section->from == l->x;
+    PB_TRY(run_primal(l, &inputs, stop, error));
     make_operators(l);
     return PB_OK;
 }
@@ -255,13 +260,13 @@ static void copy_shape(size_t to[3], pb_shape from)
 
 void pb_linearisation_shapes(const pb_linearisation *l, size_t from[3], size_t to[3])
 {
-    copy_shape(from, l->section->shapes[l->section->from]);
-    copy_shape(to, l->section->shapes[l->to.value]);
+    copy_shape(from, shape_outside(l, l->section->from));
+    copy_shape(to, shape_outside(l, l->to.value));
 }
 
 void pb_linearisation_image(const pb_linearisation *l, size_t shape[3])
 {
-    copy_shape(shape, l->section->shapes[PB_INPUT_X]);
+    copy_shape(shape, l->section->shapes[l->x]);
 }
 
 void pb_linearisation_memory(const pb_linearisation *l, pb_map_memory *memory)
@@ -278,9 +283,9 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                           const pb_map_options *options, size_t height, size_t width,
                           const pb_run *run, pb_error *error)
 {
-    pb_map_options assumed;
     pb_executor *executor;
     pb_executor_needs needs;
+    pb_inputs inputs;
     pb_tap_use to;
     pb_status status;
     pb_run taken;
@@ -289,12 +294,10 @@ pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
     PB_NEED(model, "a model");
     PB_NEED(options, "options");
     PB_TRY(pb_run_take(&taken, run, error));
-    assumed = *options;
-    if (assumed.condition.context) /* else it is left out */
-        PB_TRY(pb_condition_check_context(model, &assumed.condition, error));
-    if (assumed.condition.tokens == 0)
-        assumed.condition.tokens = CLIP_TOKENS;
-    PB_TRY(open_executor(&executor, &to, model, &assumed, height, width, taken.memory, error));
+    PB_TRY(pb_condition_check_tensors(model, &options->condition, true, error));
+    PB_TRY(pb_inputs_fill(&inputs, model, &options->condition, height, width, NULL, error));
+    PB_TRY(pb_condition_check(model, &options->condition, error));
+    PB_TRY(open_executor(&executor, &to, model, options, &inputs, taken.memory, error));
     status = pb_executor_estimate(&needs, executor, error);
     if (status == PB_OK)
         *memory = (pb_map_memory){.saved_bytes = needs.saved_bytes,

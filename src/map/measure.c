@@ -14,11 +14,8 @@ typedef struct bench {
     pb_executor *executor;
     const pb_stop *stop;
     pb_plan *plan;
-    float *in, *out;
-    pb_inputs inputs;
-    const float *list[PB_INPUTS];
-    float *context; /* of the text, for a network that reads one */
-    double *steps;  /* seconds per step, of all runs */
+    float *in[PB_GRAPH_INPUTS], *out;
+    double *steps; /* seconds per step, of all runs */
     size_t runs;
 } bench;
 
@@ -26,9 +23,9 @@ static void clear(bench *b)
 {
     if (b->plan)
         pb_plan_time(b->plan, NULL);
-    pb_free(b->in);
+    for (size_t i = 0; i < PB_GRAPH_INPUTS; i++)
+        pb_free(b->in[i]);
     pb_free(b->out);
-    pb_free(b->context);
     pb_free(b->steps);
 }
 
@@ -42,35 +39,36 @@ void pb_measure_fill(size_t count, float *x)
     }
 }
 
+static pb_status make_in(float **in, size_t count, pb_error *error)
+{
+    *in = pb_malloc(count, sizeof **in);
+    if (!*in)
+        return pb_fail_memory(error, count * sizeof **in, "a measurement");
+    pb_measure_fill(count, *in);
+    return PB_OK;
+}
+
 static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t n, bool bf16,
                       pb_error *error)
 {
     const pb_section *s = l->section;
-    pb_condition condition = {.timestep = 100, .class_label = 0};
     size_t from = n * pb_shape_size(s->shapes[s->from]);
-    size_t to = n * pb_shape_size(s->shapes[l->to.value]);
-    size_t in = pass == PB_VJP ? to : pass == PB_JVP ? from : n * pb_shape_size(s->shapes[0]);
-    size_t out = pass == PB_VJP ? from : to;
+    size_t to = n * pb_shape_size(s->shapes[l->to.value]), out = pass == PB_VJP ? from : to;
 
     PB_TRY(pb_executor_plan(&b->plan, b->executor, pass, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, n,
                             b->stop, error));
-    b->in = pb_malloc(in, sizeof *b->in);
     b->out = pb_malloc(out, sizeof *b->out);
     b->steps = pb_calloc(pb_plan_steps(b->plan), sizeof *b->steps);
-    if (!b->in || !b->out || !b->steps)
-        return pb_fail_memory(error, (in + out) * sizeof(float), "a measurement");
-    pb_measure_fill(in, b->in);
-    if (l->model->facts.context_width) {
-        size_t size = pb_shape_size(s->shapes[PB_INPUT_CONTEXT]);
-        b->context = pb_malloc(size, sizeof *b->context);
-        if (!b->context)
-            return pb_fail_memory(error, size * sizeof *b->context, "a context");
-        pb_measure_fill(size, b->context);
-        condition.context = b->context;
+    if (!b->out || !b->steps)
+        return pb_fail_memory(error, out * sizeof(float), "a measurement");
+    if (pass != PB_FORWARD)
+        return make_in(&b->in[0], pass == PB_VJP ? to : from, error);
+    for (size_t i = 0; i < s->graph->inputs; i++) {
+        const char *name = s->graph->nodes[i].label;
+        PB_TRY(make_in(&b->in[i], n * pb_shape_size(s->shapes[i]), error));
+        if (!strcmp(name, "timestep") || !strcmp(name, "class"))
+            b->in[i][0] = !strcmp(name, "timestep") ? 100 : 0;
     }
-    pb_inputs_fill(&b->inputs, &condition, b->in);
-    for (size_t i = 0; i < PB_INPUTS; i++)
-        b->list[i] = b->inputs.feeds[i].data;
     return PB_OK;
 }
 
@@ -148,7 +146,8 @@ static pb_status run_once(void *context, pb_error *error)
 
     if (b->runs++ == 1) /* the first does not count */
         pb_plan_time(b->plan, b->steps);
-    return pb_executor_run(b->executor, b->plan, b->list, &b->out, b->stop, error);
+    return pb_executor_run(b->executor, b->plan, (const float *const *)b->in, &b->out, b->stop,
+                           error);
 }
 
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,

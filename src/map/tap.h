@@ -4,7 +4,6 @@
 
 #include <pullback/map.h>
 
-#include "graph/executor.h"
 #include "models/model.h"
 
 /* A tap's tensor is a x + b y, with x the network's input and y the graph's value. */
@@ -14,25 +13,11 @@ typedef struct pb_tap_use {
     float a, b;
 } pb_tap_use;
 
-/* Errors: PB_INVALID (no such tap: the message lists them). */
+/* A tap, or an input of the network. Errors: PB_INVALID (no such tap: the message lists them). */
 pb_status pb_tap_find(pb_tap_use *use, const pb_model *model, const char *name, double timestep,
                       pb_error *error);
 
 /* y <- a x + b y for count entries; does nothing where the tap is not affine. */
 void pb_tap_apply(const pb_tap_use *use, size_t count, const float *x, float *y);
-
-/* Checks a condition against the model: time and class; and its context. Errors: PB_INVALID. */
-pb_status pb_condition_check(const pb_model *model, const pb_condition *condition, pb_error *error);
-pb_status pb_condition_check_context(const pb_model *model, const pb_condition *condition,
-                                     pb_error *error);
-
-/* What an executor is fed, in the order of a U-Net's inputs; x in C, H, W order. The feeds point
- * into the struct, the condition and x. */
-typedef struct pb_inputs {
-    float time, label;
-    pb_feed feeds[PB_INPUTS];
-} pb_inputs;
-
-void pb_inputs_fill(pb_inputs *inputs, const pb_condition *condition, const float *x);
 
 #endif

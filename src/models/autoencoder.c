@@ -168,8 +168,8 @@ pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb
                            .activation = a.activation,
                            .embedding = PB_NO_VALUE};
     factor = (size_t)1 << (a.blocks - 1);
-    image = pb_build_input(b, "image", (pb_shape){4 * factor, 4 * factor, a.in_channels});
-    latent = pb_build_input(b, "latent", (pb_shape){4, 4, a.latent_channels});
+    image = pb_build_input(b, "image", (pb_shape){4 * factor, 4 * factor, a.in_channels}, true);
+    latent = pb_build_input(b, "latent", (pb_shape){4, 4, a.latent_channels}, true);
     mean = pb_build_slice(b, encoder(&k, image), a.latent_channels);
     decoded = decoder(&k, latent);
     PB_TRY(pb_builder_finish(b, graph, error));

@@ -113,13 +113,13 @@ static bool room(pb_builder *b)
     return false;
 }
 
-pb_value pb_build_input(pb_builder *b, const char *label, pb_shape nominal)
+pb_value pb_build_input(pb_builder *b, const char *name, pb_shape nominal, bool many)
 {
     pb_value value = PB_NO_VALUE;
 
     if (failed(b) || !room(b))
         return PB_NO_VALUE;
-    b->error.status = pb_graph_input(b->graph, label, &value, &b->error);
+    b->error.status = pb_graph_input(b->graph, name, nominal, many, &value, &b->error);
     if (failed(b))
         return PB_NO_VALUE;
     b->shapes[value] = nominal;

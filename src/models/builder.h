@@ -24,8 +24,9 @@ pb_status pb_builder_finish(pb_builder *b, pb_graph **graph, pb_error *error);
 void pb_builder_fail(pb_builder *b, pb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* An input of the graph with its nominal shape, against which all layers are checked. */
-pb_value pb_build_input(pb_builder *b, const char *label, pb_shape nominal);
+/* An input of the graph with its nominal shape, against which all layers are checked; many: it may
+ * have any number of positions. */
+pb_value pb_build_input(pb_builder *b, const char *name, pb_shape nominal, bool many);
 
 /* Names a value as a tap: "mid", or with a number "down.3". */
 void pb_build_tap(pb_builder *b, pb_value value, const char *format, ...)

@@ -87,7 +87,7 @@ static pb_value layer(pb_builder *b, const clip_text *t, pb_value x, const char 
 static pb_value build(pb_builder *b, const clip_text *t)
 {
     const char *prefix = pb_build_has(b, "text_model.final_layer_norm.weight") ? "text_model." : "";
-    pb_value x = pb_build_input(b, "tokens", (pb_shape){t->length, 1, 1});
+    pb_value x = pb_build_input(b, "tokens", (pb_shape){t->length, 1, 1}, true);
     char name[80];
 
     x = pb_build_lookup(b, x, t->vocabulary, t->width, "%sembeddings.token_embedding", prefix);

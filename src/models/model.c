@@ -246,8 +246,7 @@ const char *pb_model_tap(const pb_model *model, size_t i)
     return i < model->graph->tap_count ? model->graph->taps[i].name : NULL;
 }
 
-pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width, size_t tokens,
-                                pb_shape shapes[PB_INPUTS], pb_error *error)
+pb_status pb_model_check_size(const pb_model *model, size_t height, size_t width, pb_error *error)
 {
     const pb_unet_facts *facts = &model->facts;
     size_t multiple = facts->size_multiple, least = facts->size_least;
@@ -263,10 +262,16 @@ pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t wid
                              "an image of %zux%zu (height x width): this network takes heights and "
                              "widths from %zu to %d",
                              height, width, least, PB_LARGEST);
-    shapes[PB_INPUT_X] = (pb_shape){height, width, facts->in_channels};
-    shapes[PB_INPUT_TIME] = shapes[PB_INPUT_CLASS] = (pb_shape){1, 1, 1};
-    shapes[PB_INPUT_CONTEXT] = (pb_shape){tokens, 1, facts->context_width};
     return PB_OK;
+}
+
+void pb_model_input_shapes(const pb_model *model, size_t height, size_t width, pb_shape *shapes)
+{
+    const pb_graph *graph = model->graph;
+
+    for (size_t i = 0; i < graph->inputs; i++)
+        shapes[i] = graph->nodes[i].shape;
+    shapes[pb_graph_find_input(graph, "x")] = (pb_shape){height, width, model->facts.in_channels};
 }
 
 pb_status pb_model_check_class(const pb_model *model, long label, pb_error *error)
@@ -307,7 +312,7 @@ pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap)
 pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height, size_t width,
                              size_t shape[3], pb_error *error)
 {
-    pb_shape inputs[PB_INPUTS], *shapes, found;
+    pb_shape *shapes, found;
     pb_status status;
     pb_value value;
 
@@ -317,11 +322,11 @@ pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t heig
     value = pb_graph_find_tap(model->graph, strcmp(tap, "eps") && strcmp(tap, "x0") ? tap : "out");
     if (value < 0)
         return pb_fail_tap(error, model, tap);
-    PB_TRY(pb_model_input_shapes(model, height, width, 1, inputs, error));
+    PB_TRY(pb_model_check_size(model, height, width, error));
     shapes = pb_calloc(model->graph->count, sizeof *shapes);
     if (!shapes)
         return pb_fail_memory(error, model->graph->count * sizeof *shapes, "shapes");
-    memcpy(shapes, inputs, model->graph->inputs * sizeof *shapes);
+    pb_model_input_shapes(model, height, width, shapes);
     status = pb_graph_shapes(model->graph, value, shapes, error);
     found = shapes[value];
     pb_free(shapes);

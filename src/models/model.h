@@ -32,10 +32,12 @@ struct pb_model {
     pb_model_info info; /* strings point into the above */
 };
 
-/* The shapes of the graph's inputs for images of a given size and a context of so many tokens.
- * Errors: PB_INVALID (a size the network does not take). */
-pb_status pb_model_input_shapes(const pb_model *model, size_t height, size_t width, size_t tokens,
-                                pb_shape shapes[PB_INPUTS], pb_error *error);
+/* Checks the size of images against what the network takes. Errors: PB_INVALID. */
+pb_status pb_model_check_size(const pb_model *model, size_t height, size_t width, pb_error *error);
+
+/* The shapes of the graph's inputs (graph->inputs of them) for images of such a size; what else it
+ * is conditioned on has its nominal shape. */
+void pb_model_input_shapes(const pb_model *model, size_t height, size_t width, pb_shape *shapes);
 
 /* Notes the files found, before any of them is read: the hash is refused once they are others.
  * Errors: PB_IO, PB_MEMORY. */

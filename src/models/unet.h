@@ -1,12 +1,9 @@
-/* What the U-Nets have in common: the inputs of their graphs, and their facts. */
+/* What the U-Nets have in common: their facts. The inputs of their graphs are known by name: "x",
+ * "timestep", "class", and whatever tensors a network is conditioned on besides, "context". */
 #ifndef PB_MODELS_UNET_H
 #define PB_MODELS_UNET_H
 
 #include "graph/graph.h"
-
-/* The inputs of a U-Net's graph, in this order. Later ones are there only where the network is
- * conditioned on them; one that is conditioned on text has a class label that it may not read. */
-enum { PB_INPUT_X, PB_INPUT_TIME, PB_INPUT_CLASS, PB_INPUT_CONTEXT, PB_INPUTS };
 
 /* The largest height and width. */
 #define PB_LARGEST 65536

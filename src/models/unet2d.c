@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/fields.h"
-#include "models/layers.h"
+#include "models/unet_fields.h"
 
 #define MAX_LAYERS 64
 #define MAX_SKIPS (PB_MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
@@ -18,27 +17,15 @@ typedef struct block {
 } block;
 
 typedef struct unet2d {
+    pb_unet_fields common;
     size_t sample_height, sample_width;
-    size_t in_channels, out_channels;
-    bool center_input_sample;
-    size_t time_embed_dim;
-    bool flip_sin_to_cos;
-    double freq_shift;
     size_t blocks;
     block down[PB_MAX_BLOCKS], up[PB_MAX_BLOCKS];
     size_t channels[PB_MAX_BLOCKS];
     size_t layers;
     bool mid, mid_attention;
-    double mid_scale;
-    size_t downsample_padding;
-    pb_activation activation;
-    size_t head_dim; /* 0: one head */
-    size_t groups;
+    size_t head_dim;   /* 0: one head */
     size_t mid_groups; /* of the mid block's attention; 0: no norm there */
-    double eps;
-    bool scale_shift;
-    bool class_by_timestep;
-    size_t classes;
 } unet2d;
 
 /* -- config ---------------------------------------------------------------------------------- */
@@ -111,11 +98,9 @@ static void read_sample_size(pb_config *c, unet2d *u)
 /* Every field that the constructor of UNet2DModel has in diffusers 0.42, with its defaults. */
 static void read_config(pb_config *c, unet2d *u)
 {
-    static const char *const positional[] = {"positional", NULL};
     static const char *const mid_block[] = {"UNetMidBlock2D", NULL};
-    static const char *const shifts[] = {"default", "scale_shift", NULL};
-    static const char *const none[] = {"sample_size", "time_embedding_dim", "attention_head_dim",
-                                       "attn_norm_num_groups", NULL};
+    static const char *const none[] = {"sample_size", "attention_head_dim", "attn_norm_num_groups",
+                                       NULL};
     size_t attention_groups;
 
     for (size_t i = 0; none[i]; i++) /* whose default is None, or for which it has a meaning */
@@ -123,37 +108,19 @@ static void read_config(pb_config *c, unet2d *u)
     pb_ignore_inert(c);
     read_blocks(c, u);
     read_sample_size(c, u);
-    u->in_channels = pb_read_size(c, "in_channels", 3, 1, PB_MAX_CHANNELS);
-    u->out_channels = pb_read_size(c, "out_channels", 3, 1, PB_MAX_CHANNELS);
-    pb_check_out_channels(c, u->in_channels, u->out_channels);
-    u->center_input_sample = pb_config_boolean(c, "center_input_sample", false);
-    pb_read_choice(c, "time_embedding_type", "positional", positional);
-    u->time_embed_dim = pb_read_size(c, "time_embedding_dim", 0, 0, 16 * PB_MAX_CHANNELS);
-    if (u->time_embed_dim == 0)
-        u->time_embed_dim = 4 * u->channels[0];
-    u->freq_shift = pb_config_number(c, "freq_shift", 0, -1e6, 1e6);
-    if (u->freq_shift == (double)(u->channels[0] / 2))
-        pb_config_fail(c, PB_FORMAT, "freq_shift",
-                       "%g makes every frequency of the time embedding infinite", u->freq_shift);
-    u->flip_sin_to_cos = pb_config_boolean(c, "flip_sin_to_cos", true);
+    pb_read_unet_fields(c, &u->common, u->channels[0], 3);
     u->mid = !pb_config_is_null(c, "mid_block_type");
     if (u->mid)
         pb_read_choice(c, "mid_block_type", "UNetMidBlock2D", mid_block);
     u->layers = pb_read_size(c, "layers_per_block", 2, 1, MAX_LAYERS);
-    u->mid_scale = pb_config_number(c, "mid_block_scale_factor", 1, 1e-6, 1e6);
-    u->downsample_padding = pb_read_size(c, "downsample_padding", 1, 0, 1);
-    pb_config_ignore(c, "dropout"); /* acts in training only */
-    u->activation = pb_read_activation(c, "act_fn", "silu");
     u->head_dim =
         pb_read_size(c, "attention_head_dim", pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1,
                      PB_MAX_CHANNELS);
-    u->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
-    u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
-    u->scale_shift = pb_read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
     attention_groups = pb_read_size(c, "attn_norm_num_groups", 0, 1, PB_MAX_CHANNELS);
-    u->mid_groups = attention_groups ? attention_groups : u->scale_shift ? 0 : u->groups;
+    u->mid_groups = attention_groups        ? attention_groups
+                    : u->common.scale_shift ? 0
+                                            : u->common.groups;
     u->mid_attention = pb_config_boolean(c, "add_attention", true);
-    u->class_by_timestep = pb_read_classes(c, &u->classes);
     pb_config_ignore(c, "num_train_timesteps"); /* of time_embedding_type "learned" only */
 }
 
@@ -189,7 +156,7 @@ static pb_value down_block(const context *k, pb_value x, size_t i, pb_value *ski
         x = resnet(k, x, u->channels[i], 0, 1, name);
         snprintf(name, sizeof name, "down_blocks.%zu.attentions.%zu", i, j);
         if (u->down[i].attention)
-            x = attention(k, x, u->groups, 1, name);
+            x = attention(k, x, u->common.groups, 1, name);
         skips[(*count)++] = x;
     }
     if (i + 1 < u->blocks) {
@@ -197,8 +164,8 @@ static pb_value down_block(const context *k, pb_value x, size_t i, pb_value *ski
         if (u->down[i].resample == BY_RESNET)
             x = resnet(k, x, u->channels[i], -1, 1, name);
         else /* padding 0 stands for one row and column at the end only */
-            x = pb_build_conv(k->b, x, u->channels[i], 3, 2, u->downsample_padding, 1, "%s.conv",
-                              name);
+            x = pb_build_conv(k->b, x, u->channels[i], 3, 2, u->common.downsample_padding, 1,
+                              "%s.conv", name);
         skips[(*count)++] = x;
     }
     pb_build_tap(k->b, x, "down.%zu", i);
@@ -219,7 +186,7 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
         x = resnet(k, x, channels, 0, 1, name);
         snprintf(name, sizeof name, "up_blocks.%zu.attentions.%zu", i, j);
         if (u->up[i].attention)
-            x = attention(k, x, u->groups, 1, name);
+            x = attention(k, x, u->common.groups, 1, name);
     }
     if (i + 1 < u->blocks) {
         snprintf(name, sizeof name, "up_blocks.%zu.upsamplers.0", i);
@@ -237,50 +204,39 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
 static void build(pb_builder *b, const unet2d *u)
 {
     const size_t size = size_multiple(u);
-    const pb_shape one = {1, 1, 1}, image = {size, size, u->in_channels};
-    pb_value x = pb_build_input(b, "x", image), time = pb_build_input(b, "timestep", one), h;
-    bool conditional = u->classes || u->class_by_timestep;
-    pb_value label = conditional ? pb_build_input(b, "class label", one) : PB_NO_VALUE;
+    const pb_shape one = {1, 1, 1}, image = {size, size, u->common.in_channels};
+    pb_value x = pb_build_input(b, "x", image, true), h;
+    pb_value time = pb_build_input(b, "timestep", one, false);
+    bool conditional = u->common.classes || u->common.class_by_timestep;
+    pb_value label = conditional ? pb_build_input(b, "class", one, false) : PB_NO_VALUE;
     pb_value skips[MAX_SKIPS];
-    const pb_embedding_options embedding = {
-        .channels = u->channels[0],
-        .width = u->time_embed_dim,
-        .flip_sin_to_cos = u->flip_sin_to_cos,
-        .freq_shift = u->freq_shift,
-        .inner = PB_ACT_SILU,
-        .classes = u->classes,
-        .class_by_timestep = u->class_by_timestep,
-    };
-    context k = {.b = b,
-                 .u = u,
-                 .layers = {.b = b,
-                            .groups = u->groups,
-                            .eps = u->eps,
-                            .activation = u->activation,
-                            .scale_shift = u->scale_shift}};
+    const pb_embedding_options embedding =
+        pb_unet_embedding(&u->common, u->channels[0], PB_ACT_SILU);
+    context k = {.b = b, .u = u, .layers = pb_unet_layers(&u->common, b)};
     size_t count = 0;
 
     pb_build_tap(b, x, "x");
     k.layers.embedding = pb_layer_embedding(&k.layers, time, label, &embedding);
-    h = u->center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
+    h = u->common.center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
     h = pb_build_conv(b, h, u->channels[0], 3, 1, 1, 1, "conv_in");
     skips[count++] = h;
     for (size_t i = 0; i < u->blocks; i++)
         h = down_block(&k, h, i, skips, &count);
     if (u->mid) {
         size_t channels = u->channels[u->blocks - 1];
-        h = resnet(&k, h, channels, 0, u->mid_scale, "mid_block.resnets.0");
+        h = resnet(&k, h, channels, 0, u->common.mid_scale, "mid_block.resnets.0");
         if (u->mid_attention)
-            h = attention(&k, h, u->mid_groups, u->mid_scale, "mid_block.attentions.0");
-        h = resnet(&k, h, channels, 0, u->mid_scale, "mid_block.resnets.1");
+            h = attention(&k, h, u->mid_groups, u->common.mid_scale, "mid_block.attentions.0");
+        h = resnet(&k, h, channels, 0, u->common.mid_scale, "mid_block.resnets.1");
         pb_build_tap(b, h, "mid");
     }
     for (size_t i = 0; i < u->blocks; i++)
         h = up_block(&k, h, i, skips, &count);
-    h = pb_build_group_norm(b, h, PB_NO_VALUE, u->groups, u->eps, PB_ACT_SILU, "conv_norm_out");
-    h = pb_build_conv(b, h, u->out_channels, 3, 1, 1, 1, "conv_out");
-    if (u->out_channels != u->in_channels)
-        h = pb_build_slice(b, h, u->in_channels);
+    h = pb_build_group_norm(b, h, PB_NO_VALUE, u->common.groups, u->common.eps, PB_ACT_SILU,
+                            "conv_norm_out");
+    h = pb_build_conv(b, h, u->common.out_channels, 3, 1, 1, 1, "conv_out");
+    if (u->common.out_channels != u->common.in_channels)
+        h = pb_build_slice(b, h, u->common.in_channels);
     pb_build_tap(b, h, "out");
 }
 
@@ -295,16 +251,9 @@ pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *con
     PB_TRY(pb_builder_new(&b, weights, error));
     build(b, &u);
     PB_TRY(pb_builder_finish(b, graph, error));
-    *facts = (pb_unet_facts){
-        .in_channels = u.in_channels,
-        .out_channels = u.in_channels,
-        .learned_variance = u.out_channels != u.in_channels,
-        .sample_height = u.sample_height,
-        .sample_width = u.sample_width,
-        .size_multiple = size_multiple(&u),
-        .size_least = size_multiple(&u),
-        .class_conditional = u.classes || u.class_by_timestep,
-        .classes = u.classes,
-    };
+    *facts = pb_unet_facts_of(&u.common);
+    facts->sample_height = u.sample_height;
+    facts->sample_width = u.sample_width;
+    facts->size_multiple = facts->size_least = size_multiple(&u);
     return PB_OK;
 }

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/fields.h"
-#include "models/layers.h"
+#include "models/unet_fields.h"
 
 #define MAX_LAYERS 64
 #define MAX_SKIPS (PB_MAX_BLOCKS * (MAX_LAYERS + 1) + 1)
@@ -18,24 +17,14 @@ typedef struct level {
 } level;
 
 typedef struct unet2d_condition {
+    pb_unet_fields common;
     size_t sample_height, sample_width;
-    size_t in_channels, out_channels;
-    bool center_input_sample, flip_sin_to_cos;
-    double freq_shift;
     size_t blocks;
     level level[PB_MAX_BLOCKS];
     size_t up_transformers[PB_MAX_BLOCKS]; /* by level */
     bool mid, mid_attention;
-    double mid_scale;
-    size_t downsample_padding;
-    pb_activation activation;
-    size_t groups;
-    double eps;
-    bool scale_shift, linear_projection;
-    size_t time_embed_dim;
+    bool linear_projection;
     size_t conv_in_kernel, conv_out_kernel;
-    bool class_by_timestep;
-    size_t classes;
 } unet2d_condition;
 
 /* -- config ---------------------------------------------------------------------------------- */
@@ -137,18 +126,15 @@ static void refuse(pb_config *c)
         "class_embeddings_concat", "cross_attention_norm",
         "num_attention_heads",
     };
-    static const char *const positional[] = {"positional", NULL};
     static const char *const plain[] = {"default", NULL};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         pb_refuse_set(c, keys[i]);
-    pb_read_choice(c, "time_embedding_type", "positional", positional);
     pb_read_choice(c, "attention_type", "default", plain);
     if (pb_config_number(c, "resnet_out_scale_factor", 1, -1e6, 1e6) != 1)
         pb_config_fail(c, PB_UNSUPPORTED, "resnet_out_scale_factor", "expected 1");
     pb_config_ignore(c, "addition_embed_type_num_heads");  /* of addition_embed_type only */
     pb_config_ignore(c, "mid_block_only_cross_attention"); /* of a mid block that is refused */
-    pb_config_ignore(c, "dropout");                        /* acts in training only */
     pb_config_ignore(c, "upcast_attention");               /* everything is float32 here */
 }
 
@@ -190,10 +176,7 @@ static size_t read_kernel(pb_config *c, const char *key)
 static void read_config(pb_config *c, unet2d_condition *u)
 {
     static const char *const mids[] = {"UNetMidBlock2DCrossAttn", "UNetMidBlock2D", NULL};
-    static const char *const shifts[] = {"default", "scale_shift", NULL};
-
-    static const char *const none[] = {"sample_size", "time_embedding_dim",
-                                       "reverse_transformer_layers_per_block", NULL};
+    static const char *const none[] = {"sample_size", "reverse_transformer_layers_per_block", NULL};
 
     for (size_t i = 0; none[i]; i++) /* whose default is None */
         pb_config_nullable(c, none[i]);
@@ -202,31 +185,13 @@ static void read_config(pb_config *c, unet2d_condition *u)
     read_levels(c, u);
     read_sample_size(c, u);
     refuse(c);
-    u->in_channels = pb_read_size(c, "in_channels", 4, 1, PB_MAX_CHANNELS);
-    u->out_channels = pb_read_size(c, "out_channels", 4, 1, PB_MAX_CHANNELS);
-    pb_check_out_channels(c, u->in_channels, u->out_channels);
-    u->center_input_sample = pb_config_boolean(c, "center_input_sample", false);
-    u->flip_sin_to_cos = pb_config_boolean(c, "flip_sin_to_cos", true);
-    u->freq_shift = pb_config_number(c, "freq_shift", 0, -1e6, 1e6);
-    if (u->freq_shift == (double)(u->level[0].channels / 2))
-        pb_config_fail(c, PB_FORMAT, "freq_shift",
-                       "%g makes every frequency of the time embedding infinite", u->freq_shift);
-    u->time_embed_dim = pb_read_size(c, "time_embedding_dim", 0, 1, 16 * PB_MAX_CHANNELS);
-    if (u->time_embed_dim == 0)
-        u->time_embed_dim = 4 * u->level[0].channels;
+    pb_read_unet_fields(c, &u->common, u->level[0].channels, 4);
     u->mid = !pb_config_is_null(c, "mid_block_type");
     if (u->mid)
         u->mid_attention = pb_read_choice(c, "mid_block_type", mids[0], mids) == 0;
-    u->mid_scale = pb_config_number(c, "mid_block_scale_factor", 1, 1e-6, 1e6);
-    u->downsample_padding = pb_read_size(c, "downsample_padding", 1, 0, 1);
-    u->activation = pb_read_activation(c, "act_fn", "silu");
-    u->groups = pb_read_size(c, "norm_num_groups", 32, 1, PB_MAX_CHANNELS);
-    u->eps = pb_config_number(c, "norm_eps", 1e-5, 1e-12, 1);
-    u->scale_shift = pb_read_choice(c, "resnet_time_scale_shift", "default", shifts) == 1;
     u->linear_projection = pb_config_boolean(c, "use_linear_projection", false);
     u->conv_in_kernel = read_kernel(c, "conv_in_kernel");
     u->conv_out_kernel = read_kernel(c, "conv_out_kernel");
-    u->class_by_timestep = pb_read_classes(c, &u->classes);
 }
 
 /* -- graph ----------------------------------------------------------------------------------- */
@@ -289,7 +254,8 @@ static pb_value transformers(const context *k, pb_value x, const level *l, size_
         pb_builder_fail(b, PB_FORMAT,
                         "%s: attention_head_dim: %zu channels do not divide into %zu heads", name,
                         channels, l->heads);
-    h = pb_build_group_norm(b, x, PB_NO_VALUE, k->u->groups, 1e-6, PB_ACT_NONE, "%s.norm", name);
+    h = pb_build_group_norm(b, x, PB_NO_VALUE, k->u->common.groups, 1e-6, PB_ACT_NONE, "%s.norm",
+                            name);
     h = pb_build_linear(b, h, channels, true, "%s.proj_in", name);
     for (size_t i = 0; i < count; i++) {
         snprintf(part, sizeof part, "%s.transformer_blocks.%zu", name, i);
@@ -314,7 +280,7 @@ static pb_value down_block(const context *k, pb_value x, size_t i, pb_value *ski
         skips[(*count)++] = x;
     }
     if (i + 1 < k->u->blocks) {
-        x = pb_build_conv(k->b, x, l->channels, 3, 2, k->u->downsample_padding, 1,
+        x = pb_build_conv(k->b, x, l->channels, 3, 2, k->u->common.downsample_padding, 1,
                           "down_blocks.%zu.downsamplers.0.conv", i);
         skips[(*count)++] = x;
     }
@@ -353,10 +319,11 @@ static pb_value mid_block(const context *k, pb_value x)
 
     if (!u->mid)
         return x;
-    x = pb_layer_resnet(&k->layers, x, l->channels, 0, u->mid_scale, "mid_block.resnets.0");
+    x = pb_layer_resnet(&k->layers, x, l->channels, 0, u->common.mid_scale, "mid_block.resnets.0");
     if (u->mid_attention) {
         x = transformers(k, x, l, l->transformers, false, "mid_block.attentions.0");
-        x = pb_layer_resnet(&k->layers, x, l->channels, 0, u->mid_scale, "mid_block.resnets.1");
+        x = pb_layer_resnet(&k->layers, x, l->channels, 0, u->common.mid_scale,
+                            "mid_block.resnets.1");
     }
     pb_build_tap(k->b, x, "mid");
     return x;
@@ -366,39 +333,29 @@ static pb_value mid_block(const context *k, pb_value x)
  * which there is always one; with one at the end only, floor(n/2). */
 static size_t size_least(const unet2d_condition *u)
 {
-    return u->downsample_padding ? 1 : (size_t)1 << (u->blocks - 1);
+    return u->common.downsample_padding ? 1 : (size_t)1 << (u->blocks - 1);
 }
 
 /* unet_2d_condition.py, UNet2DConditionModel.forward */
 static void build(pb_builder *b, const unet2d_condition *u)
 {
     const size_t size = size_least(u);
-    const pb_shape one = {1, 1, 1}, image = {size, size, u->in_channels};
+    const pb_shape one = {1, 1, 1}, image = {size, size, u->common.in_channels};
     const pb_shape tokens = {TOKENS, 1, u->level[0].context};
-    pb_value x = pb_build_input(b, "x", image), time = pb_build_input(b, "timestep", one);
-    pb_value label = pb_build_input(b, "class label", one), h, skips[MAX_SKIPS];
-    const pb_embedding_options embedding = {
-        .channels = u->level[0].channels,
-        .width = u->time_embed_dim,
-        .flip_sin_to_cos = u->flip_sin_to_cos,
-        .freq_shift = u->freq_shift,
-        .inner = u->activation,
-        .classes = u->classes,
-        .class_by_timestep = u->class_by_timestep,
-    };
+    pb_value x = pb_build_input(b, "x", image, true);
+    pb_value time = pb_build_input(b, "timestep", one, false);
+    pb_value label = pb_build_input(b, "class", one, false), h, skips[MAX_SKIPS];
+    const pb_embedding_options embedding =
+        pb_unet_embedding(&u->common, u->level[0].channels, u->common.activation);
     context k = {.b = b,
                  .u = u,
-                 .text = pb_build_input(b, "context", tokens),
-                 .layers = {.b = b,
-                            .groups = u->groups,
-                            .eps = u->eps,
-                            .activation = u->activation,
-                            .scale_shift = u->scale_shift}};
+                 .text = pb_build_input(b, "context", tokens, true),
+                 .layers = pb_unet_layers(&u->common, b)};
     size_t count = 0;
 
     pb_build_tap(b, x, "x");
     k.layers.embedding = pb_layer_embedding(&k.layers, time, label, &embedding);
-    h = u->center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
+    h = u->common.center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
     h = pb_build_conv(b, h, u->level[0].channels, u->conv_in_kernel, 1, u->conv_in_kernel / 2,
                       u->conv_in_kernel / 2, "conv_in");
     skips[count++] = h;
@@ -407,11 +364,12 @@ static void build(pb_builder *b, const unet2d_condition *u)
     h = mid_block(&k, h);
     for (size_t i = 0; i < u->blocks; i++)
         h = up_block(&k, h, i, skips, &count);
-    h = pb_build_group_norm(b, h, PB_NO_VALUE, u->groups, u->eps, u->activation, "conv_norm_out");
-    h = pb_build_conv(b, h, u->out_channels, u->conv_out_kernel, 1, u->conv_out_kernel / 2,
+    h = pb_build_group_norm(b, h, PB_NO_VALUE, u->common.groups, u->common.eps,
+                            u->common.activation, "conv_norm_out");
+    h = pb_build_conv(b, h, u->common.out_channels, u->conv_out_kernel, 1, u->conv_out_kernel / 2,
                       u->conv_out_kernel / 2, "conv_out");
-    if (u->out_channels != u->in_channels)
-        h = pb_build_slice(b, h, u->in_channels);
+    if (u->common.out_channels != u->common.in_channels)
+        h = pb_build_slice(b, h, u->common.in_channels);
     pb_build_tap(b, h, "out");
 }
 
@@ -426,17 +384,11 @@ pb_status pb_unet2d_condition_build(pb_graph **graph, pb_unet_facts *facts, pb_c
     PB_TRY(pb_builder_new(&b, weights, error));
     build(b, &u);
     PB_TRY(pb_builder_finish(b, graph, error));
-    *facts = (pb_unet_facts){
-        .in_channels = u.in_channels,
-        .out_channels = u.in_channels,
-        .learned_variance = u.out_channels != u.in_channels,
-        .sample_height = u.sample_height,
-        .sample_width = u.sample_width,
-        .size_multiple = 1,
-        .size_least = size_least(&u),
-        .class_conditional = u.classes || u.class_by_timestep,
-        .classes = u.classes,
-        .context_width = u.level[0].context,
-    };
+    *facts = pb_unet_facts_of(&u.common);
+    facts->sample_height = u.sample_height;
+    facts->sample_width = u.sample_width;
+    facts->size_multiple = 1;
+    facts->size_least = size_least(&u);
+    facts->context_width = u.level[0].context;
     return PB_OK;
 }

@@ -5,10 +5,10 @@
 #include "io/json.h"
 #include "session/session.h"
 
-static pb_status replace(char **text, const char *by, pb_error *error)
+static pb_status copy_text(const char **text, const char *from, pb_error *error)
 {
-    *text = pb_strdup(by);
-    return *text ? PB_OK : pb_fail_memory(error, strlen(by) + 1, "a prompt");
+    *text = pb_strdup(from);
+    return *text ? PB_OK : pb_fail_memory(error, strlen(from) + 1, "a prompt");
 }
 
 const char *pb_prompt_of(const pb_prompts *p, pb_prompt_use use)
@@ -29,9 +29,9 @@ void pb_prompts_clear(pb_prompts *p)
 {
     if (!p)
         return;
-    pb_free(p->prompt);
-    pb_free(p->edit_prompt);
-    pb_free(p->negative_prompt);
+    pb_free((char *)p->prompt);
+    pb_free((char *)p->edit_prompt);
+    pb_free((char *)p->negative_prompt);
     *p = PB_PROMPTS_DEFAULTS;
 }
 
@@ -54,9 +54,9 @@ pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_pr
                              s->info->path)
                    : PB_OK;
     p->guidance_scale = isnan(given->guidance_scale) ? 1 : given->guidance_scale;
-    PB_TRY(replace(&p->prompt, pb_prompt_of(given, PB_USE_PROMPT), error));
-    PB_TRY(replace(&p->edit_prompt, pb_prompt_of(given, PB_USE_EDIT), error));
-    return replace(&p->negative_prompt, pb_prompt_of(given, PB_USE_NEGATIVE), error);
+    PB_TRY(copy_text(&p->prompt, pb_prompt_of(given, PB_USE_PROMPT), error));
+    PB_TRY(copy_text(&p->edit_prompt, pb_prompt_of(given, PB_USE_EDIT), error));
+    return copy_text(&p->negative_prompt, pb_prompt_of(given, PB_USE_NEGATIVE), error);
 }
 
 /* -- embeddings ----------------------------------------------------------------------------------
@@ -103,8 +103,9 @@ static pb_status add(pb_session *s, const char *text, pb_error *error)
     e = pb_calloc(1, sizeof *e);
     if (!e)
         return pb_fail_memory(error, sizeof *e, "an embedding");
+    e->input = (pb_input){"context", &e->value};
     s->embeddings[s->embedding_count++] = e;
-    PB_TRY(replace(&e->text, text, error));
+    PB_TRY(copy_text(&e->text, text, error));
     return pb_tensor_new(&e->value, 2, shape, error);
 }
 
@@ -114,7 +115,7 @@ static void drop(pb_session *s, size_t first)
     while (s->embedding_count > first) {
         pb_embedding *e = s->embeddings[--s->embedding_count];
         pb_tensor_clear(&e->value);
-        pb_free(e->text);
+        pb_free((char *)e->text);
         pb_free(e);
     }
 }
@@ -213,9 +214,8 @@ pb_status pb_session_condition(pb_session *s, const pb_prompts *prompts, pb_prom
         return PB_OK;
     PB_TRY(pb_session_embed(s, 1, &text, 0, run, error));
     e = pb_session_embedding(s, text);
-    condition->context = e->value.data;
-    condition->tokens = e->value.shape[0];
-    condition->width = e->value.shape[1];
+    condition->count = 1;
+    condition->inputs = &e->input;
     return PB_OK;
 }
 

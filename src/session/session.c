@@ -27,7 +27,7 @@ void pb_session_free(pb_session *s)
         return;
     for (size_t i = 0; i < s->embedding_count; i++) {
         pb_tensor_clear(&s->embeddings[i]->value);
-        pb_free(s->embeddings[i]->text);
+        pb_free((char *)s->embeddings[i]->text);
         pb_free(s->embeddings[i]);
     }
     pb_free(s->embeddings);

@@ -8,8 +8,9 @@
 
 /* A prompt that was embedded. */
 typedef struct pb_embedding {
-    char *text;
+    const char *text;
     pb_tensor value; /* (tokens, width) */
+    pb_input input;  /* the value as what a network is conditioned on */
     size_t end;      /* the place of its end token */
 } pb_embedding;
 

@@ -181,8 +181,8 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *
                       .steps = point->steps,
                       .class_label = p->class_label,
                       .model = (char *)s->info->path,
-                      .prompt = p->prompt,
-                      .negative = p->negative_prompt,
+                      .prompt = (char *)p->prompt,
+                      .negative = (char *)p->negative_prompt,
                       .scale = p->prompt ? p->guidance_scale : 1};
     char hash[65];
 

@@ -188,9 +188,9 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     o->schedule = (char *)schedule;
     o->catalogue = (char *)catalogue;
     o->folder = (char *)folder;
-    o->prompt = (char *)prompt;
-    o->edit_prompt = (char *)edit_prompt;
-    o->negative_prompt = (char *)negative;
+    o->prompt = prompt;
+    o->edit_prompt = edit_prompt;
+    o->negative_prompt = negative;
     if (prompts)
         PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
     PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));

@@ -41,8 +41,8 @@ typedef struct pb_study_options {
     int latents;    /* images in .npy are latents, not pictures */
     pb_crop crop;   /* PB_CROP_FACE: of models of faces; PB_CROP_FIT of the others */
     int class_label;
-    char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
-    char *negative_prompt;      /* of trajectories; NULL: empty */
+    const char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
+    const char *negative_prompt;      /* of trajectories; NULL: empty */
     double guidance_scale;      /* of trajectories, and of guided maps; 1: none */
     int guided;                 /* maps with classifier-free guidance, to eps or x0 */
     char **prompts;             /* of a study of prompts: of its bases */
