@@ -33,9 +33,9 @@ pb_prompts pb_study_prompts_of(const pb_study_options *o, size_t condition)
 {
     size_t conditions = pb_study_conditions(o);
 
-    return (pb_prompts){.prompt = (char *)pb_study_prompt(o, conditions),
-                        .edit_prompt = (char *)pb_study_prompt(o, condition),
-                        .negative_prompt = (char *)pb_study_prompt(o, conditions + 1),
+    return (pb_prompts){.prompt = pb_study_prompt(o, conditions),
+                        .edit_prompt = pb_study_prompt(o, condition),
+                        .negative_prompt = pb_study_prompt(o, conditions + 1),
                         .guidance_scale = o->guidance_scale,
                         .class_label = o->class_label};
 }
