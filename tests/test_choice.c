@@ -302,6 +302,20 @@ static void test_components(void **state)
                    "{\"vae\": [\"diffusers\", \"AutoencoderKL\"], "
                    "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"]}");
     expect_failure(model, PB_UNSUPPORTED, "T5EncoderModel is not supported");
+    scratch_change(&here, "p/model_index.json",
+                   "{\"text_encoder\": [\"diffusers\", \"AutoencoderKL\"]}");
+    expect_failure(model, PB_UNSUPPORTED,
+                   "text_encoder: StableDiffusionPipeline with a AutoencoderKL is not supported: "
+                   "expected CLIPTextModel");
+    scratch_change(&here, "p/model_index.json",
+                   "{\"text_encoder\": [\"transformers\", \"CLIPTextModel\"], "
+                   "\"tokenizer\": [\"transformers\", \"T5Tokenizer\"]}");
+    expect_failure(model, PB_UNSUPPORTED,
+                   "T5Tokenizer is not supported: expected CLIPTokenizer or CLIPTokenizerFast");
+    scratch_change(&here, "p/model_index.json",
+                   "{\"tokenizer\": [\"transformers\", \"CLIPTokenizerFast\"]}");
+    MUST(pb_model_open(&m, model, error));
+    pb_model_free(m);
     /* A folder that the index does not name is not read, and that is said. */
     scratch_change(&here, "p/model_index.json", "{\"text_encoder\": [null, null], \"vae\": \"-\"}");
     MUST(pb_model_open(&m, model, error));
@@ -311,6 +325,41 @@ static void test_components(void **state)
     assert_true(info->has_tokenizer);
     assert_non_null(strstr(info->unused, "p/vae"));
     assert_non_null(strstr(info->unused, "p/text_encoder"));
+    pb_model_free(m);
+}
+
+/* What a network is, its own config decides, else the pipeline. */
+static void test_classes(void **state)
+{
+    pb_text_encoder *encoder;
+    pb_autoencoder *vae;
+    char model[600];
+    pb_error why;
+    pb_model *m;
+
+    (void)state;
+    snprintf(model, sizeof model, "%s/q", here.folder);
+    scratch_copy(&here, SD1, "q");
+    scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"-\"}");
+    scratch_change(&here, "q/vae/config.json", "{\"_class_name\": \"-\"}");
+    MUST(pb_model_open(&m, model, error));
+    assert_string_equal(pb_model_get_info(m)->architecture, "UNet2DConditionModel");
+    MUST(pb_autoencoder_open(&vae, m, error));
+    pb_autoencoder_free(vae);
+    pb_model_free(m);
+    scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"AutoencoderKL\"}");
+    expect_failure(model, PB_UNSUPPORTED, "_class_name: \"AutoencoderKL\" is not supported");
+    scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"UNet2DConditionModel\"}");
+    scratch_change(&here, "q/text_encoder/config.json",
+                   "{\"architectures\": [\"CLIPTextModelWithProjection\"]}");
+    scratch_change(&here, "q/vae/config.json", "{\"_class_name\": \"AutoencoderTiny\"}");
+    MUST(pb_model_open(&m, model, error)); /* they are read when they are needed */
+    assert_int_equal(pb_text_encoder_open(&encoder, m, &why), PB_UNSUPPORTED);
+    assert_non_null(strstr(why.message, "architectures: \"CLIPTextModelWithProjection\" is not "
+                                        "supported: expected \"CLIPTextModel\""));
+    assert_int_equal(pb_autoencoder_open(&vae, m, &why), PB_UNSUPPORTED);
+    assert_non_null(strstr(why.message, "_class_name: \"AutoencoderTiny\" is not supported: "
+                                        "expected \"AutoencoderKL\""));
     pb_model_free(m);
 }
 
@@ -360,7 +409,7 @@ int main(void)
         SCRATCH_TEST(test_index_beside_file), SCRATCH_TEST(test_variants),
         SCRATCH_TEST(test_families),          SCRATCH_TEST(test_cache),
         cmocka_unit_test(test_likeness),      SCRATCH_TEST(test_components),
-        SCRATCH_TEST(test_schedule),
+        SCRATCH_TEST(test_classes),           SCRATCH_TEST(test_schedule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
