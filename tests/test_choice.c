@@ -1,6 +1,7 @@
 /* What is read where several files could be meant: with two different contents present, that which
  * diffusers or transformers read (their from_pretrained in 0.42 and 5.24). */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -273,6 +274,20 @@ static void test_likeness(void **state)
 /* -- components ---------------------------------------------------------------------------------
  */
 
+/* "ROLE CLASS" of each, one behind the other. */
+static void expect_components(const pb_model *model, const char *expected)
+{
+    char text[400] = "";
+    const char *role, *class;
+
+    for (size_t i = 0; (role = pb_model_component(model, i, &class)) != NULL; i++) {
+        size_t n = strlen(text);
+        assert_string_equal(role, pb_model_component(model, i, NULL));
+        snprintf(text + n, sizeof text - n, "%s%s %s", i ? ", " : "", role, class);
+    }
+    assert_string_equal(text, expected);
+}
+
 static void test_components(void **state)
 {
     const pb_model_info *info;
@@ -284,6 +299,8 @@ static void test_components(void **state)
     scratch_copy(&here, SD1, "p");
     MUST(pb_model_open(&m, model, error));
     assert_null(pb_model_get_info(m)->unused);
+    expect_components(m, "unet UNet2DConditionModel, scheduler PNDMScheduler, vae AutoencoderKL, "
+                         "text_encoder CLIPTextModel, tokenizer CLIPTokenizer");
     pb_model_free(m);
     /* What results do not depend on may be there. */
     scratch_change(&here, "p/model_index.json",
@@ -325,6 +342,8 @@ static void test_components(void **state)
     assert_true(info->has_tokenizer);
     assert_non_null(strstr(info->unused, "p/vae"));
     assert_non_null(strstr(info->unused, "p/text_encoder"));
+    expect_components(m, "unet UNet2DConditionModel, scheduler PNDMScheduler, "
+                         "tokenizer CLIPTokenizerFast");
     pb_model_free(m);
 }
 

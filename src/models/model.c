@@ -214,6 +214,31 @@ const pb_model_info *pb_model_get_info(const pb_model *model)
     return &model->info;
 }
 
+/* The class that has a role, or NULL: nothing has. */
+static const char *class_of(const pb_model *model, pb_role role)
+{
+    const pb_part *part = &model->files.parts[role];
+
+    if (role == PB_ROLE_UNET)
+        return model->info.architecture;
+    if (role == PB_ROLE_SCHEDULER)
+        return model->info.scheduler;
+    return part->folder ? part->component->class : NULL;
+}
+
+const char *pb_model_component(const pb_model *model, size_t i, const char **class_name)
+{
+    for (pb_role role = 0; role < PB_ROLES; role++) {
+        const char *class = class_of(model, role);
+        if (!class || i-- > 0)
+            continue;
+        if (class_name)
+            *class_name = class;
+        return pb_role_name(role);
+    }
+    return NULL;
+}
+
 const pb_schedule *pb_model_schedule(const pb_model *model)
 {
     return model->schedule;
