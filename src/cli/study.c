@@ -291,27 +291,40 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
 
 #define USAGE "--model MODEL [IMAGE …] -o FOLDER"
 
-static const pb_help helps[] = {
-    {USAGE,
-     "How the local basis of a sample changes with t: the frequency content of its directions, "
-     "its\n"
-     "singular values and effective rank, and the distance of the tangent space at t to that at\n"
-     "other t. A study that is interrupted goes on where it was; nothing is computed twice.",
-     "Example:\n  pullback study timesteps --model faces32 --samples 10 -o timesteps/"},
-    {USAGE,
-     "How far the tangent spaces of different samples are apart at each t: mean pairwise geodesic\n"
-     "distance with a confidence interval, beside random spaces of the same dimensions.",
-     "Example:\n  pullback study samples --model faces32 --samples 20 -o samples/"},
-    {"--model A --model B … [IMAGE …] -o FOLDER",
-     "The effect of a dataset's complexity: for each model the distances of a sample's tangent\n"
-     "spaces between timesteps, and between samples at each t, on one figure.",
-     "Example:\n  pullback study models --model faces32 --model cifar32 -o models/"},
-    {"--model MODEL --prompts FILE [IMAGE …] -o FOLDER",
-     "How the prompt moves a sample's tangent space: distances under many prompts against how\n"
-     "alike the prompts are, and the prompt's influence over t. The trajectory runs under the\n"
-     "empty prompt; the prompt enters the Jacobian only.",
-     "Example:\n  pullback study prompts --model stable-diffusion-v1-5 --prompts prompts.txt -o "
-     "prompts/"},
+static const struct {
+    pb_study_kind kind;
+    const char *title;
+    pb_help help;
+} studies[] = {
+    {PB_STUDY_TIMESTEPS,
+     "study timesteps",
+     {USAGE,
+      "How the local basis of a sample changes with t: the frequency content of its directions, "
+      "its\n"
+      "singular values and effective rank, and the distance of the tangent space at t to that at\n"
+      "other t. A study that is interrupted goes on where it was; nothing is computed twice.",
+      "Example:\n  pullback study timesteps --model faces32 --samples 10 -o timesteps/"}},
+    {PB_STUDY_SAMPLES,
+     "study samples",
+     {USAGE,
+      "How far the tangent spaces of different samples are apart at each t: mean pairwise "
+      "geodesic\n"
+      "distance with a confidence interval, beside random spaces of the same dimensions.",
+      "Example:\n  pullback study samples --model faces32 --samples 20 -o samples/"}},
+    {PB_STUDY_MODELS,
+     "study models",
+     {"--model A --model B … [IMAGE …] -o FOLDER",
+      "The effect of a dataset's complexity: for each model the distances of a sample's tangent\n"
+      "spaces between timesteps, and between samples at each t, on one figure.",
+      "Example:\n  pullback study models --model faces32 --model cifar32 -o models/"}},
+    {PB_STUDY_PROMPTS,
+     "study prompts",
+     {"--model MODEL --prompts FILE [IMAGE …] -o FOLDER",
+      "How the prompt moves a sample's tangent space: distances under many prompts against how\n"
+      "alike the prompts are, and the prompt's influence over t. The trajectory runs under the\n"
+      "empty prompt; the prompt enters the Jacobian only.",
+      "Example:\n  pullback study prompts --model stable-diffusion-v1-5 --prompts prompts.txt -o "
+      "prompts/"}},
 };
 
 int pb_command_study(int argc, char **argv)
@@ -322,17 +335,16 @@ int pb_command_study(int argc, char **argv)
         "leaves a folder with data, a figure and a report.",
         "Examples:\n  pullback study timesteps --help\n"
         "  pullback study timesteps --model faces32 --samples 10 -o timesteps/"};
-    static const char *const titles[] = {"study timesteps", "study samples", "study models",
-                                         "study prompts"};
     const pb_manual manual = {"study", &help, NULL, 0};
     const char *name = argc > 1 ? argv[1] : "";
     FILE *stream = !strcmp(name, "--help") || !strcmp(name, "-h") ? stdout : stderr;
 
     if (!strcmp(name, "status"))
         return pb_command_study_status(argc - 1, argv + 1);
-    for (pb_study_kind kind = PB_STUDY_TIMESTEPS; kind <= PB_STUDY_PROMPTS; kind++)
-        if (!strcmp(name, pb_study_name(kind)))
-            return run_study(kind, titles[kind], &helps[kind], argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof studies / sizeof *studies; i++)
+        if (!strcmp(name, pb_study_name(studies[i].kind)))
+            return run_study(studies[i].kind, studies[i].title, &studies[i].help, argc - 1,
+                             argv + 1);
     if (pb_manual_answer(&manual, argc, argv))
         return 0;
     if (stream == stderr && *name)

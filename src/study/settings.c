@@ -9,6 +9,7 @@
 #include "io/json.h"
 
 #define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const char *const kinds[] = {"timesteps", "samples", "models", "prompts"};
 static const char *const fixes[] = {"nothing", "x", "t"};
@@ -113,11 +114,11 @@ json_t *pb_study_settings(const pb_study_options *o)
 }
 
 /* The number of a name in a list, or -1. */
-static int number_of(const char *name, const char *const *names, int count)
+static int number_of(const char *name, const char *const *names, size_t count)
 {
-    for (int i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (!strcmp(name, names[i]))
-            return i;
+            return (int)i;
     return -1;
 }
 
@@ -162,8 +163,8 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
             "guided", &o->guided, "latents", &o->latents, "schedule", &schedule, "boost", &o->boost,
             "max_megapixels", &megapixels))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
-    kind = number_of(study, kinds, 4);
-    fix_number = number_of(fix, fixes, 3);
+    kind = number_of(study, kinds, COUNT(kinds));
+    fix_number = number_of(fix, fixes, COUNT(fixes));
     if (kind < 0 || fix_number < 0 || pb_fit_of(&o->crop.fit, fit) || samples < 1 ||
         samples > 100000 || timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 ||
         rank < 1 || rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
