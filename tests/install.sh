@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs into a new folder, builds a small program against what is there, both ways, and the example;
-# checks that the shared library exports the public names only, that the man pages render without a
-# warning, and that bash completes. Arguments: the build folder, the compiler.
+# checks that each header stands alone, in C and where there is a compiler in C++, that the shared
+# library exports the public names only, that the man pages render without a warning, and that bash
+# completes. Arguments: the build folder, the compiler.
 set -eu
 build=$1
 cc=$2
@@ -33,6 +34,34 @@ int main(int argc, char **argv)
 END
 model=$root/share/pullback/models/faces32
 flags=${CFLAGS-}
+
+# Each header by itself; in C++ what a macro of C begins is begun by a function.
+strict="-Wall -Wextra -Wshadow -pedantic -Werror"
+for header in "$root"/include/pullback/*.h; do
+    echo "#include <pullback/${header##*/}>" >"$root/one.c"
+    $cc -std=c17 $strict -I"$root/include" -fsyntax-only "$root/one.c"
+done
+cxx=${CXX:-c++}
+if command -v "$cxx" >/dev/null; then
+    for header in "$root"/include/pullback/*.h; do
+        "$cxx" -x c++ -std=c++11 $strict -I"$root/include" -include "$header" -fsyntax-only /dev/null
+    done
+    {
+        echo '#include <pullback/pullback.h>'
+        echo 'int main() {'
+        # PB_API void pb_run_init(pb_run *run);
+        sed -n 's/^PB_API void \(pb_[a-z_]*_init\)(\(pb_[a-z_]*\) \*[a-z]*);$/{ \2 x; \1(\&x); \1(nullptr); }/p' \
+            "$root"/include/pullback/*.h
+        echo 'return pb_version_number() != PB_VERSION_NUMBER || PB_VERSION_STRING[0] != *pb_version();'
+        echo '}'
+    } >"$root/try.cpp"
+    # As many functions as macros that begin a structure.
+    test "$(grep -c '^{ pb_' "$root/try.cpp")" = \
+        "$(cat "$root"/include/pullback/*.h | grep -cE '^#define PB_[A-Z_]*_(DEFAULTS|EMPTY)\b')"
+    "$cxx" $flags -std=c++11 $strict "$root/try.cpp" -o "$root/cpp" \
+        $(pkg-config --cflags --libs pullback)
+    LD_LIBRARY_PATH=$libdir "$root/cpp"
+fi
 $cc $flags "$root/try.c" -o "$root/shared" $(pkg-config --cflags --libs pullback)
 test "$(LD_LIBRARY_PATH=$libdir "$root/shared" "$model")" = 2734945
 $cc $flags "$root/try.c" -o "$root/static" $(pkg-config --cflags --libs pullback-static)

@@ -59,7 +59,7 @@ static pb_clip clip_of(size_t variant)
     const pb_clip all[CLIPS] = {{.kind = PB_CLIP_NONE},
                                 {.kind = PB_CLIP_RANGE, .range = 1},
                                 {.kind = PB_CLIP_QUANTILE, .ratio = 1, .most = 2},
-                                {.kind = (pb_clipping)99, .range = 1, .ratio = 1, .most = 1},
+                                {.kind = (pb_clip_kind)99, .range = 1, .ratio = 1, .most = 1},
                                 {.kind = PB_CLIP_RANGE},
                                 {.kind = PB_CLIP_RANGE, .range = NAN},
                                 {.kind = PB_CLIP_QUANTILE, .ratio = 1.1, .most = 2},
@@ -86,9 +86,9 @@ static void test_schedule_new(void **state)
         pb_schedule *s = NULL;
         size_t length = calls_length(T, c.at[3]);
         float *trained = calls_bytes(&c, length, sizeof *trained);
-        pb_schedule_options o = {.betas = c.at[2] == 4   ? (pb_beta_schedule)99
-                                          : c.at[2] == 5 ? (pb_beta_schedule)-1
-                                                         : (pb_beta_schedule)c.at[2],
+        pb_schedule_options o = {.betas = c.at[2] == 4   ? (pb_betas)99
+                                          : c.at[2] == 5 ? (pb_betas)-1
+                                                         : (pb_betas)c.at[2],
                                  .length = length,
                                  .beta_start = calls_number(1e-4, c.at[4]),
                                  .beta_end = calls_number(2e-2, c.at[5]),
@@ -106,9 +106,28 @@ static void test_schedule_new(void **state)
             right = right && between;
         else if (c.at[2] == PB_BETAS_TRAINED)
             right = right && c.at[6] == 0;
-        if (!c.at[0] && !c.at[1] && named && o.zero_snr && o.prediction == PB_EPSILON)
+        if (!c.at[0] && !c.at[1] && named && o.zero_snr && o.prediction == PB_PREDICTION_EPSILON)
             continue; /* PB_UNSUPPORTED, of good betas and bad ones */
         calls_judge(&c, pb_schedule_new(c.at[0] ? NULL : &s, calls_pointer(&o, c.at[1]), &e), &e,
+                    right ? RIGHT : WRONG);
+        calls_hold(&c, right == (s != NULL), "a schedule is made by right calls only");
+        pb_schedule_free(s);
+    }
+    calls_end(&c);
+}
+
+static void test_flow_new(void **state)
+{
+    calls c = CALLS("pb_schedule_new_flow", 2, POINTERS, LENGTHS);
+
+    (void)state;
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        pb_schedule *s = NULL;
+        size_t length = calls_length(T, c.at[1]);
+        bool right = !c.at[0] && length >= 2 && length <= 100000;
+
+        calls_judge(&c, pb_schedule_new_flow(c.at[0] ? NULL : &s, length, &e), &e,
                     right ? RIGHT : WRONG);
         calls_hold(&c, right == (s != NULL), "a schedule is made by right calls only");
         pb_schedule_free(s);
@@ -353,14 +372,56 @@ static void test_pace_of(void **state)
     calls_end(&c);
 }
 
+static void test_flow(void **state)
+{
+    calls c = CALLS("pb_schedule_new_flow", 2, POINTERS, LENGTHS);
+
+    (void)state;
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        size_t length = calls_length(T, c.at[1]);
+        pb_schedule *made = NULL;
+
+        if (calls_judge(&c, pb_schedule_new_flow(calls_pointer(&made, c.at[0]), length, &e), &e,
+                        !c.at[0] && length >= 2 && length <= 100000 ? RIGHT : WRONG))
+            calls_hold(&c, pb_schedule_length(made) == length, "it has its length");
+        pb_schedule_free(made);
+    }
+    calls_end(&c);
+}
+
+/* At any time, of either kind: a point of the path. */
+static void test_path(void **state)
+{
+    static const double times[] = {0, 7.5, T - 1, T, -1, 1e300, NAN, INFINITY, -INFINITY};
+    pb_schedule *both[2] = {schedule, NULL};
+
+    (void)state;
+    assert_int_equal(pb_schedule_new_flow(&both[1], T, NULL), PB_OK);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+            pb_path_point at = pb_path_at(both[k], times[i]);
+            assert_true(at.a >= 0 && at.a <= 1 && at.s >= 0 && at.s <= 1);
+            assert_true(fabs(at.signal - at.a * at.a) < 1e-12);
+            assert_true(fabs(at.noise - at.s * at.s) < 1e-12);
+            if (times[i] >= T - 1)
+                assert_true(at.s == pb_path_at(both[k], T - 1).s);
+            if (!(times[i] > 0))
+                assert_true(at.s == pb_path_at(both[k], 0).s);
+        }
+    pb_schedule_free(both[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedule_new), cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_spaced_time),  cmocka_unit_test(test_ddim),
-        cmocka_unit_test(test_ddim_spaced),  cmocka_unit_test(test_guide),
-        cmocka_unit_test(test_straight),     cmocka_unit_test(test_outside),
-        cmocka_unit_test(test_pace_of),      cmocka_unit_test(test_straight_far),
+        cmocka_unit_test(test_flow),         cmocka_unit_test(test_path),
+        cmocka_unit_test(test_schedule_new), cmocka_unit_test(test_flow_new),
+        cmocka_unit_test(test_grid),         cmocka_unit_test(test_spaced_time),
+        cmocka_unit_test(test_ddim),         cmocka_unit_test(test_ddim_spaced),
+        cmocka_unit_test(test_guide),        cmocka_unit_test(test_straight),
+        cmocka_unit_test(test_outside),      cmocka_unit_test(test_pace_of),
+        cmocka_unit_test(test_straight_far),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

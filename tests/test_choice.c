@@ -1,6 +1,7 @@
 /* What is read where several files could be meant: with two different contents present, that which
  * diffusers or transformers read (their from_pretrained in 0.42 and 5.24). */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -273,6 +274,20 @@ static void test_likeness(void **state)
 /* -- components ---------------------------------------------------------------------------------
  */
 
+/* "ROLE CLASS" of each, one behind the other. */
+static void expect_components(const pb_model *model, const char *expected)
+{
+    char text[400] = "";
+    const char *role, *class;
+
+    for (size_t i = 0; (role = pb_model_component(model, i, &class)) != NULL; i++) {
+        size_t n = strlen(text);
+        assert_string_equal(role, pb_model_component(model, i, NULL));
+        snprintf(text + n, sizeof text - n, "%s%s %s", i ? ", " : "", role, class);
+    }
+    assert_string_equal(text, expected);
+}
+
 static void test_components(void **state)
 {
     const pb_model_info *info;
@@ -284,6 +299,8 @@ static void test_components(void **state)
     scratch_copy(&here, SD1, "p");
     MUST(pb_model_open(&m, model, error));
     assert_null(pb_model_get_info(m)->unused);
+    expect_components(m, "unet UNet2DConditionModel, scheduler PNDMScheduler, vae AutoencoderKL, "
+                         "text_encoder CLIPTextModel, tokenizer CLIPTokenizer");
     pb_model_free(m);
     /* What results do not depend on may be there. */
     scratch_change(&here, "p/model_index.json",
@@ -302,6 +319,20 @@ static void test_components(void **state)
                    "{\"vae\": [\"diffusers\", \"AutoencoderKL\"], "
                    "\"text_encoder\": [\"transformers\", \"T5EncoderModel\"]}");
     expect_failure(model, PB_UNSUPPORTED, "T5EncoderModel is not supported");
+    scratch_change(&here, "p/model_index.json",
+                   "{\"text_encoder\": [\"diffusers\", \"AutoencoderKL\"]}");
+    expect_failure(model, PB_UNSUPPORTED,
+                   "text_encoder: StableDiffusionPipeline with a AutoencoderKL is not supported: "
+                   "expected CLIPTextModel");
+    scratch_change(&here, "p/model_index.json",
+                   "{\"text_encoder\": [\"transformers\", \"CLIPTextModel\"], "
+                   "\"tokenizer\": [\"transformers\", \"T5Tokenizer\"]}");
+    expect_failure(model, PB_UNSUPPORTED,
+                   "T5Tokenizer is not supported: expected CLIPTokenizer or CLIPTokenizerFast");
+    scratch_change(&here, "p/model_index.json",
+                   "{\"tokenizer\": [\"transformers\", \"CLIPTokenizerFast\"]}");
+    MUST(pb_model_open(&m, model, error));
+    pb_model_free(m);
     /* A folder that the index does not name is not read, and that is said. */
     scratch_change(&here, "p/model_index.json", "{\"text_encoder\": [null, null], \"vae\": \"-\"}");
     MUST(pb_model_open(&m, model, error));
@@ -311,6 +342,43 @@ static void test_components(void **state)
     assert_true(info->has_tokenizer);
     assert_non_null(strstr(info->unused, "p/vae"));
     assert_non_null(strstr(info->unused, "p/text_encoder"));
+    expect_components(m, "unet UNet2DConditionModel, scheduler PNDMScheduler, "
+                         "tokenizer CLIPTokenizerFast");
+    pb_model_free(m);
+}
+
+/* What a network is, its own config decides, else the pipeline. */
+static void test_classes(void **state)
+{
+    pb_text_encoder *encoder;
+    pb_autoencoder *vae;
+    char model[600];
+    pb_error why;
+    pb_model *m;
+
+    (void)state;
+    snprintf(model, sizeof model, "%s/q", here.folder);
+    scratch_copy(&here, SD1, "q");
+    scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"-\"}");
+    scratch_change(&here, "q/vae/config.json", "{\"_class_name\": \"-\"}");
+    MUST(pb_model_open(&m, model, error));
+    assert_string_equal(pb_model_get_info(m)->architecture, "UNet2DConditionModel");
+    MUST(pb_autoencoder_open(&vae, m, error));
+    pb_autoencoder_free(vae);
+    pb_model_free(m);
+    scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"AutoencoderKL\"}");
+    expect_failure(model, PB_UNSUPPORTED, "_class_name: \"AutoencoderKL\" is not supported");
+    scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"UNet2DConditionModel\"}");
+    scratch_change(&here, "q/text_encoder/config.json",
+                   "{\"architectures\": [\"CLIPTextModelWithProjection\"]}");
+    scratch_change(&here, "q/vae/config.json", "{\"_class_name\": \"AutoencoderTiny\"}");
+    MUST(pb_model_open(&m, model, error)); /* they are read when they are needed */
+    assert_int_equal(pb_text_encoder_open(&encoder, m, &why), PB_UNSUPPORTED);
+    assert_non_null(strstr(why.message, "architectures: \"CLIPTextModelWithProjection\" is not "
+                                        "supported: expected \"CLIPTextModel\""));
+    assert_int_equal(pb_autoencoder_open(&vae, m, &why), PB_UNSUPPORTED);
+    assert_non_null(strstr(why.message, "_class_name: \"AutoencoderTiny\" is not supported: "
+                                        "expected \"AutoencoderKL\""));
     pb_model_free(m);
 }
 
@@ -335,13 +403,13 @@ static void test_schedule(void **state)
     MUST(pb_model_open_with(&m, model, &options, error));
     assert_int_equal(pb_schedule_length(pb_model_schedule(m)), 1000);
     assert_true(fabs(pb_alpha_bar(pb_model_schedule(m), 0) - 0.9999) < 1e-6);
-    assert_int_equal(pb_schedule_prediction(pb_model_schedule(m)), PB_EPSILON);
+    assert_int_equal(pb_schedule_prediction(pb_model_schedule(m)), PB_PREDICTION_EPSILON);
     MUST(pb_model_hash(m, first, error));
     pb_model_free(m);
     put("other.json", "{\"_class_name\": \"DDIMScheduler\", \"prediction_type\": \"sample\"}");
     options.schedule = file;
     MUST(pb_model_open_with(&m, model, &options, error));
-    assert_int_equal(pb_schedule_prediction(pb_model_schedule(m)), PB_SAMPLE);
+    assert_int_equal(pb_schedule_prediction(pb_model_schedule(m)), PB_PREDICTION_SAMPLE);
     MUST(pb_model_hash(m, second, error));
     pb_model_free(m);
     assert_string_not_equal(first, second);
@@ -360,7 +428,7 @@ int main(void)
         SCRATCH_TEST(test_index_beside_file), SCRATCH_TEST(test_variants),
         SCRATCH_TEST(test_families),          SCRATCH_TEST(test_cache),
         cmocka_unit_test(test_likeness),      SCRATCH_TEST(test_components),
-        SCRATCH_TEST(test_schedule),
+        SCRATCH_TEST(test_classes),           SCRATCH_TEST(test_schedule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The executor: what it keeps and what it lets go change no number. */
 #include <string.h>
 
+#include "backends/cpu/cpu.h"
 #include "base/memory.h"
 #include "graph/executor.h"
 #include "models/model.h"
@@ -104,11 +105,54 @@ static void test_widths(void **state)
     close_network(&n);
 }
 
+static bool nothing(const pb_call *call)
+{
+    (void)call;
+    return false;
+}
+
+static void refuse(const network *n, pb_device *device, const char *expected)
+{
+    const pb_graph *graph = n->model->graph;
+    const pb_value to = pb_graph_find_tap(graph, "mid");
+    pb_shape shapes[PB_GRAPH_INPUTS];
+    pb_section *section;
+    pb_error why = {0};
+
+    pb_model_input_shapes(n->model, n->x.shape[2], n->x.shape[3], shapes);
+    assert_int_equal(pb_section_new(&section, graph, device, shapes,
+                                    pb_graph_find_input(graph, "x"), 1, &to, &why),
+                     PB_UNSUPPORTED);
+    assert_string_equal(why.message, expected);
+}
+
+/* A backend that lacks an operation, or does not compute it here. */
+static void test_unsupported(void **state)
+{
+    network n = open_network("unet2d-ddpm", "io");
+    pb_kernel attention = *pb_cpu_backend.kernels[PB_OP_ATTENTION];
+    pb_backend backend = pb_cpu_backend;
+    pb_device *device;
+
+    (void)state;
+    backend.name = "half";
+    MUST(backend.open(&device, error));
+    device->backend = &backend;
+    backend.kernels[PB_OP_ATTENTION] = NULL;
+    refuse(&n, device, "attention: the backend \"half\" does not compute attention");
+    attention.supports = nothing;
+    backend.kernels[PB_OP_ATTENTION] = &attention;
+    refuse(&n, device, "attention: the backend \"half\" does not compute this attention");
+    pb_device_close(device);
+    close_network(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_unsupported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,7 +295,7 @@ static void test_latents(void **state)
     expect(program(here.folder, "invert -m " SD1 " latent.npy --latents -s 3 -o b.npy"), 0, NULL);
     expect_equal("a.npy", "b.npy", true);
     expect(program(here.folder, "invert -m " SD1 " latent.npy -s 3 -o c.npy"), 1,
-           "expected pictures of 3 channels, found 4 (latents are taken with --latents)");
+           "expected pictures of 3 channels, found 4 (latents are to be given as such)");
     expect(program(here.folder, "invert -m " SD1 " picture.npy --latents -s 3 -o c.npy"), 1,
            "expected latents of 4 channels, found 3");
     expect(program(here.folder, "invert -m " SD1 " a.png --latents -o c.npy"), 2,

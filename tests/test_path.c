@@ -30,11 +30,11 @@ static pb_schedule *flow(void)
 static double output(pb_prediction prediction, const pb_path_point *at, double x0, double eps)
 {
     switch (prediction) {
-    case PB_EPSILON:
+    case PB_PREDICTION_EPSILON:
         return eps;
-    case PB_V_PREDICTION:
+    case PB_PREDICTION_V:
         return at->a * eps - at->s * x0;
-    case PB_SAMPLE:
+    case PB_PREDICTION_SAMPLE:
         return x0;
     case PB_PREDICTION_VELOCITY:
         break;
@@ -45,7 +45,7 @@ static double output(pb_prediction prediction, const pb_path_point *at, double x
 static void test_outputs(void **state)
 {
     (void)state;
-    for (pb_prediction kind = PB_EPSILON; kind <= PB_PREDICTION_VELOCITY; kind++) {
+    for (pb_prediction kind = PB_PREDICTION_EPSILON; kind <= PB_PREDICTION_VELOCITY; kind++) {
         pb_schedule *s = kind == PB_PREDICTION_VELOCITY ? flow() : discrete(kind);
 
         assert_int_equal(pb_schedule_prediction(s), kind);
@@ -66,7 +66,7 @@ static void test_outputs(void **state)
 /* A discrete schedule has points at whole timesteps only, and alpha-bar as it is. */
 static void test_discrete(void **state)
 {
-    pb_schedule *s = discrete(PB_EPSILON);
+    pb_schedule *s = discrete(PB_PREDICTION_EPSILON);
 
     (void)state;
     for (size_t t = 0; t < 1000; t += 111) {

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "golden.h"
 #include "graph/run.h"
-#include "models/autoencoder.h"
 #include "models/network.h"
 
 #define STEPS 10
@@ -326,7 +325,7 @@ static void test_zero_snr(void **state)
                                           .length = 1000,
                                           .beta_start = 0.00085,
                                           .beta_end = 0.012,
-                                          .prediction = PB_V_PREDICTION,
+                                          .prediction = PB_PREDICTION_V,
                                           .zero_snr = 1};
     pipeline p = open_pipeline("sd2-tiny");
     pb_condition positive = under(&p, &p.positive), negative = under(&p, &p.negative);
@@ -371,7 +370,6 @@ static void test_autoencoder_alone(void **state)
     float found[32 * 32 * 3];
     pb_autoencoder_facts facts;
     pb_network network = {0};
-    pb_config *config;
     pb_weights *io;
     pb_tensor x, mean, decoded;
     pb_work work;
@@ -379,9 +377,9 @@ static void test_autoencoder_alone(void **state)
     (void)state;
     MUST(pb_work_begin(&work, NULL, "converting", 0, error));
     MUST(pb_weights_open(&io, GOLDEN "autoencoder-kl/io.safetensors", error));
-    MUST(pb_network_open(&network, &config, GOLDEN "autoencoder-kl", "AutoencoderKL", PB_DIFFUSERS,
-                         &pb_cpu_backend, error));
-    MUST(pb_autoencoder_build(&network.graph, &facts, config, network.weights, error));
+    MUST(pb_network_open(&network, pb_component_find(PB_KIND_AUTOENCODER, "AutoencoderKL"),
+                         GOLDEN "autoencoder-kl", &pb_cpu_backend, error));
+    facts = network.facts.autoencoder;
     x = golden(io, "x");
     mean = golden(io, "mean");
     decoded = golden(io, "decoded");

@@ -161,9 +161,14 @@ static void test_info(void **state)
     assert_int_equal(
         json_integer_value(json_array_get(json_object_get(json_object_get(o, "taps"), "mid"), 0)),
         128);
+    assert_int_equal(json_object_size(json_object_get(o, "components")), 2);
     json_decref(o);
     assert_non_null(strstr(program(here.folder, "info " DDPM)->out,
                            "trained at 16x16; sizes: multiples of 4\n"));
+    assert_non_null(
+        strstr(program(here.folder, "info " PB_SOURCE_DIR "/tests/golden/sd1-tiny")->out,
+               "\ncomponents    vae AutoencoderKL, text_encoder CLIPTextModel, "
+               "tokenizer CLIPTokenizer\n"));
     o = object_of(program(here.folder, "info " PB_SOURCE_DIR "/tests/golden/variants/odd --json"));
     assert_int_equal((int)number(o, "size_multiple"), 1);
     assert_int_equal((int)number(o, "size_least"), 4);

@@ -12,7 +12,7 @@
 static void test_schedules(void **state)
 {
     static const struct {
-        pb_beta_schedule kind;
+        pb_betas kind;
         double start, end;
         double alpha_bar[5]; /* at 0, 1, 421, 500, 999 */
     } cases[] = {
@@ -68,7 +68,7 @@ static void test_zero_snr(void **state)
                                    .length = 1000,
                                    .beta_start = 0.00085,
                                    .beta_end = 0.012,
-                                   .prediction = PB_V_PREDICTION,
+                                   .prediction = PB_PREDICTION_V,
                                    .zero_snr = 1};
     pb_tensor expected;
     pb_schedule *s;
@@ -87,7 +87,7 @@ static void test_zero_snr(void **state)
     const pb_schedule_options flat = {.betas = PB_BETAS_TRAINED,
                                       .length = 4,
                                       .trained_betas = betas,
-                                      .prediction = PB_SAMPLE,
+                                      .prediction = PB_PREDICTION_SAMPLE,
                                       .zero_snr = 1};
     assert_int_equal(pb_schedule_new(&s, &flat, NULL), PB_INVALID);
     pb_tensor_clear(&expected);

@@ -603,9 +603,9 @@ static void test_nothing(void **state)
                      PB_INVALID);
     assert_int_equal(pb_session_sample(own, NULL, &p->x, PB_SPACING_LEADING, 5, NULL, NULL),
                      PB_INVALID);
-    assert_int_equal(pb_session_condition(NULL, NULL, PB_USE_PROMPT, 0, &c, NULL, NULL),
+    assert_int_equal(pb_session_condition(NULL, NULL, PB_PROMPT_MAIN, 0, &c, NULL, NULL),
                      PB_INVALID);
-    assert_int_equal(pb_session_condition(own, NULL, PB_USE_PROMPT, 0, NULL, NULL, NULL),
+    assert_int_equal(pb_session_condition(own, NULL, PB_PROMPT_MAIN, 0, NULL, NULL, NULL),
                      PB_INVALID);
     assert_int_equal(pb_session_time(own, NULL, NULL, NULL, NULL), PB_INVALID);
     assert_int_equal(pb_session_point(own, NULL, p, NULL, NULL), PB_INVALID);

@@ -47,6 +47,7 @@ typedef struct pb_basis {
 } pb_basis;
 
 #define PB_BASIS_EMPTY ((pb_basis){.class_label = -1})
+PB_API void pb_basis_init(pb_basis *basis);
 
 /* What pb_basis_compute is to do. Begin with PB_BASIS_REQUEST_DEFAULTS. */
 typedef struct pb_basis_request {
@@ -69,6 +70,7 @@ typedef struct pb_basis_request {
 
 #define PB_BASIS_REQUEST_DEFAULTS                                                                  \
     ((pb_basis_request){.map = PB_MAP_DEFAULTS, .svd = PB_SVD_DEFAULTS})
+PB_API void pb_basis_request_init(pb_basis_request *request);
 
 /* The local latent basis at one image x, (c,h,w) or (1,c,h,w): linearises, and computes the leading
  * singular triplets. *basis must be empty; pb_basis_clear frees it; its model is named and hashed.
@@ -102,8 +104,8 @@ PB_API pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const
                                       const char *negative, double guidance_scale, int guided,
                                       pb_error *error);
 
-/* Makes *to a copy. *to must be empty; pb_basis_clear frees it, also on failure. Errors: PB_INVALID,
- * PB_MEMORY. */
+/* Makes *to a copy. *to must be empty; pb_basis_clear frees it, also on failure. Errors:
+ * PB_INVALID, PB_MEMORY. */
 PB_API pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error);
 
 PB_API void pb_basis_clear(pb_basis *basis);

@@ -19,18 +19,18 @@ extern "C" {
 
 /* -- noise schedule ---------------------------------------------------------------------- */
 
-typedef enum pb_beta_schedule {
+typedef enum pb_betas {
     PB_BETAS_LINEAR,
     PB_BETAS_SCALED_LINEAR,
     PB_BETAS_SQUAREDCOS_CAP_V2,
     PB_BETAS_TRAINED
-} pb_beta_schedule;
+} pb_betas;
 
 /* What a network's output stands for, at x = a x0 + s eps: */
 typedef enum pb_prediction {
-    PB_EPSILON,
-    PB_V_PREDICTION, /* a eps - s x0, where a^2 + s^2 = 1 */
-    PB_SAMPLE,
+    PB_PREDICTION_EPSILON,
+    PB_PREDICTION_V, /* a eps - s x0, where a^2 + s^2 = 1 */
+    PB_PREDICTION_SAMPLE,
     PB_PREDICTION_VELOCITY /* eps - x0, where a + s = 1: dx/ds of a rectified flow */
 } pb_prediction;
 
@@ -39,24 +39,26 @@ typedef enum pb_prediction {
 typedef struct pb_schedule pb_schedule;
 
 typedef struct pb_schedule_options {
-    pb_beta_schedule betas;
+    pb_betas betas;
     size_t length; /* T = num_train_timesteps: 2 … 100000 */
     double beta_start, beta_end;
     const float *trained_betas; /* T of them, for PB_BETAS_TRAINED only */
     pb_prediction prediction;
     int zero_snr; /* rescale_betas_zero_snr: shifted and scaled such that alpha-bar ends at 0 (Lin
-                     et al. 2024, algorithm 1). Not with PB_EPSILON: pure noise says nothing of x0
+                     et al. 2024, algorithm 1). Not with PB_PREDICTION_EPSILON: pure noise says
+                     nothing of x0
                    */
 } pb_schedule_options;
 
 #define PB_SCHEDULE_DEFAULTS                                                                       \
     ((pb_schedule_options){.length = 1000, .beta_start = 1e-4, .beta_end = 2e-2})
+PB_API void pb_schedule_options_init(pb_schedule_options *options);
 
 /* alpha-bar is computed as diffusers does: betas and alphas in float32, the product accumulated in
  * double and rounded to float32 at each step.
  * Errors: PB_INVALID (a length or betas outside their ranges, betas outside (0, 1), with zero_snr
  * betas so small at the end that it is flat), PB_UNSUPPORTED
- * (zero_snr with PB_EPSILON), PB_MEMORY. */
+ * (zero_snr with PB_PREDICTION_EPSILON), PB_MEMORY. */
 PB_API pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
                                  pb_error *error);
 
@@ -146,7 +148,8 @@ typedef struct pb_denoiser {
     /* Gives the raw output for n images at the network's time t: noise, v, image or velocity, as
      * pb_schedule_prediction says (pb_path_eps makes noise of it). x and out hold n * size
      * floats and do not overlap. run: of whoever asks, never NULL; what takes long asks its monitor
-     * now and then. Returns PB_OK or fails with a message in *error; PB_CANCELLED stops quietly. */
+     * now and then. Returns PB_OK or fails with a message in *error, which is never NULL;
+     * PB_CANCELLED stops quietly. */
     pb_status (*predict)(void *context, size_t n, const float *x, double t, float *out,
                          const pb_run *run, pb_error *error);
 
@@ -160,10 +163,10 @@ PB_API void pb_denoiser_free(pb_denoiser *denoiser);
  * it to [-s, s] and divide it by s, the quantile `ratio` of its |x0hat| (linear between two
  * entries), but at least 1, and at most `most`. eps stays as it was predicted, as in
  * DDIMScheduler.step of diffusers. Such a step can neither be reversed nor differentiated. */
-typedef enum pb_clipping { PB_CLIP_NONE, PB_CLIP_RANGE, PB_CLIP_QUANTILE } pb_clipping;
+typedef enum pb_clip_kind { PB_CLIP_NONE, PB_CLIP_RANGE, PB_CLIP_QUANTILE } pb_clip_kind;
 
 typedef struct pb_clip {
-    pb_clipping kind;
+    pb_clip_kind kind;
     double range;       /* clip_sample_range: more than 0 */
     double ratio, most; /* dynamic_thresholding_ratio: 0 … 1; sample_max_value: more than 0 */
 } pb_clip;
@@ -185,6 +188,7 @@ typedef struct pb_ddim_options {
 } pb_ddim_options;
 
 #define PB_DDIM_DEFAULTS ((pb_ddim_options){.steps = 100, .boost = SIZE_MAX})
+PB_API void pb_ddim_options_init(pb_ddim_options *options);
 
 /* Moves n images x of `size` floats (in place; size: the denoiser's) from grid point `from` to grid
  * point `to`: downwards samples, upwards inverts, by x' = a' x0hat + s' eps at the time being left
@@ -203,6 +207,10 @@ typedef struct pb_spaced_options {
     int set_alpha_to_one; /* the last step ends at alpha-bar = 1, else at that of timestep 0 */
     pb_clip clip;         /* of every step: pb_model_info.clip */
 } pb_spaced_options;
+
+/* Those of diffusers' pipelines: 50 steps of leading spacing. */
+#define PB_SPACED_DEFAULTS ((pb_spaced_options){.spacing = PB_SPACING_LEADING, .steps = 50})
+PB_API void pb_spaced_options_init(pb_spaced_options *options);
 
 /* Samples n images x of `size` floats (in place; size: the denoiser's) from noise as DDIMScheduler
  * of diffusers does (eta = 0): S steps from t = pb_spaced_time to t - T/S. Errors: as pb_ddim. */

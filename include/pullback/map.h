@@ -32,6 +32,7 @@ typedef struct pb_condition {
 } pb_condition;
 
 #define PB_CONDITION_DEFAULTS ((pb_condition){.timestep = 0, .class_label = -1})
+PB_API void pb_condition_init(pb_condition *condition);
 
 /* -- evaluation ------------------------------------------------------------------------------ */
 
@@ -80,6 +81,7 @@ typedef struct pb_map_options {
 
 #define PB_MAP_DEFAULTS                                                                            \
     ((pb_map_options){.from = "x", .to = "mid", .condition = {.timestep = 0, .class_label = -1}})
+PB_API void pb_map_options_init(pb_map_options *options);
 
 /* Linearises the map from -> to at one image x, (c,h,w) or (1,c,h,w): runs the primal once and
  * keeps what each operation's derivative needs. What does not depend on `from` stays at its value.

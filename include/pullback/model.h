@@ -41,6 +41,7 @@ typedef struct pb_model_options {
 } pb_model_options;
 
 #define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
+PB_API void pb_model_options_init(pb_model_options *options);
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
  * has its own; no such backend). */
@@ -106,6 +107,11 @@ typedef struct pb_model_info {
 
 /* Static facts about the model; owned by it. */
 PB_API const pb_model_info *pb_model_get_info(const pb_model *model);
+
+/* What the model is made of: the role of component i as a pipeline calls it, "unet", "scheduler",
+ * "vae", "text_encoder", "tokenizer", those that are there, and its class in *class_name (or NULL).
+ * NULL past the last. */
+PB_API const char *pb_model_component(const pb_model *model, size_t i, const char **class_name);
 
 /* The noise schedule; owned by the model. */
 PB_API const pb_schedule *pb_model_schedule(const pb_model *model);

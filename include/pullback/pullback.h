@@ -8,6 +8,11 @@
  * Start with model.h (open a model), diffusion.h (move along its noise levels), map.h
  * (evaluate, linearise), svd.h and basis.h (the local latent basis), edit.h (use it). Latent
  * models, and those that read text: latent.h, text.h.
+ *
+ * Structures of options begin with a macro, pb_svd_options options = PB_SVD_DEFAULTS, or for
+ * callers of other languages, and of C++, with the function of the same effect,
+ * pb_svd_options_init(&options); other structures likewise, pb_tensor x = PB_TENSOR_EMPTY or
+ * pb_tensor_init(&x).
  */
 #ifndef PULLBACK_H
 #define PULLBACK_H
@@ -27,16 +32,6 @@
 #include <pullback/tensor.h>
 #include <pullback/text.h>
 #include <pullback/transport.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* "0.1.0". */
-PB_API const char *pb_version(void);
-
-#ifdef __cplusplus
-}
-#endif
+#include <pullback/version.h>
 
 #endif

@@ -50,8 +50,6 @@ typedef struct pb_run {
 } pb_run;
 
 #define PB_RUN_DEFAULTS ((pb_run){.monitor = NULL})
-
-/* *run = PB_RUN_DEFAULTS, for callers that cannot use the macro. */
 PB_API void pb_run_init(pb_run *run);
 
 #ifdef __cplusplus

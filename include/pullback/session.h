@@ -107,7 +107,7 @@ PB_API pb_status pb_session_prompts(const pb_session *session, const pb_prompts 
 PB_API void pb_prompts_init(pb_prompts *prompts);
 PB_API void pb_prompts_clear(pb_prompts *prompts);
 
-typedef enum pb_prompt_use { PB_USE_PROMPT, PB_USE_EDIT, PB_USE_NEGATIVE } pb_prompt_use;
+typedef enum pb_prompt_use { PB_PROMPT_MAIN, PB_PROMPT_EDIT, PB_PROMPT_NEGATIVE } pb_prompt_use;
 
 /* What the network is conditioned on at a timestep under one of the prompts, which is embedded if
  * it was not before. *condition points into the session. Errors: those of embedding. */

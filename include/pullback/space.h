@@ -23,6 +23,7 @@ typedef struct pb_space {
 } pb_space;
 
 #define PB_SPACE_EMPTY ((pb_space){0, 0, NULL})
+PB_API void pb_space_init(pb_space *space);
 
 /* The span of k vectors of n floats, by Householder QR. *space must be empty; pb_space_clear frees
  * it. Errors: PB_INVALID (k outside 1 … n), PB_NUMERIC (the vectors depend on each other, or are

@@ -52,6 +52,7 @@ typedef struct pb_svd_options {
 } pb_svd_options;
 
 #define PB_SVD_DEFAULTS ((pb_svd_options){.rank = 10, .tolerance = 1e-3})
+PB_API void pb_svd_options_init(pb_svd_options *options);
 
 typedef struct pb_svd {
     size_t rows, cols; /* m, n of the operator */

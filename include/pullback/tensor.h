@@ -1,6 +1,7 @@
 /* Host tensors: float32, contiguous, last index fastest; images are N, C, H, W.
  *
- * A pb_tensor owns its data. Begin with PB_TENSOR_EMPTY, end with pb_tensor_clear.
+ * A pb_tensor owns its data. Begin with PB_TENSOR_EMPTY or pb_tensor_init, end with
+ * pb_tensor_clear.
  */
 #ifndef PULLBACK_TENSOR_H
 #define PULLBACK_TENSOR_H
@@ -22,6 +23,7 @@ typedef struct pb_tensor {
 } pb_tensor;
 
 #define PB_TENSOR_EMPTY ((pb_tensor){0, {0}, NULL})
+PB_API void pb_tensor_init(pb_tensor *tensor);
 
 /* Makes *tensor a zero-filled tensor of the given shape. *tensor must be empty.
  * Errors: PB_INVALID (rank > PB_MAX_RANK), PB_MEMORY. */

@@ -89,6 +89,14 @@ pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
     return status;
 }
 
+pb_status pb_fail_theirs(pb_error *error, pb_status status, const pb_error *why, const char *what)
+{
+    if (!*why->message)
+        return pb_fail(error, status, "%s failed and did not say why: %s", what,
+                       pb_status_name(status));
+    return pb_fail(error, status, "%.*s", (int)sizeof why->message, why->message);
+}
+
 pb_status pb_fail_system(pb_error *error, const char *path, const char *what)
 {
     char reason[128];

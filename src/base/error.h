@@ -13,6 +13,11 @@ pb_status pb_fail(pb_error *error, pb_status status, const char *format, ...)
 pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Hands on what a function that is not the library's has failed with: what it said, or that it said
+ * nothing, "WHAT failed and did not say why: …". why: what it was given, zero-filled before.
+ * Returns the status. */
+pb_status pb_fail_theirs(pb_error *error, pb_status status, const pb_error *why, const char *what);
+
 /* "PATH: WHAT: why", why as the system says in errno; what: or NULL, "PATH: why". Returns PB_IO. */
 pb_status pb_fail_system(pb_error *error, const char *path, const char *what);
 

@@ -1,13 +1,14 @@
-#include <pullback/pullback.h>
+#include <pullback/tensor.h>
 
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/shape.h"
 
-const char *pb_version(void)
+void pb_tensor_init(pb_tensor *tensor)
 {
-    return PB_VERSION;
+    if (tensor)
+        *tensor = PB_TENSOR_EMPTY;
 }
 
 pb_status pb_tensor_new(pb_tensor *tensor, size_t rank, const size_t *shape, pb_error *error)

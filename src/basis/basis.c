@@ -9,6 +9,12 @@
 #include "geometry/solver.h"
 #include "map/linearisation.h"
 
+void pb_basis_init(pb_basis *basis)
+{
+    if (basis)
+        *basis = PB_BASIS_EMPTY;
+}
+
 void pb_basis_clear(pb_basis *b)
 {
     if (!b)

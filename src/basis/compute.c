@@ -24,6 +24,12 @@ typedef struct work {
     pb_svd *svd;
 } work;
 
+void pb_basis_request_init(pb_basis_request *request)
+{
+    if (request)
+        *request = PB_BASIS_REQUEST_DEFAULTS;
+}
+
 static void clear(work *w)
 {
     pb_operator_free(w->deflated);

@@ -1,5 +1,6 @@
 /* Basis files. */
 #include <pullback/basis.h>
+#include <pullback/version.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -56,7 +57,7 @@ pb_status pb_basis_write(const pb_basis *b, const char *path, pb_error *error)
     const number null_rank = integer((long)b->null_rank), samples = integer((long)b->samples);
     const number scale = real(b->guidance_scale), guided = integer(b->guided);
     pb_metadata metadata[] = {{"format", FORMAT},
-                              {"version", PB_VERSION},
+                              {"version", PB_VERSION_STRING},
                               {"model", b->model},
                               {"model_hash", b->model_hash},
                               {"from", b->from},
@@ -243,8 +244,8 @@ static pb_status read_basis(pb_basis *b, const pb_weights *file, const char *pat
 /* Says what it is that cannot be a basis, where that is plain from its name. */
 static pb_status check_name(const char *path, pb_error *error)
 {
-    static const char *const others[] = {".png",  ".jpg", ".jpeg", ".webp", ".tif", ".tiff",
-                                         ".npy",  ".csv", ".json", ".gif",  ".svg", ".sqlite"};
+    static const char *const others[] = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff",
+                                         ".npy", ".csv", ".json", ".gif",  ".svg", ".sqlite"};
     size_t n = strlen(path);
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

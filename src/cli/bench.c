@@ -95,7 +95,7 @@ static pb_status linearise(bench *b, pb_error *error)
     const options *o = b->o;
     pb_map_options map = {.from = o->from, .to = o->tap};
 
-    PB_TRY(pb_session_condition(b->desk.studio.session, NULL, PB_USE_EDIT, o->timestep,
+    PB_TRY(pb_session_condition(b->desk.studio.session, NULL, PB_PROMPT_EDIT, o->timestep,
                                 &map.condition, &b->desk.cli->run, error));
     for (int i = 0; i < 2; i++) {
         double start = pb_seconds();

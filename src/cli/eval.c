@@ -70,7 +70,7 @@ static pb_status condition_of(pb_desk *d, const options *o, const pb_input *cont
 {
     if (!context->value->data || negative)
         return pb_session_condition(d->studio.session, &o->prompts,
-                                    negative ? PB_USE_NEGATIVE : PB_USE_PROMPT, o->timestep,
+                                    negative ? PB_PROMPT_NEGATIVE : PB_PROMPT_MAIN, o->timestep,
                                     condition, &d->cli->run, error);
     *condition = (pb_condition){
         .timestep = o->timestep, .class_label = o->class_label, .count = 1, .inputs = context};

@@ -57,6 +57,19 @@ static void print_latents(const pb_cli *cli, const pb_model *model)
     pb_autoencoder_free(autoencoder);
 }
 
+/* What there is beside the network and its schedule, which have lines of their own. */
+static void print_components(const pb_cli *cli, const pb_model *model)
+{
+    GString *text = g_string_new(NULL);
+    const char *role, *class;
+
+    for (size_t i = 2; (role = pb_model_component(model, i, &class)) != NULL; i++)
+        g_string_append_printf(text, "%s%s %s", text->len ? ", " : "", role, class);
+    if (text->len)
+        pb_say(cli, "components    %s", text->str);
+    g_string_free(text, TRUE);
+}
+
 /* The settings that pullback.json has, as options. */
 static void print_recommended(const pb_cli *cli, const pb_recommended *r)
 {
@@ -106,6 +119,7 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
     if (info->context_width)
         pb_say(cli, "text          embeddings of %zu numbers for each token (--prompt)",
                info->context_width);
+    print_components(cli, model);
     for (size_t i = 0; i < f->missing_count; i++)
         pb_say(cli, "missing       %s/: %s", f->missing[i],
                strcmp(f->missing[i], "vae") ? "prompts cannot be read" : "pictures cannot be used");

@@ -8,6 +8,18 @@
 #include "diffusion/denoiser.h"
 #include "diffusion/schedule.h"
 
+void pb_ddim_options_init(pb_ddim_options *options)
+{
+    if (options)
+        *options = PB_DDIM_DEFAULTS;
+}
+
+void pb_spaced_options_init(pb_spaced_options *options)
+{
+    if (options)
+        *options = PB_SPACED_DEFAULTS;
+}
+
 /* A step: from the point `at` of the path, at the network's time `time`, to `as`. */
 typedef struct move {
     double time;
@@ -164,8 +176,7 @@ static pb_status step(travel *v, const move *m, pb_error *error)
     size_t size = v->denoiser->size;
     coefficients c = coefficients_of(v->schedule, m);
 
-    PB_TRY(
-        v->denoiser->predict(v->denoiser->context, v->n, v->x, m->time, v->out, &v->part, error));
+    PB_TRY(pb_denoiser_predict(v->denoiser, v->n, v->x, m->time, v->out, &v->part, error));
     for (size_t i = 0; i < v->n; i++) {
         const float *x = v->x + i * size, *out = v->out + i * size;
         const float *z = m->stochastic ? v->z : NULL;

@@ -41,8 +41,9 @@ static pb_path_point flow_at(const pb_schedule *schedule, double t)
 
 pb_path_point pb_path_at(const pb_schedule *schedule, double t)
 {
-    return schedule->alpha_bar ? point_of(pb_alpha_bar(schedule, t > 0 ? (size_t)t : 0))
-                               : flow_at(schedule, t);
+    if (!schedule->alpha_bar)
+        return flow_at(schedule, t);
+    return point_of(pb_alpha_bar(schedule, t > 0 ? (size_t)fmin(t, (double)(schedule->T - 1)) : 0));
 }
 
 pb_path_point pb_path_at_grid(const pb_schedule *schedule, size_t S, size_t i)
@@ -56,13 +57,13 @@ void pb_path_eps(const pb_schedule *schedule, const pb_path_point *at, double *x
     *x = 0;
     *out = 1;
     switch (schedule->prediction) {
-    case PB_EPSILON:
+    case PB_PREDICTION_EPSILON:
         break;
-    case PB_V_PREDICTION:
+    case PB_PREDICTION_V:
         *x = at->s;
         *out = at->a;
         break;
-    case PB_SAMPLE:
+    case PB_PREDICTION_SAMPLE:
         *x = 1 / at->s;
         *out = -at->a / at->s;
         break;
@@ -78,15 +79,15 @@ void pb_path_x0(const pb_schedule *schedule, const pb_path_point *at, double *x,
     *x = 0;
     *out = 1;
     switch (schedule->prediction) {
-    case PB_EPSILON:
+    case PB_PREDICTION_EPSILON:
         *x = 1 / at->a;
         *out = -at->s / at->a;
         break;
-    case PB_V_PREDICTION:
+    case PB_PREDICTION_V:
         *x = at->a;
         *out = -at->s;
         break;
-    case PB_SAMPLE:
+    case PB_PREDICTION_SAMPLE:
         break;
     case PB_PREDICTION_VELOCITY:
         *x = 1;

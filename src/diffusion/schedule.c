@@ -89,17 +89,23 @@ static pb_status check_options(const pb_schedule_options *o, pb_error *error)
         return pb_fail(error, PB_INVALID, "trained betas without any");
     if ((int)o->betas < PB_BETAS_LINEAR || (int)o->betas > PB_BETAS_TRAINED)
         return pb_fail(error, PB_INVALID, "betas %d are not known", (int)o->betas);
-    if ((int)o->prediction < PB_EPSILON || (int)o->prediction > PB_SAMPLE)
+    if ((int)o->prediction < PB_PREDICTION_EPSILON || (int)o->prediction > PB_PREDICTION_SAMPLE)
         return pb_fail(error, PB_INVALID, "prediction %d is not known", (int)o->prediction);
     if (o->length < 2 || o->length > MAX_LENGTH)
         return pb_fail(error, PB_INVALID, "a noise schedule of %zu steps: expected 2 to %d",
                        o->length, MAX_LENGTH);
-    if (o->zero_snr && o->prediction == PB_EPSILON)
+    if (o->zero_snr && o->prediction == PB_PREDICTION_EPSILON)
         return pb_fail(error, PB_UNSUPPORTED,
                        "rescale_betas_zero_snr with prediction_type \"epsilon\": expected "
                        "v_prediction or sample, since the noise of pure noise says nothing of the "
                        "image");
     return PB_OK;
+}
+
+void pb_schedule_options_init(pb_schedule_options *options)
+{
+    if (options)
+        *options = PB_SCHEDULE_DEFAULTS;
 }
 
 pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options, pb_error *error)

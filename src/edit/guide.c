@@ -48,7 +48,7 @@ static pb_status iterate(const way *w, const pb_run *run, pb_error *error)
 
     for (size_t k = 0; k < all; k++)
         points[all + k] = (float)((double)points[k] + g->step * (double)w->v[k]);
-    PB_TRY(denoiser->predict(denoiser->context, 2 * w->count, points, w->t, out, run, error));
+    PB_TRY(pb_denoiser_predict(denoiser, 2 * w->count, points, w->t, out, run, error));
     for (size_t k = 0; k < all; k++) {
         double eps = w->a * ((double)points[all + k] - (double)points[k]) +
                      w->b * ((double)out[all + k] - (double)out[k]);

@@ -2,6 +2,7 @@
 #include <pullback/operator.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -28,17 +29,12 @@ pb_status pb_operator_multiply(const pb_operator *op, int transpose, size_t k, c
     pb_error why = {.status = PB_OK};
     pb_status status =
         (transpose ? op->apply_transpose : op->apply)(op->context, k, x, ldx, y, ldy, &why);
+    char what[80];
 
     if (status == PB_OK)
         return PB_OK;
-    if (!*why.message)
-        return pb_fail(error, status, "an operator of %zu x %zu failed and did not say why: %s",
-                       op->rows, op->cols, pb_status_name(status));
-    if (error) {
-        *error = why;
-        error->status = status;
-    }
-    return status;
+    snprintf(what, sizeof what, "an operator of %zu x %zu", op->rows, op->cols);
+    return pb_fail_theirs(error, status, &why, what);
 }
 
 /* y_j -= N N^T y_j */

@@ -11,6 +11,12 @@
 #include "geometry/space.h"
 #include "geometry/vectors.h"
 
+void pb_space_init(pb_space *space)
+{
+    if (space)
+        *space = PB_SPACE_EMPTY;
+}
+
 void pb_space_clear(pb_space *space)
 {
     if (!space)

@@ -16,6 +16,12 @@
 
 /* -- options --------------------------------------------------------------------------------- */
 
+void pb_svd_options_init(pb_svd_options *options)
+{
+    if (options)
+        *options = PB_SVD_DEFAULTS;
+}
+
 pb_status pb_svd_options_check(const pb_svd_options *o, const pb_operator *op, pb_error *error)
 {
     size_t most;

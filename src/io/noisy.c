@@ -1,5 +1,7 @@
 #include "io/noisy.h"
 
+#include <pullback/version.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@ pb_status pb_noisy_write(const pb_noisy *n, const pb_tensor *x, const char *path
     const pb_named_tensor tensor = {"x", x};
     char timestep[32], t[32], steps[32], label[32], scale[32];
     const pb_metadata all[] = {{"format", "pullback image 1"},
-                               {"version", PB_VERSION},
+                               {"version", PB_VERSION_STRING},
                                {"model", n->model},
                                {"model_hash", n->model_hash},
                                {"timestep", timestep},

@@ -5,6 +5,12 @@
 #include "base/likeness.h"
 #include "base/shape.h"
 
+void pb_condition_init(pb_condition *condition)
+{
+    if (condition)
+        *condition = PB_CONDITION_DEFAULTS;
+}
+
 pb_status pb_condition_check(const pb_model *model, const pb_condition *condition, pb_error *error)
 {
     double last = (double)pb_schedule_length(pb_model_schedule(model)) - 1;

@@ -8,6 +8,12 @@
 #include "map/inputs.h"
 #include "map/linearisation.h"
 
+void pb_map_options_init(pb_map_options *options)
+{
+    if (options)
+        *options = PB_MAP_DEFAULTS;
+}
+
 void pb_linearisation_free(pb_linearisation *l)
 {
     if (!l)

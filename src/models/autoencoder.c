@@ -1,8 +1,7 @@
-#include "models/autoencoder.h"
-
 #include <stdio.h>
 #include <string.h>
 
+#include "models/architectures.h"
 #include "models/fields.h"
 #include "models/layers.h"
 
@@ -150,8 +149,8 @@ static pb_value decoder(const context *k, pb_value x)
     return finish(k, x, a->out_channels, "decoder");
 }
 
-pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb_config *config,
-                               const pb_weights *weights, pb_error *error)
+pb_status pb_autoencoder_kl(pb_graph **graph, pb_component_facts *facts, pb_config *config,
+                            const pb_weights *weights, pb_error *error)
 {
     autoencoder a = {0};
     context k = {.a = &a};
@@ -173,7 +172,7 @@ pb_status pb_autoencoder_build(pb_graph **graph, pb_autoencoder_facts *facts, pb
     mean = pb_build_slice(b, encoder(&k, image), a.latent_channels);
     decoded = decoder(&k, latent);
     PB_TRY(pb_builder_finish(b, graph, error));
-    *facts = (pb_autoencoder_facts){
+    facts->autoencoder = (pb_autoencoder_facts){
         .channels = a.in_channels,
         .latent_channels = a.latent_channels,
         .factor = factor,

@@ -1,7 +1,6 @@
-#include "models/clip_text.h"
-
 #include <stdio.h>
 
+#include "models/architectures.h"
 #include "models/builder.h"
 #include "models/fields.h"
 
@@ -99,8 +98,8 @@ static pb_value build(pb_builder *b, const clip_text *t)
     return pb_build_layer_norm(b, x, t->eps, "%sfinal_layer_norm", prefix);
 }
 
-pb_status pb_clip_text_build(pb_graph **graph, pb_clip_text_facts *facts, pb_config *config,
-                             const pb_weights *weights, pb_error *error)
+pb_status pb_clip_text(pb_graph **graph, pb_component_facts *facts, pb_config *config,
+                       const pb_weights *weights, pb_error *error)
 {
     clip_text t = {0};
     pb_value hidden;
@@ -111,7 +110,7 @@ pb_status pb_clip_text_build(pb_graph **graph, pb_clip_text_facts *facts, pb_con
     PB_TRY(pb_builder_new(&b, weights, error));
     hidden = build(b, &t);
     PB_TRY(pb_builder_finish(b, graph, error));
-    *facts = (pb_clip_text_facts){
+    facts->text = (pb_text_facts){
         .vocabulary = t.vocabulary, .length = t.length, .width = t.width, .hidden = hidden};
     return PB_OK;
 }

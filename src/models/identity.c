@@ -19,12 +19,12 @@ typedef struct entry {
 typedef struct file_list {
     entry *entries;
     size_t count, room;
-    pb_weights *opened[PB_PART_WEIGHTS];
+    pb_weights *opened[PB_ROLES]; /* of parts */
 } file_list;
 
 static void clear(file_list *list)
 {
-    for (size_t i = 0; i < PB_PART_WEIGHTS; i++)
+    for (size_t i = 0; i < PB_ROLES; i++)
         pb_weights_free(list->opened[i]);
     pb_free(list->entries);
 }
@@ -64,8 +64,9 @@ static pb_status add_named(file_list *list, const pb_model_files *files, pb_erro
     PB_TRY(add(list, files->index, NULL, error));
     PB_TRY(add(list, files->config, NULL, error));
     PB_TRY(add(list, files->scheduler, NULL, error));
-    for (size_t i = 0; i < files->part_count; i++)
-        PB_TRY(add(list, files->parts[i], NULL, error));
+    for (size_t i = 0; i < PB_ROLES; i++)
+        for (size_t j = 0; j < files->parts[i].count; j++)
+            PB_TRY(add(list, files->parts[i].files[j], NULL, error));
     return PB_OK;
 }
 
@@ -78,9 +79,12 @@ static pb_status list_files(const pb_model *model, file_list *list, pb_error *er
     *list = (file_list){0};
     PB_TRY(add_named(list, files, error));
     PB_TRY(add_weights(list, files->weights, model->weights, error));
-    for (size_t i = 0; i < files->part_weights_count; i++) {
-        PB_TRY(pb_weights_open(&list->opened[i], files->part_weights[i], error));
-        PB_TRY(add_weights(list, files->part_weights[i], list->opened[i], error));
+    for (size_t i = 0; i < PB_ROLES; i++) {
+        const char *path = files->parts[i].weights;
+        if (!path)
+            continue;
+        PB_TRY(pb_weights_open(&list->opened[i], path, error));
+        PB_TRY(add_weights(list, path, list->opened[i], error));
     }
     return PB_OK;
 }

@@ -20,13 +20,13 @@ void pb_model_files_clear(pb_model_files *files)
     pb_free(files->weights);
     pb_free(files->scheduler);
     pb_free(files->recommended);
-    pb_free(files->vae);
-    pb_free(files->tokenizer);
-    pb_free(files->text_encoder);
-    for (size_t i = 0; i < files->part_count; i++)
-        pb_free(files->parts[i]);
-    for (size_t i = 0; i < files->part_weights_count; i++)
-        pb_free(files->part_weights[i]);
+    for (pb_role role = 0; role < PB_ROLES; role++) {
+        pb_part *part = &files->parts[role];
+        pb_free(part->folder);
+        for (size_t i = 0; i < part->count; i++)
+            pb_free(part->files[i]);
+        pb_free(part->weights);
+    }
     pb_free(files->unused);
     *files = (pb_model_files){0};
 }
@@ -68,45 +68,20 @@ static char *file_ending(const char *folder, const char *ending)
     return found;
 }
 
-/* What a pipeline may consist of: the classes that are read, by component. The others in
- * model_index.json must be such that results do not depend on them. */
-typedef struct component {
-    const char *name;
-    const char *classes[3]; /* NULL: of any class */
-} component;
-
-static const component components[] = {
-    {"unet", {"UNet2DModel", "UNet2DConditionModel"}},
-    {"scheduler", {NULL}}, /* by its own config */
-    {"vae", {"AutoencoderKL"}},
-    {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}},
-    {"text_encoder", {"CLIPTextModel"}},
-    {"safety_checker", {NULL}},    /* blackens pictures */
-    {"feature_extractor", {NULL}}, /* of the safety checker */
-    {"image_encoder", {NULL}},     /* of pictures as prompts, which nothing here takes */
-};
-
 /* Checks one component, ["library", "class"]. */
 static void check_component(pb_config *index, const char *pipeline, const char *name,
                             const char *class)
 {
-    const component *c = NULL;
-    size_t i = 0;
+    bool known;
+    const pb_role role = pb_role_find(name, &known);
+    const pb_kind kind = role < PB_ROLES ? pb_role_kind(role) : PB_KIND_ANY;
 
-    for (size_t k = 0; k < sizeof components / sizeof *components; k++)
-        if (!strcmp(components[k].name, name))
-            c = &components[k];
-    if (!c) {
+    if (!known)
         pb_config_fail(index, PB_UNSUPPORTED, name,
                        "a component of class %s is not read: %s is not supported", class, pipeline);
-        return;
-    }
-    while (c->classes[i] && strcmp(c->classes[i], class))
-        i++;
-    if (c->classes[0] && !c->classes[i])
-        pb_config_fail(
-            index, PB_UNSUPPORTED, name, "%s with a %s is not supported: expected %s%s%s", pipeline,
-            class, c->classes[0], c->classes[1] ? " or " : "", c->classes[1] ? c->classes[1] : "");
+    else if (kind != PB_KIND_ANY && !pb_component_find(kind, class))
+        pb_config_fail(index, PB_UNSUPPORTED, name, "%s with a %s is not supported: expected %s",
+                       pipeline, class, pb_component_names(kind, "").text);
 }
 
 /* Does a pipeline have this component? One may be optional: [null, null]. */
@@ -136,65 +111,42 @@ static pb_status check_pipeline(pb_config *index, pb_error *error)
     return pb_config_status(index, error);
 }
 
-/* Adds FOLDER/NAME to the parts if it exists. */
-static pb_status add_part(pb_model_files *files, const char *folder, const char *name,
-                          pb_error *error)
-{
-    char *path = NULL;
-
-    if (!folder)
-        return PB_OK;
-    PB_TRY(file_in(&path, folder, name, error));
-    if (path)
-        files->parts[files->part_count++] = path;
-    return PB_OK;
-}
-
-/* Weights that are missing or of another format are an error only when they are needed. */
-static pb_status add_weights(pb_model_files *files, const char *folder, pb_family family,
-                             pb_error *error)
-{
-    pb_status status;
-    char *path;
-
-    if (!folder)
-        return PB_OK;
-    status = pb_weights_locate(&path, &files->unused, folder, family, error);
-    if (status == PB_OK)
-        files->part_weights[files->part_weights_count++] = path;
-    return status == PB_MEMORY ? status : PB_OK;
-}
-
-static pb_status list_parts(pb_model_files *files, pb_error *error)
-{
-    static const char *const tokens[PB_TOKENIZER_FILES] = {
-        "vocab.json",        "merges.txt",     "tokenizer_config.json", "special_tokens_map.json",
-        "added_tokens.json", "tokenizer.json",
-    };
-
-    PB_TRY(add_part(files, files->vae, "config.json", error));
-    PB_TRY(add_weights(files, files->vae, PB_DIFFUSERS, error));
-    PB_TRY(add_part(files, files->text_encoder, "config.json", error));
-    PB_TRY(add_weights(files, files->text_encoder, PB_TRANSFORMERS, error));
-    for (size_t i = 0; i < PB_TOKENIZER_FILES; i++)
-        PB_TRY(add_part(files, files->tokenizer, tokens[i], error));
-    return PB_OK;
-}
-
 /* The folder of a component, if the pipeline has it and it is there. One that is there and that the
  * pipeline does not name is not used. */
-static pb_status find_component(char **path, pb_model_files *files, pb_config *index,
-                                const char *name, pb_error *error)
+static pb_status find_component(pb_model_files *files, pb_config *index, pb_role role,
+                                pb_error *error)
 {
+    pb_part *part = &files->parts[role];
     const char *class;
 
-    PB_TRY(file_in(path, files->folder, name, error));
-    if (!*path || has_component(index, name, &class))
+    PB_TRY(file_in(&part->folder, files->folder, pb_role_name(role), error));
+    if (!part->folder)
         return PB_OK;
-    files->unused = pb_list_add(files->unused, *path);
-    pb_free(*path);
-    *path = NULL;
+    if (has_component(index, pb_role_name(role), &class)) {
+        part->component = pb_component_find(pb_role_kind(role), class);
+        return PB_OK;
+    }
+    files->unused = pb_list_add(files->unused, part->folder);
+    pb_free(part->folder);
+    part->folder = NULL;
     return PB_OK;
+}
+
+/* Its files that are there. Weights that are missing or of another format are an error only when
+ * they are needed. */
+static pb_status list_files(pb_part *part, char **unused, pb_error *error)
+{
+    const char *const *names = part->component->files;
+    pb_status status = PB_OK;
+
+    for (size_t i = 0; names[i]; i++) {
+        PB_TRY(file_in(&part->files[part->count], part->folder, names[i], error));
+        part->count += part->files[part->count] != NULL;
+    }
+    if (part->component->build)
+        status = pb_weights_locate(&part->weights, unused, part->folder, part->component->library,
+                                   error);
+    return status == PB_MEMORY ? status : PB_OK;
 }
 
 /* The noise schedule: the model's own, or what is given for one that has none. */
@@ -225,10 +177,13 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
 static pb_status find_parts(pb_model_files *files, pb_config *index, const char *schedule,
                             pb_error *error)
 {
+    const char *class;
     char *unet;
     pb_status status;
 
     PB_TRY(check_pipeline(index, error));
+    if (has_component(index, "unet", &class))
+        files->parts[PB_ROLE_UNET].component = pb_component_find(PB_KIND_DENOISER, class);
     PB_TRY(file_in(&files->config, files->folder, "unet/config.json", error));
     if (!files->config)
         return pb_fail(error, PB_IO, "%s has no unet/config.json: the network itself",
@@ -240,10 +195,12 @@ static pb_status find_parts(pb_model_files *files, pb_config *index, const char 
     status = pb_weights_locate(&files->weights, &files->unused, unet, PB_DIFFUSERS, error);
     pb_free(unet);
     PB_TRY(status);
-    PB_TRY(find_component(&files->vae, files, index, "vae", error));
-    PB_TRY(find_component(&files->tokenizer, files, index, "tokenizer", error));
-    PB_TRY(find_component(&files->text_encoder, files, index, "text_encoder", error));
-    return list_parts(files, error);
+    for (pb_role role = PB_ROLE_VAE; role < PB_ROLES; role++)
+        PB_TRY(find_component(files, index, role, error));
+    for (pb_role role = 0; role < PB_ROLES; role++)
+        if (files->parts[role].folder)
+            PB_TRY(list_files(&files->parts[role], &files->unused, error));
+    return PB_OK;
 }
 
 static pb_status find_pipeline(pb_model_files *files, const char *schedule, pb_error *error)

@@ -2,13 +2,16 @@
 #ifndef PB_MODELS_LOCATE_H
 #define PB_MODELS_LOCATE_H
 
-#include <stddef.h>
+#include "models/components.h"
 
-#include "base/error.h"
-
-#define PB_TOKENIZER_FILES 6
-#define PB_PART_FILES (2 + PB_TOKENIZER_FILES)
-#define PB_PART_WEIGHTS 2
+/* A component of a pipeline beside the network and its schedule. */
+typedef struct pb_part {
+    const pb_component *component;   /* what model_index.json says it is, also of the network */
+    char *folder;                    /* or NULL: it is not there */
+    char *files[PB_COMPONENT_FILES]; /* those in it that results depend on */
+    size_t count;
+    char *weights; /* likewise, as those of the network; or NULL */
+} pb_part;
 
 /* The files of a model; absent ones are NULL. Strings are the caller's (pb_model_files_clear). */
 typedef struct pb_model_files {
@@ -18,11 +21,7 @@ typedef struct pb_model_files {
     char *weights;     /* a .safetensors file, or the index of several */
     char *scheduler;   /* scheduler_config.json; NULL: DDPMScheduler's defaults */
     char *recommended; /* pullback.json, or NULL */
-    char *vae, *tokenizer, *text_encoder; /* folders of a pipeline, or NULL */
-    char *parts[PB_PART_FILES];           /* the files in them that results depend on */
-    size_t part_count;
-    char *part_weights[PB_PART_WEIGHTS]; /* and their weights, as `weights` */
-    size_t part_weights_count;
+    pb_part parts[PB_ROLES];
     char *unused; /* what could have been chosen and was not: "unet/a.safetensors, …", or NULL */
 } pb_model_files;
 

@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "io/config.h"
 #include "io/file.h"
-#include "models/unet2d.h"
-#include "models/unet2d_condition.h"
 
 void pb_model_free(pb_model *model)
 {
@@ -29,38 +27,17 @@ void pb_model_free(pb_model *model)
 
 /* -- opening --------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *class;
-    pb_status (*build)(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                       const pb_weights *weights, pb_error *error);
-} architectures[] = {
-    {"UNet2DModel", pb_unet2d_build},
-    {"UNet2DConditionModel", pb_unet2d_condition_build},
-};
-
 static pb_status build_network(pb_model *model, pb_error *error)
 {
+    const pb_component *component = model->files.parts[PB_ROLE_UNET].component;
+    pb_component_facts facts;
     pb_config *config;
-    const char *class;
 
     PB_TRY(pb_config_open(&config, model->files.config, error));
-    class = pb_config_string(config, "_class_name", NULL);
-    for (size_t i = 0; class && i < sizeof architectures / sizeof *architectures; i++)
-        if (!strcmp(class, architectures[i].class)) {
-            model->info.architecture = architectures[i].class;
-            return architectures[i].build(&model->graph, &model->facts, config, model->weights,
-                                          error);
-        }
-    if (class)
-        pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
-                       "\"%s\" is not supported: expected \"UNet2DModel\" or "
-                       "\"UNet2DConditionModel\"",
-                       class);
-    else
-        pb_config_fail(config, PB_UNSUPPORTED, "_class_name",
-                       "expected \"UNet2DModel\" or \"UNet2DConditionModel\", found none: not a "
-                       "model of diffusers");
-    return pb_config_close(config, error);
+    PB_TRY(pb_component_build(&component, &model->graph, &facts, config, model->weights, error));
+    model->facts = facts.denoiser;
+    model->info.architecture = component->class;
+    return PB_OK;
 }
 
 /* pullback.json: settings that suit the model. */
@@ -123,7 +100,7 @@ static const char *file_name(const char *path)
 }
 
 /* StableDiffusionPipeline switches clip_sample off whatever the file says, thresholding not. */
-static pb_clip clip_of(const pb_scheduler_facts *scheduler, const pb_unet_facts *network)
+static pb_clip clip_of(const pb_scheduler_facts *scheduler, const pb_denoiser_facts *network)
 {
     return network->context_width && scheduler->clip.kind == PB_CLIP_RANGE
                ? (pb_clip){.kind = PB_CLIP_NONE}
@@ -133,7 +110,8 @@ static pb_clip clip_of(const pb_scheduler_facts *scheduler, const pb_unet_facts 
 static void describe(pb_model *model)
 {
     pb_model_info *info = &model->info;
-    const pb_unet_facts *facts = &model->facts;
+    const pb_part *parts = model->files.parts;
+    const pb_denoiser_facts *facts = &model->facts;
 
     for (size_t i = 0; i < pb_weights_count(model->weights); i++) {
         const pb_stored *stored = pb_weights_at(model->weights, i);
@@ -156,11 +134,11 @@ static void describe(pb_model *model)
     info->class_conditional = facts->class_conditional;
     info->classes = facts->classes;
     info->context_width = facts->context_width;
-    info->latent = model->files.vae || facts->context_width;
+    info->has_autoencoder = parts[PB_ROLE_VAE].folder != NULL;
+    info->has_tokenizer = parts[PB_ROLE_TOKENIZER].folder != NULL;
+    info->has_text_encoder = parts[PB_ROLE_TEXT_ENCODER].folder != NULL;
+    info->latent = info->has_autoencoder || facts->context_width;
     info->unused = model->files.unused;
-    info->has_autoencoder = model->files.vae != NULL;
-    info->has_tokenizer = model->files.tokenizer != NULL;
-    info->has_text_encoder = model->files.text_encoder != NULL;
     info->steps_offset = facts->context_width ? 1 : model->scheduler.steps_offset;
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
     info->clip = clip_of(&model->scheduler, facts);
@@ -184,6 +162,12 @@ static pb_status open_parts(pb_model *model, const char *name, const pb_model_op
     PB_TRY(build_network(model, error));
     describe(model);
     return PB_OK;
+}
+
+void pb_model_options_init(pb_model_options *options)
+{
+    if (options)
+        *options = PB_MODEL_DEFAULTS;
 }
 
 pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_options *options,
@@ -236,6 +220,31 @@ const pb_model_info *pb_model_get_info(const pb_model *model)
     return &model->info;
 }
 
+/* The class that has a role, or NULL: nothing has. */
+static const char *class_of(const pb_model *model, pb_role role)
+{
+    const pb_part *part = &model->files.parts[role];
+
+    if (role == PB_ROLE_UNET)
+        return model->info.architecture;
+    if (role == PB_ROLE_SCHEDULER)
+        return model->info.scheduler;
+    return part->folder ? part->component->class : NULL;
+}
+
+const char *pb_model_component(const pb_model *model, size_t i, const char **class_name)
+{
+    for (pb_role role = 0; role < PB_ROLES; role++) {
+        const char *class = class_of(model, role);
+        if (!class || i-- > 0)
+            continue;
+        if (class_name)
+            *class_name = class;
+        return pb_role_name(role);
+    }
+    return NULL;
+}
+
 const pb_schedule *pb_model_schedule(const pb_model *model)
 {
     return model->schedule;
@@ -248,7 +257,7 @@ const char *pb_model_tap(const pb_model *model, size_t i)
 
 pb_status pb_model_check_size(const pb_model *model, size_t height, size_t width, pb_error *error)
 {
-    const pb_unet_facts *facts = &model->facts;
+    const pb_denoiser_facts *facts = &model->facts;
     size_t multiple = facts->size_multiple, least = facts->size_least;
 
     if (height < least || width < least || height % multiple || width % multiple ||
@@ -276,7 +285,7 @@ void pb_model_input_shapes(const pb_model *model, size_t height, size_t width, p
 
 pb_status pb_model_check_class(const pb_model *model, long label, pb_error *error)
 {
-    const pb_unet_facts *facts = &model->facts;
+    const pb_denoiser_facts *facts = &model->facts;
 
     if (!facts->class_conditional)
         return label < 0 ? PB_OK

@@ -11,7 +11,6 @@
 #include "io/weights.h"
 #include "models/locate.h"
 #include "models/scheduler.h"
-#include "models/unet.h"
 
 /* The hash of the files, once it is known: a model may be shared by threads. */
 typedef struct pb_model_digest {
@@ -25,7 +24,7 @@ struct pb_model {
     pb_weights *weights;
     pb_device *device; /* of its backend: holds what is made of the weights */
     pb_graph *graph;   /* reads weights */
-    pb_unet_facts facts;
+    pb_denoiser_facts facts;
     pb_schedule *schedule;
     pb_scheduler_facts scheduler;
     pb_model_digest *digest;

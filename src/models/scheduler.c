@@ -13,7 +13,7 @@ typedef struct class
 {
     const char *name;
     double start, end;
-    pb_beta_schedule betas;
+    pb_betas betas;
 } class;
 
 #define SMALL 0.00085, 0.012
@@ -138,7 +138,7 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     pb_ignore_inert(c);
     k = read_class(c);
     snprintf(facts->name, sizeof facts->name, "%s", k->name);
-    options.betas = (pb_beta_schedule)read_choice(c, "beta_schedule", schedules, k->betas);
+    options.betas = (pb_betas)read_choice(c, "beta_schedule", schedules, k->betas);
     options.prediction = (pb_prediction)read_choice(c, "prediction_type", predictions, 0);
     options.beta_start = pb_config_number(c, "beta_start", k->start, 1e-12, 1);
     options.beta_end = pb_config_number(c, "beta_end", k->end, 1e-12, 1);

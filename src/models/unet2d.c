@@ -1,8 +1,7 @@
-#include "models/unet2d.h"
-
 #include <stdio.h>
 #include <string.h>
 
+#include "models/architectures.h"
 #include "models/unet_fields.h"
 
 #define MAX_LAYERS 64
@@ -240,8 +239,8 @@ static void build(pb_builder *b, const unet2d *u)
     pb_build_tap(b, h, "out");
 }
 
-pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                          const pb_weights *weights, pb_error *error)
+pb_status pb_unet2d(pb_graph **graph, pb_component_facts *facts, pb_config *config,
+                    const pb_weights *weights, pb_error *error)
 {
     unet2d u = {0};
     pb_builder *b;
@@ -251,9 +250,9 @@ pb_status pb_unet2d_build(pb_graph **graph, pb_unet_facts *facts, pb_config *con
     PB_TRY(pb_builder_new(&b, weights, error));
     build(b, &u);
     PB_TRY(pb_builder_finish(b, graph, error));
-    *facts = pb_unet_facts_of(&u.common);
-    facts->sample_height = u.sample_height;
-    facts->sample_width = u.sample_width;
-    facts->size_multiple = facts->size_least = size_multiple(&u);
+    facts->denoiser = pb_unet_facts(&u.common);
+    facts->denoiser.sample_height = u.sample_height;
+    facts->denoiser.sample_width = u.sample_width;
+    facts->denoiser.size_multiple = facts->denoiser.size_least = size_multiple(&u);
     return PB_OK;
 }

@@ -1,8 +1,7 @@
-#include "models/unet2d_condition.h"
-
 #include <stdio.h>
 #include <string.h>
 
+#include "models/architectures.h"
 #include "models/unet_fields.h"
 
 #define MAX_LAYERS 64
@@ -373,8 +372,8 @@ static void build(pb_builder *b, const unet2d_condition *u)
     pb_build_tap(b, h, "out");
 }
 
-pb_status pb_unet2d_condition_build(pb_graph **graph, pb_unet_facts *facts, pb_config *config,
-                                    const pb_weights *weights, pb_error *error)
+pb_status pb_unet2d_condition(pb_graph **graph, pb_component_facts *facts, pb_config *config,
+                              const pb_weights *weights, pb_error *error)
 {
     unet2d_condition u = {0};
     pb_builder *b;
@@ -384,11 +383,11 @@ pb_status pb_unet2d_condition_build(pb_graph **graph, pb_unet_facts *facts, pb_c
     PB_TRY(pb_builder_new(&b, weights, error));
     build(b, &u);
     PB_TRY(pb_builder_finish(b, graph, error));
-    *facts = pb_unet_facts_of(&u.common);
-    facts->sample_height = u.sample_height;
-    facts->sample_width = u.sample_width;
-    facts->size_multiple = 1;
-    facts->size_least = size_least(&u);
-    facts->context_width = u.level[0].context;
+    facts->denoiser = pb_unet_facts(&u.common);
+    facts->denoiser.sample_height = u.sample_height;
+    facts->denoiser.sample_width = u.sample_width;
+    facts->denoiser.size_multiple = 1;
+    facts->denoiser.size_least = size_least(&u);
+    facts->denoiser.context_width = u.level[0].context;
     return PB_OK;
 }

@@ -49,11 +49,11 @@ pb_layers pb_unet_layers(const pb_unet_fields *u, pb_builder *b)
                        .scale_shift = u->scale_shift};
 }
 
-pb_unet_facts pb_unet_facts_of(const pb_unet_fields *u)
+pb_denoiser_facts pb_unet_facts(const pb_unet_fields *u)
 {
-    return (pb_unet_facts){.in_channels = u->in_channels,
-                           .out_channels = u->in_channels,
-                           .learned_variance = u->out_channels != u->in_channels,
-                           .class_conditional = u->classes || u->class_by_timestep,
-                           .classes = u->classes};
+    return (pb_denoiser_facts){.in_channels = u->in_channels,
+                               .out_channels = u->in_channels,
+                               .learned_variance = u->out_channels != u->in_channels,
+                               .class_conditional = u->classes || u->class_by_timestep,
+                               .classes = u->classes};
 }

@@ -2,9 +2,9 @@
 #ifndef PB_MODELS_UNET_FIELDS_H
 #define PB_MODELS_UNET_FIELDS_H
 
+#include "models/facts.h"
 #include "models/fields.h"
 #include "models/layers.h"
-#include "models/unet.h"
 
 typedef struct pb_unet_fields {
     size_t in_channels, out_channels;
@@ -28,6 +28,6 @@ void pb_read_unet_fields(pb_config *c, pb_unet_fields *fields, size_t first, lon
 pb_embedding_options pb_unet_embedding(const pb_unet_fields *fields, size_t first,
                                        pb_activation inner);
 pb_layers pb_unet_layers(const pb_unet_fields *fields, pb_builder *b);
-pb_unet_facts pb_unet_facts_of(const pb_unet_fields *fields);
+pb_denoiser_facts pb_unet_facts(const pb_unet_fields *fields);
 
 #endif

@@ -6,13 +6,12 @@
 #include "base/memory.h"
 #include "base/shape.h"
 #include "graph/run.h"
-#include "models/autoencoder.h"
 #include "models/model.h"
 #include "models/network.h"
 
 struct pb_autoencoder {
     pb_network network;
-    pb_autoencoder_facts facts;
+    pb_autoencoder_facts facts; /* the network's */
 };
 
 void pb_autoencoder_free(pb_autoencoder *a)
@@ -25,15 +24,15 @@ void pb_autoencoder_free(pb_autoencoder *a)
 
 static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error *error)
 {
-    pb_config *config;
+    const pb_part *vae = &model->files.parts[PB_ROLE_VAE];
 
-    PB_TRY(pb_network_open(&a->network, &config, model->files.vae, "AutoencoderKL", PB_DIFFUSERS,
-                           model->device->backend, error));
-    PB_TRY(pb_autoencoder_build(&a->network.graph, &a->facts, config, a->network.weights, error));
+    PB_TRY(
+        pb_network_open(&a->network, vae->component, vae->folder, model->device->backend, error));
+    a->facts = a->network.facts.autoencoder;
     if (a->facts.latent_channels != model->facts.in_channels)
         return pb_fail(error, PB_FORMAT,
                        "%s: latents of %zu channels, but the U-Net takes %zu: not of one model",
-                       model->files.vae, a->facts.latent_channels, model->facts.in_channels);
+                       vae->folder, a->facts.latent_channels, model->facts.in_channels);
     return PB_OK;
 }
 
@@ -44,7 +43,7 @@ pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_er
 
     PB_NEED(out, "a place for the autoencoder");
     PB_NEED(model, "a model");
-    if (!model->files.vae)
+    if (!model->files.parts[PB_ROLE_VAE].folder)
         return pb_fail(error, PB_INVALID,
                        "%s has no vae/: pictures cannot be turned into latents, nor latents into "
                        "pictures",

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/shape.h"
 #include "graph/run.h"
-#include "models/clip_text.h"
 #include "models/model.h"
 #include "models/network.h"
 #include "text/tokenizer.h"
@@ -13,7 +12,7 @@
 struct pb_text_encoder {
     pb_tokenizer *tokenizer;
     pb_network network;
-    pb_clip_text_facts facts;
+    pb_text_facts facts; /* the network's */
     size_t length;
 };
 
@@ -28,20 +27,20 @@ void pb_text_encoder_free(pb_text_encoder *t)
 
 static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error *error)
 {
-    const pb_model_files *files = &model->files;
-    pb_config *config;
+    const pb_part *words = &model->files.parts[PB_ROLE_TOKENIZER];
+    const pb_part *encoder = &model->files.parts[PB_ROLE_TEXT_ENCODER];
 
-    PB_TRY(pb_tokenizer_open(&t->tokenizer, files->tokenizer, error));
-    PB_TRY(pb_network_open(&t->network, &config, files->text_encoder, "CLIPTextModel",
-                           PB_TRANSFORMERS, model->device->backend, error));
-    PB_TRY(pb_clip_text_build(&t->network.graph, &t->facts, config, t->network.weights, error));
+    PB_TRY(words->component->tokenizer(&t->tokenizer, words->folder, error));
+    PB_TRY(pb_network_open(&t->network, encoder->component, encoder->folder, model->device->backend,
+                           error));
+    t->facts = t->network.facts.text;
     if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)
         return pb_fail(error, PB_FORMAT, "%s: tokens up to %zu, but the text encoder has %zu",
-                       files->tokenizer, pb_tokenizer_size(t->tokenizer) - 1, t->facts.vocabulary);
+                       words->folder, pb_tokenizer_size(t->tokenizer) - 1, t->facts.vocabulary);
     if (t->facts.width != model->facts.context_width)
         return pb_fail(error, PB_FORMAT,
                        "%s: embeddings of %zu numbers, but the U-Net takes %zu: not of one model",
-                       files->text_encoder, t->facts.width, model->facts.context_width);
+                       encoder->folder, t->facts.width, model->facts.context_width);
     t->length = pb_tokenizer_length(t->tokenizer);
     if (t->length == SIZE_MAX)
         t->length = t->facts.length;
@@ -49,23 +48,25 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
         return pb_fail(error, PB_FORMAT,
                        "%s: prompts of %zu tokens (model_max_length), but the text encoder has "
                        "positions for %zu",
-                       files->tokenizer, t->length, t->facts.length);
+                       words->folder, t->length, t->facts.length);
     return PB_OK;
 }
 
 pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model, pb_error *error)
 {
+    const pb_part *parts;
     pb_text_encoder *t;
     pb_status status;
 
     PB_NEED(out, "a place for the text encoder");
     PB_NEED(model, "a model");
+    parts = model->files.parts;
     if (!model->facts.context_width)
         return pb_fail(error, PB_INVALID, "%s is not conditioned on text", model->files.folder);
-    if (!model->files.tokenizer || !model->files.text_encoder)
+    if (!parts[PB_ROLE_TOKENIZER].folder || !parts[PB_ROLE_TEXT_ENCODER].folder)
         return pb_fail(error, PB_INVALID, "%s has no %s: prompts cannot be read",
                        model->files.folder,
-                       model->files.tokenizer ? "text_encoder/" : "tokenizer/");
+                       parts[PB_ROLE_TOKENIZER].folder ? "text_encoder/" : "tokenizer/");
     t = pb_calloc(1, sizeof *t);
     if (!t)
         return pb_fail_memory(error, sizeof *t, "a text encoder");

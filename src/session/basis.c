@@ -9,7 +9,8 @@
 
 void pb_basis_options_init(pb_basis_options *options)
 {
-    *options = PB_BASIS_DEFAULTS;
+    if (options)
+        *options = PB_BASIS_DEFAULTS;
 }
 
 static size_t least(size_t a, size_t b)
@@ -41,10 +42,10 @@ pb_status pb_session_ask(pb_session *s, const pb_point *point, const pb_basis_op
         return pb_fail(error, PB_INVALID, "guided: %s is not conditioned on text", s->info->path);
     if (o->guided && strcmp(to, "eps") && strcmp(to, "x0"))
         return pb_fail(error, PB_INVALID, "guided, to %s: a guided map ends at eps or x0", to);
-    PB_TRY(pb_session_condition(s, &point->prompts, PB_USE_EDIT, point->timestep, &condition, run,
-                                error));
+    PB_TRY(pb_session_condition(s, &point->prompts, PB_PROMPT_EDIT, point->timestep, &condition,
+                                run, error));
     if (o->guided)
-        PB_TRY(pb_session_condition(s, &point->prompts, PB_USE_NEGATIVE, point->timestep,
+        PB_TRY(pb_session_condition(s, &point->prompts, PB_PROMPT_NEGATIVE, point->timestep,
                                     &asked->negative, run, error));
     asked->request = (pb_basis_request){
         .map = {.from = o->from ? o->from : "x", .to = to, .condition = condition},
@@ -89,9 +90,9 @@ static pb_status describe(const pb_session *s, const pb_point *point, const pb_b
     const pb_prompts *p = &point->prompts;
 
     basis->t = point->t;
-    return s->info->context_width ? pb_basis_set_prompts(basis, pb_prompt_of(p, PB_USE_EDIT),
-                                                         pb_prompt_of(p, PB_USE_PROMPT),
-                                                         pb_prompt_of(p, PB_USE_NEGATIVE),
+    return s->info->context_width ? pb_basis_set_prompts(basis, pb_prompt_of(p, PB_PROMPT_EDIT),
+                                                         pb_prompt_of(p, PB_PROMPT_MAIN),
+                                                         pb_prompt_of(p, PB_PROMPT_NEGATIVE),
                                                          p->guidance_scale, o->guided, error)
                                   : PB_OK;
 }

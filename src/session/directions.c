@@ -15,12 +15,14 @@
 
 void pb_direction_options_init(pb_direction_options *options)
 {
-    *options = PB_DIRECTION_DEFAULTS;
+    if (options)
+        *options = PB_DIRECTION_DEFAULTS;
 }
 
 void pb_directions_init(pb_directions *directions)
 {
-    *directions = PB_DIRECTIONS_EMPTY;
+    if (directions)
+        *directions = PB_DIRECTIONS_EMPTY;
 }
 
 void pb_directions_clear(pb_directions *d)

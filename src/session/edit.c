@@ -20,12 +20,14 @@
 
 void pb_edit_options_init(pb_edit_options *options)
 {
-    *options = PB_EDIT_DEFAULTS;
+    if (options)
+        *options = PB_EDIT_DEFAULTS;
 }
 
 void pb_edit_init(pb_edit *edit)
 {
-    *edit = PB_EDIT_EMPTY;
+    if (edit)
+        *edit = PB_EDIT_EMPTY;
 }
 
 void pb_edit_clear(pb_edit *e)
@@ -137,7 +139,7 @@ static pb_status settle_length(pb_edit *e, const pb_session *s, const pb_point *
                                const pb_edit_options *o, pb_error *error)
 {
     const pb_recommended *r = &s->info->recommended;
-    size_t otherwise = s->info->latent && *pb_prompt_of(&point->prompts, PB_USE_EDIT) ? 64 : 16;
+    size_t otherwise = s->info->latent && *pb_prompt_of(&point->prompts, PB_PROMPT_EDIT) ? 64 : 16;
     double strength = o->strength;
     size_t N, stages = o->stages ? o->stages : STAGES;
 

@@ -13,12 +13,14 @@
 
 void pb_point_init(pb_point *point)
 {
-    *point = PB_POINT_EMPTY;
+    if (point)
+        *point = PB_POINT_EMPTY;
 }
 
 void pb_point_options_init(pb_point_options *options)
 {
-    *options = PB_POINT_DEFAULTS;
+    if (options)
+        *options = PB_POINT_DEFAULTS;
 }
 
 void pb_point_clear(pb_point *point)

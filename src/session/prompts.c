@@ -13,16 +13,17 @@ static pb_status copy_text(const char **text, const char *from, pb_error *error)
 
 const char *pb_prompt_of(const pb_prompts *p, pb_prompt_use use)
 {
-    const char *text = use == PB_USE_NEGATIVE                 ? p->negative_prompt
-                       : use == PB_USE_EDIT && p->edit_prompt ? p->edit_prompt
-                                                              : p->prompt;
+    const char *text = use == PB_PROMPT_NEGATIVE                 ? p->negative_prompt
+                       : use == PB_PROMPT_EDIT && p->edit_prompt ? p->edit_prompt
+                                                                 : p->prompt;
 
     return text ? text : "";
 }
 
 void pb_prompts_init(pb_prompts *p)
 {
-    *p = PB_PROMPTS_DEFAULTS;
+    if (p)
+        *p = PB_PROMPTS_DEFAULTS;
 }
 
 void pb_prompts_clear(pb_prompts *p)
@@ -54,9 +55,9 @@ pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_pr
                              s->info->path)
                    : PB_OK;
     p->guidance_scale = isnan(given->guidance_scale) ? 1 : given->guidance_scale;
-    PB_TRY(copy_text(&p->prompt, pb_prompt_of(given, PB_USE_PROMPT), error));
-    PB_TRY(copy_text(&p->edit_prompt, pb_prompt_of(given, PB_USE_EDIT), error));
-    return copy_text(&p->negative_prompt, pb_prompt_of(given, PB_USE_NEGATIVE), error);
+    PB_TRY(copy_text(&p->prompt, pb_prompt_of(given, PB_PROMPT_MAIN), error));
+    PB_TRY(copy_text(&p->edit_prompt, pb_prompt_of(given, PB_PROMPT_EDIT), error));
+    return copy_text(&p->negative_prompt, pb_prompt_of(given, PB_PROMPT_NEGATIVE), error);
 }
 
 /* -- embeddings ----------------------------------------------------------------------------------
@@ -231,10 +232,10 @@ pb_status pb_session_denoiser(pb_session *s, const pb_prompts *prompts, int edit
         prompts = &none;
     scale = editing || isnan(prompts->guidance_scale) ? 1 : prompts->guidance_scale;
     PB_TRY(pb_session_prepare(s, height, width, run, error));
-    PB_TRY(pb_session_condition(s, prompts, editing ? PB_USE_EDIT : PB_USE_PROMPT, 0, &positive,
+    PB_TRY(pb_session_condition(s, prompts, editing ? PB_PROMPT_EDIT : PB_PROMPT_MAIN, 0, &positive,
                                 run, error));
     if (scale == 1)
         return pb_denoiser_new(denoiser, s->evaluator, &positive, NULL, 1, error);
-    PB_TRY(pb_session_condition(s, prompts, PB_USE_NEGATIVE, 0, &negative, run, error));
+    PB_TRY(pb_session_condition(s, prompts, PB_PROMPT_NEGATIVE, 0, &negative, run, error));
     return pb_denoiser_new(denoiser, s->evaluator, &positive, &negative, scale, error);
 }

@@ -64,6 +64,17 @@ static json_t *shapes_json(const pb_model *model, const pb_facts *f)
     return taps;
 }
 
+/* {"unet": "UNet2DModel", …} */
+static json_t *components_json(const pb_model *model)
+{
+    json_t *all = json_object();
+    const char *role, *class;
+
+    for (size_t i = 0; (role = pb_model_component(model, i, &class)) != NULL; i++)
+        json_object_set_new(all, role, json_string(class));
+    return all;
+}
+
 /* A number that may be absent. */
 static json_t *optional(double value)
 {
@@ -106,7 +117,7 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:i, s:b, "
         "s:i, s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
-        "s:i, s:b, s:o, s:s?, s:o}",
+        "s:i, s:b, s:o, s:s?, s:o, s:o}",
         "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
         "weights", info->weights, "dtype", info->dtype, "parameters", (json_int_t)info->parameters,
         "weight_bytes", (json_int_t)info->weight_bytes, "sample_size", (int)info->sample_height,
@@ -124,5 +135,5 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
         optional(r->boost), "memory", needs_json(f), "hash", hash, "latent", info->latent,
         "context_width", (int)info->context_width, "steps_offset", (int)info->steps_offset,
         "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused,
-        "clip", clip_json(&info->clip));
+        "clip", clip_json(&info->clip), "components", components_json(model));
 }

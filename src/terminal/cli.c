@@ -386,10 +386,11 @@ static int is_of_model(const pb_cli *cli, const char *path, const struct stat *f
         return 0;
     found = is_same(f.index, file) || is_same(f.config, file) || is_same(f.scheduler, file) ||
             is_same(f.recommended, file) || is_weights(f.weights, path, file);
-    for (size_t i = 0; !found && i < f.part_count; i++)
-        found = is_same(f.parts[i], file);
-    for (size_t i = 0; !found && i < f.part_weights_count; i++)
-        found = is_weights(f.part_weights[i], path, file);
+    for (size_t i = 0; !found && i < PB_ROLES; i++) {
+        for (size_t j = 0; !found && j < f.parts[i].count; j++)
+            found = is_same(f.parts[i].files[j], file);
+        found = found || is_weights(f.parts[i].weights, path, file);
+    }
     pb_model_files_clear(&f);
     return found;
 }

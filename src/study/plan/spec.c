@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "base/ending.h"
+
 #include "picture/photo.h"
 #include "study/plan/plan.h"
+#include <pullback/version.h>
 
 pb_study_point pb_plan_point(const pb_study_plan *p, size_t model, size_t timestep)
 {
@@ -54,7 +56,7 @@ static json_t *origin_spec(const pb_study_plan *p, const pb_item *item)
     const pb_study_options *o = p->options;
     const pb_study_model *m = &p->models[item->model];
     json_t *spec =
-        json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I}", "version", PB_VERSION, "model",
+        json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I}", "version", PB_VERSION_STRING, "model",
                   m->hash, "schedule", m->digest, "class", o->class_label, "source",
                   source_spec(p, m->studio.info, item->sample), "steps", (json_int_t)o->steps,
                   "height", (json_int_t)m->height, "width", (json_int_t)m->width);

@@ -1,0 +1,45 @@
+/* What a network is, apart from its graph; by kind (components.h). */
+#ifndef PB_MODELS_FACTS_H
+#define PB_MODELS_FACTS_H
+
+#include "graph/graph.h"
+
+/* The largest height and width. */
+#define PB_LARGEST 65536
+
+/* A network that predicts noise. The inputs of its graph are known by name: "x", "timestep",
+ * "class", and whatever tensors it is conditioned on besides, "context". */
+typedef struct pb_denoiser_facts {
+    size_t in_channels, out_channels; /* of `out` as used */
+    bool learned_variance;
+    size_t sample_height, sample_width;
+    size_t size_multiple, size_least; /* what height and width may be, up to PB_LARGEST */
+    bool class_conditional;
+    size_t classes;       /* 0: not conditional, or any number (class_embed_type "timestep") */
+    size_t context_width; /* numbers of each token's embedding; 0: not conditioned on text */
+} pb_denoiser_facts;
+
+/* The inputs of an autoencoder's graph. */
+enum { PB_VAE_IMAGE, PB_VAE_LATENT };
+
+typedef struct pb_autoencoder_facts {
+    size_t channels, latent_channels;
+    size_t factor; /* pixels for each position of a latent, in height and in width */
+    double scaling;
+    pb_value mean;  /* of the latent's distribution, from the image */
+    pb_value image; /* from the latent */
+} pb_autoencoder_facts;
+
+/* A text encoder; its graph's one input is the tokens (length, 1, 1). */
+typedef struct pb_text_facts {
+    size_t vocabulary, length, width; /* tokens there are, tokens of a prompt, numbers of each */
+    pb_value hidden;                  /* the last hidden state, behind the final norm */
+} pb_text_facts;
+
+typedef union pb_component_facts {
+    pb_denoiser_facts denoiser;
+    pb_autoencoder_facts autoencoder;
+    pb_text_facts text;
+} pb_component_facts;
+
+#endif
