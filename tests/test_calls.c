@@ -97,6 +97,39 @@ static void test_distances_random(void **state)
     calls_end(&c);
 }
 
+static void test_space_pairs(void **state)
+{
+    calls c = CALLS("pb_space_pairs", 4, LENGTHS, POINTERS, SPACES, POINTERS, POINTERS);
+
+    (void)state;
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        size_t count = calls_length(COUNT, c.at[0]), there = count < 100 ? count : COUNT;
+        pb_space *spaces = calls_bytes(&c, there, sizeof *spaces);
+        pb_distances *distances = calls_bytes(&c, there * there, sizeof *distances);
+        double *angles = calls_bytes(&c, there * there * (K + 1), sizeof *angles);
+        bool right = count >= 1 && count < 100 && !c.at[1];
+
+        if (c.at[2] == 1) /* no pointers here */
+            continue;
+        if (count > 100 && !c.at[1])
+            continue; /* there are not so many */
+        for (size_t i = 0; i < there; i++) {
+            spaces[i] = space_of(&c, N, K, (unsigned)i, i + 1 == there ? c.at[2] : 0);
+            right = right && is_space(&spaces[i]) && spaces[i].n == spaces->n &&
+                    spaces[i].k == spaces->k;
+        }
+        if (calls_judge(&c,
+                        pb_space_pairs(count, calls_pointer(spaces, c.at[1]),
+                                       calls_pointer(distances, c.at[3]),
+                                       calls_pointer(angles, c.at[4]), NULL, &e),
+                        &e, right ? RIGHT : WRONG))
+            calls_hold(&c, c.at[3] || distances[there * there - 1].geodesic == 0,
+                       "nothing is away from itself");
+    }
+    calls_end(&c);
+}
+
 static void test_mean_space(void **state)
 {
     calls c = CALLS("pb_mean_space", 5, POINTERS, POINTERS, LENGTHS, POINTERS, SPACES);
@@ -474,14 +507,14 @@ static void test_svd_verify(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_space_new),          cmocka_unit_test(test_space_angles),
-        cmocka_unit_test(test_distances_random),   cmocka_unit_test(test_mean_space),
-        cmocka_unit_test(test_mean_directions),    cmocka_unit_test(test_match_directions),
-        cmocka_unit_test(test_average_directions), cmocka_unit_test(test_radial_power),
-        cmocka_unit_test(test_operator_weigh),     cmocka_unit_test(test_operator_deflate),
-        cmocka_unit_test(test_operator_sum),       cmocka_unit_test(test_least_squares),
-        cmocka_unit_test(test_svd_compute),        cmocka_unit_test(test_svd_refined),
-        cmocka_unit_test(test_svd_verify),
+        cmocka_unit_test(test_space_new),        cmocka_unit_test(test_space_angles),
+        cmocka_unit_test(test_distances_random), cmocka_unit_test(test_space_pairs),
+        cmocka_unit_test(test_mean_space),       cmocka_unit_test(test_mean_directions),
+        cmocka_unit_test(test_match_directions), cmocka_unit_test(test_average_directions),
+        cmocka_unit_test(test_radial_power),     cmocka_unit_test(test_operator_weigh),
+        cmocka_unit_test(test_operator_deflate), cmocka_unit_test(test_operator_sum),
+        cmocka_unit_test(test_least_squares),    cmocka_unit_test(test_svd_compute),
+        cmocka_unit_test(test_svd_refined),      cmocka_unit_test(test_svd_verify),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,8 +104,9 @@ static calls_tensor values_of(calls *c, size_t variant)
 
 static void test_transport(void **state)
 {
+    /* the basis they are of: not known, of the directions, of those at another tap */
     calls c = CALLS("pb_transport", 2, POINTERS, TENSORS(4), TENSORS(4), TENSORS(1), 3, TENSORS(4),
-                    POINTERS, POINTERS);
+                    POINTERS, POINTERS, 3);
 
     (void)state;
     while (calls_next(&c)) {
@@ -114,9 +115,13 @@ static void test_transport(void **state)
         calls_tensor v = calls_tensor_of(&c, 4, V, 2, c.at[2]), s = values_of(&c, c.at[3]);
         const size_t shape[4] = {COUNT, U[1], U[2], U[3]};
         calls_tensor directions = calls_tensor_of(&c, 4, shape, 5, c.at[5]);
+        static char mid[] = "mid", up[] = "up.0";
         pb_basis onto = {.u = u.null ? PB_TENSOR_EMPTY : u.tensor,
                          .v = v.null ? PB_TENSOR_EMPTY : v.tensor,
-                         .s = s.null ? PB_TENSOR_EMPTY : s.tensor};
+                         .s = s.null ? PB_TENSOR_EMPTY : s.tensor,
+                         .to = mid};
+        const pb_basis of = {.u = directions.null ? PB_TENSOR_EMPTY : directions.tensor,
+                             .to = c.at[8] == 2 ? up : mid};
         pb_tensor out = PB_TENSOR_EMPTY;
         double *share = calls_bytes(&c, shape[0] + 1, sizeof *share);
         pb_transport_form form = c.at[4] == 2 ? (pb_transport_form)99 : (pb_transport_form)c.at[4];
@@ -128,8 +133,9 @@ static void test_transport(void **state)
         right = right &&
                 calls_is(&directions, 4,
                          (size_t[4]){0, u.tensor.shape[1], u.tensor.shape[2], u.tensor.shape[3]});
+        right = right && c.at[8] != 2;
         if (!calls_judge(&c,
-                         pb_transport(calls_pointer(&onto, c.at[0]), form,
+                         pb_transport(c.at[8] ? &of : NULL, calls_pointer(&onto, c.at[0]), form,
                                       calls_tensor_at(&directions), calls_pointer(&out, c.at[6]),
                                       calls_pointer(share, c.at[7]), &e),
                          &e, right ? RIGHT : WRONG))
@@ -141,7 +147,7 @@ static void test_transport(void **state)
 
 static void test_project(void **state)
 {
-    calls c = CALLS("pb_project", 4, POINTERS, TENSORS(4), TENSORS(4), POINTERS);
+    calls c = CALLS("pb_project", 4, POINTERS, TENSORS(4), TENSORS(4), POINTERS, 3);
 
     (void)state;
     while (calls_next(&c)) {
@@ -149,15 +155,17 @@ static void test_project(void **state)
         calls_tensor v = calls_tensor_of(&c, 4, V, 2, c.at[1]);
         const size_t shape[4] = {COUNT, V[1], V[2], V[3]};
         calls_tensor directions = calls_tensor_of(&c, 4, shape, 5, c.at[2]);
-        pb_basis onto = {.v = v.null ? PB_TENSOR_EMPTY : v.tensor};
+        static char image[] = "x", down[] = "down.0";
+        pb_basis onto = {.v = v.null ? PB_TENSOR_EMPTY : v.tensor, .from = image};
+        const pb_basis of = {.from = c.at[4] == 2 ? down : image}; /* or not known */
         double *share = calls_bytes(&c, COUNT + 1, sizeof *share);
         bool right =
-            !c.at[0] && calls_is(&v, 4, (size_t[4]){0}) &&
+            !c.at[0] && c.at[4] != 2 && calls_is(&v, 4, (size_t[4]){0}) &&
             calls_is(&directions, 4,
                      (size_t[4]){0, v.tensor.shape[1], v.tensor.shape[2], v.tensor.shape[3]});
 
         calls_judge(&c,
-                    pb_project(calls_pointer(&onto, c.at[0]),
+                    pb_project(c.at[4] ? &of : NULL, calls_pointer(&onto, c.at[0]),
                                directions.null ? NULL : &directions.tensor,
                                calls_pointer(share, c.at[3]), &e),
                     &e, right ? RIGHT : WRONG);
@@ -297,13 +305,126 @@ static void test_basis_set(void **state)
     calls_end(&c);
 }
 
+static void test_bases_compatible(void **state)
+{
+    /* the second: right, NULL, of another tap, guided; uses, and what is none */
+    calls c = CALLS("pb_bases_compatible", 3, POINTERS, 4, PB_BASIS_USES + 2);
+
+    (void)state;
+    while (calls_next(&c)) {
+        static char mid[] = "mid", up[] = "up.0";
+        const pb_basis a = {.to = mid}, b = {.to = c.at[1] == 2 ? up : mid, .guided = c.at[1] == 3};
+        pb_error e = {0};
+        pb_basis_use use = c.at[2] == PB_BASIS_USES       ? (pb_basis_use)-1
+                           : c.at[2] == PB_BASIS_USES + 1 ? (pb_basis_use)99
+                                                          : (pb_basis_use)c.at[2];
+        bool of_mean = use == PB_FOR_MEAN_H || use == PB_FOR_MEAN_X;
+        bool right = !c.at[0] && c.at[1] != 1 && c.at[2] < PB_BASIS_USES;
+
+        if (c.at[1] == 2)
+            right = right && (use == PB_FOR_COMPARING_X || use == PB_FOR_EDITING);
+        if (c.at[1] == 3)
+            right = right && !of_mean && use != PB_FOR_TRANSPORT;
+        calls_judge(&c, pb_bases_compatible(c.at[0] ? NULL : &a, c.at[1] == 1 ? NULL : &b, use, &e),
+                    &e, right ? RIGHT : WRONG);
+    }
+    calls_end(&c);
+}
+
+static void test_bases_compare(void **state)
+{
+    /* the last basis: right, NULL, of another from, of another to, of none of both */
+    calls c = CALLS("pb_bases_compare", 2, POINTERS, LENGTHS, POINTERS, TENSORS(4), TENSORS(4), 5,
+                    LENGTHS, LENGTHS, POINTERS);
+
+    (void)state;
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        size_t count = calls_length(COUNT, c.at[1]), there = count < 100 ? count : COUNT;
+        pb_basis *all = calls_bytes(&c, there, sizeof *all);
+        const pb_basis **bases = calls_bytes(&c, there, sizeof *bases);
+        pb_comparison found = PB_COMPARISON_EMPTY;
+        pb_comparison_options o = {.rank = c.at[6] == 1 ? 0 : calls_length(K, c.at[6]),
+                                   .draws = calls_length(2, c.at[7])};
+        size_t least = K;
+        bool h = c.at[5] != 3, x = c.at[5] != 2, right = !c.at[0] && !c.at[2] && count >= 2;
+
+        for (size_t i = 0; i < there; i++) {
+            bool last = i + 1 == there;
+            calls_tensor u = calls_tensor_of(&c, 4, U, 1 + (unsigned)i, last ? c.at[3] : 0);
+            calls_tensor v = calls_tensor_of(&c, 4, V, 9 + (unsigned)i, last ? c.at[4] : 0);
+            calls_tensor s = values_of(&c, 0);
+
+            all[i] = basis_of(&u, &v, &s);
+            bases[i] = last && c.at[5] == 1 ? NULL : &all[i];
+            h = h && all[i].u.data;
+            x = x && all[i].v.data;
+            if (h) {
+                right = right && calls_is(&u, 4, (size_t[4]){0, U[1], U[2], U[3]});
+                least = all[i].u.shape[0] < least ? all[i].u.shape[0] : least;
+            }
+            if (x) {
+                right = right && calls_is(&v, 4, (size_t[4]){0, V[1], V[2], V[3]});
+                least = all[i].v.shape[0] < least ? all[i].v.shape[0] : least;
+            }
+        }
+        if (there && c.at[5] > 1) {
+            static char other[] = "down.0";
+            pb_basis *last = &all[there - 1];
+            last->from = c.at[5] == 2 ? other : last->from;
+            last->to = c.at[5] == 3 ? other : last->to;
+            if (c.at[5] == 4)
+                last->from = last->to = NULL;
+        }
+        right = right && count < 100 && c.at[5] != 1 && c.at[5] != 4 && (h || x);
+        if (!c.at[8]) /* else its defaults */
+            right = right && o.rank <= least && o.draws && o.draws < 100;
+        if (!calls_judge(&c,
+                         pb_bases_compare(calls_pointer(&found, c.at[0]), count,
+                                          calls_pointer(bases, c.at[2]), calls_pointer(&o, c.at[8]),
+                                          NULL, &e),
+                         &e, right ? RIGHT : WRONG))
+            calls_hold(&c, !found.h.distances && !found.x.angles && !found.count, "it is empty");
+        pb_comparison_clear(&found);
+    }
+    calls_end(&c);
+}
+
+static void test_basis_set_schedule(void **state)
+{
+    calls c = CALLS("pb_basis_set_schedule", 2, POINTERS, POINTERS);
+    pb_schedule *schedule;
+
+    (void)state;
+    MUST(pb_schedule_new_flow(&schedule, 10, error));
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        pb_basis basis = PB_BASIS_EMPTY;
+
+        calls_judge(&c,
+                    pb_basis_set_schedule(calls_pointer(&basis, c.at[0]),
+                                          calls_pointer(schedule, c.at[1]), &e),
+                    &e, c.at[0] || c.at[1] ? WRONG : RIGHT);
+        pb_basis_clear(&basis);
+    }
+    calls_end(&c);
+    pb_schedule_free(schedule);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tensor_new), SCRATCH_TEST(test_npy),
-        cmocka_unit_test(test_rng_new),    cmocka_unit_test(test_transport),
-        cmocka_unit_test(test_project),    cmocka_unit_test(test_basis_mean),
-        SCRATCH_TEST(test_basis_write),    cmocka_unit_test(test_basis_set),
+        cmocka_unit_test(test_tensor_new),
+        SCRATCH_TEST(test_npy),
+        cmocka_unit_test(test_rng_new),
+        cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_project),
+        cmocka_unit_test(test_basis_mean),
+        SCRATCH_TEST(test_basis_write),
+        cmocka_unit_test(test_basis_set),
+        cmocka_unit_test(test_bases_compatible),
+        cmocka_unit_test(test_bases_compare),
+        cmocka_unit_test(test_basis_set_schedule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

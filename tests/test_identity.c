@@ -174,6 +174,8 @@ static void test_prediction_type(void **state)
 {
     static const char *const fields[] = {"{\"prediction_type\": \"v_prediction\"}",
                                          "{\"beta_end\": 0.03}"};
+    static const char *const told[] = {"; prediction epsilon and v_prediction",
+                                       "; schedule linear ("};
     size_t count;
     unsigned char *stale, *fresh;
 
@@ -209,7 +211,8 @@ static void test_prediction_type(void **state)
         expect(program(here.folder, "basis -m m --seed 1 -k 2 -s 6 --no-pictures -o 1.safetensors"),
                0, NULL);
         expect(program(here.folder, "mean 0.safetensors 1.safetensors -o mean.safetensors"), 1,
-               "noise schedule");
+               told[i]);
+        expect(program(here.folder, "compare 0.safetensors 1.safetensors"), 1, told[i]);
         expect(program(here.folder, "compare 0.safetensors 1.safetensors"), 1, "--across-models");
         expect(program(here.folder, "compare --across-models 0.safetensors 1.safetensors"), 0,
                NULL);

@@ -160,13 +160,14 @@ static pb_status travel(void *data, pb_error *error)
         status = pb_basis_mean(&mean, &report, 2, bases, kind ? PB_MEAN_MATCHED : PB_MEAN_KARCHER,
                                0, error);
         if (status == PB_OK)
-            status = pb_transport(&c->basis, PB_TRANSPORT_PROJECTION, &mean.u, &v, NULL, error);
+            status =
+                pb_transport(NULL, &c->basis, PB_TRANSPORT_PROJECTION, &mean.u, &v, NULL, error);
         pb_basis_clear(&mean);
     }
     if (status == PB_OK)
         status = pb_radial_power(1, 8, 12, v.data, 1, 4, power, error);
     if (status == PB_OK)
-        status = pb_project(&c->basis, &v, NULL, error);
+        status = pb_project(NULL, &c->basis, &v, NULL, error);
     pb_tensor_clear(&v);
     return status;
 }

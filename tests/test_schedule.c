@@ -60,6 +60,56 @@ static void test_schedules(void **state)
     assert_int_equal(pb_schedule_new(&s, &o, NULL), PB_UNSUPPORTED);
 }
 
+/* Names, and hashes that are those of paths. */
+static void test_names(void **state)
+{
+    pb_schedule_options o = PB_SCHEDULE_DEFAULTS;
+    pb_schedule *linear, *trained, *others[4];
+    float betas[20];
+
+    (void)state;
+    o.length = 20;
+    MUST(pb_schedule_new(&linear, &o, error));
+    assert_string_equal(pb_schedule_kind(linear), "linear");
+    assert_int_equal(strlen(pb_schedule_hash(linear)), 64);
+    for (size_t i = 0; i < 20; i++) { /* as linspace has them */
+        float step = ((float)o.beta_end - (float)o.beta_start) / 19.0f;
+        betas[i] = i < 10 ? fmaf(step, (float)i, (float)o.beta_start)
+                          : fmaf(-step, (float)(19 - i), (float)o.beta_end);
+    }
+    o.betas = PB_BETAS_TRAINED;
+    o.trained_betas = betas;
+    MUST(pb_schedule_new(&trained, &o, error));
+    assert_string_equal(pb_schedule_kind(trained), "trained");
+    assert_string_equal(pb_schedule_hash(trained), pb_schedule_hash(linear));
+    betas[7] *= 1.0001f;
+    MUST(pb_schedule_new(&others[0], &o, error));
+    o = PB_SCHEDULE_DEFAULTS;
+    o.length = 20;
+    o.betas = PB_BETAS_SCALED_LINEAR;
+    MUST(pb_schedule_new(&others[1], &o, error));
+    assert_string_equal(pb_schedule_kind(others[1]), "scaled_linear");
+    o.betas = PB_BETAS_LINEAR;
+    o.zero_snr = 1;
+    o.prediction = PB_PREDICTION_V;
+    MUST(pb_schedule_new(&others[2], &o, error));
+    assert_string_equal(pb_schedule_kind(others[2]), "linear");
+    MUST(pb_schedule_new_flow(&others[3], 20, error));
+    assert_string_equal(pb_schedule_kind(others[3]), "flow");
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_not_equal(pb_schedule_hash(others[i]), pb_schedule_hash(linear));
+        pb_schedule_free(others[i]);
+    }
+    pb_schedule_free(linear);
+    pb_schedule_free(trained);
+    assert_string_equal(pb_prediction_name(PB_PREDICTION_EPSILON), "epsilon");
+    assert_string_equal(pb_prediction_name(PB_PREDICTION_V), "v_prediction");
+    assert_string_equal(pb_prediction_name(PB_PREDICTION_SAMPLE), "sample");
+    assert_string_equal(pb_prediction_name(PB_PREDICTION_VELOCITY), "velocity");
+    assert_null(pb_prediction_name((pb_prediction)99));
+    assert_null(pb_prediction_name((pb_prediction)-1));
+}
+
 /* rescale_betas_zero_snr: every alpha-bar as DDIMScheduler of diffusers has it, but for the last
  * bit of the square root, which PyTorch does not round alike on all processors. */
 static void test_zero_snr(void **state)
@@ -269,11 +319,9 @@ static void test_randn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedules),
-        cmocka_unit_test(test_zero_snr),
-        cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_timesteps),
-        cmocka_unit_test(test_timesteps_at_the_ends),
+        cmocka_unit_test(test_schedules), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_zero_snr),  cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_timesteps), cmocka_unit_test(test_timesteps_at_the_ends),
         cmocka_unit_test(test_randn),
     };
 

@@ -132,11 +132,13 @@ static void test_transport(void **state)
 {
 #define CARRY "transport -q --steps 6 --stages 1 -o e.png --basis a.safetensors --onto-basis "
     static const refusal cases[] = {
-        {CARRY "small1.safetensors", "small1.safetensors: a point of 8 x 8, the other of 16 x 16"},
-        {CARRY "wide.safetensors", "wide.safetensors: a point of 16 x 12"},
-        {CARRY "up.safetensors", "up.safetensors is of the map x to up.0"},
-        {CARRY "down.safetensors", "down.safetensors is of the map down.1 to mid"},
-        {CARRY "h.safetensors", "is a mean"},
+        {CARRY "small1.safetensors",
+         "small1.safetensors do not go together for a transport: u 32 x 4 x 4 and 32 x 2 x 2"},
+        {CARRY "wide.safetensors", "u 32 x 4 x 4 and 32 x 4 x 3"},
+        {CARRY "up.safetensors",
+         "a.safetensors and up.safetensors do not go together for a transport: tap mid and up.0"},
+        {CARRY "down.safetensors", "directions at the tap down.1: an edit needs"},
+        {CARRY "h.safetensors", "h.safetensors: a mean of bases has no point"},
         /* The same taps' shapes, but other images. */
         {CARRY "forged.safetensors", "forged.safetensors"}};
     pb_basis basis = read_basis("b.safetensors");
@@ -153,9 +155,11 @@ static void test_pairs(void **state)
 {
     static const refusal cases[] = {
         {"compare small-h.safetensors small-x.safetensors", "nothing to compare"},
-        {"compare a.safetensors small1.safetensors", "vectors of 32 x 2 x 2 in H"},
+        {"compare a.safetensors small1.safetensors",
+         "small1.safetensors do not go together to be compared in H: u 32 x 4 x 4 and 32 x 2 x 2"},
         {"mean a.safetensors small1.safetensors --space X -o e.safetensors", "3 x 8 x 8"},
-        {"mean a.safetensors up.safetensors -o e.safetensors", "basis 1"},
+        {"mean a.safetensors up.safetensors -o e.safetensors",
+         "a.safetensors and up.safetensors do not go together for a mean in H: tap mid and up.0"},
         {EDIT "--seed 1 --u none.npy", "none.npy: expected (C,H,W) or (k,C,H,W)"},
         {EDIT "--seed 1 --u foreign.safetensors", "foreign.safetensors was computed with another"},
         {MAKE "--seed 1 --start small-h.safetensors -o e.safetensors", "expected directions v"},
@@ -338,7 +342,7 @@ static void test_reading(void **state)
                  {"a", other_mask, "a mask of 16 x 16, u of 4 x 4"},
                  {"a", bright_mask, "mask: entry 3"},
                  {"a", no_mask, "a null_rank of 3 without a mask"},
-                 {"a", bad_t, "a t of inf"},
+                 {"a", bad_t, "t in the metadata: expected a number from 0 to 1, found \"inf\""},
                  {"a", guided_mid, "a guided map to \"mid\""},
                  {"a", to_eps, "u of 4 x 4 positions at eps"},
                  {"h", no_space, "a mean in the space \"Y\""},
@@ -405,7 +409,7 @@ static void test_whole_numbers(void **state)
             pb_tensor_clear(&tensors[k]);
         if (!strcmp(cases[i].key, "steps")) /* of an image, which a basis is read as too */
             expect(program(s.folder, "sample " QUICK "--x n.safetensors -o e.npy"), 2,
-                   "expected whole numbers, found 3.25");
+                   "expected a whole number from 2 to 100000, found \"3.25\"");
         else if (pb_basis_read(&basis, scratch_path(&s, "n.safetensors").text, &why) != PB_FORMAT ||
                  !strstr(why.message, cases[i].key))
             fail_msg("%s: \"%s\"", cases[i].key, why.message);
@@ -515,7 +519,7 @@ static void test_mean_shapes(void **state)
     (void)state;
     redirect(&b.v, 3, 3, 8, 8);
     assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, &why), PB_INVALID);
-    assert_non_null(strstr(why.message, "3 directions v of 3 x 8 x 8"));
+    assert_non_null(strstr(why.message, "v 3 x 16 x 16 and 3 x 8 x 8"));
     pb_tensor_clear(&b.v);
     assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, &why), PB_INVALID);
     assert_non_null(strstr(why.message, "basis 1 has no v"));

@@ -498,7 +498,8 @@ static void test_transport(void **state)
     (void)state;
     /* A direction of its own tangent space comes back. */
     own.data = b.u.data + 2 * ROWS;
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, &own, &out, &share, NULL), PB_OK);
+    assert_int_equal(pb_transport(NULL, &b, PB_TRANSPORT_PROJECTION, &own, &out, &share, NULL),
+                     PB_OK);
     assert_int_equal(pb_tensor_count(&out), COLS);
     assert_true(fabs(share - 1) < 1e-6);
     assert_true(fabs(inner(out.data, b.v.data + 2 * COLS, COLS) - 1) < 1e-6);
@@ -509,7 +510,8 @@ static void test_transport(void **state)
         direction[l] = (float)(3 * u[1 * ROWS + l] + 4 * u[4 * ROWS + l] + 12 * u[20 * ROWS + l]);
     for (int inverse = 0; inverse < 2; inverse++) {
         double p = inverse ? 6 : 3, q = inverse ? 20 : 4, r = hypot(p, q);
-        assert_int_equal(pb_transport(&b, inverse ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION,
+        assert_int_equal(pb_transport(NULL, &b,
+                                      inverse ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION,
                                       &given, &out, &share, NULL),
                          PB_OK);
         assert_true(fabs(share - 5.0 / 13) < 1e-6);
@@ -520,16 +522,17 @@ static void test_transport(void **state)
     }
     for (size_t l = 0; l < COLS; l++)
         x[l] = (float)(v[l] + v[25 * COLS + l]);
-    assert_int_equal(pb_project(&b, &along, &share, NULL), PB_OK);
+    assert_int_equal(pb_project(NULL, &b, &along, &share, NULL), PB_OK);
     assert_true(fabs(share - M_SQRT1_2) < 1e-6);
     assert_true(fabs(inner(x, b.v.data, COLS) - 1) < 1e-6);
     memset(direction, 0, sizeof direction);
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, &given, &out, &share, NULL),
+    assert_int_equal(pb_transport(NULL, &b, PB_TRANSPORT_PROJECTION, &given, &out, &share, NULL),
                      PB_NUMERIC);
     b.s.data[3] = 0;
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_INVERSE, &own, &out, &share, NULL), PB_NUMERIC);
+    assert_int_equal(pb_transport(NULL, &b, PB_TRANSPORT_INVERSE, &own, &out, &share, NULL),
+                     PB_NUMERIC);
     pb_tensor_clear(&b.u);
-    assert_int_equal(pb_transport(&b, PB_TRANSPORT_PROJECTION, &given, &out, &share, NULL),
+    assert_int_equal(pb_transport(NULL, &b, PB_TRANSPORT_PROJECTION, &given, &out, &share, NULL),
                      PB_INVALID);
     pb_basis_clear(&b);
     pb_free(u);

@@ -4,6 +4,11 @@
  * `residual` (k), `angle_bound` (k), `x` (c,h,w), with a mask `mask` (H,W), and string metadata;
  * Python reads it with safetensors. A mean of several bases has `samples` in its metadata,
  * `agreement` (k) instead of residuals, no `x`, and `u` or `v` or both.
+ *
+ * The metadata are what a pb_basis says of itself besides its arrays, under the names of its fields
+ * ("tap" is `to`, "tol" the tolerance), and "format". Files of before lack some: prediction,
+ * schedule, schedule_hash and steps; the first also version, prompts of the trajectory, guidance,
+ * null_rank and samples. What is not there is not known, and agrees with anything.
  */
 #ifndef PULLBACK_BASIS_H
 #define PULLBACK_BASIS_H
@@ -24,10 +29,14 @@ typedef struct pb_basis {
     pb_tensor angle_bound; /* (k), radians */
     pb_tensor x;           /* (c,h,w): the point, an image of the network's input */
     char *model;           /* as it was named */
-    char *model_hash;      /* pb_model_hash, or "" */
+    char *model_hash;      /* pb_model_hash, or "": not known */
+    char *prediction;      /* what the network predicts, pb_prediction_name; NULL: not known */
+    char *schedule;        /* pb_schedule_kind of its noise schedule; NULL likewise */
+    char *schedule_hash;   /* pb_schedule_hash; NULL likewise */
     char *from, *to;       /* taps */
     double timestep;       /* the network's time */
     double t;              /* the fraction asked for; NaN when a timestep was */
+    size_t steps;          /* points of the time grid on which the timestep lies; 0: not known */
     long class_label;      /* -1: none */
     double tolerance;
     char *method;            /* "krylov", "subspace" */
@@ -44,6 +53,8 @@ typedef struct pb_basis {
                             residual and angle_bound may be empty, s are means */
     pb_tensor agreement; /* (k), of a mean: the mean |cos| with the samples' directions */
     char *space;         /* of a mean: "H" or "X", where it was taken; else "" */
+    char *version;       /* of the library that computed it; NULL: not known */
+    char *file;          /* which it was read from, for messages; NULL: none. Not written */
 } pb_basis;
 
 #define PB_BASIS_EMPTY ((pb_basis){.class_label = -1})
@@ -73,14 +84,14 @@ typedef struct pb_basis_request {
 PB_API void pb_basis_request_init(pb_basis_request *request);
 
 /* The local latent basis at one image x, (c,h,w) or (1,c,h,w): linearises, and computes the leading
- * singular triplets. *basis must be empty; pb_basis_clear frees it; its model is named and hashed.
- * svd (or NULL): gets the SVD too, of vectors in C, H, W order, pb_svd_free. verified (or NULL):
- * svd.rank residuals measured by applying the operator again. Fewer than svd.rank triplets are
- * there where svd.max_applications ended first; a null space is whole or refused. Errors: as
- * pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the network's, or of
- * several images; a mask of another size than the tap, null_rank or bf16 where they cannot be; more
- * of null_rank and svd.rank together than the map has columns), PB_NUMERIC (the null space did not
- * converge, or holds a direction of the map).
+ * singular triplets. *basis must be empty; pb_basis_clear frees it; its model and schedule are
+ * named and hashed. svd (or NULL): gets the SVD too, of vectors in C, H, W order, pb_svd_free.
+ * verified (or NULL): svd.rank residuals measured by applying the operator again. Fewer than
+ * svd.rank triplets are there where svd.max_applications ended first; a null space is whole or
+ * refused. Errors: as pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the
+ * network's, or of several images; a mask of another size than the tap, null_rank or bf16 where
+ * they cannot be; more of null_rank and svd.rank together than the map has columns), PB_NUMERIC
+ * (the null space did not converge, or holds a direction of the map).
  */
 PB_API pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified,
                                   const pb_model *model, const pb_basis_request *request,
@@ -99,6 +110,10 @@ PB_API pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_
 PB_API pb_status pb_basis_set_model(pb_basis *basis, const char *name, const char *hash,
                                     pb_error *error);
 
+/* Says what the network predicts along which noise schedule. Errors: PB_MEMORY. */
+PB_API pb_status pb_basis_set_schedule(pb_basis *basis, const pb_schedule *schedule,
+                                       pb_error *error);
+
 /* Says under which prompts the map and the trajectory to x were. Errors: PB_MEMORY. */
 PB_API pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *trajectory,
                                       const char *negative, double guidance_scale, int guided,
@@ -115,7 +130,8 @@ typedef enum pb_mean_kind {
     PB_MEAN_MATCHED  /* of individual directions, matched with signs; u and v together */
 } pb_mean_kind;
 
-/* Global directions: the mean of `count` bases of equal shapes, taps and rank. in_x: taken in X (of
+/* Global directions: the mean of `count` bases at points that go together (pb_bases_compatible,
+ * PB_FOR_MEAN_H or _X, of a matched mean both). in_x: taken in X (of
  * v) instead of H (of u). A matched mean holds u and v, a Karcher mean those of its space. report:
  * for a Karcher mean, or NULL. *mean must be empty. Errors: PB_INVALID (bases that do not go
  * together, or without the vectors, the singular values or the taps' names), PB_MEMORY, PB_NUMERIC.
@@ -134,12 +150,51 @@ PB_API pb_status pb_basis_write(const pb_basis *basis, const char *path, pb_erro
 PB_API pb_status pb_basis_read(pb_basis *basis, const char *path, pb_error *error);
 
 /* Does a basis, or a mean, go with a model and its images of height x width? It is checked as
- * pb_basis_read does; its taps are the model's, its directions have their shapes, and timestep and
- * class label are such as the model takes. height 0: of images of any size; a basis at a point is
- * then checked at its point's. Whether it was computed with this very model its model_hash says.
- * Errors: PB_INVALID, PB_MEMORY. */
+ * pb_basis_read does; its taps are the model's, its directions have their shapes, timestep and
+ * class label are such as the model takes, and prediction and schedule, where it knows them, are
+ * the model's. height 0: of images of any size; a basis at a point is then checked at its point's.
+ * Whether it was computed with this very model its model_hash says. Errors: PB_INVALID, PB_MEMORY.
+ */
 PB_API pb_status pb_basis_compatible(const pb_basis *basis, const pb_model *model, size_t height,
                                      size_t width, pb_error *error);
+
+/* What two bases are used for together. */
+typedef enum pb_basis_use {
+    PB_FOR_COMPARING_H, /* the distance of their spaces in H, those of u */
+    PB_FOR_COMPARING_X, /* in X, those of v */
+    PB_FOR_MEAN_H,      /* their mean, taken in H */
+    PB_FOR_MEAN_X,      /* in X */
+    PB_FOR_TRANSPORT,   /* directions u of one are carried through H to the other's x */
+    PB_FOR_EDITING      /* directions v of one serve at the other's point, projected or not */
+} pb_basis_use;
+#define PB_BASIS_USES 6
+
+/* Do two bases, or means, go together? Where one thing is made of both, what is listed must agree:
+ *
+ *                           comparing    a mean     transport  editing
+ *                            H    X      H    X
+ *   model_hash               =*   =*     =    =         =         =
+ *   prediction               =*   =*     =    =         =         =
+ *   schedule_hash            =*   =*     =    =         =         =
+ *   from                          =      =    =                   =
+ *   to                       =           =    =         =
+ *   C x H x W of u           =           =              =
+ *   c x h x w of v                =           =                   =
+ *   how many directions                  =    =
+ *   guided                               =    =         =
+ *   class_label                          =    =
+ *   mask, null_rank                      =    =
+ *
+ *   * unless pb_comparison_options.across_models
+ *
+ * The rest may differ: to compare timesteps, prompts, classes, guidance or masks is what some ask
+ * for, and a direction is carried from one of them to another; of a mean they are those of its
+ * first basis. What one of the two does not know (a hash of "", a text of NULL, as in files of
+ * before; a mean in H has no v) agrees with anything, but not a mask with none. Whether each is
+ * whole is not checked. Errors: PB_INVALID; the message lists all that differs, with both values.
+ */
+PB_API pb_status pb_bases_compatible(const pb_basis *a, const pb_basis *b, pb_basis_use use,
+                                     pb_error *error);
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,16 @@ PB_API void pb_schedule_free(pb_schedule *schedule);
 PB_API size_t pb_schedule_length(const pb_schedule *schedule);
 PB_API pb_prediction pb_schedule_prediction(const pb_schedule *schedule);
 
+/* "epsilon", "v_prediction", "sample", "velocity"; NULL for what is none. */
+PB_API const char *pb_prediction_name(pb_prediction prediction);
+
+/* Where the path comes from: "linear", "scaled_linear", "squaredcos_cap_v2", "trained", "flow". */
+PB_API const char *pb_schedule_kind(const pb_schedule *schedule);
+
+/* SHA-256 over a^2 and s^2 at all whole times as float32, 64 hexadecimal digits: that of two
+ * schedules is the same where their paths are, whatever they come from. Owned by the schedule. */
+PB_API const char *pb_schedule_hash(const pb_schedule *schedule);
+
 /* alpha-bar = a^2 at timestep t = 0 … T-1 (clamped); 0 at T-1 with zero_snr. */
 PB_API double pb_alpha_bar(const pb_schedule *schedule, size_t t);
 

@@ -18,6 +18,7 @@
 #define PULLBACK_H
 
 #include <pullback/basis.h>
+#include <pullback/compare.h>
 #include <pullback/diffusion.h>
 #include <pullback/edit.h>
 #include <pullback/error.h>

@@ -298,8 +298,8 @@ PB_API void pb_directions_init(pb_directions *directions);
 PB_API void pb_directions_clear(pb_directions *directions);
 
 /* Finds directions of x to edit along. Errors: PB_INVALID (a basis that does not go with the model
- * and the point's image; directions of another tap than x; fewer than needed), PB_NUMERIC, those of
- * pb_session_basis and pb_least_squares. */
+ * and the point's image, or with the basis here, pb_bases_compatible; directions of another tap
+ * than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and pb_least_squares. */
 PB_API pb_status pb_session_directions(pb_session *session, const pb_point *point,
                                        const pb_direction_options *options,
                                        pb_directions *directions, const pb_run *run,

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include <pullback/error.h>
+#include <pullback/run.h>
 
 #include <stddef.h>
 
@@ -55,6 +55,13 @@ PB_API pb_distances pb_distances_largest(size_t k);
 
 /* Each of a divided by that of b. */
 PB_API pb_distances pb_distances_ratio(pb_distances a, pb_distances b);
+
+/* All pairs of `count` spaces of equal n and k: distances (count x count) and angles (count x count
+ * x k), both the same for a pair either way round, 0 of a space with itself; either may be NULL.
+ * Errors: PB_INVALID (no spaces, empty ones, of different n or k), PB_MEMORY, PB_NUMERIC,
+ * PB_CANCELLED. */
+PB_API pb_status pb_space_pairs(size_t count, const pb_space *spaces, pb_distances *distances,
+                                double *angles, const pb_run *run, pb_error *error);
 
 /* The mean distances of two random spaces of dimension k of R^n (uniform on the Grassmannian), over
  * `draws` pairs, 1 … 1,000,000; their cost does not depend on n (Bartlett's decomposition of the

@@ -16,18 +16,21 @@ typedef enum pb_transport_form {
 } pb_transport_form;
 
 /* Carries directions u (count,C,H,W) of H to the basis `onto`, whose u are (k,C,H,W): each is
- * projected on the span of the u_i and pulled back to X. *v must be empty and gets count unit
- * vectors (count,c,h,w) shaped as those of onto->v; the caller clears it. share (count of them, or
- * NULL): |U^T u| / |u|, the share of a direction that survives. Errors: PB_INVALID (a basis without
- * u, v or, in the inverse form, s; shapes that do not go together), PB_NUMERIC (nothing of a
- * direction survives, or s_i = 0 in the inverse form), PB_MEMORY. */
-PB_API pb_status pb_transport(const pb_basis *onto, pb_transport_form form, const pb_tensor *u,
-                              pb_tensor *v, double *share, pb_error *error);
+ * projected on the span of the u_i and pulled back to X. from: the basis whose directions they are,
+ * which must go with `onto` (pb_bases_compatible, PB_FOR_TRANSPORT), or NULL: none is known. u:
+ * NULL for all of its u. *v must be empty and gets count unit vectors (count,c,h,w) shaped as those
+ * of onto->v; the caller clears it. share (count of them, or NULL): |U^T u| / |u|, the share of a
+ * direction that survives. Errors: PB_INVALID (neither from nor u; bases that do not go together,
+ * or without u, v or, in the inverse form, s; other shapes), PB_NUMERIC (nothing of a direction
+ * survives, or s_i = 0 in the inverse form), PB_MEMORY. */
+PB_API pb_status pb_transport(const pb_basis *from, const pb_basis *onto, pb_transport_form form,
+                              const pb_tensor *u, pb_tensor *v, double *share, pb_error *error);
 
 /* Projects directions v (count,c,h,w) of X on the span of onto->v (k,c,h,w), in place, and
- * normalises them. share as above. Errors: PB_INVALID (shapes that do not go together),
- * PB_NUMERIC, PB_MEMORY. */
-PB_API pb_status pb_project(const pb_basis *onto, pb_tensor *v, double *share, pb_error *error);
+ * normalises them. from (for PB_FOR_EDITING) and share as above. Errors: PB_INVALID (bases or
+ * shapes that do not go together), PB_NUMERIC, PB_MEMORY. */
+PB_API pb_status pb_project(const pb_basis *from, const pb_basis *onto, pb_tensor *v, double *share,
+                            pb_error *error);
 
 /* The power of an image (c,h,w) by spatial frequency: |DFT|^2 per channel, summed over channels and
  * over all frequencies f = sqrt(fx^2 + fy^2) (cycles per pixel, up to sqrt(1/2)) in each of `bands`

@@ -77,6 +77,20 @@ char *pb_strdup(const char *text)
     return pb_sprintf("%s", text);
 }
 
+pb_status pb_set_text(char **place, const char *text, const char *what, pb_error *error)
+{
+    char *copy;
+
+    if (!text)
+        text = "";
+    copy = pb_strdup(text);
+    if (!copy)
+        return pb_fail_memory(error, strlen(text) + 1, what);
+    pb_free(*place);
+    *place = copy;
+    return PB_OK;
+}
+
 char *pb_sprintf(const char *format, ...)
 {
     va_list arguments;

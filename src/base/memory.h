@@ -21,6 +21,10 @@ void pb_free(void *memory);
 /* A copy of a string, to be freed with pb_free; NULL when there is no memory. */
 char *pb_strdup(const char *text);
 
+/* Puts a copy of the text (NULL: "") in the place of what was there. what: "a basis", for the
+ * message. Errors: PB_MEMORY. */
+pb_status pb_set_text(char **place, const char *text, const char *what, pb_error *error);
+
 /* printf into a new string; NULL when there is no memory. */
 char *pb_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,11 +1,12 @@
 #include <pullback/basis.h>
+#include <pullback/version.h>
 
 #include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/shape.h"
-#include "basis/text.h"
+#include "basis/fields.h"
 #include "geometry/solver.h"
 #include "map/linearisation.h"
 
@@ -25,32 +26,16 @@ void pb_basis_clear(pb_basis *b)
     pb_tensor_clear(&b->residual);
     pb_tensor_clear(&b->angle_bound);
     pb_tensor_clear(&b->x);
-    pb_free(b->model);
-    pb_free(b->model_hash);
-    pb_free(b->from);
-    pb_free(b->to);
-    pb_free(b->method);
-    pb_free(b->prompt);
-    pb_free(b->trajectory_prompt);
-    pb_free(b->negative_prompt);
-    pb_free(b->space);
+    pb_fields_clear(PB_BASIS_FIELDS, pb_basis_fields, b);
+    pb_free(b->file);
     pb_tensor_clear(&b->mask);
     pb_tensor_clear(&b->agreement);
     *b = PB_BASIS_EMPTY;
 }
 
-pb_status pb_basis_set_text(char **place, const char *text, pb_error *error)
+static pb_status set(char **place, const char *text, pb_error *error)
 {
-    char *copy;
-
-    if (!text)
-        text = "";
-    copy = pb_strdup(text);
-    if (!copy)
-        return pb_fail_memory(error, strlen(text) + 1, "a basis");
-    pb_free(*place);
-    *place = copy;
-    return PB_OK;
+    return pb_set_text(place, text, "a basis", error);
 }
 
 pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error)
@@ -61,36 +46,17 @@ pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error)
                             &to->angle_bound, &to->x, &to->mask, &to->agreement};
     const pb_tensor *given[] = {&from->u,           &from->s, &from->v,    &from->residual,
                                 &from->angle_bound, &from->x, &from->mask, &from->agreement};
-    char **texts[] = {&to->model,
-                      &to->model_hash,
-                      &to->from,
-                      &to->to,
-                      &to->method,
-                      &to->prompt,
-                      &to->trajectory_prompt,
-                      &to->negative_prompt,
-                      &to->space};
-    char *const said[] = {from->model,
-                          from->model_hash,
-                          from->from,
-                          from->to,
-                          from->method,
-                          from->prompt,
-                          from->trajectory_prompt,
-                          from->negative_prompt,
-                          from->space};
 
     *to = *from;
+    to->file = NULL;
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         *tensors[i] = PB_TENSOR_EMPTY;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = NULL;
+    PB_TRY(pb_fields_copy(PB_BASIS_FIELDS, pb_basis_fields, to, from, error));
+    if (from->file)
+        PB_TRY(set(&to->file, from->file, error));
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         if (given[i]->data)
             PB_TRY(pb_tensor_copy(tensors[i], given[i], error));
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (said[i])
-            PB_TRY(pb_basis_set_text(texts[i], said[i], error));
     return PB_OK;
 }
 
@@ -143,14 +109,14 @@ static pb_status from_svd(pb_basis *b, const pb_svd *svd, const pb_map_options *
     PB_TRY(copy_numbers(&b->angle_bound, svd->rank, svd->angle_bound, error));
     PB_TRY(pb_tensor_new(&b->x, 3, x->shape + x->rank - 3, error));
     memcpy(b->x.data, x->data, pb_tensor_count(&b->x) * sizeof *b->x.data);
-    PB_TRY(pb_basis_set_text(&b->model, "", error));
-    PB_TRY(pb_basis_set_text(&b->model_hash, "", error));
-    PB_TRY(pb_basis_set_text(&b->prompt, "", error));
-    PB_TRY(pb_basis_set_text(&b->space, "", error));
-    PB_TRY(pb_basis_set_text(&b->from, map->from, error));
-    PB_TRY(pb_basis_set_text(&b->to, map->to, error));
-    PB_TRY(pb_basis_set_text(&b->method, options->method == PB_SVD_KRYLOV ? "krylov" : "subspace",
-                             error));
+    PB_TRY(set(&b->model, "", error));
+    PB_TRY(set(&b->model_hash, "", error));
+    PB_TRY(set(&b->prompt, "", error));
+    PB_TRY(set(&b->space, "", error));
+    PB_TRY(set(&b->from, map->from, error));
+    PB_TRY(set(&b->to, map->to, error));
+    PB_TRY(set(&b->version, PB_VERSION_STRING, error));
+    PB_TRY(set(&b->method, options->method == PB_SVD_KRYLOV ? "krylov" : "subspace", error));
     b->timestep = map->condition.timestep;
     b->t = NAN;
     b->class_label = map->condition.class_label;
@@ -166,9 +132,9 @@ pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *
                                pb_error *error)
 {
     PB_NEED(basis, "a basis");
-    PB_TRY(pb_basis_set_text(&basis->prompt, prompt, error));
-    PB_TRY(pb_basis_set_text(&basis->trajectory_prompt, trajectory, error));
-    PB_TRY(pb_basis_set_text(&basis->negative_prompt, negative, error));
+    PB_TRY(set(&basis->prompt, prompt, error));
+    PB_TRY(set(&basis->trajectory_prompt, trajectory, error));
+    PB_TRY(set(&basis->negative_prompt, negative, error));
     basis->guidance_scale = guidance_scale;
     basis->guided = guided;
     return PB_OK;
@@ -195,6 +161,15 @@ pb_status pb_basis_from_svd(pb_basis *basis, const pb_svd *svd, const pb_map_opt
 pb_status pb_basis_set_model(pb_basis *basis, const char *name, const char *hash, pb_error *error)
 {
     PB_NEED(basis, "a basis");
-    PB_TRY(pb_basis_set_text(&basis->model, name, error));
-    return pb_basis_set_text(&basis->model_hash, hash, error);
+    PB_TRY(set(&basis->model, name, error));
+    return set(&basis->model_hash, hash, error);
+}
+
+pb_status pb_basis_set_schedule(pb_basis *basis, const pb_schedule *schedule, pb_error *error)
+{
+    PB_NEED(basis, "a basis");
+    PB_NEED(schedule, "a schedule");
+    PB_TRY(set(&basis->prediction, pb_prediction_name(pb_schedule_prediction(schedule)), error));
+    PB_TRY(set(&basis->schedule, pb_schedule_kind(schedule), error));
+    return set(&basis->schedule_hash, pb_schedule_hash(schedule), error);
 }

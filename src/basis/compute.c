@@ -253,6 +253,7 @@ static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model,
                pb_tensor_count(&basis->mask) * sizeof *basis->mask.data);
     }
     basis->null_rank = w->request->null_rank;
+    PB_TRY(pb_basis_set_schedule(basis, pb_model_schedule(model), error));
     PB_TRY(pb_model_hash(model, hash, error));
     return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
 }

@@ -1,43 +1,61 @@
 /* Global directions: means of bases. */
 #include <pullback/basis.h>
+#include <pullback/version.h>
 
 #include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/shape.h"
-#include "basis/text.h"
 
 static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
 {
     return in_x ? &b->v : &b->u;
 }
 
-/* Basis i has u or v as the first has, or of a side that is not `needed` neither has any. */
+/* Basis i has directions u or v, as many as singular values; or of a side that is not `needed`
+ * there are some where the first basis has some, and none where it has none. */
 static pb_status check_vectors(const pb_basis *const *bases, size_t i, int in_x, int needed,
                                pb_error *error)
 {
-    const pb_tensor *t = vectors_of(bases[i], in_x), *first = vectors_of(bases[0], in_x);
+    const pb_tensor *t = vectors_of(bases[i], in_x), *s = &bases[i]->s;
     const char *name = in_x ? "v" : "u";
 
-    if (!needed && !t->data && !first->data)
+    if (!t->data && !vectors_of(bases[0], in_x)->data && !needed)
         return PB_OK;
-    if (!t->data || !first->data)
+    if (!t->data || !vectors_of(bases[0], in_x)->data)
         return pb_fail(error, PB_INVALID, "basis %zu has no %s", t->data ? 0 : i, name);
-    if (t->rank != 4 || memcmp(t->shape, first->shape, 4 * sizeof *t->shape))
-        return pb_fail(error, PB_INVALID,
-                       "basis %zu has %zu directions %s of %zu x %zu x %zu, the first %zu of "
-                       "%zu x %zu x %zu",
-                       i, t->shape[0], name, t->shape[1], t->shape[2], t->shape[3], first->shape[0],
-                       first->shape[1], first->shape[2], first->shape[3]);
     PB_TRY(pb_shape_check(t, 4, (size_t[4]){0}, "a basis's directions", error));
-    if (!bases[i]->s.data || bases[i]->s.rank != 1 || bases[i]->s.shape[0] != t->shape[0])
+    if (!s->data || s->rank != 1 || s->shape[0] != t->shape[0])
         return pb_fail(error, PB_INVALID, "basis %zu has %zu directions %s and %zu singular values",
-                       i, t->shape[0], name, bases[i]->s.rank == 1 ? bases[i]->s.shape[0] : 0);
+                       i, t->shape[0], name, s->rank == 1 ? s->shape[0] : 0);
     return PB_OK;
 }
 
-/* A matched mean is one of u and v together. */
+/* Does basis i go with those before? A matched mean is one of u and v together. */
+static pb_status check_basis(const pb_basis *const *bases, size_t i, pb_mean_kind kind, int in_x,
+                             pb_error *error)
+{
+    const pb_basis_use use = in_x ? PB_FOR_MEAN_X : PB_FOR_MEAN_H;
+    const pb_basis_use other = in_x ? PB_FOR_MEAN_H : PB_FOR_MEAN_X;
+    const pb_basis *b = bases[i];
+
+    PB_NEED(b, "every basis");
+    PB_NEED(b->from, "a basis's tap that varies");
+    PB_NEED(b->to, "a basis's tap observed");
+    if (b->samples)
+        return pb_fail(error, PB_INVALID, "%s is a mean itself", b->file ? b->file : "a basis");
+    PB_TRY(check_vectors(bases, i, in_x, 1, error));
+    if (kind == PB_MEAN_MATCHED)
+        PB_TRY(check_vectors(bases, i, !in_x, 0, error));
+    for (size_t j = 0; j < i; j++) {
+        PB_TRY(pb_bases_compatible(bases[j], b, use, error));
+        if (kind == PB_MEAN_MATCHED)
+            PB_TRY(pb_bases_compatible(bases[j], b, other, error));
+    }
+    return PB_OK;
+}
+
 static pb_status check(size_t count, const pb_basis *const *bases, pb_mean_kind kind, int in_x,
                        pb_error *error)
 {
@@ -46,20 +64,29 @@ static pb_status check(size_t count, const pb_basis *const *bases, pb_mean_kind 
     if (kind != PB_MEAN_KARCHER && kind != PB_MEAN_MATCHED)
         return pb_fail(error, PB_INVALID, "mean %d is not known", (int)kind);
     PB_TRY(pb_count_check(count, 1, 1, "a mean of bases", error));
-    for (size_t i = 0; i < count; i++) {
-        PB_NEED(bases[i], "every basis");
-        PB_NEED(bases[i]->from, "a basis's tap that varies");
-        PB_NEED(bases[i]->to, "a basis's tap observed");
-        PB_TRY(check_vectors(bases, i, in_x, 1, error));
-        if (kind == PB_MEAN_MATCHED)
-            PB_TRY(check_vectors(bases, i, !in_x, 0, error));
-        if (bases[i]->guided != bases[0]->guided)
-            return pb_fail(error, PB_INVALID, "basis %zu is of a map %s guidance, the first is not",
-                           i, bases[i]->guided ? "with" : "without");
-        if (strcmp(bases[i]->from, bases[0]->from) || strcmp(bases[i]->to, bases[0]->to))
-            return pb_fail(error, PB_INVALID,
-                           "basis %zu is of the map %s to %s, the first %s to %s", i,
-                           bases[i]->from, bases[i]->to, bases[0]->from, bases[0]->to);
+    for (size_t i = 0; i < count; i++)
+        PB_TRY(check_basis(bases, i, kind, in_x, error));
+    return PB_OK;
+}
+
+static pb_status set(char **place, const char *text, pb_error *error)
+{
+    return pb_set_text(place, text, "a mean", error);
+}
+
+static int known(const char *text)
+{
+    return text && *text;
+}
+
+/* What of prediction and schedule some of the bases know; they agree. */
+static pb_status name_schedule(pb_basis *mean, const pb_basis *b, pb_error *error)
+{
+    if (known(b->prediction) && !mean->prediction)
+        PB_TRY(set(&mean->prediction, b->prediction, error));
+    if (known(b->schedule_hash) && !mean->schedule_hash) {
+        PB_TRY(set(&mean->schedule, b->schedule, error));
+        PB_TRY(set(&mean->schedule_hash, b->schedule_hash, error));
     }
     return PB_OK;
 }
@@ -71,19 +98,23 @@ static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *base
     const pb_basis *first = bases[0];
     size_t k = vectors_of(first, in_x)->shape[0];
 
-    PB_TRY(pb_basis_set_text(&mean->model, first->model, error));
-    PB_TRY(pb_basis_set_text(&mean->model_hash, first->model_hash, error));
-    PB_TRY(pb_basis_set_text(&mean->from, first->from, error));
-    PB_TRY(pb_basis_set_text(&mean->to, first->to, error));
+    PB_TRY(set(&mean->model, first->model, error));
+    PB_TRY(set(&mean->model_hash, first->model_hash, error));
+    PB_TRY(set(&mean->from, first->from, error));
+    PB_TRY(set(&mean->to, first->to, error));
     PB_TRY(pb_basis_set_prompts(mean, first->prompt, first->trajectory_prompt,
                                 first->negative_prompt, first->guidance_scale, first->guided,
                                 error));
-    PB_TRY(pb_basis_set_text(&mean->method, method, error));
-    PB_TRY(pb_basis_set_text(&mean->space, in_x ? "X" : "H", error));
+    for (size_t i = 0; i < count; i++)
+        PB_TRY(name_schedule(mean, bases[i], error));
+    PB_TRY(set(&mean->version, PB_VERSION_STRING, error));
+    PB_TRY(set(&mean->method, method, error));
+    PB_TRY(set(&mean->space, in_x ? "X" : "H", error));
     PB_TRY(pb_tensor_new(&mean->s, 1, &k, error));
     PB_TRY(pb_tensor_new(&mean->agreement, 1, &k, error));
     mean->timestep = first->timestep;
     mean->t = first->t;
+    mean->steps = first->steps;
     mean->class_label = first->class_label;
     mean->tolerance = first->tolerance;
     mean->samples = count;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "basis/agree.h"
 #include "basis/check.h"
 #include "map/inputs.h"
 
@@ -30,6 +31,17 @@ static pb_status check_tap(const char *name, const pb_tensor *directions, const 
     return PB_OK;
 }
 
+/* Does the network predict what it did for the basis, along the same schedule? */
+static pb_status check_schedule(const pb_basis *b, const pb_model *model, pb_error *error)
+{
+    const pb_schedule *s = pb_model_schedule(model);
+    const pb_basis own = {.prediction = (char *)pb_prediction_name(pb_schedule_prediction(s)),
+                          .schedule = (char *)pb_schedule_kind(s),
+                          .schedule_hash = (char *)pb_schedule_hash(s)};
+
+    return pb_basis_agrees(b, &own, error);
+}
+
 pb_status pb_basis_compatible(const pb_basis *b, const pb_model *model, size_t height, size_t width,
                               pb_error *error)
 {
@@ -45,6 +57,7 @@ pb_status pb_basis_compatible(const pb_basis *b, const pb_model *model, size_t h
     x = b->x.shape;
     PB_TRY(pb_basis_check_parts(b, error));
     PB_TRY(pb_condition_check(model, &condition, error));
+    PB_TRY(check_schedule(b, model, error));
     if (b->guided && !info->context_width)
         return pb_fail(error, PB_INVALID, "a guided map, of a network that reads no text");
     if (!b->samples) {

@@ -103,8 +103,8 @@ static pb_status check(const pb_basis *onto, pb_transport_form form, const pb_te
     return pb_shape_check(u, 4, like, "the directions that are carried", error);
 }
 
-pb_status pb_transport(const pb_basis *onto, pb_transport_form form, const pb_tensor *u,
-                       pb_tensor *v, double *share, pb_error *error)
+pb_status pb_transport(const pb_basis *from, const pb_basis *onto, pb_transport_form form,
+                       const pb_tensor *u, pb_tensor *v, double *share, pb_error *error)
 {
     double *inverse = NULL;
     pb_status status = PB_OK;
@@ -112,6 +112,10 @@ pb_status pb_transport(const pb_basis *onto, pb_transport_form form, const pb_te
 
     PB_NEED(onto, "a basis");
     PB_NEED(v, "a tensor for v");
+    if (from)
+        PB_TRY(pb_bases_compatible(from, onto, PB_FOR_TRANSPORT, error));
+    if (from && !u)
+        u = &from->u;
     PB_TRY(check(onto, form, u, error));
     memcpy(shape, onto->v.shape, sizeof shape);
     shape[0] = u->shape[0];
@@ -129,11 +133,14 @@ pb_status pb_transport(const pb_basis *onto, pb_transport_form form, const pb_te
     return status;
 }
 
-pb_status pb_project(const pb_basis *onto, pb_tensor *v, double *share, pb_error *error)
+pb_status pb_project(const pb_basis *from, const pb_basis *onto, pb_tensor *v, double *share,
+                     pb_error *error)
 {
     size_t like[4] = {0};
 
     PB_NEED(onto, "a basis");
+    if (from)
+        PB_TRY(pb_bases_compatible(from, onto, PB_FOR_EDITING, error));
     PB_TRY(pb_shape_check(&onto->v, 4, like, "the v of the basis projected on", error));
     memcpy(like + 1, onto->v.shape + 1, 3 * sizeof *like);
     PB_TRY(pb_shape_check(v, 4, like, "the directions that are projected", error));

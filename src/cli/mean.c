@@ -22,18 +22,10 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     return pb_check_out(o->out, PB_OUT_BASIS, "mean.safetensors", error);
 }
 
-/* The files must be of one model. */
 static pb_status read_all(const options *o, pb_basis *bases, pb_error *error)
 {
     for (size_t i = 0; i < o->count; i++) {
         PB_TRY(pb_basis_read(&bases[i], o->files[i], error));
-        if (bases[i].samples)
-            return pb_fail(error, PB_INVALID, "%s is a mean itself", o->files[i]);
-        if (strcmp(bases[i].model_hash, bases[0].model_hash))
-            return pb_fail(error, PB_INVALID,
-                           "%s and %s are of different models, or of different files of one "
-                           "(weights, configs or noise schedule)",
-                           o->files[0], o->files[i]);
         if (fabs(bases[i].timestep - bases[0].timestep) > 1e-3)
             pb_warn(&o->cli, "%s is at timestep %g, %s at %g", o->files[i], bases[i].timestep,
                     o->files[0], bases[0].timestep);

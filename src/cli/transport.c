@@ -44,24 +44,12 @@ typedef struct work {
     pb_edit edits[2];
 } work;
 
-/* The point of --onto-basis, if its basis is one of the source's kind. */
+/* The point of --onto-basis, if its basis goes with the source's. */
 static pb_status read_target(const options *o, work *w, pb_error *error)
 {
-    const pb_basis *target = &w->target, *source = &w->source;
-    const size_t *a = target->x.shape, *b = source->x.shape;
-
     PB_TRY(pb_read_basis_of(&w->target, &w->desk.studio, o->onto_basis, error));
-    if (target->samples)
-        return pb_fail(error, PB_INVALID, "%s is a mean: it has no point to edit", o->onto_basis);
-    if (strcmp(target->from, source->from) || strcmp(target->to, source->to))
-        return pb_fail(error, PB_INVALID,
-                       "%s is of the map %s to %s, %s of %s to %s: expected one map", o->onto_basis,
-                       target->from, target->to, o->basis, source->from, source->to);
-    if (a[1] != b[1] || a[2] != b[2])
-        return pb_fail(error, PB_INVALID,
-                       "%s: a point of %zu x %zu, the other of %zu x %zu: expected one size",
-                       o->onto_basis, a[1], a[2], b[1], b[2]);
-    return pb_session_point_of(w->desk.studio.session, target, (size_t)o->target.steps,
+    PB_TRY(pb_bases_compatible(&w->source, &w->target, PB_FOR_TRANSPORT, error));
+    return pb_session_point_of(w->desk.studio.session, &w->target, (size_t)o->target.steps,
                                &o->target.prompts, &w->onto, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);

@@ -153,12 +153,12 @@ static pb_status take_noisy(pb_cli *cli, pb_where *o, pb_error *error)
             o->steps = (int)n.steps;
         if (!pb_cli_given(cli, "class"))
             o->class_label = (int)n.class_label;
-        if (!p->prompt && n.prompt && *n.prompt)
-            p->prompt = kept(cli, n.prompt);
-        if (isnan(p->guidance_scale) && n.prompt) {
-            p->guidance_scale = n.scale;
-            if (!p->negative_prompt && n.negative && *n.negative)
-                p->negative_prompt = kept(cli, n.negative);
+        if (!p->prompt && n.trajectory_prompt && *n.trajectory_prompt)
+            p->prompt = kept(cli, n.trajectory_prompt);
+        if (isnan(p->guidance_scale) && n.trajectory_prompt) {
+            p->guidance_scale = n.guidance_scale;
+            if (!p->negative_prompt && n.negative_prompt && *n.negative_prompt)
+                p->negative_prompt = kept(cli, n.negative_prompt);
         }
     }
     pb_noisy_clear(&n);

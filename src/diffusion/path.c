@@ -9,6 +9,7 @@
 pb_status pb_schedule_new_flow(pb_schedule **out, size_t length, pb_error *error)
 {
     pb_schedule *s;
+    pb_status status;
 
     PB_NEED(out, "a place for the schedule");
     if (length < LEAST_LENGTH || length > MOST_LENGTH)
@@ -18,8 +19,12 @@ pb_status pb_schedule_new_flow(pb_schedule **out, size_t length, pb_error *error
     if (!s)
         return pb_fail_memory(error, sizeof *s, "a flow");
     *s = (pb_schedule){.prediction = PB_PREDICTION_VELOCITY, .T = length};
-    *out = s;
-    return PB_OK;
+    status = pb_schedule_name(s, "flow", error);
+    if (status == PB_OK)
+        *out = s;
+    else
+        pb_schedule_free(s);
+    return status;
 }
 
 double pb_path_time(const pb_schedule *schedule, double t)

@@ -132,6 +132,10 @@ pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
     status = multiply(s->alpha_bar, T, error);
     if (status == PB_OK && options->zero_snr)
         status = rescale(s->alpha_bar, T, error);
+    if (status == PB_OK)
+        status = pb_schedule_name(
+            s, options->betas == PB_BETAS_TRAINED ? "trained" : pb_betas_names[options->betas],
+            error);
     if (status != PB_OK) {
         pb_schedule_free(s);
         return status;

@@ -8,7 +8,15 @@ struct pb_schedule {
     pb_prediction prediction;
     size_t T;
     float *alpha_bar; /* T: a = sqrt(alpha-bar), s = sqrt(1 - alpha-bar); or NULL: a flow */
+    const char *kind;
+    char hash[65];
 };
+
+/* What configs call the betas, and the predictions; NULL after the last. */
+extern const char *const pb_betas_names[], *const pb_prediction_names[];
+
+/* Names the path once it is whole. Errors: PB_MEMORY. */
+pb_status pb_schedule_name(pb_schedule *schedule, const char *kind, pb_error *error);
 
 /* The point of the path at grid point i of S. */
 pb_path_point pb_path_at_grid(const pb_schedule *schedule, size_t S, size_t i);

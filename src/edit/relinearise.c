@@ -123,7 +123,7 @@ static pb_status turn(walk *w, const pb_model *model, const pb_basis_request *re
     pb_basis_clear(&w->last);
     w->last = basis;
     pb_tensor_clear(&w->v);
-    PB_TRY(pb_transport(&w->last, PB_TRANSPORT_PROJECTION, &w->u, &w->v, &kept, error));
+    PB_TRY(pb_transport(NULL, &w->last, PB_TRANSPORT_PROJECTION, &w->u, &w->v, &kept, error));
     *share *= kept;
     lift(w);
     return PB_OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "diffusion/schedule.h"
 #include "models/fields.h"
 
 /* Classes of diffusers whose betas are set as DDPMScheduler's are, and what they take for betas
@@ -121,8 +122,6 @@ static pb_clip read_clip(pb_config *c)
 pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, const char *path,
                             pb_error *error)
 {
-    static const char *const schedules[] = {"linear", "scaled_linear", "squaredcos_cap_v2", NULL};
-    static const char *const predictions[] = {"epsilon", "v_prediction", "sample", NULL};
     pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
     pb_config *c;
     const class *k;
@@ -138,8 +137,8 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     pb_ignore_inert(c);
     k = read_class(c);
     snprintf(facts->name, sizeof facts->name, "%s", k->name);
-    options.betas = (pb_betas)read_choice(c, "beta_schedule", schedules, k->betas);
-    options.prediction = (pb_prediction)read_choice(c, "prediction_type", predictions, 0);
+    options.betas = (pb_betas)read_choice(c, "beta_schedule", pb_betas_names, k->betas);
+    options.prediction = (pb_prediction)read_choice(c, "prediction_type", pb_prediction_names, 0);
     options.beta_start = pb_config_number(c, "beta_start", k->start, 1e-12, 1);
     options.beta_end = pb_config_number(c, "beta_end", k->end, 1e-12, 1);
     count = pb_config_numbers(c, "trained_betas", 100000, &betas);

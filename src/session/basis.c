@@ -90,6 +90,7 @@ static pb_status describe(const pb_session *s, const pb_point *point, const pb_b
     const pb_prompts *p = &point->prompts;
 
     basis->t = point->t;
+    basis->steps = point->grid == SIZE_MAX ? 0 : point->steps;
     return s->info->context_width ? pb_basis_set_prompts(basis, pb_prompt_of(p, PB_PROMPT_EDIT),
                                                          pb_prompt_of(p, PB_PROMPT_MAIN),
                                                          pb_prompt_of(p, PB_PROMPT_NEGATIVE),

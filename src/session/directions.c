@@ -105,12 +105,12 @@ static pb_status carry(const search *f, int in_h, pb_error *error)
     if (!in_h)
         PB_TRY(pb_tensor_copy(&d->v, &from->v, error));
     if (!in_h && !f->o->project)
-        return PB_OK;
+        return pb_bases_compatible(from, &d->basis, PB_FOR_EDITING, error);
     d->share = pb_calloc(count, sizeof *d->share);
     if (!d->share)
         return pb_fail_memory(error, count * sizeof *d->share, "shares");
-    return in_h ? pb_transport(&d->basis, f->o->form, &from->u, &d->v, d->share, error)
-                : pb_project(&d->basis, &d->v, d->share, error);
+    return in_h ? pb_transport(from, &d->basis, f->o->form, NULL, &d->v, d->share, error)
+                : pb_project(from, &d->basis, &d->v, d->share, error);
 }
 
 /* Those of a mean, or of another point: in H they are carried to the tangent space here, in X they
@@ -125,6 +125,8 @@ static pb_status from_elsewhere(const search *f, pb_error *error)
         PB_TRY(check_from(from, error));
     if (in_h && f->o->project)
         return pb_fail(error, PB_INVALID, "directions of H are carried over, not projected");
+    if (f->o->onto)
+        PB_TRY(check_from(f->o->onto, error));
     if (in_h && here.to && strcmp(here.to, from->to))
         return pb_fail(error, PB_INVALID, "tap %s: these are directions at %s", here.to, from->to);
     if (!here.to)

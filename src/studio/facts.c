@@ -42,13 +42,6 @@ pb_status pb_facts_find(pb_facts *f, const pb_model *model, const pb_run *run, p
     return PB_OK;
 }
 
-const char *pb_prediction_name(pb_prediction prediction)
-{
-    static const char *const names[] = {"epsilon", "v_prediction", "sample", "velocity"};
-
-    return names[prediction];
-}
-
 /* -- as an object --------------------------------------------------------------------------------
  */
 

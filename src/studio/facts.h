@@ -27,7 +27,4 @@ pb_status pb_facts_find(pb_facts *facts, const pb_model *model, const pb_run *ru
 /* All of it, and pb_model_info, as an object; hash: or NULL. */
 json_t *pb_facts_json(const pb_model *model, const pb_facts *facts, const char *hash);
 
-/* As the configs of diffusers name it: "epsilon", "v_prediction", "sample"; "velocity". */
-const char *pb_prediction_name(pb_prediction prediction);
-
 #endif

@@ -181,9 +181,12 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *
                       .steps = point->steps,
                       .class_label = p->class_label,
                       .model = (char *)s->info->path,
-                      .prompt = (char *)p->prompt,
-                      .negative = (char *)p->negative_prompt,
-                      .scale = p->prompt ? p->guidance_scale : 1};
+                      .prediction = (char *)pb_prediction_name(pb_schedule_prediction(s->schedule)),
+                      .schedule = (char *)pb_schedule_kind(s->schedule),
+                      .schedule_hash = (char *)pb_schedule_hash(s->schedule),
+                      .trajectory_prompt = (char *)p->prompt,
+                      .negative_prompt = (char *)p->negative_prompt,
+                      .guidance_scale = p->prompt ? p->guidance_scale : 1};
     char hash[65];
 
     PB_TRY(pb_model_hash(s->model, hash, error));
