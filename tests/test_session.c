@@ -513,7 +513,7 @@ static void test_edits_refused(void **state)
     refuse_edit(&s, &how, "stages 17: an edit of strength 1 has 16");
     how.stages = 1;
     how.count = 1;
-    refuse_edit(&s, &how, "the directions' numbers");
+    refuse_edit(&s, &how, "an edit of 1 directions: expected their numbers");
     how.direction = &far;
     refuse_edit(&s, &how, "direction 5 of 0 to 0");
     how.count = 0;
@@ -618,6 +618,24 @@ static void test_nothing(void **state)
     assert_int_equal(pb_session_directions(own, p, NULL, &s.found, NULL, NULL), PB_INVALID);
     assert_int_equal(pb_session_edit(own, p, &s.found, NULL, &s.edit, NULL, NULL), PB_INVALID);
     assert_int_equal(pb_point_is(NULL, NULL), 0);
+    pb_edit_clear(&s.edit);
+    assert_null(pb_edit_picture(NULL, 0, 0)); /* nor is there anything of an empty edit */
+    assert_null(pb_edit_picture(&s.edit, 0, 0));
+    assert_true(isnan(pb_edit_change(&s.edit, 0)) && isnan(pb_edit_strength(&s.edit)));
+    assert_true(isnan(pb_edit_outside(&s.edit, 0)) && pb_edit_iteration(&s.edit, 1) == 0);
+    MUST(go(&s, PB_EDIT_GUIDANCE, NULL, error));
+    assert_non_null(pb_edit_picture(&s.edit, 0, 1));
+    assert_null(pb_edit_picture(&s.edit, 0, 2));
+    assert_null(pb_edit_picture(&s.edit, 0, -1));
+    assert_null(pb_edit_picture(&s.edit, 1, 1));
+    assert_true(isnan(pb_edit_change(&s.edit, 1)));
+    /* What is there already is not overwritten, and not lost. */
+    assert_int_equal(pb_session_point_of(own, &s.found.basis, STEPS, NULL, p, NULL), PB_INVALID);
+    assert_int_equal(pb_session_basis(own, p, NULL, &s.found.basis, NULL, NULL, NULL, NULL),
+                     PB_INVALID);
+    assert_int_equal(pb_session_directions(own, p, NULL, &s.found, NULL, NULL), PB_INVALID);
+    assert_int_equal(pb_session_edit(own, p, &s.found, NULL, &s.edit, NULL, NULL), PB_INVALID);
+    assert_non_null(pb_edit_picture(&s.edit, 0, 1));
     pb_session_free(NULL);
     pb_point_clear(NULL);
     pb_directions_clear(NULL);

@@ -28,7 +28,7 @@ typedef struct pb_basis {
     pb_tensor residual;    /* (k) */
     pb_tensor angle_bound; /* (k), radians */
     pb_tensor x;           /* (c,h,w): the point, an image of the network's input */
-    char *model;           /* as it was named */
+    char *model;           /* its folder, as found */
     char *model_hash;      /* pb_model_hash, or "": not known */
     char *prediction;      /* what the network predicts, pb_prediction_name; NULL: not known */
     char *schedule;        /* pb_schedule_kind of its noise schedule; NULL likewise */

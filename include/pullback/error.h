@@ -6,6 +6,7 @@
  * without a newline that names the file, the item, what was expected and what was found.
  * NULL for something that a function needs is PB_INVALID; the few that return no status (what a
  * model says of itself, a tensor's count …) must be given what they ask about.
+ * A pb_error need not be initialised: a failure fills it in.
  * There is no global error state. Numbers in messages and files are written and read as in the C
  * locale, whatever setlocale has chosen.
  */

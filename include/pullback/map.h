@@ -2,7 +2,16 @@
  *
  * pb_evaluator computes taps of many points (sampling, inversion, guidance).
  * pb_linearisation is the Jacobian of one map at one point, as a linear operator.
- * Each owns its memory and is used by one thread at a time; several may live at once.
+ * Each owns its memory and is used by one thread at a time; several may live at once. Heights and
+ * widths are those of images as the network sees them: of a latent model, of latents.
+ *
+ * A prompt becomes a condition by text.h (or by pb_session_condition, in one call):
+ *
+ *     pb_text_encoder_tokens(text, "a face", length, ids, NULL, NULL, &error);
+ *     pb_text_encoder_embed(text, 1, length, ids, embedding.data, NULL, &error); // (length, width)
+ *     pb_input context = {"context", &embedding};
+ *     pb_condition condition = {.class_label = -1, .count = 1, .inputs = &context};
+ *     pb_denoiser_new(&denoiser, evaluator, &condition, &of_the_empty_prompt, 7.5, &error);
  */
 #ifndef PULLBACK_MAP_H
 #define PULLBACK_MAP_H
@@ -16,8 +25,8 @@ extern "C" {
 #endif
 
 /* A tensor that a network is conditioned on, by the name of its input: "context", the text's
- * embedding (tokens, width), width being pb_model_info.context_width. Leading lengths of 1 do not
- * count. Both are the caller's. */
+ * embedding (tokens, width), width being pb_model_info.context_width; (1, tokens, width) is the
+ * same. Both are the caller's. */
 typedef struct pb_input {
     const char *name;
     const pb_tensor *value;

@@ -80,8 +80,9 @@ typedef struct pb_model_info {
     size_t parameters;
     size_t weight_bytes;                /* on disk */
     const char *dtype;                  /* of the weights on disk: "F32", "F16", "mixed" … */
-    size_t sample_height, sample_width; /* the size the network was trained at; its config may
-                                           name one that it does not take */
+    size_t sample_height, sample_width; /* the size the network was trained at, of images as it sees
+                                           them (of a latent model in positions of a latent); its
+                                           config may name one that it does not take */
     size_t in_channels;
     size_t out_channels;   /* channels of `out` as used */
     int learned_variance;  /* the network's output has twice as many; the first half is used */

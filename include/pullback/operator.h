@@ -9,6 +9,10 @@
  *                            size_t ldy, pb_error *error)
  *     {
  *         const struct matrix *a = context;
+ *         if (!a->sound) {
+ *             snprintf(error->message, sizeof error->message, "a matrix of nothing");
+ *             return PB_NUMERIC;                 // which fills error->status in
+ *         }
  *         for (size_t j = 0; j < k; j++)
  *             multiply(a, x + j * ldx, y + j * ldy);
  *         return PB_OK;

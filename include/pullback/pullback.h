@@ -5,9 +5,13 @@
  *                                                           ▼
  *       edit  ◀──────────────────────────────────  basis (U, Σ, V) + certificate
  *
- * Start with model.h (open a model), diffusion.h (move along its noise levels), map.h
- * (evaluate, linearise), svd.h and basis.h (the local latent basis), edit.h (use it). Latent
- * models, and those that read text: latent.h, text.h.
+ * Start with session.h: a model at work, from a picture or a seed to edited pictures, with the
+ * program's defaults. The rest is what it is made of: error.h and run.h (what every call shares),
+ * model.h (open a model), diffusion.h (move along its noise levels), map.h (evaluate, linearise),
+ * operator.h and svd.h, basis.h (the local latent basis), space.h, transport.h and compare.h (how
+ * bases go together), edit.h. Latent models, and those that read text: latent.h, text.h.
+ *
+ *     cc program.c $(pkg-config --cflags --libs pullback)
  *
  * Structures of options begin with a macro, pb_svd_options options = PB_SVD_DEFAULTS, or for
  * callers of other languages, and of C++, with the function of the same effect,

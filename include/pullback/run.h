@@ -5,8 +5,10 @@
  *
  *     static int show(void *context, const pb_progress *p)
  *     {
- *         fprintf(stderr, "%s %zu/%zu\r", p->task, p->done, p->total);
- *         return button_was_pressed();
+ *         static size_t last;
+ *         if (p->total && p->done != last)                 // it is asked far more often
+ *             fprintf(stderr, "%s %zu/%zu\n", p->task, last = p->done, p->total);
+ *         return button_was_pressed() || time(NULL) > deadline;
  *     }
  *
  *     pb_run run = PB_RUN_DEFAULTS;
@@ -27,13 +29,17 @@ struct pb_svd_progress; /* svd.h */
 
 /* How far a task is. */
 typedef struct pb_progress {
-    const char *task;   /* "inverting", "basis" …: static storage, or the caller's own */
+    const char *task;   /* static storage, or the caller's own: "basis", "guiding", "evaluating",
+                           "embedding"; of a session also "encoding", "inverting", "moving to t",
+                           "pre-images", "re-linearising", "decoding" (down to a picture, of any
+                           model), "sampling"; later versions may have more */
     size_t done, total; /* steps; total 0: they are not counted */
     const struct pb_svd_progress *svd; /* of an SVD, else NULL */
 } pb_progress;
 
 typedef struct pb_run {
-    /* Called after every step, and often between them, with the last one's progress; non-zero stops
+    /* Called after every step, and between them before each operation of a network, thousands of
+     * times a second, with the last one's progress; non-zero stops
      * the work, within one operation of a network, with PB_CANCELLED. What is whole by then is
      * kept, where a function says so. Called from the thread that called the library only; it
      * should be quick. NULL: nobody asks, nobody stops. */

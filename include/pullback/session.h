@@ -15,11 +15,14 @@
  *     pb_session_point(session, &where, &point, &run, &error);      // x_t
  *     pb_session_directions(session, &point, NULL, &found, &run, &error);
  *     pb_session_edit(session, &point, &found, NULL, &edit, &run, &error);
- *     … pb_edit_image(&edit, 0, 1) …                                // (1,64,64) in about [-1, 1]
+ *     … pb_edit_picture(&edit, 0, 1) …                                // (1,64,64) in about [-1, 1]
  *
  * What the network sees is called an image: of a latent model a latent, else a picture itself. All
  * functions take options, or NULL for the defaults, and a run (run.h), or NULL. Outputs must be
- * empty, belong to the caller, and are to be cleared also on failure.
+ * empty (others are PB_INVALID), belong to the caller, and are to be cleared also on failure.
+ * What options point to need not outlive the call.
+ *
+ * Directions and stages are numbered; directions from 0. A side is a choice of its own, not a sign.
  *
  * A session is used by one thread at a time; several sessions of one model, which must outlive
  * them, may be at work in several threads. It keeps what it has prepared: plans for images of one
@@ -74,8 +77,11 @@ PB_API pb_status pb_session_decode(pb_session *session, const pb_tensor *images,
 
 /* The middle of a photo as a picture (1,c,H,W) of the model's size and channels: `height` rows of
  * `width` times red, green, blue (8 bits, sRGB), cut to the model's proportions, each pixel the
- * mean of those that it covers; grey is their luma (Rec. 601). *picture must be empty. Errors:
- * PB_INVALID (no pixels), PB_UNSUPPORTED (a model of neither 1 nor 3 channels). */
+ * mean of those that it covers; of a model of one channel their luma (Rec. 601). A model of faces
+ * knows faces that fill its pictures: give it the square in which the face's square, from brow to
+ * chin, has its centre at (face_x, face_y) and the side face_size (pb_model_info.recommended), in
+ * units of that square. *picture must be empty. Errors: PB_INVALID (no pixels), PB_UNSUPPORTED (a
+ * model of neither 1 nor 3 channels). */
 PB_API pb_status pb_picture_of_rgb(pb_session *session, const unsigned char *rgb, size_t height,
                                    size_t width, pb_tensor *picture, pb_error *error);
 
@@ -127,7 +133,8 @@ PB_API pb_status pb_session_embed(pb_session *session, size_t count, const char 
 PB_API pb_status pb_session_likeness(pb_session *session, const char *a, const char *b,
                                      double *cosine, const pb_run *run, pb_error *error);
 
-/* The guidance scale of images that are drawn, unless it is given. */
+/* The guidance scale at which the program draws images, for pb_session_sample and pb_session_move:
+ * no function here takes it by itself, where none is given they guide nothing (1). */
 #define PB_DRAWING_SCALE 7.5
 
 /* -- moving along noise levels -------------------------------------------------------------------
@@ -236,9 +243,10 @@ PB_API int pb_point_is(const pb_point *point, const pb_basis *basis);
  */
 
 typedef struct pb_basis_options {
-    const char *from, *to; /* taps; NULL: x; NULL: mid, or x0 with a mask */
-    size_t rank;           /* 50 */
-    double tolerance;      /* 1e-3 */
+    const char *from; /* the tap that varies; NULL: x */
+    const char *to;   /* the tap observed; NULL: mid, or with a mask x0 */
+    size_t rank;      /* 50 */
+    double tolerance; /* 1e-3 */
     pb_svd_method method;
     int bf16;
     size_t block, max_applications;
@@ -273,8 +281,9 @@ typedef struct pb_direction_options {
     int project;            /* of a mean of X: project it on the tangent space here */
     const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken */
     double damping;         /* of those, in units of the first singular value: 0.1 */
-    size_t needed;          /* so many directions must there be: 1 */
-    pb_basis_options here;  /* of the basis that is computed here; rank 0: as many as needed */
+    size_t needed;          /* so many directions must there be: 1. To edit along number 5: 6 */
+    pb_basis_options here;  /* of the basis that is computed here; rank 0: as many as are
+                               needed, or carried */
 } pb_direction_options;
 
 #define PB_DIRECTION_DEFAULTS                                                                      \
@@ -287,8 +296,10 @@ typedef struct pb_directions {
     pb_tensor v;    /* (k,c,h,w): unit vectors */
     pb_basis basis; /* at the point: computed, or a copy of the one given */
     int own;        /* v is the basis's own */
-    double *share;  /* (k): the share of each direction that lies in the tangent space here; NULL:
-                       not carried */
+    double *share; /* (k): the share of each direction, in the space that it was carried through (H,
+                      or X), that lies in the span of the basis here: the more, the higher its
+                      rank; NULL:
+                      not carried */
     pb_solution *solution; /* (k) of pre-images, or NULL */
 } pb_directions;
 
@@ -320,17 +331,18 @@ typedef enum pb_edit_sides { PB_EDIT_BOTH, PB_EDIT_FORWARDS, PB_EDIT_BACKWARDS }
  * for latents. */
 typedef struct pb_edit_options {
     pb_edit_mode mode;
-    size_t count;            /* directions; 0: the first one */
-    const size_t *direction; /* which of the directions found */
-    double strength; /* 0 to 1: a share of the iterations; NaN: 0.5, or 1 where iterations or length
-                        are given */
-    pb_edit_sides sides;
-    size_t stages;      /* on each side, at equal intervals, at most as many as iterations: 1 */
-    double step, scale; /* delta and gamma of guidance; NaN */
-    size_t iterations;  /* of strength 1; 0 */
-    double length;      /* of straight and re-linearised edits, at strength 1; NaN: step times scale
-                           times iterations, halved */
-    double boost;       /* stochastic steps from this fraction of T down; NaN */
+    size_t count;            /* directions; 0: number 0 alone, and `direction` is not read */
+    const size_t *direction; /* their numbers among the directions found, from 0 on: of number 5 at
+                                least 6 must have been needed (pb_direction_options) */
+    double strength;     /* 0 to 1, which side is said below: a share of the iterations, rounded to
+                            whole ones; NaN: 0.5, or 1 where iterations or length are given */
+    pb_edit_sides sides; /* of a negative strength, as the program has it: PB_EDIT_BACKWARDS */
+    size_t stages;       /* on each side, at equal intervals, at most as many as iterations: 1 */
+    double step, scale;  /* delta and gamma of guidance; NaN */
+    size_t iterations;   /* of strength 1; 0 */
+    double length; /* of straight and re-linearised edits, at strength 1; NaN: step times scale
+                      times iterations, halved */
+    double boost;  /* stochastic steps from this fraction of T down; NaN */
     uint64_t noise_seed;
 } pb_edit_options;
 
@@ -380,18 +392,20 @@ PB_API pb_status pb_session_edit(pb_session *session, const pb_point *point,
                                  const pb_directions *directions, const pb_edit_options *options,
                                  pb_edit *edit, const pb_run *run, pb_error *error);
 
-/* The picture (c,H,W) of the d-th direction at a stage from -stages to stages; 0: the
- * reconstruction. Of an edit of one side its stages are those from 1 on, whatever their sign. */
+/* The picture (c,H,W) at a stage from -stages to stages, 0 the reconstruction, of the direction
+ * that is in place d = 0 … count - 1 of the list (which is not its number). Of an edit of one side
+ * the stages are those from 1 on, whatever their sign. NULL where there is none. Owned by the edit.
+ */
 PB_API const float *pb_edit_picture(const pb_edit *edit, size_t d, long stage);
 
-/* The guidance iteration of a stage. */
+/* The guidance iteration of a stage; 0 of an empty edit. */
 PB_API long pb_edit_iteration(const pb_edit *edit, long stage);
 
-/* How far the edit goes, as a share of the full one; backwards with its sign. */
+/* How far the edit goes, as a share of the full one; backwards negative. NaN of an empty edit. */
 PB_API double pb_edit_strength(const pb_edit *edit);
 
-/* What the d-th direction changes of the picture at its last stage, the larger of its sides: the
- * root mean square, of 255. */
+/* What the direction in place d changes of the picture at its last stage, the larger of its sides:
+ * the root mean square, of 255. NaN where there is none. */
 PB_API double pb_edit_change(const pb_edit *edit, size_t d);
 
 /* The share of its squared change outside the mask, the larger of its sides; NaN without one. */

@@ -8,7 +8,8 @@
  *     pb_svd_options options = PB_SVD_DEFAULTS;
  *     options.rank = 50;
  *     pb_svd *svd;
- *     if (pb_svd_compute(&svd, &operator, &options, NULL, &error)) …
+ *     if (pb_svd_compute(&svd, &operator, &options, NULL, &error) != PB_OK)
+ *         return fail(error.message);
  *     … svd->sigma[0], svd->v …
  *     pb_svd_free(svd);
  */

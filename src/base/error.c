@@ -91,6 +91,8 @@ pb_status pb_fail_in(pb_error *error, pb_status status, const char *format, ...)
 
 pb_status pb_fail_theirs(pb_error *error, pb_status status, const pb_error *why, const char *what)
 {
+    if (status == PB_CANCELLED && !*why->message)
+        return pb_fail(error, status, "cancelled");
     if (!*why->message)
         return pb_fail(error, status, "%s failed and did not say why: %s", what,
                        pb_status_name(status));

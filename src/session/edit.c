@@ -82,8 +82,11 @@ static const float *end_of(const pb_edit *e, size_t i)
 
 const float *pb_edit_picture(const pb_edit *e, size_t d, long stage)
 {
-    size_t index = 0;
+    size_t index = 0, most = e ? e->stages : 0;
 
+    if (!e || !e->pictures.data || d >= e->count || (size_t)labs(stage) > most ||
+        (stage < 0 && e->sides != PB_EDIT_BOTH))
+        return NULL;
     if (stage != 0) {
         size_t side = e->sides == PB_EDIT_BOTH && stage < 0, step = (size_t)labs(stage) - 1;
         index = 1 + (d * sides(e) + side) * e->stages + step;
@@ -101,7 +104,7 @@ long pb_edit_iteration(const pb_edit *e, long stage)
 
 double pb_edit_strength(const pb_edit *e)
 {
-    double share = (double)e->guidance.iterations / (double)e->full;
+    double share = e->full ? (double)e->guidance.iterations / (double)e->full : NAN;
 
     return e->sides == PB_EDIT_BACKWARDS ? -share : share;
 }
@@ -110,6 +113,8 @@ double pb_edit_change(const pb_edit *e, size_t d)
 {
     double change = 0;
 
+    if (!e->pictures.data || d >= e->count)
+        return NAN;
     for (size_t i = d * sides(e); i < (d + 1) * sides(e); i++)
         change = fmax(change, pb_change(size_of(e), e->pictures.data, end_of(e, i)));
     return change * 255 / 2;
@@ -119,7 +124,7 @@ double pb_edit_outside(const pb_edit *e, size_t d)
 {
     double share = 0;
 
-    if (!e->outside)
+    if (!e->outside || d >= e->count)
         return NAN;
     for (size_t i = d * sides(e); i < (d + 1) * sides(e); i++)
         share = fmax(share, e->outside[i]);
@@ -146,7 +151,8 @@ static pb_status settle_length(pb_edit *e, const pb_session *s, const pb_point *
     if (isnan(strength))
         strength = o->iterations || !isnan(o->length) ? 1 : 0.5;
     if (!(strength >= 0 && strength <= 1))
-        return pb_fail(error, PB_INVALID, "strength %g: expected 0 to 1", strength);
+        return pb_fail(error, PB_INVALID,
+                       "strength %g: expected 0 to 1 (the side is an option of its own)", strength);
     e->full = o->iterations ? o->iterations : r->iterations ? r->iterations : otherwise;
     N = (size_t)lround(strength * (double)e->full);
     if (strength > 0 && N == 0)
@@ -186,8 +192,9 @@ static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
     PB_TRY(settle_length(e, s, point, o, error));
     PB_TRY(pb_session_on_grid(point, error));
     e->count = o->count ? o->count : 1;
-    if (o->count)
-        PB_NEED(o->direction, "the directions' numbers");
+    if (o->count && !o->direction)
+        return pb_fail(error, PB_INVALID,
+                       "an edit of %zu directions: expected their numbers, found NULL", o->count);
     e->direction = pb_calloc(e->count, sizeof *e->direction);
     if (!e->direction)
         return pb_fail_memory(error, e->count * sizeof *e->direction, "directions");
@@ -459,6 +466,8 @@ pb_status pb_session_edit(pb_session *s, const pb_point *point, const pb_directi
     PB_NEED(point, "a point");
     PB_NEED(directions, "directions");
     PB_NEED(edit, "a place for the edit");
+    if (edit->pictures.data)
+        return pb_fail(error, PB_INVALID, "a place for the edit: expected an empty one");
     PB_TRY(settle(edit, s, point, o ? o : &defaults, error));
     status = make(&j, error);
     pb_free(j.stage);

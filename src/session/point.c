@@ -169,6 +169,13 @@ static pb_status check_sources(const pb_point_options *o, pb_error *error)
     return PB_OK;
 }
 
+static pb_status check_empty(const pb_point *point, pb_error *error)
+{
+    return !point->x.data && !point->image.data && !point->mask.data
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "a place for the point: expected an empty one");
+}
+
 pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *point,
                            const pb_run *run, pb_error *error)
 {
@@ -177,6 +184,7 @@ pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *p
     PB_NEED(s, "a session");
     PB_NEED(o, "options");
     PB_NEED(point, "a point");
+    PB_TRY(check_empty(point, error));
     PB_TRY(check_sources(o, error));
     PB_TRY(pb_session_time(s, o, point, run, error));
     PB_TRY(pb_session_prompts(s, &o->prompts, &point->prompts, error));
@@ -227,6 +235,7 @@ pb_status pb_session_point_of(pb_session *s, const pb_basis *b, size_t steps,
     PB_NEED(point, "a point");
     if (b->samples)
         return pb_fail(error, PB_INVALID, "a mean of bases has no point");
+    PB_TRY(check_empty(point, error));
     PB_TRY(pb_basis_compatible(b, s->model, 0, 0, error));
     PB_TRY(take_prompts(s, b, given, &point->prompts, error));
     PB_TRY(copy_one(&point->x, &b->x, error));
