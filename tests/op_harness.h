@@ -38,6 +38,7 @@ typedef struct op_case {
     op_reference rounded, magnitudes;
 } op_case;
 
+/* On every backend that has it, on "cpu" and "reference" in any case. */
 void check_op(const op_case *c);
 
 /* The same on the backend of that name. */

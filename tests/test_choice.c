@@ -370,11 +370,11 @@ static void test_classes(void **state)
     expect_failure(model, PB_UNSUPPORTED, "_class_name: \"AutoencoderKL\" is not supported");
     scratch_change(&here, "q/unet/config.json", "{\"_class_name\": \"UNet2DConditionModel\"}");
     scratch_change(&here, "q/text_encoder/config.json",
-                   "{\"architectures\": [\"CLIPTextModelWithProjection\"]}");
+                   "{\"architectures\": [\"T5EncoderModel\"]}");
     scratch_change(&here, "q/vae/config.json", "{\"_class_name\": \"AutoencoderTiny\"}");
     MUST(pb_model_open(&m, model, error)); /* they are read when they are needed */
     assert_int_equal(pb_text_encoder_open(&encoder, m, &why), PB_UNSUPPORTED);
-    assert_non_null(strstr(why.message, "architectures: \"CLIPTextModelWithProjection\" is not "
+    assert_non_null(strstr(why.message, "architectures: \"T5EncoderModel\" is not "
                                         "supported: expected \"CLIPTextModel\""));
     assert_int_equal(pb_autoencoder_open(&vae, m, &why), PB_UNSUPPORTED);
     assert_non_null(strstr(why.message, "_class_name: \"AutoencoderTiny\" is not supported: "
