@@ -19,44 +19,16 @@ pb_status pb_item_space(pb_workshop *w, const pb_item *item, pb_space *space, pb
     return status;
 }
 
-/* Those of space i to the ones behind it, into row and column i of d. */
-static pb_status distances_from(size_t i, size_t n, const pb_space *spaces, double *d,
-                                pb_error *error)
-{
-    size_t k = spaces->k;
-    double *angles = pb_malloc(k, sizeof *angles), largest = pb_distances_largest(k).geodesic;
-    pb_status status = angles ? PB_OK : pb_fail_memory(error, k * sizeof *angles, "angles");
-
-    d[i * n + i] = 0;
-    for (size_t j = i + 1; status == PB_OK && j < n; j++) {
-        status = pb_space_angles(&spaces[i], &spaces[j], angles, error);
-        if (status == PB_OK)
-            d[i * n + j] = d[j * n + i] = pb_distances_of(k, angles).geodesic / largest;
-    }
-    pb_free(angles);
-    return status;
-}
-
-/* Each thread takes a space's pairs: the matrices of one pair are so small that threads within it
- * mostly wait for each other. */
 pb_status pb_all_distances(size_t n, const pb_space *spaces, double *d, pb_error *error)
 {
-    pb_status status = PB_OK;
+    double largest = pb_distances_largest(spaces->k).geodesic;
+    pb_distances *all = pb_malloc(n * n, sizeof *all);
+    pb_status status = all ? pb_space_pairs(n, spaces, all, NULL, NULL, error)
+                           : pb_fail_memory(error, n * n * sizeof *all, "distances");
 
-#pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < n; i++) {
-        pb_error wrong;
-        pb_status found = distances_from(i, n, spaces, d, &wrong);
-
-        if (found != PB_OK) {
-#pragma omp critical
-            {
-                status = found;
-                if (error)
-                    *error = wrong;
-            }
-        }
-    }
+    for (size_t i = 0; status == PB_OK && i < n * n; i++)
+        d[i] = all[i].geodesic / largest;
+    pb_free(all);
     return status;
 }
 
