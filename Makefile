@@ -1,6 +1,8 @@
 # make          build the program into build/pullback (its packages must be there: see make setup)
 # make demo     install what is missing, build, edit the bundled portrait into demo/
 # make test     install what is missing, build twice (plain, with sanitizers), run all tests
+# make clang    build with clang, run all tests (CLANG=clang-19: with another)
+# make fuzz     build with clang and libFuzzer, run each fuzzer for a minute (SECONDS=60)
 # make tsan     build the library with ThreadSanitizer, run four threads on one model
 # make setup    install the Debian packages that are missing (root or sudo)
 # make install  install the library, the program and the models (PREFIX=/usr/local, DESTDIR=)
@@ -8,8 +10,11 @@
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+CLANG ?= clang
+SECONDS ?= 60
+by_clang = -DCMAKE_C_COMPILER=$(CLANG) -DCMAKE_CXX_COMPILER=$(CLANG:clang%=clang++%)
 
-.PHONY: all demo test tsan setup install format clean help
+.PHONY: all demo test clang fuzz tsan setup setup-clang install format clean help
 
 all: build/cmake_install.cmake
 	cmake --build build -j $(JOBS)
@@ -35,6 +40,21 @@ test: setup
 	ctest --preset release
 	ctest --preset asan
 
+clang fuzz: setup-clang
+
+clang:
+	cmake --preset clang $(by_clang)
+	cmake --build build-clang -j $(JOBS)
+	ctest --preset clang
+
+fuzz:
+	cmake --preset fuzz $(by_clang)
+	cmake --build --preset fuzz -j $(JOBS)
+	fuzz/run build-fuzz $(SECONDS)
+
+setup-clang:
+	tools/setup clang
+
 tsan:
 	@command -v clang >/dev/null || \
 	    { echo "clang is missing, and perhaps libomp-dev: ThreadSanitizer knows the barriers of" \
@@ -52,7 +72,7 @@ format:
 	find include src tests fuzz examples -name '*.[ch]' | xargs clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-clang build-fuzz build-tsan
 
 help:
 	@sed -n 's/^# //p' Makefile

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "program.h"
+#include "sanitized.h"
 #include "scratch.h"
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
@@ -288,12 +289,6 @@ static void test_litter(void **state)
 }
 
 /* -- limits ------------------------------------------------------------------------------------ */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
 
 #define MB ((rlim_t)1 << 20)
 #define CPU 30 /* seconds of a processor, after which what has no end is ended */

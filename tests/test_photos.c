@@ -9,12 +9,9 @@
 #include "base/memory.h"
 #include "golden.h"
 #include "picture/photo.h"
+#include "sanitized.h"
 
-#ifdef __SANITIZE_ADDRESS__
-#define MOST 2 /* slow: enough to see whether anything is read or written that should not be */
-#else
-#define MOST 32
-#endif
+#define MOST OF_MANY(32, 2)
 #define SIZE 1024
 #define STEPS 100
 

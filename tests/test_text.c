@@ -311,7 +311,6 @@ static void test_prompt_files(void **state)
     static const char two[] = "\xef\xbb\xbfred\r\na dog\r\n", nul[] = "a cat\na dog\n\0a bird\n";
     const char *const study = "study prompts -q -m " SD1 " --samples 1 --timesteps 2 --steps 5 "
                               "--rank 2 --prompts ";
-    char command[512];
     unsigned char *data;
     size_t size;
 
@@ -319,14 +318,12 @@ static void test_prompt_files(void **state)
     scratch_write(&here, "two.txt", two, sizeof two - 1);
     scratch_write(&here, "equal.txt", "one\none\none\n", 12);
     scratch_write(&here, "nul.txt", nul, sizeof nul - 1);
-    snprintf(command, sizeof command, "%stwo.txt -o two", study);
-    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "%stwo.txt -o two", study), 0, NULL);
     data = scratch_read(&here, "two/settings.json", &size);
     assert_non_null(strstr((char *)data, "\"red\""));
     free(data);
     assert_true(scratch_has(&here, "two/report.html") && scratch_has(&here, "two/figure.png"));
-    snprintf(command, sizeof command, "%sequal.txt -o equal", study);
-    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "%sequal.txt -o equal", study), 0, NULL);
     expect(program(here.folder, "study prompts -q --settings two/settings.json --prompts equal.txt "
                                 "-o other"),
            0, NULL);
@@ -338,8 +335,7 @@ static void test_prompt_files(void **state)
            NULL);
     expect(program(here.folder, "study samples -m " SD1 " --guided --guidance-scale 2 -o a"), 2,
            "ends at eps or x0");
-    snprintf(command, sizeof command, "%snul.txt -o nul", study);
-    expect(program(here.folder, command), 1, "without NUL");
+    expect(program(here.folder, "%snul.txt -o nul", study), 1, "without NUL");
 }
 
 /* A basis file brings its prompts along: an edit from it is the edit that computes it. */
@@ -348,16 +344,13 @@ static void test_basis_prompts(void **state)
     const char *const under = "-m " SD2 " --seed 0 --steps 8 --prompt cat --negative-prompt dog "
                               "--guidance-scale 3 ";
     const char *const how = "--stages 1 --edit-iterations 2 -o ";
-    char command[512];
     pb_tensor a = PB_TENSOR_EMPTY, b = PB_TENSOR_EMPTY;
 
     (void)state;
-    snprintf(command, sizeof command, "edit %s%sa.npy --rank 3", under, how);
-    expect(program(here.folder, command), 0, NULL);
-    snprintf(command, sizeof command, "basis %s--rank 3 --no-pictures -o basis.safetensors", under);
-    expect(program(here.folder, command), 0, NULL);
-    snprintf(command, sizeof command, "edit --basis basis.safetensors --steps 8 %sb.npy", how);
-    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "edit %s%sa.npy --rank 3", under, how), 0, NULL);
+    expect(program(here.folder, "basis %s--rank 3 --no-pictures -o basis.safetensors", under), 0,
+           NULL);
+    expect(program(here.folder, "edit --basis basis.safetensors --steps 8 %sb.npy", how), 0, NULL);
     MUST(pb_npy_read(&a, scratch_path(&here, "a.npy").text, error));
     MUST(pb_npy_read(&b, scratch_path(&here, "b.npy").text, error));
     assert_near("edit", b.data, a.data, pb_tensor_count(&a), 1e-4);
@@ -393,7 +386,7 @@ static void test_usage(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        expect(program(here.folder, cases[i].command), 2, cases[i].message);
+        expect(program(here.folder, "%s", cases[i].command), 2, cases[i].message);
     expect(program(here.folder, "encode -m " SD1 " -o a.npy -- -a.png"), 1, "-a.png");
     put("sd1-tiny", "image", "picture.npy");
     expect(program(here.folder, "basis -m " SD1 " --x picture.npy -o a.safetensors"), 1,

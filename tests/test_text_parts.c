@@ -47,21 +47,17 @@ static void expect_ids(const char *prompt, size_t count, const int *expected)
 static void test_vectors(void **state)
 {
     const char *const how = "sample -q -m " TOY " --spacing leading -s 6 -n 1 --seed 3 -o z.npy ";
-    char command[512];
 
     (void)state;
     expect_ids("<toy>", 4, (const int[]){528, 530, 531, 532});
     expect_ids("a<toy>dog", 6, (const int[]){528, 320, 530, 531, 532, 515});
     expect_ids("<TOY>", 2, (const int[]){528, 530});
-    snprintf(command, sizeof command, "%s--prompt a<toy>dog --guidance-scale 5", how);
-    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "%s--prompt a<toy>dog --guidance-scale 5", how), 0, NULL);
     compare_files(scratch_path(&here, "z.npy").text, TOY "/expected.npy", 0, 1e-4);
-    snprintf(command, sizeof command, "%s--prompt a<toy>dog --guidance-scale 1", how);
-    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "%s--prompt a<toy>dog --guidance-scale 1", how), 0, NULL);
     rename(scratch_path(&here, "z.npy").text, scratch_path(&here, "positive.npy").text);
-    snprintf(command, sizeof command, "%s--prompt= --negative-prompt a<toy>dog --guidance-scale 0",
-             how);
-    expect(program(here.folder, command), 0, NULL);
+    expect(program(here.folder, "%s--prompt= --negative-prompt a<toy>dog --guidance-scale 0", how),
+           0, NULL);
     compare_files(scratch_path(&here, "z.npy").text, scratch_path(&here, "positive.npy").text, 0,
                   1e-6);
 }

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/threads.h"
+#include "sanitized.h"
 #include "scratch.h"
 
 typedef struct file {
@@ -156,9 +157,8 @@ static void test_can_have(void **state)
 
     (void)state;
     assert_true(pb_threads_can_have(3));
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#endif
+    if (SANITIZED)
+        skip();
     child = fork();
     assert_true(child >= 0);
     if (child == 0)

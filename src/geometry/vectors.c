@@ -142,6 +142,8 @@ static void add_rows(size_t count, size_t n, size_t p, const double *a, size_t w
 void pb_add_combination(size_t n, size_t p, const double *a, size_t w, double alpha,
                         const double *c, size_t ldc, double *b)
 {
+    if (p == 0 || w == 0)
+        return; /* there may be no array at all */
 #pragma omp parallel for if (n * p * w > WORTHWHILE)
     for (size_t at = 0; at < n; at += CHUNK / 4)
         add_rows(n - at < CHUNK / 4 ? n - at : CHUNK / 4, n, p, a + at, w, alpha, c, ldc, b + at);

@@ -126,6 +126,10 @@ pb_status pb_winograd_weights(float **out, const pb_stored *weight, size_t out_c
 #define ROWS_4(X) const float *X##0 = X[0], *X##1 = X[1], *X##2 = X[2], *X##3 = X[3]
 #define ROWS_6(X) ROWS_4(X), *X##4 = X[4], *X##5 = X[5]
 
+/* Entry z of each row, read once: a sanitizer looks at every reading. */
+#define EACH_4(X) const float r0 = X##0 [z], r1 = X##1 [z], r2 = X##2 [z], r3 = X##3 [z]
+#define EACH_6(X) EACH_4(X), r4 = X##4 [z], r5 = X##5 [z]
+
 /* B^T */
 PB_VECTOR static void input_side(size_t c, const float *const *v, float *const *out)
 {
@@ -134,12 +138,13 @@ PB_VECTOR static void input_side(size_t c, const float *const *v, float *const *
 
 #pragma omp simd
     for (size_t z = 0; z < c; z++) {
-        o0[z] = v0[z] - 1.5f * v1[z] - 2.0f * v2[z] + 1.5f * v3[z] + v4[z];
-        o1[z] = -v1[z] + 0.5f * v2[z] + 2.5f * v3[z] + v4[z];
-        o2[z] = v1[z] - 2.5f * v2[z] + 0.5f * v3[z] + v4[z];
-        o3[z] = -2.0f * v1[z] - v2[z] + 2.0f * v3[z] + v4[z];
-        o4[z] = 0.5f * v1[z] - v2[z] - 0.5f * v3[z] + v4[z];
-        o5[z] = v1[z] - 1.5f * v2[z] - 2.0f * v3[z] + 1.5f * v4[z] + v5[z];
+        EACH_6(v);
+        o0[z] = r0 - 1.5f * r1 - 2.0f * r2 + 1.5f * r3 + r4;
+        o1[z] = -r1 + 0.5f * r2 + 2.5f * r3 + r4;
+        o2[z] = r1 - 2.5f * r2 + 0.5f * r3 + r4;
+        o3[z] = -2.0f * r1 - r2 + 2.0f * r3 + r4;
+        o4[z] = 0.5f * r1 - r2 - 0.5f * r3 + r4;
+        o5[z] = r1 - 1.5f * r2 - 2.0f * r3 + 1.5f * r4 + r5;
     }
 }
 
@@ -151,13 +156,13 @@ PB_VECTOR static void input_side_transpose(size_t c, const float *const *o, floa
 
 #pragma omp simd
     for (size_t z = 0; z < c; z++) {
-        v0[z] = o0[z];
-        v1[z] = -1.5f * o0[z] - o1[z] + o2[z] - 2.0f * o3[z] + 0.5f * o4[z] + o5[z];
-        v2[z] = -2.0f * o0[z] + 0.5f * o1[z] - 2.5f * o2[z] - o3[z] - o4[z] - 1.5f * o5[z];
-        v3[z] =
-            1.5f * o0[z] + 2.5f * o1[z] + 0.5f * o2[z] + 2.0f * o3[z] - 0.5f * o4[z] - 2.0f * o5[z];
-        v4[z] = o0[z] + o1[z] + o2[z] + o3[z] + o4[z] + 1.5f * o5[z];
-        v5[z] = o5[z];
+        EACH_6(o);
+        v0[z] = r0;
+        v1[z] = -1.5f * r0 - r1 + r2 - 2.0f * r3 + 0.5f * r4 + r5;
+        v2[z] = -2.0f * r0 + 0.5f * r1 - 2.5f * r2 - r3 - r4 - 1.5f * r5;
+        v3[z] = 1.5f * r0 + 2.5f * r1 + 0.5f * r2 + 2.0f * r3 - 0.5f * r4 - 2.0f * r5;
+        v4[z] = r0 + r1 + r2 + r3 + r4 + 1.5f * r5;
+        v5[z] = r5;
     }
 }
 
@@ -169,13 +174,13 @@ PB_VECTOR static void add_input_side_transpose(size_t c, const float *const *o, 
 
 #pragma omp simd
     for (size_t z = 0; z < c; z++) {
-        v0[z] += o0[z];
-        v1[z] += -1.5f * o0[z] - o1[z] + o2[z] - 2.0f * o3[z] + 0.5f * o4[z] + o5[z];
-        v2[z] += -2.0f * o0[z] + 0.5f * o1[z] - 2.5f * o2[z] - o3[z] - o4[z] - 1.5f * o5[z];
-        v3[z] +=
-            1.5f * o0[z] + 2.5f * o1[z] + 0.5f * o2[z] + 2.0f * o3[z] - 0.5f * o4[z] - 2.0f * o5[z];
-        v4[z] += o0[z] + o1[z] + o2[z] + o3[z] + o4[z] + 1.5f * o5[z];
-        v5[z] += o5[z];
+        EACH_6(o);
+        v0[z] += r0;
+        v1[z] += -1.5f * r0 - r1 + r2 - 2.0f * r3 + 0.5f * r4 + r5;
+        v2[z] += -2.0f * r0 + 0.5f * r1 - 2.5f * r2 - r3 - r4 - 1.5f * r5;
+        v3[z] += 1.5f * r0 + 2.5f * r1 + 0.5f * r2 + 2.0f * r3 - 0.5f * r4 - 2.0f * r5;
+        v4[z] += r0 + r1 + r2 + r3 + r4 + 1.5f * r5;
+        v5[z] += r5;
     }
 }
 
@@ -187,11 +192,12 @@ PB_VECTOR static void output_side(size_t c, const float *const *m, float *const 
 
 #pragma omp simd
     for (size_t z = 0; z < c; z++) {
-        float sum = m1[z] + m2[z], difference = m1[z] - m2[z];
-        y0[z] = m0[z] + sum + m3[z] + m4[z];
-        y1[z] = difference + 0.5f * m3[z] - 2.0f * m4[z];
-        y2[z] = sum + 0.25f * m3[z] + 4.0f * m4[z];
-        y3[z] = difference + 0.125f * m3[z] - 8.0f * m4[z] + m5[z];
+        EACH_6(m);
+        float sum = r1 + r2, difference = r1 - r2;
+        y0[z] = r0 + sum + r3 + r4;
+        y1[z] = difference + 0.5f * r3 - 2.0f * r4;
+        y2[z] = sum + 0.25f * r3 + 4.0f * r4;
+        y3[z] = difference + 0.125f * r3 - 8.0f * r4 + r5;
     }
 }
 
@@ -203,13 +209,14 @@ PB_VECTOR static void output_side_transpose(size_t c, const float *const *y, flo
 
 #pragma omp simd
     for (size_t z = 0; z < c; z++) {
-        float even = y0[z] + y2[z], odd = y1[z] + y3[z];
-        m0[z] = y0[z];
+        EACH_4(y);
+        float even = r0 + r2, odd = r1 + r3;
+        m0[z] = r0;
         m1[z] = even + odd;
         m2[z] = even - odd;
-        m3[z] = y0[z] + 0.5f * y1[z] + 0.25f * y2[z] + 0.125f * y3[z];
-        m4[z] = y0[z] - 2.0f * y1[z] + 4.0f * y2[z] - 8.0f * y3[z];
-        m5[z] = y3[z];
+        m3[z] = r0 + 0.5f * r1 + 0.25f * r2 + 0.125f * r3;
+        m4[z] = r0 - 2.0f * r1 + 4.0f * r2 - 8.0f * r3;
+        m5[z] = r3;
     }
 }
 
