@@ -16,8 +16,8 @@
 #include <pullback/pullback.h>
 
 #include "base/memory.h"
-#include "terminal/command.h"
 #include "feed.h"
+#include "terminal/command.h"
 
 #define MODEL PB_SOURCE_DIR "/tests/golden/unet2d-ddpm"
 #define LENGTH 256 /* of a path */
@@ -172,41 +172,11 @@ static void begin(void)
 /* -- changes ------------------------------------------------------------------------------------
  */
 
-static void copy_tensor(pb_tensor *to, const pb_tensor *from)
-{
-    *to = PB_TENSOR_EMPTY;
-    if (!from->data)
-        return;
-    HOLD(pb_tensor_new(to, from->rank, from->shape, NULL) == PB_OK);
-    memcpy(to->data, from->data, pb_tensor_count(from) * sizeof *to->data);
-}
-
-static char *copy_text(const char *text)
-{
-    return text ? pb_strdup(text) : NULL;
-}
-
 static pb_basis copy_basis(const pb_basis *b)
 {
-    pb_basis c = *b;
+    pb_basis c = PB_BASIS_EMPTY;
 
-    copy_tensor(&c.u, &b->u);
-    copy_tensor(&c.s, &b->s);
-    copy_tensor(&c.v, &b->v);
-    copy_tensor(&c.residual, &b->residual);
-    copy_tensor(&c.angle_bound, &b->angle_bound);
-    copy_tensor(&c.x, &b->x);
-    copy_tensor(&c.mask, &b->mask);
-    copy_tensor(&c.agreement, &b->agreement);
-    c.model = copy_text(b->model);
-    c.model_hash = copy_text(b->model_hash);
-    c.from = copy_text(b->from);
-    c.to = copy_text(b->to);
-    c.method = copy_text(b->method);
-    c.prompt = copy_text(b->prompt);
-    c.trajectory_prompt = copy_text(b->trajectory_prompt);
-    c.negative_prompt = copy_text(b->negative_prompt);
-    c.space = copy_text(b->space);
+    HOLD(pb_basis_copy(&c, b, NULL) == PB_OK);
     return c;
 }
 
@@ -315,8 +285,9 @@ static void change_text(pb_basis *b, choices *c)
                                        "out", "eps", "x0",   "mud",    ""};
     static const char *const spaces[] = {"", "H", "X", "Y"};
     static const char *const others[] = {"", "x", "0123", "nan", "/dev/null", "krylov"};
-    char **const other[] = {&b->model, &b->model_hash, &b->method, &b->prompt,
-                            &b->trajectory_prompt};
+    char **const other[] = {&b->model,    &b->model_hash,        &b->method,
+                            &b->prompt,   &b->trajectory_prompt, &b->prediction,
+                            &b->schedule, &b->schedule_hash,     &b->version};
 
     switch (choose(c, 4)) {
     case 0:

@@ -1,4 +1,5 @@
 /* Distances of many spaces. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -52,6 +53,7 @@ static pb_status measure(const pairs *p, size_t a, size_t b, pb_error *error)
 static pb_status measure_from(const pairs *p, size_t a, pb_error *error)
 {
     size_t k = p->k, own = a * p->count + a;
+    atomic_flag told = ATOMIC_FLAG_INIT; /* the first failure is everybody's */
     pb_status status = PB_OK;
 
     if (p->distances)
@@ -63,13 +65,10 @@ static pb_status measure_from(const pairs *p, size_t a, pb_error *error)
         pb_error wrong;
         pb_status found = measure(p, a, b, &wrong);
 
-        if (found != PB_OK) {
-#pragma omp critical(pairs)
-            {
-                status = found;
-                if (error)
-                    *error = wrong;
-            }
+        if (found != PB_OK && !atomic_flag_test_and_set(&told)) {
+            status = found;
+            if (error)
+                *error = wrong;
         }
     }
     return status;
