@@ -357,15 +357,19 @@ static int is_same(const char *path, const struct stat *file)
            info.st_ino == file->st_ino;
 }
 
-/* Is it one of the files that weights lie in? Of an index any file that its name begins like. */
+/* Is it one of the files that weights (NULL: none) lie in? Of an index any file that its name
+ * begins like. */
 static int is_weights(const char *weights, const char *path, const struct stat *file)
 {
-    char *of_index = g_path_get_dirname(weights), *of_path = g_path_get_dirname(path);
-    char *index = g_path_get_basename(weights), *name = g_path_get_basename(path);
+    char *of_index, *of_path, *index, *name;
     struct stat a, b;
     int found = is_same(weights, file);
 
-    if (!found && g_str_has_suffix(index, ".json") && g_str_has_suffix(name, ".safetensors") &&
+    if (!weights || found)
+        return found;
+    of_index = g_path_get_dirname(weights), of_path = g_path_get_dirname(path);
+    index = g_path_get_basename(weights), name = g_path_get_basename(path);
+    if (g_str_has_suffix(index, ".json") && g_str_has_suffix(name, ".safetensors") &&
         stat(of_index, &a) == 0 && stat(of_path, &b) == 0 && a.st_dev == b.st_dev &&
         a.st_ino == b.st_ino)
         found = !strncmp(index, name, strcspn(index, "."));
