@@ -194,7 +194,7 @@ static void open_all(world *w)
     w->ids = calloc(length, sizeof *w->ids);
     assert_non_null(w->ids);
     w->x = tensor(1, pb_model_get_info(w->model)->in_channels, H, H);
-    w->context = tensor(1, 1, length, width);
+    MUST(pb_tensor_new(&w->context, 2, (size_t[2]){length, width}, error));
     w->picture = tensor(1, info.channels, PIXELS, PIXELS);
     w->latent = tensor(1, info.latent_channels, PIXELS / info.factor, PIXELS / info.factor);
     w->much = tensor(1, 512, H, H);

@@ -121,7 +121,9 @@ PB_API const pb_schedule *pb_model_schedule(const pb_model *model);
  * NULL past the last. "eps" and "x0" are affine in "out" and may be named wherever it is. */
 PB_API const char *pb_model_tap(const pb_model *model, size_t i);
 
-/* Shape (C, H, W) of a tap for inputs of height x width.
+/* Shape (C, H, W) of a tap for inputs of height x width; of a tensor of the condition, at which a
+ * map may begin too ("context": map.h), as a model of its kind has it: (1, 77, width), whatever
+ * number of tokens it is given then.
  * Errors: PB_INVALID (no such tap, or a size the network does not take). */
 PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height,
                                     size_t width, size_t shape[3], pb_error *error);

@@ -55,14 +55,12 @@ static pb_status apply_engine(pb_linearisation *l, bool bf16, pb_pass pass, size
     return status;
 }
 
-/* A value's shape as it is told: lists of vectors (positions, numbers) that the network is
- * conditioned on are images of one channel. */
+/* A value's shape as it is told. */
 static pb_shape shape_outside(const pb_linearisation *l, pb_value value)
 {
     pb_shape s = l->section->shapes[value];
 
-    return (size_t)value < l->model->graph->inputs && value != l->x ? (pb_shape){s.h * s.w, s.c, 1}
-                                                                    : s;
+    return (size_t)value < l->model->graph->inputs && value != l->x ? pb_tensor_input_image(s) : s;
 }
 
 /* Are vectors of this shape the same in either order? */
