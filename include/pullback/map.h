@@ -119,10 +119,11 @@ PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *line
 /* The same Jacobian with every convolution's products in bfloat16 and sums in float32: for a rough
  * basis that pb_svd_refined makes exact. For random v and for leading singular vectors J v is off
  * by less than 2 % of its norm, J^T u likewise (0.03 to 1.4 % on the networks of the tests; each
- * convolution adds its own rounding). Faster only where the processor multiplies such numbers
- * (pb_bf16_is_native() is then 1); elsewhere it rounds and computes in float32. */
+ * convolution adds its own rounding). Faster only where what computes multiplies such numbers:
+ * pb_bf16_is_native() of the backend, by its name (pb_model_options.backend), is then 1; elsewhere
+ * "cpu" rounds and computes in float32, and "reference" does not round. */
 PB_API const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation);
-PB_API int pb_bf16_is_native(void);
+PB_API int pb_bf16_is_native(const char *backend);
 
 /* Shapes (C, H, W) of the two taps. */
 PB_API void pb_linearisation_shapes(const pb_linearisation *linearisation, size_t from[3],

@@ -10,7 +10,8 @@
 #include "cli/commands.h"
 #include "cli/desk.h"
 #include "map/linearisation.h"
-#include "map/measure_convolutions.h"
+#include "map/measure.h"
+#include "studio/convolutions.h"
 #include "terminal/progress.h"
 
 #define MOST_BLOCKS 16

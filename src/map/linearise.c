@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "backends/cpu/bfloat.h"
 #include "base/memory.h"
 #include "base/order.h"
 #include "base/shape.h"
@@ -250,9 +249,12 @@ const pb_operator *pb_linearisation_engine(const pb_linearisation *linearisation
     return &linearisation->ops[bf16][0].op;
 }
 
-int pb_bf16_is_native(void)
+int pb_bf16_is_native(const char *name)
 {
-    return pb_bfloat_native();
+    const pb_backend *backend;
+
+    return pb_backend_find(&backend, name, NULL) == PB_OK && backend->native_bf16 &&
+           backend->native_bf16();
 }
 
 static void copy_shape(size_t to[3], pb_shape from)

@@ -5,11 +5,11 @@
 
 #include "base/memory.h"
 #include "study/executor/image.h"
-#include "study/folder.h"
 #include "study/measures/measure.h"
 #include "study/report/report.h"
 #include "study/report/thumbnails.h"
 #include "study/store/catalogue.h"
+#include "study/store/folder.h"
 #include "study/store/hashes.h"
 
 const char *const pb_study_outputs[] = {"data.csv",      "figure.svg", "figure.png",

@@ -9,7 +9,7 @@
 #define PB_STUDY_STUDY_H
 
 #include "study/executor/executor.h"
-#include "study/settings.h"
+#include "study/settings/settings.h"
 #include "study/store/store.h"
 
 /* How a study is done: where its items are kept, and who makes them. */
@@ -23,7 +23,7 @@ typedef struct pb_study_way {
  * *progress has all there is to tell, now and afterwards; it is warned of what is odd, and of items
  * that were damaged and are computed again. Errors: those of what it does, before anything is
  * written where models, images or settings are not right; PB_INVALID (another study's folder:
- * study/folder.h); PB_CANCELLED (what is done so far stays in the store). */
+ * study/store/folder.h); PB_CANCELLED (what is done so far stays in the store). */
 pb_status pb_study_run(const pb_study_options *options, const pb_study_way *way, const pb_run *run,
                        pb_study_progress *progress, pb_error *error);
 
