@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <pullback/diffusion.h>
+#include <pullback/run.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -133,9 +134,11 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
  * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
  * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies;
  * the network's weights are those that are open.
- * Reads every file the first time: milliseconds to seconds. Errors: PB_IO (also where a config has
- * changed since the model was opened), PB_MEMORY. */
-PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
+ * Reads every file the first time: milliseconds to seconds, in which the run is asked about once a
+ * millisecond; other threads that want the hash of the same model wait meanwhile. Errors: PB_IO
+ * (also where a config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
+PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run,
+                               pb_error *error);
 
 /* Tells the hash, where it is known from before (a cache by pb_model_signature), so that it need
  * not be computed. To be called before the model is shared. Errors: PB_INVALID. */

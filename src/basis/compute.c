@@ -254,7 +254,7 @@ static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model,
     }
     basis->null_rank = w->request->null_rank;
     PB_TRY(pb_basis_set_schedule(basis, pb_model_schedule(model), error));
-    PB_TRY(pb_model_hash(model, hash, error));
+    PB_TRY(pb_model_hash(model, hash, &w->run, error));
     return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
 }
 

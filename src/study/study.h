@@ -8,14 +8,14 @@
 #ifndef PB_STUDY_STUDY_H
 #define PB_STUDY_STUDY_H
 
-#include "study/executor/executor.h"
+#include "study/executor/study_executor.h"
 #include "study/settings/settings.h"
 #include "study/store/store.h"
 
 /* How a study is done: where its items are kept, and who makes them. */
 typedef struct pb_study_way {
     pb_store_opener open; /* of the catalogue that the settings name */
-    const pb_executor *executor;
+    const pb_study_executor *executor;
 } pb_study_way;
 
 /* Runs a study to its report. way: NULL, a catalogue in files, and this process. run: its memory
