@@ -15,6 +15,8 @@ static int watch(void *context, const pb_progress *p)
         t->asked = 0;
     }
     t->asked++;
+    if (t->converged && p->svd && p->svd->converged >= t->converged)
+        return 1;
     return t->stop_in && !strcmp(t->stop_in, p->task) && t->asked >= t->stop_at;
 }
 

@@ -15,6 +15,7 @@ typedef struct told {
     size_t task_count, asked;
     size_t stop_at; /* stop at this question of that task; 0: never */
     const char *stop_in;
+    size_t converged; /* stop once that many triplets have; 0: never */
     char warnings[2000];
 } told;
 

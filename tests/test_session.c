@@ -82,6 +82,53 @@ static void test_stops(void **state)
     close_studio(&s);
 }
 
+/* A basis that is stopped keeps what had converged, and all that it says of itself. */
+static void test_kept(void **state)
+{
+    studio s = open_studio(TEXT);
+    pb_direction_options which = PB_DIRECTION_DEFAULTS;
+    pb_basis_options how = PB_BASIS_DEFAULTS;
+    pb_basis whole = PB_BASIS_EMPTY, kept = PB_BASIS_EMPTY, again = PB_BASIS_EMPTY;
+    told t = {.converged = 2};
+    pb_run run = run_of(&t);
+    pb_svd *svd;
+    size_t count;
+
+    (void)state;
+    MUST(go(&s, PB_EDIT_GUIDANCE, NULL, error));
+    pb_directions_clear(&s.found);
+    how.rank = 6;
+    how.block = 2;
+    MUST(pb_session_basis(s.session, &s.point, &how, &whole, NULL, NULL, NULL, error));
+    assert_int_equal(pb_session_basis(s.session, &s.point, &how, &kept, &svd, NULL, &run, NULL),
+                     PB_CANCELLED);
+    count = kept.s.shape[0];
+    assert_true(count >= 2 && count < 6 && svd->rank == count && kept.converged == count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabs((double)(kept.s.data[i] - whole.s.data[i])) <=
+                    how.tolerance * (double)whole.s.data[0]);
+    assert_string_equal(kept.prompt, "a face");
+    assert_string_equal(kept.trajectory_prompt, "a face");
+    assert_true(kept.guidance_scale == 2 && kept.t == whole.t && kept.steps == STEPS);
+    assert_string_equal(t.warnings, "");
+    MUST(pb_basis_compatible(&kept, s.model, 0, 0, error));
+    pb_svd_free(svd);
+
+    which.here = how; /* of directions there is the basis alone */
+    assert_int_equal(pb_session_directions(s.session, &s.point, &which, &s.found, &run, NULL),
+                     PB_CANCELLED);
+    assert_true(!s.found.v.data && s.found.basis.s.shape[0] == count);
+    assert_int_equal(pb_session_directions(s.session, &s.point, &which, &s.found, NULL, NULL),
+                     PB_INVALID); /* it is to be cleared first */
+
+    MUST(pb_session_basis(s.session, &s.point, &how, &again, NULL, NULL, NULL, error));
+    assert_memory_equal(again.v.data, whole.v.data, pb_tensor_count(&whole.v) * sizeof(float));
+    pb_basis_clear(&again);
+    pb_basis_clear(&kept);
+    pb_basis_clear(&whole);
+    close_studio(&s);
+}
+
 /* -- defaults ------------------------------------------------------------------------------------
  */
 

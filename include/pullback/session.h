@@ -261,9 +261,9 @@ typedef struct pb_basis_options {
 
 PB_API void pb_basis_options_init(pb_basis_options *options);
 
-/* Computes the local latent basis at a point; warns if not all of it converged. svd, verified: as
- * in pb_basis_compute. Errors: those of pb_basis_compute; PB_INVALID (guided, for a model without
- * text or a tap other than eps and x0). */
+/* Computes the local latent basis at a point; warns if not all of it converged. svd, verified, and
+ * what is kept where the run is stopped: as in pb_basis_compute. Errors: those of pb_basis_compute;
+ * PB_INVALID (guided, for a model without text or a tap other than eps and x0). */
 PB_API pb_status pb_session_basis(pb_session *session, const pb_point *point,
                                   const pb_basis_options *options, pb_basis *basis, pb_svd **svd,
                                   double *verified, const pb_run *run, pb_error *error);
@@ -308,9 +308,11 @@ typedef struct pb_directions {
 PB_API void pb_directions_init(pb_directions *directions);
 PB_API void pb_directions_clear(pb_directions *directions);
 
-/* Finds directions of x to edit along. Errors: PB_INVALID (a basis that does not go with the model
- * and the point's image, or with the basis here, pb_bases_compatible; directions of another tap
- * than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and pb_least_squares. */
+/* Finds directions of x to edit along. Where the run is stopped there is no v; what is kept of a
+ * basis that was being computed is in directions->basis. Errors: PB_INVALID (a basis that does not
+ * go with the model and the point's image, or with the basis here, pb_bases_compatible; directions
+ * of another tap than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and
+ * pb_least_squares. */
 PB_API pb_status pb_session_directions(pb_session *session, const pb_point *point,
                                        const pb_direction_options *options,
                                        pb_directions *directions, const pb_run *run,
@@ -383,7 +385,8 @@ typedef struct pb_edit {
 PB_API void pb_edit_init(pb_edit *edit);
 PB_API void pb_edit_clear(pb_edit *edit);
 
-/* Edits the point along directions, and moves all stages down to pictures in one batch. Warns of
+/* Edits the point along directions, and moves all stages down to pictures in one batch: none is
+ * finished before all are, so that a run that is stopped leaves no picture to be kept. Warns of
  * each direction whose stages collapse, explode, or change the picture faster than edits do that
  * keep a face. Errors: PB_INVALID (a point off the grid; a strength of less than one iteration, but
  * 0; a direction that is not there; mode relinearise of directions that are not the basis's own, or

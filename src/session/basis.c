@@ -103,6 +103,7 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
                            pb_error *error)
 {
     const pb_basis_options defaults = PB_BASIS_DEFAULTS;
+    pb_status status;
     pb_asked asked;
     pb_task task;
 
@@ -114,10 +115,12 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
     o = o ? o : &defaults;
     PB_TRY(pb_session_ask(s, point, o, &asked, run, error));
     PB_TRY(check_memory(s, point, &asked.request.map, run, error));
-    PB_TRY(pb_basis_compute(basis, svd, verified, s->model, &asked.request, &point->x,
-                            pb_task_begin(&task, "basis", run), error));
-    if (basis->converged < o->rank)
+    status = pb_basis_compute(basis, svd, verified, s->model, &asked.request, &point->x,
+                              pb_task_begin(&task, "basis", run), error);
+    if (status == PB_OK && basis->converged < o->rank)
         pb_run_warn(run, "%zu of %zu triplets converged to %g within %zu applications",
                     basis->converged, o->rank, o->tolerance, basis->applications);
-    return describe(s, point, o, basis, error);
+    if (basis->s.data) /* also what is kept after a stop */
+        PB_TRY(describe(s, point, o, basis, error));
+    return status;
 }

@@ -255,7 +255,7 @@ pb_status pb_session_directions(pb_session *s, const pb_point *point, const pb_d
     PB_NEED(s, "a session");
     PB_NEED(point, "a point");
     PB_NEED(directions, "a place for directions");
-    if (directions->v.data)
+    if (directions->v.data || directions->basis.s.data)
         return pb_fail(error, PB_INVALID, "a place for directions: expected an empty one");
     PB_TRY(pb_shape_check(&point->x, 4, (size_t[4]){1, s->info->in_channels}, "a point", error));
     PB_TRY(find(&f, error));
