@@ -194,10 +194,13 @@ typedef enum pb_basis_use {
  *   * unless pb_comparison_options.across_models
  *
  * The rest may differ: to compare timesteps, prompts, classes, guidance or masks is what some ask
- * for, and a direction is carried from one of them to another; of a mean they are those of its
- * first basis. What one of the two does not know (a hash of "", a text of NULL, as in files of
- * before; a mean in H has no v) agrees with anything, but not a mask with none. Whether each is
- * whole is not checked. Errors: PB_INVALID; the message lists all that differs, with both values.
+ * for, and a direction is carried from one of them to another. A mean has the timestep and t of its
+ * first basis, and prompts, steps and guidance scale where all its bases have the same, those aside
+ * that do not know a prompt or steps: else none ("", 0, 1), but for the scale of guided
+ * maps, which is the first one's. What one of the two does not know (a hash of "", a text of NULL,
+ * as in files of before; a mean in H has no v) agrees with anything, but not a mask with none.
+ * Whether each is whole is not checked. Errors: PB_INVALID; the message lists all that differs,
+ * with both values.
  */
 PB_API pb_status pb_bases_compatible(const pb_basis *a, const pb_basis *b, pb_basis_use use,
                                      pb_error *error);
