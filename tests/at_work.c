@@ -1,6 +1,7 @@
 #include "at_work.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 static int watch(void *context, const pb_progress *p)
@@ -15,6 +16,8 @@ static int watch(void *context, const pb_progress *p)
         t->asked = 0;
     }
     t->asked++;
+    t->fewest = t->fewest && t->fewest < omp_get_max_threads() ? t->fewest : omp_get_max_threads();
+    t->most = t->most > omp_get_max_threads() ? t->most : omp_get_max_threads();
     if (t->converged && p->svd && p->svd->converged >= t->converged)
         return 1;
     return t->stop_in && !strcmp(t->stop_in, p->task) && t->asked >= t->stop_at;

@@ -16,6 +16,7 @@ typedef struct told {
     size_t stop_at; /* stop at this question of that task; 0: never */
     const char *stop_in;
     size_t converged; /* stop once that many triplets have; 0: never */
+    int fewest, most; /* threads that there were when it was asked */
     char warnings[2000];
 } told;
 

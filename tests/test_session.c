@@ -129,6 +129,23 @@ static void test_kept(void **state)
     close_studio(&s);
 }
 
+/* A session that has been at work on one number of threads takes another when it is told to. */
+static void test_threads(void **state)
+{
+    studio s = open_studio(PIXEL);
+
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++) {
+        told t = {0};
+        pb_run run = run_of(&t);
+        run.threads = threads;
+        MUST(go(&s, PB_EDIT_GUIDANCE, &run, error));
+        assert_int_equal(t.fewest, threads);
+        assert_int_equal(t.most, threads);
+    }
+    close_studio(&s);
+}
+
 /* -- defaults ------------------------------------------------------------------------------------
  */
 
@@ -193,6 +210,11 @@ static void test_sides(void **state)
     MUST(pb_session_edit(s.session, &s.point, &s.found, &how, &s.edit, NULL, error));
     assert_int_equal(s.edit.pictures.shape[0], 1 + 2 * 2 * 2);
     assert_int_equal(pb_edit_iteration(&s.edit, -1), -2);
+    for (size_t i = 0; i < 5; i++) {
+        pb_edit_way way = pb_edit_way_of(&s.edit, i);
+        assert_int_equal(way.side, i == 4 ? 0 : i % 2 ? -1 : 1);
+        assert_int_equal(way.direction, i == 4 ? 0 : both[i / 2]);
+    }
     how.stages = 1;
     for (size_t d = 0; d < 2; d++)
         for (int side = 0; side < 2; side++) {
@@ -203,6 +225,9 @@ static void test_sides(void **state)
             assert_near("a side", pb_edit_picture(&s.edit, d, side ? -2 : 2),
                         pb_edit_picture(&one, 0, 1), size, 1e-5);
             assert_true(pb_edit_strength(&one) == (side ? -1 : 1));
+            assert_int_equal(pb_edit_way_of(&one, 0).side, side ? -1 : 1);
+            assert_int_equal(pb_edit_way_of(&one, 0).direction, both[d]);
+            assert_int_equal(pb_edit_way_of(&one, 1).side, 0);
             assert_true(pb_edit_change(&one, 0) > 0);
             assert_true(isnan(pb_edit_outside(&one, 0)));
             pb_edit_clear(&one);
@@ -235,6 +260,18 @@ static void test_carried(void **state)
     assert_int_equal(again.grid, s.point.grid);
     assert_string_equal(again.prompts.prompt, "a face");
     assert_true(again.prompts.guidance_scale == 2);
+
+    pb_point_clear(&again);
+    MUST(pb_session_point_of(s.session, &s.found.basis, 0, NULL, &again, error));
+    assert_int_equal(again.steps, STEPS); /* which the basis knows */
+    assert_int_equal(again.grid, s.point.grid);
+    pb_point_clear(&again);
+    s.found.basis.steps = 0;
+    MUST(pb_session_point_of(s.session, &s.found.basis, 0, NULL, &again, error));
+    assert_int_equal(again.steps, 100);
+    pb_point_clear(&again);
+    s.found.basis.steps = STEPS;
+    MUST(pb_session_point_of(s.session, &s.found.basis, 0, NULL, &again, error));
 
     which.basis = &s.found.basis;
     MUST(pb_session_directions(s.session, &again, &which, &carried, NULL, error));
@@ -360,11 +397,11 @@ static void test_warnings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tasks),     cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_kept),      cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_sides),     cmocka_unit_test(test_carried),
-        cmocka_unit_test(test_preimages), cmocka_unit_test(test_rgb),
-        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_tasks),    cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_kept),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_carried),  cmocka_unit_test(test_preimages),
+        cmocka_unit_test(test_rgb),      cmocka_unit_test(test_warnings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

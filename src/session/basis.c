@@ -32,10 +32,15 @@ static size_t null_rank(const pb_point *point, const pb_basis_options *o)
     return least(NULL_RANK, least(entries / 4, outside * (entries / positions)));
 }
 
+const char *pb_session_to(const pb_point *point, const char *given)
+{
+    return given ? given : point->mask.data ? "x0" : "mid";
+}
+
 pb_status pb_session_ask(pb_session *s, const pb_point *point, const pb_basis_options *o,
                          pb_asked *asked, const pb_run *run, pb_error *error)
 {
-    const char *to = o->to ? o->to : point->mask.data ? "x0" : "mid";
+    const char *to = pb_session_to(point, o->to);
     pb_condition condition;
 
     if (o->guided && !s->info->context_width)
