@@ -115,6 +115,46 @@ static void test_transport(void **state)
            "projection or pseudo-inverse");
 }
 
+/* What two runs write is the same, byte for byte. */
+static void expect_same(const char *a, const char *b)
+{
+    size_t m, n;
+    unsigned char *x = scratch_read(&s, a, &m), *y = scratch_read(&s, b, &n);
+
+    assert_true(m == n && !memcmp(x, y, m));
+    free(x);
+    free(y);
+}
+
+/* A basis knows on which grid its point lies: --steps need not be said again. */
+static void test_steps(void **state)
+{
+    (void)state;
+    expect(program(s.folder, "basis --model " FACES " -q --no-pictures --seed 1 --steps 50 -k 3 "
+                             "-o fifty.safetensors"),
+           0, NULL);
+    expect(program(s.folder, "edit --basis fifty.safetensors --edit-iterations 2 -o one.npy"), 0,
+           NULL);
+    expect(program(s.folder, "edit --basis fifty.safetensors --edit-iterations 2 --steps 50 -o "
+                             "two.npy"),
+           0, NULL);
+    expect_same("one.npy", "two.npy");
+    expect(program(s.folder, "edit --basis fifty.safetensors --steps 100 -o three.npy"), 1,
+           "is not on a grid of 100 points");
+    expect(program(s.folder, "transport --basis fifty.safetensors --onto-basis a.safetensors "
+                             "--stages 1 --edit-iterations 2 -o t.png"),
+           0, NULL); /* each of them on its own */
+    expect(program(s.folder, "transport --basis fifty.safetensors --onto " PB_SOURCE_DIR
+                             "/examples/portrait.png -q --json "
+                             "--stages 1 --edit-iterations 2 -o one.png"),
+           0, NULL);
+    expect(program(s.folder, "transport --basis fifty.safetensors --onto " PB_SOURCE_DIR
+                             "/examples/portrait.png -q --json "
+                             "--stages 1 --edit-iterations 2 --steps 50 -o two.png"),
+           0, NULL);
+    expect_same("one.png", "two.png");
+}
+
 static void test_mean(void **state)
 {
     json_t *object;
@@ -461,11 +501,12 @@ static void test_study_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),    cmocka_unit_test(test_transport),
-        cmocka_unit_test(test_mean),       cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_preimage),   cmocka_unit_test(test_mask),
-        cmocka_unit_test(test_mask_alone), cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_studies),    cmocka_unit_test(test_study_usage),
+        cmocka_unit_test(test_compare),     cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_steps),       cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_modes),       cmocka_unit_test(test_preimage),
+        cmocka_unit_test(test_mask),        cmocka_unit_test(test_mask_alone),
+        cmocka_unit_test(test_warnings),    cmocka_unit_test(test_studies),
+        cmocka_unit_test(test_study_usage),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
