@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -104,6 +105,15 @@ pb_status pb_finite_check(size_t count, const float *x, const char *what, pb_err
             return pb_fail(error, PB_INVALID, "%s: expected finite numbers, found %g at %zu", what,
                            (double)x[i], i);
     return PB_OK;
+}
+
+void pb_shape_batch(pb_tensor *tensor)
+{
+    if (tensor->rank != 3)
+        return;
+    memmove(tensor->shape + 1, tensor->shape, 3 * sizeof *tensor->shape);
+    tensor->shape[0] = 1;
+    tensor->rank = 4;
 }
 
 pb_status pb_size_check(size_t size, size_t expected, const char *what, pb_error *error)

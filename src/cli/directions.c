@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/shape.h"
+
 pb_transport_form pb_transport_form_of(const char *name)
 {
     return name && !strcmp(name, "pseudo-inverse") ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION;
@@ -56,9 +58,11 @@ static pb_status reuse(pb_directions *directions, pb_point *point, pb_source *so
     PB_TRY(pb_cli_refuse(d->cli, "form,project", "goes with a --basis that is a mean", error));
     if (!where->image)
         PB_TRY(pb_cli_refuse(d->cli, "height,width", "is settled by --basis", error));
-    PB_TRY(pb_session_point_of(d->studio.session, basis, (size_t)where->steps, &where->prompts,
-                               point, error));
+    PB_TRY(pb_session_point_of(d->studio.session, basis,
+                               pb_cli_given(d->cli, "steps") ? (size_t)where->steps : 0,
+                               &where->prompts, point, error));
     if (where->image) {
+        there.steps = (int)point->steps;
         there.t = basis->timestep / (double)pb_schedule_length(d->studio.schedule);
         there.prompts = point->prompts;
         there.fits = basis;
@@ -107,8 +111,11 @@ static pb_status use_mean(pb_directions *directions, pb_point *point, pb_source 
     pb_where there = *where;
 
     PB_TRY(check_mean(mean, d, where, o, error));
-    if (isnan(where->t) && isnan(where->timestep) && where->image)
+    if (isnan(where->t) && isnan(where->timestep) && where->image) {
+        if (mean->steps && !pb_cli_given(d->cli, "steps"))
+            there.steps = (int)mean->steps;
         there.t = mean->timestep / (double)pb_schedule_length(d->studio.schedule);
+    }
     if (mean->guided && isnan(where->prompts.guidance_scale))
         there.prompts.guidance_scale = mean->guidance_scale;
     there.fits = mean;
@@ -134,11 +141,7 @@ static pb_status read_h(pb_tensor *u, const pb_desk *s, const char *path, const 
 
     if (pb_has_ending(path, ".npy")) {
         PB_TRY(pb_npy_read(u, path, error));
-        if (u->rank == 3) {
-            memmove(u->shape + 1, u->shape, 3 * sizeof *u->shape);
-            u->shape[0] = 1;
-            u->rank = 4;
-        }
+        pb_shape_batch(u);
         return u->rank == 4 && pb_tensor_count(u)
                    ? PB_OK
                    : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);
