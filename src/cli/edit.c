@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/directions.h"
 #include "cli/travel.h"
-#include "studio/strip.h"
+#include "studio/result.h"
 
 typedef struct options {
     pb_cli cli;
@@ -18,7 +18,7 @@ typedef struct options {
     gboolean strip, paste, no_paste;
     int quality;
     char *out;
-    enum { ONE_PICTURE, STRIP, FOLDER } made; /* after check */
+    pb_made made; /* after check */
 } options;
 
 /* -- options --------------------------------------------------------------------------------- */
@@ -74,36 +74,10 @@ static int has_photo(const options *o)
 
 static int is_pasted(const options *o)
 {
-    return o->made == FOLDER        ? o->paste
-           : o->made == ONE_PICTURE ? has_photo(o) && !o->no_paste && !pb_has_ending(o->out, ".npy")
-                                    : 0;
-}
-
-/* A name beside the photo that no file has: "holiday-edited.jpg", "holiday-edited-2.jpg" …, in the
- * photo's format if that is written; of a strip a PNG. */
-static char *name_beside(const char *photo, const char *what)
-{
-    static const char *const kept[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
-    static const char *const lossy[] = {".heic", ".heif", ".avif", ".jxl"};
-    const char *dot = strrchr(photo, '.'), *slash = strrchr(photo, '/'), *ending = ".png";
-    int is_photo = strcmp(what, "strip") != 0; /* which is a figure */
-    int named = dot && (!slash || dot > slash + 1) && dot != photo;
-    char *name = NULL;
-
-    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(kept); i++)
-        if (!g_ascii_strcasecmp(dot, kept[i]))
-            ending = dot;
-    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(lossy); i++)
-        if (!g_ascii_strcasecmp(dot, lossy[i]))
-            ending = ".jpg";
-    for (int i = 1; !name || g_file_test(name, G_FILE_TEST_EXISTS); i++) {
-        char *number = i > 1 ? g_strdup_printf("-%d", i) : g_strdup("");
-        g_free(name);
-        name = g_strdup_printf("%.*s-%s%s%s", (int)(named ? (size_t)(dot - photo) : strlen(photo)),
-                               photo, what, number, ending);
-        g_free(number);
-    }
-    return name;
+    return o->made == PB_MADE_FOLDER ? o->paste
+           : o->made == PB_MADE_PICTURE
+               ? has_photo(o) && !o->no_paste && !pb_has_ending(o->out, ".npy")
+               : 0;
 }
 
 static pb_status check_output(options *o, pb_error *error)
@@ -112,19 +86,20 @@ static pb_status check_output(options *o, pb_error *error)
 
     if (o->out && !*o->out)
         return pb_fail(error, PB_INVALID, "where to? -o edited.jpg, strip.png, out.npy or FOLDER/");
-    o->made = o->out && is_folder(o->out)                              ? FOLDER
-              : several || o->strip || pb_cli_given(&o->cli, "stages") ? STRIP
-                                                                       : ONE_PICTURE;
+    o->made = o->out && is_folder(o->out)                              ? PB_MADE_FOLDER
+              : several || o->strip || pb_cli_given(&o->cli, "stages") ? PB_MADE_STRIP
+                                                                       : PB_MADE_PICTURE;
     if (!o->out && !has_photo(o))
         return pb_fail(error, PB_INVALID, "where to? -o edited.png, strip.png, out.npy or FOLDER/");
     if (!o->out)
-        g_ptr_array_add(o->cli.owned, o->out = name_beside(o->where.image,
-                                                           o->made == STRIP ? "strip" : "edited"));
-    if (o->made != FOLDER)
+        g_ptr_array_add(
+            o->cli.owned,
+            o->out = pb_name_beside(o->where.image, o->made == PB_MADE_STRIP ? "strip" : "edited"));
+    if (o->made != PB_MADE_FOLDER)
         PB_TRY(pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "edited.jpg", error));
-    if (o->mode_count > 1 && (o->made == FOLDER || pb_has_ending(o->out, ".npy")))
+    if (o->mode_count > 1 && (o->made == PB_MADE_FOLDER || pb_has_ending(o->out, ".npy")))
         return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
-    if (o->made != ONE_PICTURE && o->travel.strength < 0)
+    if (o->made != PB_MADE_PICTURE && o->travel.strength < 0)
         return pb_fail(error, PB_INVALID,
                        "--strength %g: a strip shows both sides: expected 0 to 1",
                        o->travel.strength);
@@ -135,7 +110,7 @@ static pb_status check_paste(const options *o, pb_error *error)
 {
     if (o->paste && o->no_paste)
         return pb_fail(error, PB_INVALID, "--paste and --no-paste exclude each other");
-    if (o->made == STRIP)
+    if (o->made == PB_MADE_STRIP)
         return pb_cli_refuse(&o->cli, "paste,no-paste,quality",
                              "is of one picture, and several directions, several modes, --stages "
                              "and --strip make a strip; -o FOLDER/ takes all its pictures",
@@ -214,70 +189,22 @@ typedef struct work {
     pb_strip strips[PB_EDIT_MODES];
 } work;
 
-/* One edited picture: into the photo, or as it is. */
-static pb_status write_one(const options *o, const pb_strip *strip, const float *picture,
-                           const char *settings, const char *path, pb_error *error)
-{
-    const size_t *shape = strip->edit->pictures.shape;
-    const pb_tensor one = {
-        .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)picture};
-    char *lost;
-    pb_status status;
-
-    PB_TRY(pb_check_output(&o->cli, path, error));
-    if (!is_pasted(o))
-        return pb_write_pictures(&one, path, settings, error);
-    status = pb_strip_paste(strip, picture, path, settings, o->quality, &lost, error);
-    if (lost)
-        pb_warn(&o->cli, "%s does not keep all of the photo: %s", path, lost);
-    g_free(lost);
-    return status;
-}
-
-/* Every stage as a file of its own, and the strip. */
-static pb_status write_folder(const options *o, const work *w, const char *settings,
-                              pb_error *error)
-{
-    const pb_strip *strip = &w->strips[0];
-    const pb_edit *edit = strip->edit;
-    long stages = (long)edit->stages;
-    char *path = g_build_filename(o->out, "strip.png", NULL);
-    pb_status status = pb_check_output(&o->cli, path, error);
-
-    if (status == PB_OK)
-        status = pb_strip_write(1, strip, &w->desk.studio, path, error);
-    g_free(path);
-    for (size_t d = 0; d < edit->count; d++)
-        for (long stage = -stages; status == PB_OK && stage <= stages; stage++) {
-            char *name = stage ? g_strdup_printf("v%zu-%s-%02ld.png", edit->direction[d],
-                                                 stage < 0 ? "minus" : "plus",
-                                                 labs(pb_edit_iteration(edit, stage)))
-                               : g_strdup("reconstruction.png");
-            path = g_build_filename(o->out, name, NULL);
-            status = write_one(o, strip, pb_edit_picture(edit, d, stage), settings, path, error);
-            g_free(path);
-            g_free(name);
-        }
-    return status;
-}
-
+/* Writes what is made, over nothing that the command reads. */
 static pb_status write_result(const options *o, const work *w, pb_error *error)
 {
-    const pb_edit *edit = &w->edits[0];
-    char *settings = pb_strip_settings(&w->strips[0], &w->desk.studio);
-    pb_status status;
+    const pb_result result = {.made = o->made,
+                              .out = o->out,
+                              .count = o->mode_count,
+                              .strips = w->strips,
+                              .pasted = is_pasted(o),
+                              .quality = o->quality};
+    char **paths = pb_result_paths(&result);
+    pb_status status = PB_OK;
 
-    if (o->made == ONE_PICTURE)
-        status = write_one(o, &w->strips[0], pb_edit_picture(edit, 0, edit->stages ? 1 : 0),
-                           settings, o->out, error);
-    else if (o->made == FOLDER)
-        status = write_folder(o, w, settings, error);
-    else if (pb_has_ending(o->out, ".npy"))
-        status = pb_npy_write(&edit->pictures, o->out, error);
-    else
-        status = pb_strip_write(o->mode_count, w->strips, &w->desk.studio, o->out, error);
-    free(settings);
-    return status;
+    for (char **path = paths; status == PB_OK && *path; path++)
+        status = pb_check_output(&o->cli, *path, error);
+    g_strfreev(paths);
+    return status == PB_OK ? pb_result_write(&result, &w->desk.studio, &o->cli.run, error) : status;
 }
 
 /* Below this change (of 255) an edit is hardly seen. */
@@ -289,7 +216,7 @@ static void tell_next(const options *o, const pb_edit *edit)
     static const char *const decide[] = {"direction", "strength", "mask", "basis",          "u",
                                          "mode",      "tap",      "out",  "edit-iterations"};
 
-    if (o->made != ONE_PICTURE)
+    if (o->made != PB_MADE_PICTURE)
         return;
     for (size_t i = 0; i < G_N_ELEMENTS(decide); i++)
         if (pb_cli_given(&o->cli, decide[i]))
@@ -316,8 +243,7 @@ static void tell(const options *o, const work *w)
 {
     const pb_edit *edit = &w->edits[0];
     const pb_basis *basis = &w->directions.basis;
-    char *settings = pb_strip_settings(&w->strips[0], &w->desk.studio);
-    json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
+    json_t *object = pb_strip_json(&w->strips[0], &w->desk.studio);
     double T = (double)pb_schedule_length(w->desk.studio.schedule);
 
     for (size_t d = 0; d < edit->count; d++)
@@ -339,13 +265,12 @@ static void tell(const options *o, const work *w)
                edit->direction[d], pb_edit_outside(edit, d), basis->null_rank);
     json_object_set_new(object, "out", json_string(o->out));
     tell_next(o, edit);
-    if (o->made == STRIP && has_photo(o) && o->mode_count == 1)
+    if (o->made == PB_MADE_STRIP && has_photo(o) && o->mode_count == 1)
         pb_note(&o->cli,
                 "one of them in the photo: %+ld of v%zu is --direction %zu --strength %.2g",
                 pb_edit_iteration(edit, (long)edit->stages), edit->direction[0], edit->direction[0],
                 pb_edit_strength(edit));
     pb_cli_print(&o->cli, object);
-    free(settings);
 }
 
 /* Of one picture only one side is wanted, and only its end. */
@@ -354,7 +279,7 @@ static pb_edit_options settle(const options *o, pb_edit_mode mode)
     pb_edit_options how = pb_travel_options(&o->travel);
 
     how.mode = mode;
-    if (o->made == ONE_PICTURE) {
+    if (o->made == PB_MADE_PICTURE) {
         how.sides = o->travel.strength < 0 ? PB_EDIT_BACKWARDS : PB_EDIT_FORWARDS;
         how.stages = 1;
     }
@@ -399,8 +324,8 @@ static pb_status run(options *o, pb_error *error)
         .source = PB_SOURCE_EMPTY, .point = PB_POINT_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
     pb_status status;
 
-    PB_TRY(o->made == FOLDER ? pb_make_folder(o->out, error)
-                             : pb_check_output(&o->cli, o->out, error));
+    PB_TRY(o->made == PB_MADE_FOLDER ? pb_make_folder(o->out, error)
+                                     : pb_check_output(&o->cli, o->out, error));
     if (o->from.basis)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);

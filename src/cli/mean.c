@@ -1,8 +1,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "cli/commands.h"
+#include "studio/comparison.h"
 #include "terminal/cli.h"
 
 typedef struct options {
@@ -22,15 +22,12 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     return pb_check_out(o->out, PB_OUT_BASIS, "mean.safetensors", error);
 }
 
-static pb_status read_all(const options *o, pb_basis *bases, pb_error *error)
+static void tell_timesteps(const options *o, const pb_basis *bases)
 {
-    for (size_t i = 0; i < o->count; i++) {
-        PB_TRY(pb_basis_read(&bases[i], o->files[i], error));
+    for (size_t i = 1; i < o->count; i++)
         if (fabs(bases[i].timestep - bases[0].timestep) > 1e-3)
             pb_warn(&o->cli, "%s is at timestep %g, %s at %g", o->files[i], bases[i].timestep,
                     o->files[0], bases[0].timestep);
-    }
-    return PB_OK;
 }
 
 static void tell(const options *o, const pb_basis *mean, const pb_mean_report *report, int karcher)
@@ -65,33 +62,26 @@ static void tell(const options *o, const pb_basis *mean, const pb_mean_report *r
 
 static pb_status run(const options *o, pb_error *error)
 {
-    pb_basis *bases = pb_calloc(o->count, sizeof *bases), mean = PB_BASIS_EMPTY;
-    const pb_basis **list = pb_calloc(o->count, sizeof *list);
     int karcher = !o->kind || !strcmp(o->kind, "karcher");
+    pb_basis mean = PB_BASIS_EMPTY;
+    pb_bases bases = PB_BASES_EMPTY;
     pb_mean_report report = {0};
-    pb_status status;
+    pb_status status = pb_check_output(&o->cli, o->out, error);
 
-    for (size_t i = 0; bases && list && i < o->count; i++) {
-        bases[i] = PB_BASIS_EMPTY;
-        list[i] = &bases[i];
-    }
-    status = bases && list ? pb_check_output(&o->cli, o->out, error)
-                           : pb_fail_memory(error, o->count * sizeof *bases, "bases");
     if (status == PB_OK)
-        status = read_all(o, bases, error);
-    if (status == PB_OK)
-        status = pb_basis_mean(&mean, &report, o->count, list,
+        status = pb_bases_read(&bases, o->count, (const char *const *)o->files, error);
+    if (status == PB_OK) {
+        tell_timesteps(o, bases.all);
+        status = pb_basis_mean(&mean, &report, o->count, bases.list,
                                karcher ? PB_MEAN_KARCHER : PB_MEAN_MATCHED,
                                o->space && !strcmp(o->space, "X"), error);
+    }
     if (status == PB_OK)
         status = pb_basis_write(&mean, o->out, error);
     if (status == PB_OK)
         tell(o, &mean, &report, karcher);
-    for (size_t i = 0; bases && i < o->count; i++)
-        pb_basis_clear(&bases[i]);
+    pb_bases_clear(&bases);
     pb_basis_clear(&mean);
-    pb_free(bases);
-    pb_free(list);
     return status;
 }
 

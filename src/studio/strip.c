@@ -78,10 +78,10 @@ static char *model_name(const pb_studio *d)
     return g_path_is_absolute(name) ? g_path_get_basename(name) : g_strdup(name);
 }
 
-char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
+json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
-    char *model = model_name(d), *text;
+    char *model = model_name(d);
     json_t *directions = json_array(), *object;
 
     for (size_t i = 0; i < e->count; i++)
@@ -105,7 +105,14 @@ char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
     }
     pb_prompts_describe(&s->point->prompts, object);
     g_free(model);
-    text = pb_json_ascii(object);
+    return object;
+}
+
+char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
+{
+    json_t *object = pb_strip_json(s, d);
+    char *text = pb_json_ascii(object);
+
     json_decref(object);
     return text;
 }
