@@ -3,7 +3,6 @@
 #include "cli/basis_at.h"
 #include "cli/commands.h"
 #include "cli/where.h"
-#include "studio/basis.h"
 #include "studio/strip.h"
 
 typedef struct options {
@@ -53,7 +52,7 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK && !o->no_pictures)
         status = pb_basis_pictures(&o->cli, &found, o->out, error);
     if (status == PB_OK) {
-        json_t *object = pb_basis_json(&found.basis, found.svd, found.verified);
+        json_t *object = pb_basis_json(&found);
         pb_prompts_describe(&point.prompts, object);
         json_object_set_new(object, "out", json_string(o->out));
         pb_cli_print(&o->cli, object);

@@ -3,6 +3,7 @@
 #define PB_CLI_BASIS_AT_H
 
 #include "cli/desk.h"
+#include "studio/basis.h"
 
 typedef struct pb_basis_flags {
     char *from, *to; /* taps; NULL: x, mid */
@@ -31,19 +32,9 @@ pb_status pb_guided_check(const pb_basis_flags *flags, const pb_prompts *prompts
 /* The session's options; start: still to be read. */
 pb_basis_options pb_basis_options_of(const pb_basis_flags *flags);
 
-/* A basis with what is only known right after its computation. */
-typedef struct pb_basis_found {
-    pb_basis basis;
-    pb_svd *svd;
-    double *verified; /* residuals by applying the operator, or NULL */
-} pb_basis_found;
-
-#define PB_BASIS_FOUND_EMPTY ((pb_basis_found){.basis = {.class_label = -1}})
-
-/* Computes it. *found must be empty; it is freed with pb_basis_found_clear, also on failure. */
+/* Computes it (pb_basis_find). */
 pb_status pb_basis_at(pb_basis_found *found, pb_desk *desk, const pb_point *point,
                       const pb_basis_flags *flags, pb_error *error);
-void pb_basis_found_clear(pb_basis_found *found);
 
 /* Says in one line how good it is. */
 void pb_basis_say(const pb_cli *cli, const pb_basis_found *found);

@@ -125,43 +125,6 @@ static pb_status use_mean(pb_directions *directions, pb_point *point, pb_source 
 /* -- h-directions --------------------------------------------------------------------------------
  */
 
-/* (k,C,H,W) of a .npy, or the v of a basis that varies the tap. */
-static pb_status read_h(pb_tensor *u, const pb_desk *s, const char *path, const char *tap,
-                        pb_error *error)
-{
-    pb_basis basis = PB_BASIS_EMPTY;
-    pb_status status;
-
-    if (pb_has_ending(path, ".npy")) {
-        PB_TRY(pb_npy_read(u, path, error));
-        if (u->rank == 3) {
-            memmove(u->shape + 1, u->shape, 3 * sizeof *u->shape);
-            u->shape[0] = 1;
-            u->rank = 4;
-        }
-        return u->rank == 4 && pb_tensor_count(u)
-                   ? PB_OK
-                   : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);
-    }
-    status = pb_read_basis_of(&basis, &s->studio, path, error);
-    if (status != PB_OK) {
-        pb_basis_clear(&basis);
-        return status;
-    }
-    if (strcmp(basis.from, tap) == 0) {
-        *u = basis.v;
-        basis.v = PB_TENSOR_EMPTY;
-    } else if (strcmp(basis.to, tap) == 0 && basis.u.data) {
-        *u = basis.u;
-        basis.u = PB_TENSOR_EMPTY;
-    }
-    if (!u->data)
-        status = pb_fail(error, PB_INVALID, "%s: directions from %s to %s, none at the tap %s",
-                         path, basis.from, basis.to, tap);
-    pb_basis_clear(&basis);
-    return status;
-}
-
 static pb_status use_u(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
                        const pb_where *where, const pb_direction_flags *o, const pb_tensor *u,
                        pb_error *error)
@@ -195,7 +158,7 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_sour
             status = (basis.samples ? use_mean : reuse)(directions, point, source, d, where, o,
                                                         &basis, error);
     } else if (o->u) {
-        status = read_h(&u, d, o->u, o->here.to ? o->here.to : "mid", error);
+        status = pb_read_directions(&u, &d->studio, o->u, o->here.to ? o->here.to : "mid", error);
         if (status == PB_OK)
             status = use_u(directions, point, source, d, where, o, &u, error);
     } else {

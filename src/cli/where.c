@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/noisy.h"
+#include "studio/basis.h"
 
 void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES])
 {
@@ -271,30 +272,17 @@ static pb_status read_photo(pb_source *r, const pb_desk *d, const pb_where *o, p
     return PB_OK;
 }
 
-/* The height or width of images that directions at x are of, as an option; nothing of others. */
-static char *size_hint(pb_desk *d, const pb_basis *b, const size_t size[2])
-{
-    const size_t *shape = b->samples ? b->v.shape + 2 : b->x.shape + 1;
-    size_t factor, channels;
-
-    if (strcmp(b->from, "x") || !(b->samples ? b->v.data : b->x.data) ||
-        (shape[0] == size[0] && shape[1] == size[1]) ||
-        pb_session_pixels(d->studio.session, &factor, &channels, NULL) != PB_OK)
-        return g_strdup("");
-    return g_strdup_printf(" (of --height %zu --width %zu)", shape[0] * factor, shape[1] * factor);
-}
-
 /* Do the directions go with images of a size? */
 static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], pb_error *error)
 {
-    char *hint;
+    size_t pixels[2];
+    char hint[80] = "";
 
     if (!o->fits || pb_basis_compatible(o->fits, d->studio.model, size[0], size[1], error) == PB_OK)
         return PB_OK;
-    hint = size_hint(d, o->fits, size);
-    pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
-    g_free(hint);
-    return PB_INVALID;
+    if (pb_basis_pixels(o->fits, &d->studio, size, pixels))
+        snprintf(hint, sizeof hint, " (of --height %zu --width %zu)", pixels[0], pixels[1]);
+    return pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
 }
 
 /* A photo, or an array of a picture or of latents. */
