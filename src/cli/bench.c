@@ -32,8 +32,10 @@ static pb_status parse_blocks(options *o, pb_error *error)
     return status;
 }
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     if (argc == 2 && !o->cli.model)
         o->cli.model = argv[1];
     else if (argc != 1)
@@ -134,8 +136,9 @@ static pb_status measure(options *o, const pb_studio *s, const pb_tensor *x, pb_
     return status;
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     pb_tensor x = PB_TENSOR_EMPTY;
     pb_status status;
     pb_desk desk;
@@ -189,10 +192,6 @@ int pb_command_bench(int argc, char **argv)
          "FILE"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

@@ -12,8 +12,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     o->files = argv + 1;
     o->count = (size_t)argc - 1;
     if (o->count < 2)
@@ -87,8 +89,9 @@ static pb_status compare(const options *o, const pb_basis *const *bases, pb_comp
     return PB_INVALID;
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    const options *o = (const options *)cli;
     const char *const *names = (const char *const *)o->files;
     pb_comparison found = PB_COMPARISON_EMPTY;
     pb_bases bases = PB_BASES_EMPTY;
@@ -133,10 +136,6 @@ int pb_command_compare(int argc, char **argv)
          "Compare even bases of different models", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

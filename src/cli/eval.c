@@ -32,8 +32,13 @@ static pb_status take_timestep(options *o, pb_error *error)
     return status;
 }
 
-static pb_status check(options *o, int argc, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
+    (void)argv;
+    if (!o->tap)
+        o->tap = "eps";
     if (o->x && pb_has_ending(o->x, ".safetensors"))
         PB_TRY(take_timestep(o, error));
     if (argc > 1)
@@ -111,8 +116,9 @@ static pb_status evaluate(options *o, work *w, pb_error *error)
     return PB_OK;
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     work w = {.x = PB_TENSOR_EMPTY,
               .context = PB_TENSOR_EMPTY,
               .block = PB_TENSOR_EMPTY,
@@ -140,12 +146,11 @@ int pb_command_eval(int argc, char **argv)
                  .timestep = NAN,
                  .class_label = -1,
                  .prompts = PB_PROMPTS_DEFAULTS};
-    char *tap = NULL;
     const GOptionEntry entries[] = {
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The noisy images", "x.npy"},
         {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.timestep,
          "The network's own time, 0 to num_train_timesteps - 1; may be fractional", "T"},
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &tap,
+        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.tap,
          "The value observed: down.i, mid, up.i, out, eps or x0 (default: eps)", "TAP"},
         {"from", 0, 0, G_OPTION_ARG_STRING, &o.from, "The value that varies (default: x)", "TAP"},
         {"jvp", 0, 0, G_OPTION_ARG_FILENAME, &o.jvp, "Push these tangents forward: J v", "v.npy"},
@@ -165,12 +170,6 @@ int pb_command_eval(int argc, char **argv)
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Where to write: a .npy", "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    o.tap = tap ? tap : "eps";
-    if (check(&o, argc, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

@@ -152,7 +152,7 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
     pb_say(cli, "              eps, x0  as out: the noise and the clean image predicted");
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status tell_model(const options *o, pb_error *error)
 {
     char digest[65];
     pb_model *model;
@@ -173,7 +173,7 @@ static pb_status run(const options *o, pb_error *error)
 }
 
 /* The models there are: what has a model's name and cannot be read says so itself. */
-static pb_status list(const pb_cli *cli)
+static void list(const pb_cli *cli)
 {
     GPtrArray *names = pb_model_names();
     json_t *array = json_array();
@@ -202,6 +202,22 @@ static pb_status list(const pb_cli *cli)
         pb_say(cli, "no models: neither in models/ here nor among those installed");
     g_ptr_array_unref(names);
     pb_cli_print(cli, json_pack("{s:o}", "models", array));
+}
+
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
+{
+    if (argc == 2 && !cli->model)
+        cli->model = argv[1];
+    else if (argc != 1)
+        return pb_fail(error, PB_INVALID, "expected one model");
+    return PB_OK;
+}
+
+static pb_status run(pb_cli *cli, pb_error *error)
+{
+    if (cli->model)
+        return tell_model((const options *)cli, error);
+    list(cli);
     return PB_OK;
 }
 
@@ -219,17 +235,6 @@ int pb_command_info(int argc, char **argv)
          "Also the SHA-256 of its configs and weights, by which files know their model", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    if (argc == 1 && !o.cli.model)
-        return pb_cli_end(&o.cli, list(&o.cli), &error);
-    if (argc == 2 && !o.cli.model)
-        o.cli.model = argv[1];
-    else if (argc != 1) {
-        pb_fail(&error, PB_INVALID, "expected one model");
-        return pb_cli_usage(&o.cli, &error);
-    }
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

@@ -10,8 +10,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->where.image = argv[1];
@@ -23,8 +25,9 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
                         error);
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     pb_point point = PB_POINT_EMPTY;
     pb_source source = PB_SOURCE_EMPTY;
     pb_desk desk;
@@ -76,13 +79,9 @@ int pb_command_invert(int argc, char **argv)
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(
         &o.where, PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS | PB_WHERE_TEXT | PB_WHERE_SIZE,
         where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

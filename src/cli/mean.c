@@ -13,8 +13,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     o->files = argv + 1;
     o->count = (size_t)argc - 1;
     if (o->count < 2)
@@ -30,38 +32,29 @@ static void tell_timesteps(const options *o, const pb_basis *bases)
                     o->files[0], bases[0].timestep);
 }
 
-static void tell(const options *o, const pb_basis *mean, const pb_mean_report *report, int karcher)
+static void tell(const options *o, const pb_basis *mean, const pb_mean_report *report)
 {
     size_t k = mean->s.shape[0];
-    json_t *agreement = json_array(), *object;
 
-    for (size_t i = 0; i < k; i++)
-        json_array_append_new(agreement, json_real((double)mean->agreement.data[i]));
-    object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "out", o->out, "kind", mean->method,
-                       "space", mean->space, "samples", (json_int_t)mean->samples, "rank",
-                       (json_int_t)k, "agreement", agreement);
-    if (karcher) {
-        if (report->chordal)
-            pb_warn(&o->cli,
-                    "the largest angle to the mean is %.3f, above pi/4: a Karcher mean need not be "
-                    "unique, the chordal mean is kept",
-                    report->angle_largest);
+    if (report && report->chordal)
+        pb_warn(&o->cli,
+                "the largest angle to the mean is %.3f, above pi/4: a Karcher mean need not be "
+                "unique, the chordal mean is kept",
+                report->angle_largest);
+    if (report)
         pb_say(&o->cli,
                "%s mean of %zu spaces: spread %.4g rad (root mean square geodesic distance), "
                "largest angle %.4g rad, %zu iterations",
                report->chordal ? "chordal" : "Karcher", mean->samples, report->spread,
                report->angle_largest, report->iterations);
-        json_object_set_new(object, "spread", json_real(report->spread));
-        json_object_set_new(object, "angle_largest", json_real(report->angle_largest));
-        json_object_set_new(object, "chordal", json_boolean(report->chordal));
-    }
     pb_say(&o->cli, "%s: %zu directions, agreement with the samples' own %.3f to %.3f", o->out, k,
            (double)mean->agreement.data[0], (double)mean->agreement.data[k - 1]);
-    pb_cli_print(&o->cli, object);
+    pb_cli_print(&o->cli, pb_mean_json(mean, report, o->out));
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    const options *o = (const options *)cli;
     int karcher = !o->kind || !strcmp(o->kind, "karcher");
     pb_basis mean = PB_BASIS_EMPTY;
     pb_bases bases = PB_BASES_EMPTY;
@@ -79,7 +72,7 @@ static pb_status run(const options *o, pb_error *error)
     if (status == PB_OK)
         status = pb_basis_write(&mean, o->out, error);
     if (status == PB_OK)
-        tell(o, &mean, &report, karcher);
+        tell(o, &mean, karcher ? &report : NULL);
     pb_bases_clear(&bases);
     pb_basis_clear(&mean);
     return status;
@@ -104,10 +97,6 @@ int pb_command_mean(int argc, char **argv)
          "H (u; edit carries it to an image's x) or X (v) (default: H)", "SPACE"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

@@ -8,6 +8,19 @@ typedef struct options {
     char *out;
 } options;
 
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
+{
+    options *o = (options *)cli;
+
+    if (!cli->model)
+        return pb_fail(error, PB_INVALID, "which model? --model MODEL");
+    if (argc != 2)
+        return pb_fail(error, PB_INVALID, "expected one text in quotes, found %d arguments",
+                       argc - 1);
+    o->text = argv[1];
+    return o->out ? pb_check_out(o->out, PB_OUT_NPY, "embedding.npy", error) : PB_OK;
+}
+
 static void tell(const options *o, const pb_tokens *t)
 {
     for (size_t i = 0; i < t->used; i++)
@@ -21,8 +34,9 @@ static void tell(const options *o, const pb_tokens *t)
     pb_cli_print(&o->cli, pb_tokens_json(t, o->text));
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    const options *o = (const options *)cli;
     pb_tensor embedding = PB_TENSOR_EMPTY;
     pb_tokens tokens;
     pb_model *model;
@@ -58,19 +72,6 @@ int pb_command_prompt(int argc, char **argv)
          "Where to write the embedding (tokens, width)", "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_status status;
-    pb_error error;
 
-    status = pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error);
-    if (status == PB_OK && !o.cli.model)
-        status = pb_fail(&error, PB_INVALID, "which model? --model MODEL");
-    if (status == PB_OK && argc != 2)
-        status = pb_fail(&error, PB_INVALID, "expected one text in quotes, found %d arguments",
-                         argc - 1);
-    if (status == PB_OK && o.out)
-        status = pb_check_out(o.out, PB_OUT_NPY, "embedding.npy", &error);
-    if (status != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    o.text = argv[1];
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

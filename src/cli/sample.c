@@ -67,8 +67,11 @@ static pb_status find_start(size_t *from, const options *o, const pb_desk *s, pb
     return PB_OK;
 }
 
-static pb_status check(options *o, int argc, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
+    (void)argv;
     if (argc > 1)
         return pb_fail(error, PB_INVALID, "unexpected argument: images are drawn, not read");
     PB_TRY(pb_where_check(&o->cli, &o->where, 1, error));
@@ -122,8 +125,9 @@ static pb_status draw(options *o, pb_desk *d, pb_prompts *prompts, pb_tensor *x,
     return write_samples(o, s, prompts, x, error);
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     pb_prompts prompts = PB_PROMPTS_DEFAULTS;
     pb_tensor x = PB_TENSOR_EMPTY;
     pb_desk desk;
@@ -174,14 +178,10 @@ int pb_command_sample(int argc, char **argv)
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(&o.where,
                      PB_WHERE_SEED | PB_WHERE_X | PB_WHERE_STEPS | PB_WHERE_CLASS | PB_WHERE_TEXT |
                          PB_WHERE_SIZE,
                      where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

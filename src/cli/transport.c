@@ -17,8 +17,9 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
     int targets = (o->target.image != NULL) + !isnan(o->onto_t) + (o->onto_basis != NULL);
 
     if (argc > 1)
@@ -88,17 +89,13 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
 
 static void tell(const options *o, const work *w)
 {
-    json_t *object = pb_transfer_json(&w->transfer), *all = json_pack("{s:s}", "out", o->out);
-
     for (size_t i = 0; i < o->travel.count; i++) {
         size_t d = o->travel.directions[i];
         pb_say(&o->cli, "direction %zu from timestep %g to %g: a share of %.3f of it survives", d,
                w->from.timestep, w->onto.timestep, w->transfer.carried.share[d]);
     }
     pb_say(&o->cli, "%s: the edits of the source above, the transported ones below", o->out);
-    json_object_update(all, object);
-    json_decref(object);
-    pb_cli_print(&o->cli, all);
+    pb_cli_print(&o->cli, pb_transfer_json(&w->transfer, o->out));
 }
 
 /* Carries them, and edits with them. */
@@ -142,8 +139,9 @@ static pb_status transport(options *o, work *w, pb_error *error)
     return PB_OK;
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     work w = {.read = PB_SOURCE_EMPTY,
               .source = PB_BASIS_EMPTY,
               .target = PB_BASIS_EMPTY,
@@ -195,12 +193,8 @@ int pb_command_transport(int argc, char **argv)
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(&o.target,
                      PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT, where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

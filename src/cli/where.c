@@ -256,22 +256,6 @@ static void tell_faces(const pb_desk *d, const pb_where *o, const pb_crop *crop,
     g_string_free(others, TRUE);
 }
 
-static pb_status read_photo(pb_source *r, const pb_desk *d, const pb_where *o, pb_error *error)
-{
-    const pb_studio *s = &d->studio;
-    const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
-
-    if (o->crop && o->cut.kind == PB_CROP_FACE && crop.kind != PB_CROP_FACE)
-        return pb_fail(error, PB_INVALID,
-                       "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
-                       "pullback.json)",
-                       s->info->path);
-    PB_TRY(pb_source_photo(r, s, o->image, &crop, (size_t)o->pixel_height, (size_t)o->pixel_width,
-                           error));
-    tell_faces(d, o, &crop, &r->photo);
-    return PB_OK;
-}
-
 /* Do the directions go with images of a size? */
 static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], pb_error *error)
 {
@@ -285,12 +269,10 @@ static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], 
     return pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
 }
 
-/* A photo, or an array of a picture or of latents. */
-static pb_status read_image(pb_source *r, const pb_desk *d, const pb_where *o, pb_error *error)
+/* Can the image be what it is said to be, for this model? */
+static pb_status check_image(const pb_where *o, const pb_studio *s, const pb_crop *crop,
+                             pb_error *error)
 {
-    const pb_studio *s = &d->studio;
-    pb_tensor array = PB_TENSOR_EMPTY;
-
     if (pb_has_ending(o->image, ".safetensors"))
         return pb_fail(error, PB_INVALID,
                        "%s is no picture: an image at a noise level is given as --x, a basis as "
@@ -299,10 +281,13 @@ static pb_status read_image(pb_source *r, const pb_desk *d, const pb_where *o, p
     if (o->latents && !s->info->latent)
         return pb_fail(error, PB_INVALID, "--latents: %s works on pictures as they are",
                        s->info->path);
-    if (!pb_has_ending(o->image, ".npy"))
-        return read_photo(r, d, o, error);
-    PB_TRY((o->latents ? pb_read_images : pb_read_pictures)(&array, s, o->image, 1, error));
-    return pb_source_array(r, s, o->latents ? PB_ARRAY_IMAGE : PB_ARRAY_PICTURE, &array, error);
+    if (pb_is_photo(o->image) && o->crop && o->cut.kind == PB_CROP_FACE &&
+        crop->kind != PB_CROP_FACE)
+        return pb_fail(error, PB_INVALID,
+                       "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
+                       "pullback.json)",
+                       s->info->path);
+    return PB_OK;
 }
 
 /* -- all -----------------------------------------------------------------------------------------
@@ -311,7 +296,7 @@ static pb_status read_image(pb_source *r, const pb_desk *d, const pb_where *o, p
 pb_status pb_where_read(pb_source *r, pb_desk *d, const pb_where *o, pb_error *error)
 {
     const pb_studio *s = &d->studio;
-    pb_tensor array = PB_TENSOR_EMPTY;
+    const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
 
     r->options = (pb_point_options){.has_seed = o->seed >= 0,
                                     .seed = (uint64_t)o->seed,
@@ -322,14 +307,11 @@ pb_status pb_where_read(pb_source *r, pb_desk *d, const pb_where *o, pb_error *e
                                     .timestep = o->timestep,
                                     .direct = o->direct,
                                     .prompts = o->prompts};
-    if (o->x) {
-        PB_TRY(pb_read_images(&array, s, o->x, 1, error));
-        PB_TRY(pb_source_array(r, s, PB_ARRAY_X, &array, error));
-    } else if (o->image)
-        PB_TRY(read_image(r, d, o, error));
-    else
-        PB_TRY(pb_session_size(s->session, r->options.pixel_height, r->options.pixel_width,
-                               &r->height, &r->width, error));
+    if (o->image)
+        PB_TRY(check_image(o, s, &crop, error));
+    PB_TRY(pb_source_read(r, s, o->image, o->x, o->latents, &crop, error));
+    if (r->has_photo)
+        tell_faces(d, o, &crop, &r->photo);
     PB_TRY(check_fit(d, o, (size_t[2]){r->height, r->width}, error));
     return o->mask ? pb_source_mask(r, s, o->mask, o->megapixels, error) : PB_OK;
 }

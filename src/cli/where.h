@@ -59,7 +59,7 @@ enum {
 
 #define PB_WHERE_ENTRIES 19
 
-/* Fills the table of the options that `kinds` names, for pb_cli_parse. */
+/* Fills the table of the options that `kinds` names, for pb_cli_command. */
 void pb_where_entries(pb_where *where, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES]);
 
 /* Checks the options after parsing, and takes steps, noise level, class and prompts from a

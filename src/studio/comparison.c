@@ -76,6 +76,24 @@ json_t *pb_comparison_json(const pb_comparison *found, const char *const *names)
     return object;
 }
 
+json_t *pb_mean_json(const pb_basis *mean, const pb_mean_report *report, const char *path)
+{
+    size_t k = mean->s.shape[0];
+    json_t *agreement = json_array(), *object;
+
+    for (size_t i = 0; i < k; i++)
+        json_array_append_new(agreement, json_real((double)mean->agreement.data[i]));
+    object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "out", path, "kind", mean->method, "space",
+                       mean->space, "samples", (json_int_t)mean->samples, "rank", (json_int_t)k,
+                       "agreement", agreement);
+    if (report) {
+        json_object_set_new(object, "spread", json_real(report->spread));
+        json_object_set_new(object, "angle_largest", json_real(report->angle_largest));
+        json_object_set_new(object, "chordal", json_boolean(report->chordal));
+    }
+    return object;
+}
+
 /* -- as a table ----------------------------------------------------------------------------------
  */
 

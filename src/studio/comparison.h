@@ -1,4 +1,4 @@
-/* Bases of several files, and how far they are apart: as an object, and as a table. */
+/* Bases of several files, how far they are apart, and their mean: as objects, and as a table. */
 #ifndef PB_STUDIO_COMPARISON_H
 #define PB_STUDIO_COMPARISON_H
 
@@ -27,5 +27,8 @@ json_t *pb_comparison_json(const pb_comparison *comparison, const char *const *n
 /* Writes all pairs as a table of comma-separated values. Errors: those of writing. */
 pb_status pb_comparison_write(const pb_comparison *comparison, const char *const *names,
                               const char *path, pb_error *error);
+
+/* A mean of bases that was written to `path`; report: of a Karcher mean, else NULL. */
+json_t *pb_mean_json(const pb_basis *mean, const pb_mean_report *report, const char *path);
 
 #endif

@@ -44,7 +44,7 @@ pb_status pb_transfer_edit(pb_transfer *t, const pb_studio *s, const pb_edit_opt
     return pb_strip_write(2, strips, s, path, error);
 }
 
-json_t *pb_transfer_json(const pb_transfer *t)
+json_t *pb_transfer_json(const pb_transfer *t, const char *path)
 {
     json_t *directions = json_array(), *shares = json_array();
 
@@ -53,8 +53,9 @@ json_t *pb_transfer_json(const pb_transfer *t)
         json_array_append_new(directions, json_integer((json_int_t)d));
         json_array_append_new(shares, json_real(t->carried.share[d]));
     }
-    return json_pack("{s:o, s:o, s:f, s:f, s:s, s:i}", "directions", directions, "share", shares,
-                     "timestep_source", t->from->timestep, "timestep_target", t->onto->timestep,
-                     "form", t->form == PB_TRANSPORT_INVERSE ? "pseudo-inverse" : "projection",
-                     "rank", (int)t->carried.basis.s.shape[0]);
+    return json_pack("{s:s, s:o, s:o, s:f, s:f, s:s, s:i}", "out", path, "directions", directions,
+                     "share", shares, "timestep_source", t->from->timestep, "timestep_target",
+                     t->onto->timestep, "form",
+                     t->form == PB_TRANSPORT_INVERSE ? "pseudo-inverse" : "projection", "rank",
+                     (int)t->carried.basis.s.shape[0]);
 }

@@ -31,7 +31,8 @@ pb_status pb_transfer_edit(pb_transfer *transfer, const pb_studio *studio,
                            pb_error *error);
 void pb_transfer_clear(pb_transfer *transfer);
 
-/* What survives of each direction that was edited along, and where it was carried to. */
-json_t *pb_transfer_json(const pb_transfer *transfer);
+/* What survives of each direction that was edited along, and where it was carried to; path: of the
+ * strips. */
+json_t *pb_transfer_json(const pb_transfer *transfer, const char *path);
 
 #endif
