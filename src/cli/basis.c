@@ -40,7 +40,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     if (!o->no_pictures)
-        PB_TRY(pb_basis_check_pictures(&o->cli, o->out, error));
+        PB_TRY(pb_check_outputs(&o->cli, pb_basis_picture_names(o->out), error));
     status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
         status = pb_where_find(&point, &source, &desk, &o->where, error);

@@ -74,38 +74,21 @@ void pb_basis_say(const pb_cli *cli, const pb_basis_found *found)
                pb_largest_residual(svd->rank, found->verified));
 }
 
-/* -- pictures -------------------------------------------------------------------------------- */
-
-pb_status pb_basis_check_pictures(const pb_cli *cli, const char *path, pb_error *error)
-{
-    static const char *const endings[] = {"-directions.png", "-spectrum.png", "-spectrum.csv",
-                                          "-spectrum.gp"};
-    pb_status status = PB_OK;
-
-    for (size_t i = 0; status == PB_OK && i < sizeof endings / sizeof *endings; i++) {
-        char *picture = pb_beside(path, endings[i]);
-        status = pb_check_output(cli, picture, error);
-        g_free(picture);
-    }
-    return status;
-}
-
 pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, const char *path,
                             pb_error *error)
 {
-    char *directions = pb_beside(path, "-directions.png"), *stem = pb_beside(path, "-spectrum");
+    char **names = pb_basis_picture_names(path);
     pb_error plot = {0};
-    pb_status status = pb_basis_draw(found, directions, error);
+    pb_status status = pb_basis_draw(found, names[0], error);
 
     if (status == PB_OK) {
-        pb_say(cli, "%s: the leading directions", directions);
-        if (pb_basis_plot(found, stem, &plot) == PB_OK)
-            pb_say(cli, "%s.png: the singular values (.csv: as numbers; .gp: the plot's script)",
-                   stem);
+        pb_say(cli, "%s: the leading directions", names[0]);
+        if (pb_basis_plot(found, path, &plot) == PB_OK)
+            pb_say(cli, "%s: the singular values (.csv: as numbers; .gp: the plot's script)",
+                   names[1]);
         else
             pb_warn(cli, "%s", plot.message);
     }
-    g_free(directions);
-    g_free(stem);
+    g_strfreev(names);
     return status;
 }

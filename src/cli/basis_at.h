@@ -39,9 +39,6 @@ pb_status pb_basis_at(pb_basis_found *found, pb_desk *desk, const pb_point *poin
 /* Says in one line how good it is. */
 void pb_basis_say(const pb_cli *cli, const pb_basis_found *found);
 
-/* Checks that they may be written, as pb_check_output does. */
-pb_status pb_basis_check_pictures(const pb_cli *cli, const char *path, pb_error *error);
-
 /* Draws the leading directions into STEM-directions.png, and the spectrum into STEM-spectrum.png
  * (with .csv and .gp). A gnuplot that is missing is a warning. */
 pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, const char *path,

@@ -34,14 +34,10 @@ static pb_status parse_modes(options *o, pb_error *error)
     pb_status status = PB_OK;
 
     for (char **name = names; *name && status == PB_OK; name++) {
-        int found = 0;
-        for (pb_edit_mode m = 0; m < PB_EDIT_MODES && o->mode_count < PB_EDIT_MODES; m++)
-            if (!strcmp(*name, pb_edit_mode_name(m))) {
-                o->modes[o->mode_count++] = m;
-                found = 1;
-                break;
-            }
-        if (!found)
+        pb_edit_mode *mode = &o->modes[o->mode_count];
+        if (o->mode_count < PB_EDIT_MODES && pb_edit_mode_of(mode, *name) == 0)
+            o->mode_count++;
+        else
             status = pb_fail(error, PB_INVALID,
                              "--mode %s: expected guidance, straight or relinearise, several of "
                              "them with commas, or all",
@@ -200,13 +196,9 @@ static pb_status write_result(const options *o, const work *w, pb_error *error)
                               .strips = w->strips,
                               .pasted = is_pasted(o),
                               .quality = o->quality};
-    char **paths = pb_result_paths(&result);
-    pb_status status = PB_OK;
 
-    for (char **path = paths; status == PB_OK && *path; path++)
-        status = pb_check_output(&o->cli, *path, error);
-    g_strfreev(paths);
-    return status == PB_OK ? pb_result_write(&result, &w->desk.studio, &o->cli.run, error) : status;
+    PB_TRY(pb_check_outputs(&o->cli, pb_result_paths(&result), error));
+    return pb_result_write(&result, &w->desk.studio, &o->cli.run, error);
 }
 
 /* Below this change (of 255) an edit is hardly seen. */

@@ -99,10 +99,6 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
 
 static pb_status check_crop(pb_where *o, pb_error *error)
 {
-    pb_area *area = &o->cut.area;
-    long width, height;
-    int end = 0;
-
     if (!o->crop && !o->fit)
         o->cut.kind = pb_face_detector() ? PB_CROP_FACE : PB_CROP_FIT;
     if (!o->crop || !strcmp(o->crop, "none"))
@@ -113,14 +109,11 @@ static pb_status check_crop(pb_where *o, pb_error *error)
         o->cut.kind = PB_CROP_FACE;
         return PB_OK;
     }
-    if (sscanf(o->crop, "%ld,%ld,%ld,%ld%n", &area->x, &area->y, &width, &height, &end) != 4 ||
-        o->crop[end] || width < 1 || height < 1)
-        return pb_fail(error, PB_INVALID,
-                       "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels, auto or none", o->crop);
-    area->width = (size_t)width;
-    area->height = (size_t)height;
     o->cut.kind = PB_CROP_AREA;
-    return PB_OK;
+    return pb_area_of(&o->cut.area, o->crop) == 0
+               ? PB_OK
+               : pb_fail(error, PB_INVALID,
+                         "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels, auto or none", o->crop);
 }
 
 /* Strings of a file that stand in the place of an option. */
@@ -218,29 +211,23 @@ pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error)
 /* -- photos --------------------------------------------------------------------------------------
  */
 
-/* "--crop X,Y,W,H" */
-static char *crop_text(const pb_area *a)
-{
-    return g_strdup_printf("--crop %ld,%ld,%zu,%zu", a->x, a->y, a->width, a->height);
-}
-
 /* Says what a face decided, or that there was none. */
 static void tell_faces(const pb_desk *d, const pb_where *o, const pb_crop *crop,
                        const pb_photo *photo)
 {
     GString *others = g_string_new("");
-    char *taken = crop_text(&photo->area);
+    char *taken = pb_area_text(&photo->area);
 
     for (size_t i = 1; i < photo->faces; i++) {
-        char *other = crop_text(&photo->face[i]);
-        g_string_append_printf(others, "%s%s", i > 1 ? ", " : "", other);
+        char *other = pb_area_text(&photo->face[i]);
+        g_string_append_printf(others, "%s--crop %s", i > 1 ? ", " : "", other);
         g_free(other);
     }
     if (photo->faces > 1)
-        pb_note(d->cli, "%s: %zu faces, the largest is taken: %s (the others: %s)", o->image,
+        pb_note(d->cli, "%s: %zu faces, the largest is taken: --crop %s (the others: %s)", o->image,
                 photo->faces, taken, others->str);
     else if (photo->faces)
-        pb_note(d->cli, "%s: a face is found: %s", o->image, taken);
+        pb_note(d->cli, "%s: a face is found: --crop %s", o->image, taken);
     else if (photo->looked)
         pb_warn(d->cli,
                 "%s: no face is found, so its middle is taken, and the model knows faces only: "

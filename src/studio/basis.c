@@ -123,6 +123,27 @@ int pb_basis_pixels(const pb_basis *b, const pb_studio *s, const size_t size[2],
 
 /* -- showing --------------------------------------------------------------------------------- */
 
+/* A path with what follows its last dot replaced by text; g_free. */
+static char *beside(const char *path, const char *text)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    int stem = dot ? (int)(dot - path) : (int)strlen(path);
+
+    return g_strdup_printf("%.*s%s", stem, path, text);
+}
+
+char **pb_basis_picture_names(const char *path)
+{
+    static const char *const endings[] = {"-directions.png", "-spectrum.png", "-spectrum.csv",
+                                          "-spectrum.gp"};
+    size_t count = sizeof endings / sizeof *endings;
+    char **names = g_new0(char *, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        names[i] = beside(path, endings[i]);
+    return names;
+}
+
 static char *title(const pb_basis *basis)
 {
     char *name = g_path_get_basename(basis->model);
@@ -168,10 +189,10 @@ pb_status pb_basis_draw(const pb_basis_found *found, const char *path, pb_error 
     return status;
 }
 
-pb_status pb_basis_plot(const pb_basis_found *found, const char *stem, pb_error *error)
+pb_status pb_basis_plot(const pb_basis_found *found, const char *path, pb_error *error)
 {
     const pb_svd *svd = found->svd;
-    char *text = title(&found->basis);
+    char *text = title(&found->basis), *stem = beside(path, "-spectrum");
     const pb_spectrum spectrum = {.count = svd->rank,
                                   .sigma = svd->sigma,
                                   .residual = svd->residual,
@@ -181,6 +202,7 @@ pb_status pb_basis_plot(const pb_basis_found *found, const char *stem, pb_error 
     pb_status status = pb_spectrum_plot(&spectrum, stem, error);
 
     g_free(text);
+    g_free(stem);
     return status;
 }
 

@@ -35,12 +35,16 @@ pb_status pb_read_directions(pb_tensor *directions, const pb_studio *studio, con
 int pb_basis_pixels(const pb_basis *basis, const pb_studio *studio, const size_t size[2],
                     size_t pixels[2]);
 
+/* The names of what is drawn beside a basis file: STEM-directions.png, then STEM-spectrum.png, .csv
+ * and .gp; g_strfreev. */
+char **pb_basis_picture_names(const char *path);
+
 /* Draws the leading directions, with their singular values, into a picture. Errors: those of
  * writing. */
 pb_status pb_basis_draw(const pb_basis_found *found, const char *path, pb_error *error);
 
-/* Plots the singular values into STEM.png, with .csv and .gp (picture/spectrum.h). */
-pb_status pb_basis_plot(const pb_basis_found *found, const char *stem, pb_error *error);
+/* Plots the singular values beside the basis file `path` (picture/spectrum.h). */
+pb_status pb_basis_plot(const pb_basis_found *found, const char *path, pb_error *error);
 
 /* What is known of it, as an object. */
 json_t *pb_basis_json(const pb_basis_found *found);

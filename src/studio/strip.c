@@ -10,6 +10,16 @@
 #include "picture/original.h"
 #include "picture/sheet.h"
 
+int pb_edit_mode_of(pb_edit_mode *mode, const char *name)
+{
+    for (pb_edit_mode m = 0; m < PB_EDIT_MODES; m++)
+        if (!strcmp(name, pb_edit_mode_name(m))) {
+            *mode = m;
+            return 0;
+        }
+    return -1;
+}
+
 pb_status pb_strip_paste(const pb_strip *s, const float *picture, const char *path,
                          const char *settings, int quality, char **lost, pb_error *error)
 {

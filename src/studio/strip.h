@@ -16,6 +16,9 @@ typedef struct pb_strip {
     const char *label;     /* behind the direction's name in a strip, or NULL */
 } pb_strip;
 
+/* The mode of a name ("guidance", "straight", "relinearise"): 0; -1, there is none. */
+int pb_edit_mode_of(pb_edit_mode *mode, const char *name);
+
 /* Adds "prompt", "edit_prompt" (where it is another), "negative_prompt" and "guidance_scale" to an
  * object, where there are any. */
 void pb_prompts_describe(const pb_prompts *prompts, json_t *object);

@@ -475,6 +475,16 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
     return status;
 }
 
+pb_status pb_check_outputs(const pb_cli *cli, char **paths, pb_error *error)
+{
+    pb_status status = PB_OK;
+
+    for (char **path = paths; status == PB_OK && *path; path++)
+        status = pb_check_output(cli, *path, error);
+    g_strfreev(paths);
+    return status;
+}
+
 pb_status pb_make_folder(const char *path, pb_error *error)
 {
     if (g_mkdir_with_parents(path, 0777))
@@ -483,12 +493,4 @@ pb_status pb_make_folder(const char *path, pb_error *error)
         return pb_fail_system(error, path, NULL);
     pb_temporary_sweep(path);
     return PB_OK;
-}
-
-char *pb_beside(const char *path, const char *text)
-{
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    int stem = dot ? (int)(dot - path) : (int)strlen(path);
-
-    return g_strdup_printf("%.*s%s", stem, path, text);
 }

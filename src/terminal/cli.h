@@ -108,10 +108,10 @@ pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_err
  * command's own inputs, unless --force. Errors: PB_IO, PB_INVALID. */
 pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error);
 
+/* The same of several; takes over the list (g_strfreev). */
+pb_status pb_check_outputs(const pb_cli *cli, char **paths, pb_error *error);
+
 /* Makes a folder unless it is there. Errors: PB_IO. */
 pb_status pb_make_folder(const char *path, pb_error *error);
-
-/* A path with what follows its last dot replaced by text ("-spectrum.png"); g_free. */
-char *pb_beside(const char *path, const char *text);
 
 #endif
