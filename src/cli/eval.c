@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/desk.h"
+#include "io/json.h"
 #include "io/noisy.h"
 #include "studio/evaluation.h"
 
@@ -74,13 +75,10 @@ static pb_status check_prompts(const pb_desk *d, const options *o, pb_error *err
 
 static void tell(const options *o, const pb_tensor *out)
 {
-    json_t *shape = json_array();
-
-    for (size_t i = 0; i < out->rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)out->shape[i]));
     pb_say(&o->cli, "%s: %s%s", o->out, o->jvp ? "J v to " : o->vjp ? "J^T u from " : "", o->tap);
-    pb_cli_print(&o->cli, json_pack("{s:s, s:s, s:f, s:o}", "out", o->out, "tap", o->tap,
-                                    "timestep", o->timestep, "shape", shape));
+    pb_cli_print(&o->cli,
+                 json_pack("{s:s, s:s, s:f, s:o}", "out", o->out, "tap", o->tap, "timestep",
+                           o->timestep, "shape", pb_json_counts(out->rank, out->shape)));
 }
 
 /* What is read, and what comes of it. */

@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -27,34 +26,28 @@ static void print_clip(const pb_cli *cli, const pb_clip *clip)
         pb_say(cli, "              others, which must be reversible, and in derivatives");
 }
 
-/* Which sizes there are, where a position is `factor` pixels. */
-static const char *sizes_text(char text[64], const pb_model_info *info, size_t factor)
+static void print_images(const pb_cli *cli, const pb_model_info *info)
 {
-    size_t multiple = factor * info->size_multiple, least = factor * info->size_least;
-    size_t length = multiple > 1 ? (size_t)snprintf(text, 64, "multiples of %zu", multiple)
-                                 : (size_t)snprintf(text, 64, "any");
+    char *sizes = pb_facts_sizes(info, 1);
 
-    if (least > multiple)
-        snprintf(text + length, 64 - length, " from %zu on", least);
-    return text;
+    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes: %s", info->in_channels,
+           info->sample_height, info->sample_width, sizes);
+    g_free(sizes);
 }
 
-/* Of a latent model, what the positions are in pixels, where the autoencoder can be opened. */
+/* Of a latent model, what the positions are in pixels, where that is known. */
 static void print_latents(const pb_cli *cli, const pb_model *model)
 {
     const pb_model_info *info = pb_model_get_info(model);
-    pb_autoencoder *autoencoder;
-    char sizes[64];
-    size_t f;
+    size_t f = pb_facts_factor(model);
+    char *sizes = pb_facts_sizes(info, f);
 
-    if (!info->has_autoencoder || pb_autoencoder_open(&autoencoder, model, NULL) != PB_OK) {
+    if (f)
+        pb_say(cli, "              latents of pictures of %zux%zu pixels; sizes: %s",
+               info->sample_height * f, info->sample_width * f, sizes);
+    else
         pb_say(cli, "              latents: pictures go through an autoencoder");
-        return;
-    }
-    f = pb_autoencoder_get_info(autoencoder).factor;
-    pb_say(cli, "              latents of pictures of %zux%zu pixels; sizes: %s",
-           info->sample_height * f, info->sample_width * f, sizes_text(sizes, info, f));
-    pb_autoencoder_free(autoencoder);
+    g_free(sizes);
 }
 
 /* What there is beside the network and its schedule, which have lines of their own. */
@@ -99,15 +92,13 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
     const pb_recommended *r = &info->recommended;
     size_t T = pb_schedule_length(schedule), s[3];
     const char *tap;
-    char sizes[64];
 
     pb_say(cli, "model         %s", info->path);
     pb_say(cli, "architecture  %s, %.2f M parameters", info->architecture,
            (double)info->parameters / 1e6);
     pb_say(cli, "weights       %s, %s, %.1f MB", info->weights, info->dtype,
            (double)info->weight_bytes / 1e6);
-    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes: %s", info->in_channels,
-           info->sample_height, info->sample_width, sizes_text(sizes, info, 1));
+    print_images(cli, info);
     if (f->height != info->sample_height || f->width != info->sample_width)
         pb_say(cli, "              %zux%zu is none of these: what follows is for %zux%zu",
                info->sample_height, info->sample_width, f->height, f->width);

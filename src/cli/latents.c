@@ -1,6 +1,7 @@
 /* encode and decode: between pictures and the latents of a model. */
 #include "cli/commands.h"
 #include "cli/where.h"
+#include "io/json.h"
 
 typedef struct options {
     pb_cli cli;
@@ -37,8 +38,8 @@ static void tell(const options *o, const pb_tensor *t)
 {
     pb_say(&o->cli, "%s: %zu x %zu x %zu x %zu", o->out, t->shape[0], t->shape[1], t->shape[2],
            t->shape[3]);
-    pb_cli_print(&o->cli, json_pack("{s:s, s:[i,i,i,i]}", "out", o->out, "shape", (int)t->shape[0],
-                                    (int)t->shape[1], (int)t->shape[2], (int)t->shape[3]));
+    pb_cli_print(&o->cli,
+                 json_pack("{s:s, s:o}", "out", o->out, "shape", pb_json_counts(4, t->shape)));
 }
 
 static pb_status encode(pb_cli *cli, pb_error *error)

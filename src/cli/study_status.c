@@ -18,15 +18,10 @@ typedef struct listing {
 static void list_study(void *context, const char *study, const pb_study_status *s)
 {
     listing *l = context;
-    size_t left = s->wanted - s->done, workers = s->running ? s->running : 1;
-    double seconds = left ? s->seconds * (double)left / (double)workers : 0;
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "study", study, "items",
-                               (json_int_t)s->wanted, "done", (json_int_t)s->done, "running",
-                               (json_int_t)s->running, "left", (json_int_t)(left - s->running));
+    size_t left = s->wanted - s->done;
+    double seconds = pb_study_seconds_left(s);
 
-    if (!isnan(seconds))
-        json_object_set_new(object, "seconds_left", json_real(seconds));
-    json_array_append_new(l->studies, object);
+    json_array_append_new(l->studies, pb_study_status_json(study, s));
     if (isnan(seconds))
         pb_say(l->cli, "%s: none of %zu items done, %zu running", study, s->wanted, s->running);
     else if (left == 0)

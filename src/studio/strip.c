@@ -91,11 +91,9 @@ static char *model_name(const pb_studio *d)
 json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
+    json_t *directions = pb_json_counts(e->count, e->direction), *object;
     char *model = model_name(d);
-    json_t *directions = json_array(), *object;
 
-    for (size_t i = 0; i < e->count; i++)
-        json_array_append_new(directions, json_integer((json_int_t)e->direction[i]));
     object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:f, s:i, s:f, s:I}",
         "pullback", pb_version(), "model", model, "model_hash", s->basis->model_hash, "from",
