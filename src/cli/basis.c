@@ -33,8 +33,6 @@ static pb_status run(pb_cli *cli, pb_error *error)
 {
     options *o = (options *)cli;
     pb_basis_found found = PB_BASIS_FOUND_EMPTY;
-    pb_point point = PB_POINT_EMPTY;
-    pb_source source = PB_SOURCE_EMPTY;
     pb_desk desk;
     pb_status status;
 
@@ -43,9 +41,9 @@ static pb_status run(pb_cli *cli, pb_error *error)
         PB_TRY(pb_check_outputs(&o->cli, pb_basis_picture_names(o->out), error));
     status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_where_find(&point, &source, &desk, &o->where, error);
+        status = pb_where_find(&desk, &o->where, error);
     if (status == PB_OK)
-        status = pb_basis_at(&found, &desk, &point, &o->basis, error);
+        status = pb_basis_at(&found, &desk, &o->basis, error);
     if (status == PB_OK)
         status = pb_basis_write(&found.basis, o->out, error);
     if (status == PB_OK) {
@@ -56,13 +54,11 @@ static pb_status run(pb_cli *cli, pb_error *error)
         status = pb_basis_pictures(&o->cli, &found, o->out, error);
     if (status == PB_OK) {
         json_t *object = pb_basis_json(&found);
-        pb_prompts_describe(&point.prompts, object);
+        pb_prompts_describe(&desk.point.prompts, object);
         json_object_set_new(object, "out", json_string(o->out));
         pb_cli_print(&o->cli, object);
     }
     pb_basis_found_clear(&found);
-    pb_point_clear(&point);
-    pb_source_clear(&source);
     pb_desk_close(&desk);
     return status;
 }

@@ -41,14 +41,13 @@ pb_basis_options pb_basis_options_of(const pb_basis_flags *o)
         .null_rank = o->null_rank};
 }
 
-pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_point *point,
-                      const pb_basis_flags *o, pb_error *error)
+pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_basis_flags *o, pb_error *error)
 {
     const pb_basis_options options = pb_basis_options_of(o);
-    pb_status status =
-        pb_basis_find(found, &d->studio, point, &options, o->start, o->verify, &d->cli->run, error);
+    pb_status status = pb_basis_find(found, &d->studio, &d->point, &options, o->start, o->verify,
+                                     &d->cli->run, error);
 
-    if (status == PB_NUMERIC && point->mask.data && o->max_applications)
+    if (status == PB_NUMERIC && d->point.mask.data && o->max_applications)
         pb_fail_in(error, status, "--max-applications %d", o->max_applications);
     return status;
 }

@@ -32,9 +32,9 @@ pb_status pb_guided_check(const pb_basis_flags *flags, const pb_prompts *prompts
 /* The session's options; start: still to be read. */
 pb_basis_options pb_basis_options_of(const pb_basis_flags *flags);
 
-/* Computes it (pb_basis_find). */
-pb_status pb_basis_at(pb_basis_found *found, pb_desk *desk, const pb_point *point,
-                      const pb_basis_flags *flags, pb_error *error);
+/* Computes it at the desk's point (pb_basis_find). */
+pb_status pb_basis_at(pb_basis_found *found, pb_desk *desk, const pb_basis_flags *flags,
+                      pb_error *error);
 
 /* Says in one line how good it is. */
 void pb_basis_say(const pb_cli *cli, const pb_basis_found *found);

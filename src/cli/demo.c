@@ -53,8 +53,6 @@ static pb_status write_image(options *o, pb_desk *d, const pb_tensor *image, con
 /* What the demo holds. */
 typedef struct work {
     pb_desk desk;
-    pb_source source;
-    pb_point point;
     pb_basis_found found;
     pb_directions directions;
     pb_edit edit;
@@ -84,11 +82,13 @@ static pb_status find_point(options *o, work *w, const char *portrait, pb_error 
     where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
-    PB_TRY(pb_where_find(&w->point, &w->source, d, &where, error));
-    PB_TRY(write_outline(o, &w->source.photo, error));
-    PB_TRY(write_image(o, d, &w->point.image, "input.png", "that part at the model's size", error));
-    PB_TRY(write_image(o, d, &w->point.x, "inversion.png", "the noise it comes from", error));
-    return pb_session_point_to(d->studio.session, &w->point, PB_NOT_GIVEN, &d->cli->run, error);
+    PB_TRY(pb_where_find(d, &where, error));
+    PB_TRY(write_outline(o, &w->desk.source.photo, error));
+    PB_TRY(write_image(o, d, &w->desk.point.image, "input.png", "that part at the model's size",
+                       error));
+    PB_TRY(write_image(o, d, &w->desk.point.x, "inversion.png", "the noise it comes from", error));
+    return pb_session_point_to(d->studio.session, &w->desk.point, PB_NOT_GIVEN, &d->cli->run,
+                               error);
 }
 
 static pb_status compute_basis(options *o, work *w, pb_error *error)
@@ -96,7 +96,7 @@ static pb_status compute_basis(options *o, work *w, pb_error *error)
     const pb_basis_flags flags = PB_BASIS_FLAGS;
     const char *path = file_in(o, "basis.safetensors");
 
-    PB_TRY(pb_basis_at(&w->found, &w->desk, &w->point, &flags, error));
+    PB_TRY(pb_basis_at(&w->found, &w->desk, &flags, error));
     PB_TRY(pb_basis_write(&w->found.basis, path, error));
     pb_basis_say(&o->cli, &w->found);
     pb_say(&o->cli, "%s: the basis", path);
@@ -118,14 +118,16 @@ static pb_status travel(work *w, pb_error *error)
     how.direction = all;
     how.sides = PB_EDIT_BOTH;
     how.stages = 0;
-    PB_TRY(pb_session_directions(s, &w->point, &computed, &w->directions, run, error));
-    return pb_session_edit(s, &w->point, &w->directions, &how, &w->edit, run, error);
+    PB_TRY(pb_session_directions(s, &w->desk.point, &computed, &w->directions, run, error));
+    return pb_session_edit(s, &w->desk.point, &w->directions, &how, &w->edit, run, error);
 }
 
 static pb_status edit(options *o, work *w, pb_error *error)
 {
-    const pb_strip strip = {
-        .edit = &w->edit, .point = &w->point, .basis = &w->found.basis, .photo = &w->source.photo};
+    const pb_strip strip = {.edit = &w->edit,
+                            .point = &w->desk.point,
+                            .basis = &w->found.basis,
+                            .photo = &w->desk.source.photo};
     const char *down = file_in(o, "reconstruction.png"), *path = file_in(o, "strip.png");
     const char *pasted = file_in(o, "pasted.png");
     pb_edit *e = &w->edit;
@@ -148,10 +150,7 @@ static pb_status edit(options *o, work *w, pb_error *error)
 static pb_status run(pb_cli *cli, pb_error *error)
 {
     options *o = (options *)cli;
-    work w = {.source = PB_SOURCE_EMPTY,
-              .point = PB_POINT_EMPTY,
-              .found = PB_BASIS_FOUND_EMPTY,
-              .directions = PB_DIRECTIONS_EMPTY};
+    work w = {.found = PB_BASIS_FOUND_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
     double start = pb_seconds();
     char *portrait = NULL;
     pb_status status;
@@ -179,8 +178,6 @@ static pb_status run(pb_cli *cli, pb_error *error)
     pb_edit_clear(&w.edit);
     pb_directions_clear(&w.directions);
     pb_basis_found_clear(&w.found);
-    pb_point_clear(&w.point);
-    pb_source_clear(&w.source);
     pb_desk_close(&w.desk);
     pb_free(portrait);
     return status;

@@ -180,8 +180,6 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 /* What one command holds while it runs. */
 typedef struct work {
     pb_desk desk;
-    pb_source source;
-    pb_point point;
     pb_directions directions;
     pb_edit edits[PB_EDIT_MODES];
     pb_strip strips[PB_EDIT_MODES];
@@ -285,14 +283,14 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
     pb_desk_tell_unclipped(&w->desk);
     for (size_t i = 0; i < o->mode_count; i++) {
         const pb_edit_options how = settle(o, o->modes[i]);
-        PB_TRY(pb_session_edit(w->desk.studio.session, &w->point, &w->directions, &how,
+        PB_TRY(pb_session_edit(w->desk.studio.session, &w->desk.point, &w->directions, &how,
                                &w->edits[i], &w->desk.cli->run, error));
         tell_relinearised(o, &w->edits[i]);
         w->strips[i] =
             (pb_strip){.edit = &w->edits[i],
-                       .point = &w->point,
+                       .point = &w->desk.point,
                        .basis = &w->directions.basis,
-                       .photo = w->source.has_photo ? &w->source.photo : NULL,
+                       .photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL,
                        .label = o->mode_count > 1 ? pb_edit_mode_name(o->modes[i]) : NULL};
     }
     return PB_OK;
@@ -301,8 +299,7 @@ static pb_status make_strips(const options *o, work *w, pb_error *error)
 static pb_status edit(options *o, work *w, pb_error *error)
 {
     PB_TRY(pb_desk_open(&w->desk, &o->cli, error));
-    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->source, &w->desk, &o->where, &o->from,
-                              error));
+    PB_TRY(pb_directions_find(&w->directions, &w->desk, &o->where, &o->from, error));
     if (has_mode(o, PB_EDIT_RELINEARISE) && !w->directions.own)
         return pb_fail(error, PB_INVALID,
                        "--mode relinearise needs a basis of this very point, not a mean");
@@ -315,8 +312,7 @@ static pb_status edit(options *o, work *w, pb_error *error)
 static pb_status run(pb_cli *cli, pb_error *error)
 {
     options *o = (options *)cli;
-    work w = {
-        .source = PB_SOURCE_EMPTY, .point = PB_POINT_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
+    work w = {.directions = PB_DIRECTIONS_EMPTY};
     pb_status status;
 
     PB_TRY(o->made == PB_MADE_FOLDER ? pb_make_folder(o->out, error)
@@ -327,8 +323,6 @@ static pb_status run(pb_cli *cli, pb_error *error)
     for (size_t i = 0; i < PB_EDIT_MODES; i++)
         pb_edit_clear(&w.edits[i]);
     pb_directions_clear(&w.directions);
-    pb_point_clear(&w.point);
-    pb_source_clear(&w.source);
     pb_desk_close(&w.desk);
     return status;
 }

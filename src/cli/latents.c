@@ -46,20 +46,18 @@ static pb_status encode(pb_cli *cli, pb_error *error)
 {
     options *o = (options *)cli;
     pb_tensor latents = PB_TENSOR_EMPTY;
-    pb_source source = PB_SOURCE_EMPTY;
     pb_desk d = {0};
     pb_status status = open_latent(&d, o, error);
 
     if (status == PB_OK)
-        status = pb_where_read(&source, &d, &o->where, error);
+        status = pb_where_read(&d, &o->where, error);
     if (status == PB_OK)
-        status = pb_session_encode(d.studio.session, &source.array, &latents, &d.cli->run, error);
+        status = pb_session_encode(d.studio.session, &d.source.array, &latents, &d.cli->run, error);
     if (status == PB_OK)
         status = pb_npy_write(&latents, o->out, error);
     if (status == PB_OK)
         tell(o, &latents);
     pb_tensor_clear(&latents);
-    pb_source_clear(&source);
     pb_desk_close(&d);
     return status;
 }

@@ -36,9 +36,8 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 
 typedef struct work {
     pb_desk desk;
-    pb_source read;
     pb_basis source, target; /* target: of --onto-basis */
-    pb_point from, onto;
+    pb_point from;           /* the desk's is the target */
     pb_transfer transfer;
 } work;
 
@@ -48,7 +47,7 @@ static pb_status read_target(const options *o, work *w, pb_error *error)
     PB_TRY(pb_read_basis_of(&w->target, &w->desk.studio, o->onto_basis, error));
     PB_TRY(pb_bases_compatible(&w->source, &w->target, PB_FOR_TRANSPORT, error));
     return pb_session_point_of(w->desk.studio.session, &w->target, (size_t)o->target.steps,
-                               &o->target.prompts, &w->onto, error) == PB_OK
+                               &o->target.prompts, &w->desk.point, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);
 }
@@ -77,14 +76,14 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
         where.pixel_height = (int)(factor * w->source.x.shape[1]);
         where.pixel_width = (int)(factor * w->source.x.shape[2]);
-        return pb_where_find(&w->onto, &w->read, &w->desk, &where, error);
+        return pb_where_find(&w->desk, &where, error);
     }
     pb_desk_tell_unclipped(&w->desk);
-    PB_TRY(pb_session_prompts(s, &prompts, &w->onto.prompts, error));
-    PB_TRY(pb_tensor_copy(&w->onto.x, &w->from.x, error));
-    w->onto.steps = w->from.steps;
-    w->onto.grid = w->from.grid;
-    return pb_session_point_to(s, &w->onto, o->onto_t, &o->cli.run, error);
+    PB_TRY(pb_session_prompts(s, &prompts, &w->desk.point.prompts, error));
+    PB_TRY(pb_tensor_copy(&w->desk.point.x, &w->from.x, error));
+    w->desk.point.steps = w->from.steps;
+    w->desk.point.grid = w->from.grid;
+    return pb_session_point_to(s, &w->desk.point, o->onto_t, &o->cli.run, error);
 }
 
 static void tell(const options *o, const work *w)
@@ -92,7 +91,7 @@ static void tell(const options *o, const work *w)
     for (size_t i = 0; i < o->travel.count; i++) {
         size_t d = o->travel.directions[i];
         pb_say(&o->cli, "direction %zu from timestep %g to %g: a share of %.3f of it survives", d,
-               w->from.timestep, w->onto.timestep, w->transfer.carried.share[d]);
+               w->from.timestep, w->desk.point.timestep, w->transfer.carried.share[d]);
     }
     pb_say(&o->cli, "%s: the edits of the source above, the transported ones below", o->out);
     pb_cli_print(&o->cli, pb_transfer_json(&w->transfer, o->out));
@@ -109,8 +108,8 @@ static pb_status transfer(const options *o, work *w, pb_error *error)
     t->source = &w->source;
     t->from = &w->from;
     t->target = o->onto_basis ? &w->target : NULL;
-    t->onto = &w->onto;
-    t->photo = w->read.has_photo ? &w->read.photo : NULL;
+    t->onto = &w->desk.point;
+    t->photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL;
     t->form = pb_transport_form_of(o->form);
     PB_TRY(pb_transfer_carry(t, s, run, error));
     pb_desk_tell_unclipped(&w->desk);
@@ -142,11 +141,9 @@ static pb_status transport(options *o, work *w, pb_error *error)
 static pb_status run(pb_cli *cli, pb_error *error)
 {
     options *o = (options *)cli;
-    work w = {.read = PB_SOURCE_EMPTY,
-              .source = PB_BASIS_EMPTY,
+    work w = {.source = PB_BASIS_EMPTY,
               .target = PB_BASIS_EMPTY,
               .from = PB_POINT_EMPTY,
-              .onto = PB_POINT_EMPTY,
               .transfer = PB_TRANSFER_EMPTY};
     pb_status status;
 
@@ -157,8 +154,6 @@ static pb_status run(pb_cli *cli, pb_error *error)
     pb_basis_clear(&w.source);
     pb_basis_clear(&w.target);
     pb_point_clear(&w.from);
-    pb_point_clear(&w.onto);
-    pb_source_clear(&w.read);
     pb_desk_close(&w.desk);
     return status;
 }

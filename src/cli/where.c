@@ -280,8 +280,9 @@ static pb_status check_image(const pb_where *o, const pb_studio *s, const pb_cro
 /* -- all -----------------------------------------------------------------------------------------
  */
 
-pb_status pb_where_read(pb_source *r, pb_desk *d, const pb_where *o, pb_error *error)
+pb_status pb_where_read(pb_desk *d, const pb_where *o, pb_error *error)
 {
+    pb_source *r = &d->source;
     const pb_studio *s = &d->studio;
     const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
 
@@ -312,13 +313,14 @@ pb_status pb_where_check_time(const pb_where *o, const pb_point *point, pb_error
                          o->x_timestep, point->timestep);
 }
 
-pb_status pb_where_find(pb_point *point, pb_source *r, pb_desk *d, const pb_where *o,
-                        pb_error *error)
+pb_status pb_where_find(pb_desk *d, const pb_where *o, pb_error *error)
 {
-    PB_TRY(pb_where_read(r, d, o, error));
+    pb_point *point = &d->point;
+
+    PB_TRY(pb_where_read(d, o, error));
     if (!o->x)
         pb_desk_tell_unclipped(d);
-    PB_TRY(pb_session_point(d->studio.session, &r->options, point, &d->cli->run, error));
+    PB_TRY(pb_session_point(d->studio.session, &d->source.options, point, &d->cli->run, error));
     PB_TRY(pb_where_check_time(o, point, error));
     if (isnan(o->x_timestep) && o->x && isnan(o->t) && isnan(o->timestep))
         pb_note(d->cli, "%s does not say its noise level: taken for t = %g (--t says another)",
