@@ -1,7 +1,7 @@
 #include <string.h>
 
+#include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/desk.h"
 #include "studio/benchmark.h"
 
 typedef struct options {
@@ -168,23 +168,18 @@ int pb_command_bench(int argc, char **argv)
                  .how = {.timestep = 600, .seconds = 1, .tolerance = 1e-3},
                  .rank = 50};
     const GOptionEntry entries[] = {
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.tap,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
-        {"from", 0, 0, G_OPTION_ARG_STRING, &o.from, "The tap that varies (default: x)", "TAP"},
+        PB_TAP_ENTRY(o.tap, "tap", "mid"),
+        PB_FROM_ENTRY(o.from, "tap"),
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The point (default: noise)", "x.npy"},
-        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.how.timestep,
-         "The network's own time (default: 600)", "T"},
+        PB_TIMESTEP_ENTRY(o.how.timestep, " (default: 600)"),
         {"height", 0, 0, G_OPTION_ARG_INT, &o.height,
          "Height of the noise, in positions of the network (default: the model's)", "H"},
         {"width", 0, 0, G_OPTION_ARG_INT, &o.width, "Width of the noise, likewise", "W"},
         {"blocks", 0, 0, G_OPTION_ARG_STRING, &o.blocks,
          "How many vectors at a time: the numbers to measure (default: 1,2,4,8,16,32)", "LIST"},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank,
-         "Directions of the basis that is measured; 0: none (default: 50)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.how.tolerance,
-         "Largest residual of the basis (default: 1e-3)", "R"},
-        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
-         "Of the linear passes: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
+        PB_RANK_ENTRY(o.rank, "Directions of the basis that is measured; 0: none (default: 50)"),
+        PB_TOL_ENTRY(o.how.tolerance, "Largest residual of the basis"),
+        PB_PRECISION_ENTRY(o.precision, "linear passes"),
         {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.how.seconds,
          "How long to measure each pass; a convolution alone gets a twentieth (default: 1)", "S"},
         {"tune", 0, 0, G_OPTION_ARG_FILENAME, &o.tune,

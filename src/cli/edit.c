@@ -394,21 +394,13 @@ int pb_command_edit(int argc, char **argv)
          "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
          "projection)",
          "FORM"},
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.here.to,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
-         "TAP"},
-        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.here.guided,
-         "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.here.rank,
-         "How many directions to compute (default: as many as needed, 20 for relinearise)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.here.tolerance,
-         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
-         "R"},
-        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.here.null_rank,
-         "With --mask: keep to the complement of this many leading directions of the rest "
-         "(default: "
-         "50)",
-         "R"},
+        PB_TAP_ENTRY(o.from.here.to, "tap", "mid; x0 with --mask"),
+        PB_GUIDED_ENTRY(o.from.here.guided, "directions of the map with classifier-free guidance"),
+        PB_RANK_ENTRY(
+            o.from.here.rank,
+            "How many directions to compute (default: as many as needed, 20 for relinearise)"),
+        PB_TOL_ENTRY(o.from.here.tolerance, PB_TOL_OF_BASIS),
+        PB_NULL_RANK_ENTRY(o.from.here.null_rank),
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];

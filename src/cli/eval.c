@@ -1,8 +1,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/desk.h"
 #include "io/json.h"
 #include "io/noisy.h"
 #include "studio/evaluation.h"
@@ -146,11 +146,9 @@ int pb_command_eval(int argc, char **argv)
                  .prompts = PB_PROMPTS_DEFAULTS};
     const GOptionEntry entries[] = {
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The noisy images", "x.npy"},
-        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.timestep,
-         "The network's own time, 0 to num_train_timesteps - 1; may be fractional", "T"},
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.tap,
-         "The value observed: down.i, mid, up.i, out, eps or x0 (default: eps)", "TAP"},
-        {"from", 0, 0, G_OPTION_ARG_STRING, &o.from, "The value that varies (default: x)", "TAP"},
+        PB_TIMESTEP_ENTRY(o.timestep, ", 0 to num_train_timesteps - 1; may be fractional"),
+        PB_TAP_ENTRY(o.tap, "value", "eps"),
+        PB_FROM_ENTRY(o.from, "value"),
         {"jvp", 0, 0, G_OPTION_ARG_FILENAME, &o.jvp, "Push these tangents forward: J v", "v.npy"},
         {"vjp", 0, 0, G_OPTION_ARG_FILENAME, &o.vjp, "Pull these cotangents back: J^T u", "u.npy"},
         {"class", 0, 0, G_OPTION_ARG_INT, &o.class_label,
