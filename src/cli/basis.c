@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "cli/basis_at.h"
 #include "cli/commands.h"
 #include "cli/where.h"

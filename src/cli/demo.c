@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <math.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -34,22 +32,6 @@ static const char *file_in(options *o, const char *name)
     return path;
 }
 
-/* One image as the network sees it, enlarged: of a latent, what it decodes to. */
-static pb_status write_image(options *o, pb_desk *d, const pb_tensor *image, const char *name,
-                             const char *what, pb_error *error)
-{
-    const char *path = file_in(o, name);
-    pb_tensor picture = PB_TENSOR_EMPTY;
-    pb_status status = pb_session_decode(d->studio.session, image, &picture, &d->cli->run, error);
-
-    if (status == PB_OK)
-        status = pb_write_enlarged(picture.data, picture.shape + 1, path, error);
-    if (status == PB_OK)
-        pb_say(&o->cli, "%s: %s", path, what);
-    pb_tensor_clear(&picture);
-    return status;
-}
-
 /* What the demo holds. */
 typedef struct work {
     pb_desk desk;
@@ -58,37 +40,27 @@ typedef struct work {
     pb_edit edit;
 } work;
 
-static pb_status write_outline(options *o, const pb_photo *photo, pb_error *error)
-{
-    const char *path = file_in(o, "original.png");
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status = pb_photo_outline(photo, 512, &pixels, error);
-
-    if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, NULL, error);
-    if (status == PB_OK)
-        pb_say(&o->cli, "%s: the photo, and the part the model sees", path);
-    pb_pixels_clear(&pixels);
-    return status;
-}
-
 /* The photo with its crop, its inversion, and the point x_t. */
 static pb_status find_point(options *o, work *w, const char *portrait, pb_error *error)
 {
+    const char *original = file_in(o, "original.png"), *input = file_in(o, "input.png");
+    const char *inversion = file_in(o, "inversion.png");
     pb_where where = PB_WHERE_DEFAULTS;
     pb_desk *d = &w->desk;
+    pb_run *run = &o->cli.run;
 
     where.image = portrait;
     where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
     PB_TRY(pb_where_find(d, &where, error));
-    PB_TRY(write_outline(o, &w->desk.source.photo, error));
-    PB_TRY(write_image(o, d, &w->desk.point.image, "input.png", "that part at the model's size",
-                       error));
-    PB_TRY(write_image(o, d, &w->desk.point.x, "inversion.png", "the noise it comes from", error));
-    return pb_session_point_to(d->studio.session, &w->desk.point, PB_NOT_GIVEN, &d->cli->run,
-                               error);
+    PB_TRY(pb_source_outline(&d->source, original, error));
+    pb_say(&o->cli, "%s: the photo, and the part the model sees", original);
+    PB_TRY(pb_write_look(&d->point.image, &d->studio, input, run, error));
+    pb_say(&o->cli, "%s: that part at the model's size", input);
+    PB_TRY(pb_write_look(&d->point.x, &d->studio, inversion, run, error));
+    pb_say(&o->cli, "%s: the noise it comes from", inversion);
+    return pb_session_point_to(d->studio.session, &d->point, PB_NOT_GIVEN, run, error);
 }
 
 static pb_status compute_basis(options *o, work *w, pb_error *error)

@@ -1,7 +1,6 @@
 #include "cli/desk.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/legible.h"
 #include "picture/pixels.h"

@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -181,23 +180,8 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 typedef struct work {
     pb_desk desk;
     pb_directions directions;
-    pb_edit edits[PB_EDIT_MODES];
-    pb_strip strips[PB_EDIT_MODES];
+    pb_result result;
 } work;
-
-/* Writes what is made, over nothing that the command reads. */
-static pb_status write_result(const options *o, const work *w, pb_error *error)
-{
-    const pb_result result = {.made = o->made,
-                              .out = o->out,
-                              .count = o->mode_count,
-                              .strips = w->strips,
-                              .pasted = is_pasted(o),
-                              .quality = o->quality};
-
-    PB_TRY(pb_check_outputs(&o->cli, pb_result_paths(&result), error));
-    return pb_result_write(&result, &w->desk.studio, &o->cli.run, error);
-}
 
 /* Below this change (of 255) an edit is hardly seen. */
 #define HARDLY_SEEN 6.0
@@ -233,9 +217,9 @@ static void tell_relinearised(const options *o, const pb_edit *edit)
 
 static void tell(const options *o, const work *w)
 {
-    const pb_edit *edit = &w->edits[0];
+    const pb_edit *edit = &w->result.edits[0];
     const pb_basis *basis = &w->directions.basis;
-    json_t *object = pb_strip_json(&w->strips[0], &w->desk.studio);
+    json_t *object = pb_strip_json(&w->result.strips[0], &w->desk.studio);
     double T = (double)pb_schedule_length(w->desk.studio.schedule);
 
     for (size_t d = 0; d < edit->count; d++)
@@ -265,35 +249,25 @@ static void tell(const options *o, const work *w)
     pb_cli_print(&o->cli, object);
 }
 
-/* Of one picture only one side is wanted, and only its end. */
-static pb_edit_options settle(const options *o, pb_edit_mode mode)
+static pb_status make(const options *o, work *w, pb_error *error)
 {
+    const pb_photo *photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL;
     pb_edit_options how = pb_travel_options(&o->travel);
+    const pb_studio *s = &w->desk.studio;
+    const pb_run *run = &o->cli.run;
+    pb_result *r = &w->result;
 
-    how.mode = mode;
-    if (o->made == PB_MADE_PICTURE) {
-        how.sides = o->travel.strength < 0 ? PB_EDIT_BACKWARDS : PB_EDIT_FORWARDS;
-        how.stages = 1;
-    }
-    return how;
-}
-
-static pb_status make_strips(const options *o, work *w, pb_error *error)
-{
+    *r = (pb_result){.made = o->made, .out = o->out, .pasted = is_pasted(o), .quality = o->quality};
+    if (o->travel.strength < 0)
+        how.sides = PB_EDIT_BACKWARDS;
     pb_desk_tell_unclipped(&w->desk);
     for (size_t i = 0; i < o->mode_count; i++) {
-        const pb_edit_options how = settle(o, o->modes[i]);
-        PB_TRY(pb_session_edit(w->desk.studio.session, &w->desk.point, &w->directions, &how,
-                               &w->edits[i], &w->desk.cli->run, error));
-        tell_relinearised(o, &w->edits[i]);
-        w->strips[i] =
-            (pb_strip){.edit = &w->edits[i],
-                       .point = &w->desk.point,
-                       .basis = &w->directions.basis,
-                       .photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL,
-                       .label = o->mode_count > 1 ? pb_edit_mode_name(o->modes[i]) : NULL};
+        how.mode = o->modes[i];
+        PB_TRY(pb_result_add(r, s, &w->desk.point, &w->directions, photo, &how, run, error));
+        tell_relinearised(o, &r->edits[i]);
     }
-    return PB_OK;
+    PB_TRY(pb_check_outputs(&o->cli, pb_result_paths(r), error));
+    return pb_result_write(r, s, run, error);
 }
 
 static pb_status edit(options *o, work *w, pb_error *error)
@@ -303,8 +277,7 @@ static pb_status edit(options *o, work *w, pb_error *error)
     if (has_mode(o, PB_EDIT_RELINEARISE) && !w->directions.own)
         return pb_fail(error, PB_INVALID,
                        "--mode relinearise needs a basis of this very point, not a mean");
-    PB_TRY(make_strips(o, w, error));
-    PB_TRY(write_result(o, w, error));
+    PB_TRY(make(o, w, error));
     tell(o, w);
     return PB_OK;
 }
@@ -320,8 +293,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
     if (o->from.basis)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
-    for (size_t i = 0; i < PB_EDIT_MODES; i++)
-        pb_edit_clear(&w.edits[i]);
+    pb_result_clear(&w.result);
     pb_directions_clear(&w.directions);
     pb_desk_close(&w.desk);
     return status;

@@ -79,11 +79,8 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
         return pb_where_find(&w->desk, &where, error);
     }
     pb_desk_tell_unclipped(&w->desk);
-    PB_TRY(pb_session_prompts(s, &prompts, &w->desk.point.prompts, error));
-    PB_TRY(pb_tensor_copy(&w->desk.point.x, &w->from.x, error));
-    w->desk.point.steps = w->from.steps;
-    w->desk.point.grid = w->from.grid;
-    return pb_session_point_to(s, &w->desk.point, o->onto_t, &o->cli.run, error);
+    return pb_transfer_point(&w->desk.point, &w->desk.studio, &w->from, &prompts, o->onto_t,
+                             &o->cli.run, error);
 }
 
 static void tell(const options *o, const work *w)

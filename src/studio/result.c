@@ -5,6 +5,35 @@
 
 #include "base/ending.h"
 
+pb_status pb_result_add(pb_result *r, const pb_studio *s, const pb_point *point,
+                        const pb_directions *directions, const pb_photo *photo,
+                        const pb_edit_options *options, const pb_run *run, pb_error *error)
+{
+    pb_edit_options o = *options;
+    size_t i = r->count;
+
+    if (i == PB_EDIT_MODES)
+        return pb_fail(error, PB_INVALID, "at most %d edits side by side", PB_EDIT_MODES);
+    if (r->made == PB_MADE_PICTURE) {
+        o.stages = 1;
+        o.sides = o.sides == PB_EDIT_BACKWARDS ? PB_EDIT_BACKWARDS : PB_EDIT_FORWARDS;
+    }
+    PB_TRY(pb_session_edit(s->session, point, directions, &o, &r->edits[i], run, error));
+    r->strips[i] = (pb_strip){
+        .edit = &r->edits[i], .point = point, .basis = &directions->basis, .photo = photo};
+    r->count++;
+    for (i = 0; r->count > 1 && i < r->count; i++)
+        r->strips[i].label = pb_edit_mode_name(r->edits[i].mode);
+    return PB_OK;
+}
+
+void pb_result_clear(pb_result *r)
+{
+    for (size_t i = 0; i < PB_EDIT_MODES; i++)
+        pb_edit_clear(&r->edits[i]);
+    *r = (pb_result){0};
+}
+
 /* -- names ----------------------------------------------------------------------------------- */
 
 char *pb_name_beside(const char *photo, const char *what)

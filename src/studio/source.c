@@ -60,6 +60,17 @@ pb_status pb_source_read(pb_source *r, const pb_studio *s, const char *image, co
     return pb_source_array(r, s, kind, &array, error);
 }
 
+pb_status pb_source_outline(const pb_source *r, const char *path, pb_error *error)
+{
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status = pb_photo_outline(&r->photo, 512, &pixels, error);
+
+    if (status == PB_OK)
+        status = pb_pixels_write(&pixels, path, NULL, error);
+    pb_pixels_clear(&pixels);
+    return status;
+}
+
 /* A picture's brightness, 0 to 1: cut as the photo is if it has the photo's size. */
 static pb_status read_brightness(pb_source *r, const pb_studio *s, const char *path,
                                  double megapixels, pb_error *error)

@@ -9,6 +9,16 @@ void pb_transfer_clear(pb_transfer *t)
     *t = PB_TRANSFER_EMPTY;
 }
 
+pb_status pb_transfer_point(pb_point *onto, const pb_studio *s, const pb_point *from,
+                            const pb_prompts *prompts, double t, const pb_run *run, pb_error *error)
+{
+    PB_TRY(pb_session_prompts(s->session, prompts, &onto->prompts, error));
+    PB_TRY(pb_tensor_copy(&onto->x, &from->x, error));
+    onto->steps = from->steps;
+    onto->grid = from->grid;
+    return pb_session_point_to(s->session, onto, t, run, error);
+}
+
 pb_status pb_transfer_carry(pb_transfer *t, const pb_studio *s, const pb_run *run, pb_error *error)
 {
     const pb_basis *source = t->source;

@@ -19,6 +19,13 @@ typedef struct pb_transfer {
 #define PB_TRANSFER_EMPTY                                                                          \
     ((pb_transfer){.own = PB_DIRECTIONS_EMPTY, .carried = PB_DIRECTIONS_EMPTY})
 
+/* The point of the same image at another t, on the same grid, under prompts that may be others.
+ * *onto must be empty, and is to be cleared also on failure. Errors: those of pb_session_prompts
+ * and pb_session_point_to. */
+pb_status pb_transfer_point(pb_point *onto, const pb_studio *studio, const pb_point *from,
+                            const pb_prompts *prompts, double t, const pb_run *run,
+                            pb_error *error);
+
 /* Carries all directions of the source. The transfer is to be cleared also on failure. Errors:
  * those of pb_session_directions. */
 pb_status pb_transfer_carry(pb_transfer *transfer, const pb_studio *studio, const pb_run *run,
