@@ -63,6 +63,24 @@ static pb_status find_point(pb_tensor *x, const options *o, const pb_studio *s, 
                             o->width ? (size_t)o->width : s->info->sample_width, 0, x, error);
 }
 
+/* Has the map so many directions? Asked before anything is measured. Taps that are none are left to
+ * whoever looks for them. */
+static pb_status check_rank(const options *o, const pb_studio *s, const pb_tensor *x,
+                            pb_error *error)
+{
+    size_t from[3], to[3], rows, cols, h = x->shape[2], w = x->shape[3];
+
+    if (o->tune || pb_model_tap_shape(s->model, o->how.from, h, w, from, NULL) != PB_OK ||
+        pb_model_tap_shape(s->model, o->how.to, h, w, to, NULL) != PB_OK)
+        return PB_OK;
+    cols = from[0] * from[1] * from[2];
+    rows = to[0] * to[1] * to[2];
+    return o->how.rank <= rows && o->how.rank <= cols
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
+                         o->how.rank, cols, rows);
+}
+
 static void say_passes(const pb_cli *cli, const pb_benchmark *b, const char *name,
                        const pb_measured *passes)
 {
@@ -148,6 +166,8 @@ static pb_status run(pb_cli *cli, pb_error *error)
     status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
         status = find_point(&x, o, &desk.studio, error);
+    if (status == PB_OK)
+        status = check_rank(o, &desk.studio, &x, error);
     if (status == PB_OK)
         status = (o->tune ? tune : measure)(o, &desk.studio, &x, error);
     pb_tensor_clear(&x);
