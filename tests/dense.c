@@ -19,7 +19,7 @@ static pb_status product(dense *d, size_t k, const float *x, size_t ldx, float *
     d->widest = k > d->widest ? k : d->widest;
     for (size_t j = 0; j < k; j++) {
         if (++d->applications == d->stop_at)
-            return (pb_status)77;
+            return d->stop_with ? d->stop_with : (pb_status)77;
         for (size_t i = 0; i < out; i++) {
             double sum = 0;
             for (size_t l = 0; l < in; l++)
@@ -71,4 +71,19 @@ double *random_columns(size_t rows, size_t cols, unsigned seed)
     pb_free(x);
     pb_free(tau);
     return q;
+}
+
+dense with_values(size_t m, size_t n, size_t count, const double *sigma)
+{
+    double *u = random_columns(m, count, 11), *v = random_columns(n, count, 12);
+    dense d = {.m = m, .n = n, .a = pb_calloc(m * n, sizeof *d.a)};
+
+    assert_non_null(d.a);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            for (size_t l = 0; l < count; l++)
+                d.a[i * n + j] += sigma[l] * u[i * count + l] * v[j * count + l];
+    pb_free(u);
+    pb_free(v);
+    return d;
 }

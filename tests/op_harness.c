@@ -1,7 +1,6 @@
 #include "op_harness.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "base/memory.h"
 #include "must.h"
 #include "near.h"
+#include "op_call.h"
 
 #define ITEMS 3           /* points, tangents and cotangents at once */
 #define TOLERANCE 1e-5    /* of the largest entry */
@@ -51,49 +51,6 @@ double inner(const float *a, const float *b, size_t count)
     return sum;
 }
 
-/* -- arrays ---------------------------------------------------------------------------------- */
-
-static void *allocate(size_t count, size_t size)
-{
-    void *memory = pb_calloc(count, size);
-
-    assert_non_null(memory);
-    return memory;
-}
-
-static float *unwritten(size_t count)
-{
-    float *x = allocate(count, sizeof *x);
-
-    for (size_t i = 0; i < count; i++)
-        x[i] = NAN;
-    return x;
-}
-
-static float *random_floats(size_t count, double scale, unsigned seed)
-{
-    float *x = allocate(count, sizeof *x);
-
-    fill_random(x, count, seed);
-    for (size_t i = 0; i < count; i++)
-        x[i] *= (float)scale;
-    return x;
-}
-
-static float *copy_of(const float *x, size_t count)
-{
-    float *copy = allocate(count, sizeof *copy);
-
-    memcpy(copy, x, count * sizeof *copy);
-    return copy;
-}
-
-/* Of items of the input's size. */
-static size_t input_size(const op_case *c, size_t input)
-{
-    return pb_shape_size(c->in[input]);
-}
-
 /* -- comparing ------------------------------------------------------------------------------- */
 
 static void assert_close(const char *name, const char *what, const double *expected,
@@ -126,180 +83,15 @@ static void assert_same(const char *name, const char *what, const float *expecte
                      (double)expected[i]);
 }
 
-/* -- running one pass ------------------------------------------------------------------------ */
-
-/* A call with its buffers on the host; what is saved stays on the device. */
-typedef struct op_call {
-    size_t n, inputs;
-    pb_shape in[PB_OP_MAX_INPUTS], out;
-    bool bf16, exact;
-    bool active[PB_OP_MAX_INPUTS], shared[PB_OP_MAX_INPUTS], add[PB_OP_MAX_INPUTS];
-    const float *x[PB_OP_MAX_INPUTS];
-    float *y;
-    const float *dy;
-    float *dx[PB_OP_MAX_INPUTS];
-    pb_memory *saved;
-} op_call;
-
-static const pb_kernel *kernel_of(const op_case *c)
-{
-    return c->device->backend->kernels[c->op->kind];
-}
-
-static pb_call call_of(const op_case *c, const op_call *own)
-{
-    pb_call call = {.params = c->params,
-                    .device = c->device,
-                    .n = own->n,
-                    .packed_limit = SIZE_MAX,
-                    .threads = omp_get_max_threads(),
-                    .inputs = own->inputs,
-                    .out = own->out,
-                    .bf16 = own->bf16,
-                    .exact = own->exact};
-
-    memcpy(call.in, own->in, sizeof call.in);
-    memcpy(call.active, own->active, sizeof call.active);
-    memcpy(call.shared, own->shared, sizeof call.shared);
-    memcpy(call.add, own->add, sizeof call.add);
-    return call;
-}
-
-/* The arena of one step: an array of the host for each place. */
-typedef struct layout {
-    size_t number, bytes;
-} layout;
-
-static size_t add_place(layout *l, size_t count)
-{
-    size_t at = l->bytes;
-
-    l->bytes += (count * l->number + PB_ALIGNMENT - 1) / PB_ALIGNMENT * PB_ALIGNMENT;
-    return at;
-}
-
-static void upload(const op_case *c, pb_memory *memory, size_t at, const float *from, size_t count)
-{
-    MUST(c->device->backend->upload(c->device, memory, at, from, count, error));
-}
-
-static void download(const op_case *c, const pb_memory *memory, size_t at, float *to, size_t count)
-{
-    MUST(c->device->backend->download(c->device, to, memory, at, count, error));
-}
-
-static pb_memory *get_memory(const op_case *c, size_t numbers)
-{
-    pb_memory *memory = c->device->backend->alloc(c->device, numbers * c->device->backend->number);
-    float *nothing = unwritten(numbers);
-
-    assert_non_null(memory);
-    upload(c, memory, 0, nothing, numbers);
-    pb_free(nothing);
-    return memory;
-}
-
-static void drop_memory(const op_case *c, pb_memory *memory)
-{
-    if (memory)
-        c->device->backend->free(c->device, memory);
-}
-
-/* What is read or written at input k, and how many numbers of it. */
-static const float *input_of(const op_call *call, pb_pass pass, size_t k, size_t *count)
-{
-    size_t n = pass == PB_FORWARD && call->shared[k] ? 1 : call->n;
-
-    *count = n * pb_shape_size(call->in[k]);
-    return pass == PB_VJP ? call->dx[k] : call->x[k];
-}
-
-static pb_status try(const op_case *c, const op_call *call, pb_pass pass, pb_error *why)
-{
-    const pb_backend *backend = c->device->backend;
-    const pb_kernel *kernel = kernel_of(c);
-    const float *output = pass == PB_VJP ? call->dy : call->y;
-    size_t count, all = call->n * pb_shape_size(call->out);
-    pb_step step = {.op = c->op, .kernel = kernel, .label = c->name, .call = call_of(c, call)};
-    layout l = {.number = backend->number};
-    pb_memory *arena;
-    pb_status status;
-
-    if (kernel->prepare)
-        MUST(kernel->prepare(&step.call, pass, error));
-    step.output = add_place(&l, all);
-    for (size_t k = 0; k < call->inputs; k++) {
-        const float *input = input_of(call, pass, k, &count);
-        step.inputs[k] = !input ? PB_NOWHERE : input == output ? step.output : add_place(&l, count);
-    }
-    step.work = l.bytes;
-    if (kernel->work)
-        l.bytes += kernel->work(&step.call, pass);
-    step.saved = call->saved ? 0 : PB_NOWHERE;
-    arena = get_memory(c, l.bytes / l.number + 1);
-    upload(c, arena, step.output, output, all);
-    for (size_t k = 0; k < call->inputs; k++) {
-        const float *input = input_of(call, pass, k, &count);
-        if (input)
-            upload(c, arena, step.inputs[k], input, count);
-    }
-    status = backend->run(c->device, &(pb_program){.pass = pass, .count = 1, .steps = &step}, arena,
-                          call->saved, NULL, why);
-    if (status == PB_OK)
-        status = backend->sync(c->device, why);
-    if (pass != PB_VJP)
-        download(c, arena, step.output, call->y, all);
-    for (size_t k = 0; pass == PB_VJP && k < call->inputs; k++)
-        if (input_of(call, pass, k, &count))
-            download(c, arena, step.inputs[k], call->dx[k], count);
-    drop_memory(c, arena);
-    if (kernel->release && step.call.kernel)
-        kernel->release(step.call.kernel);
-    return status;
-}
-
-static void run(const op_case *c, const op_call *call, pb_pass pass)
-{
-    pb_error why = {0};
-
-    if (try(c, call, pass, &why) != PB_OK)
-        fail_msg("%s: %s", c->name, why.message);
-}
-
-static op_call start(const op_case *c, size_t n, pb_shape out)
-{
-    op_call call = {.n = n, .inputs = c->inputs, .out = out};
-
-    memcpy(call.in, c->in, sizeof call.in);
-    return call;
-}
-
-static size_t saved_size(const op_case *c, const op_call *call)
-{
-    const pb_call one = call_of(c, call);
-
-    return kernel_of(c)->saved ? kernel_of(c)->saved(&one) : 0;
-}
-
-/* Is the input read? The last `unread` ones are not. */
-static bool is_read(const op_case *c, size_t input)
-{
-    return input + c->op->unread < c->inputs;
-}
-
-/* May the first input be where the output is? */
-static bool may_share(const op_case *c, pb_shape out)
-{
-    return kernel_of(c)->in_place && input_size(c, 0) == pb_shape_size(out);
-}
+/* -- in place -------------------------------------------------------------------------------- */
 
 static void assert_same_saved(const op_case *c, const pb_memory *expected, const pb_memory *found,
                               size_t count)
 {
-    float *a = unwritten(count), *b = unwritten(count);
+    float *a = op_unwritten(count), *b = op_unwritten(count);
 
-    download(c, expected, 0, a, count);
-    download(c, found, 0, b, count);
+    op_download(c, expected, 0, a, count);
+    op_download(c, found, 0, b, count);
     assert_same(c->name, "saved in place", a, b, count);
     pb_free(a);
     pb_free(b);
@@ -309,17 +101,17 @@ static void assert_same_saved(const op_case *c, const pb_memory *expected, const
 static void check_in_place(const op_case *c, const op_call *apart, pb_pass pass, const char *what)
 {
     size_t count = apart->n * pb_shape_size(apart->out);
-    size_t saved = apart->saved && pass == PB_FORWARD ? saved_size(c, apart) : 0;
+    size_t saved = apart->saved && pass == PB_FORWARD ? op_saved_size(c, apart) : 0;
     op_call call = *apart;
 
-    call.x[0] = call.y = copy_of(apart->x[0], count);
+    call.x[0] = call.y = op_copy(apart->x[0], count);
     if (saved)
-        call.saved = get_memory(c, saved);
-    run(c, &call, pass);
+        call.saved = op_memory(c, saved);
+    op_run(c, &call, pass);
     assert_same(c->name, what, apart->y, call.y, count);
     if (saved) {
         assert_same_saved(c, apart->saved, call.saved, saved);
-        drop_memory(c, call.saved);
+        op_drop(c, call.saved);
     }
     pb_free(call.y);
 }
@@ -332,8 +124,8 @@ static void apply_reference(const op_case *c, op_reference reference, pb_shape o
     double *in[PB_OP_MAX_INPUTS] = {0};
 
     for (size_t k = 0; k < c->inputs; k++) {
-        size_t size = input_size(c, k);
-        in[k] = allocate(size, sizeof *in[k]);
+        size_t size = op_input_size(c, k);
+        in[k] = op_allocate(size, sizeof *in[k]);
         for (size_t i = 0; i < size; i++)
             in[k][i] = (double)x[k][item * size + i] + (step && step[k] ? h * step[k][i] : 0);
     }
@@ -345,17 +137,17 @@ static void apply_reference(const op_case *c, op_reference reference, pb_shape o
 static void check_forward(const op_case *c, pb_shape out, float *const *x)
 {
     size_t size = pb_shape_size(out);
-    double *expected = allocate(ITEMS * size, sizeof *expected);
-    op_call call = start(c, ITEMS, out);
+    double *expected = op_allocate(ITEMS * size, sizeof *expected);
+    op_call call = op_start(c, ITEMS, out);
 
     for (size_t j = 0; j < ITEMS; j++)
         apply_reference(c, c->reference, out, x, j, NULL, 0, expected + j * size);
     for (size_t k = 0; k < c->inputs; k++)
-        call.x[k] = is_read(c, k) ? x[k] : NULL;
-    call.y = unwritten(ITEMS * size);
-    run(c, &call, PB_FORWARD);
+        call.x[k] = op_is_read(c, k) ? x[k] : NULL;
+    call.y = op_unwritten(ITEMS * size);
+    op_run(c, &call, PB_FORWARD);
     assert_close(c->name, "forward", expected, call.y, ITEMS * size);
-    if (may_share(c, out))
+    if (op_may_share(c, out))
         check_in_place(c, &call, PB_FORWARD, "forward in place");
     pb_free(call.y);
     pb_free(expected);
@@ -365,24 +157,24 @@ static void check_forward(const op_case *c, pb_shape out, float *const *x)
 static void check_shared(const op_case *c, pb_shape out, float *const *x)
 {
     size_t size = pb_shape_size(out);
-    double *expected = allocate(ITEMS * size, sizeof *expected);
+    double *expected = op_allocate(ITEMS * size, sizeof *expected);
     float *same[PB_OP_MAX_INPUTS];
-    op_call call = start(c, ITEMS, out);
+    op_call call = op_start(c, ITEMS, out);
 
     for (size_t k = 0; k < c->inputs; k++) {
-        size_t bytes = input_size(c, k) * sizeof(float);
+        size_t bytes = op_input_size(c, k) * sizeof(float);
         call.shared[k] = k > 0;
-        call.x[k] = is_read(c, k) ? x[k] : NULL;
-        same[k] = allocate(ITEMS, bytes);
+        call.x[k] = op_is_read(c, k) ? x[k] : NULL;
+        same[k] = op_allocate(ITEMS, bytes);
         for (size_t j = 0; j < ITEMS; j++)
             memcpy((char *)same[k] + j * bytes, (char *)x[k] + (k > 0 ? 0 : j * bytes), bytes);
     }
     for (size_t j = 0; j < ITEMS; j++)
         apply_reference(c, c->reference, out, same, j, NULL, 0, expected + j * size);
-    call.y = unwritten(ITEMS * size);
-    run(c, &call, PB_FORWARD);
+    call.y = op_unwritten(ITEMS * size);
+    op_run(c, &call, PB_FORWARD);
     assert_close(c->name, "forward with shared inputs", expected, call.y, ITEMS * size);
-    if (may_share(c, out))
+    if (op_may_share(c, out))
         check_in_place(c, &call, PB_FORWARD, "forward with shared inputs in place");
     for (size_t k = 0; k < c->inputs; k++)
         pb_free(same[k]);
@@ -394,21 +186,21 @@ static void check_shared(const op_case *c, pb_shape out, float *const *x)
 static pb_memory *check_point(const op_case *c, pb_shape out, float *const *x)
 {
     size_t size = pb_shape_size(out);
-    double *expected = allocate(size, sizeof *expected);
-    op_call call = start(c, 1, out);
+    double *expected = op_allocate(size, sizeof *expected);
+    op_call call = op_start(c, 1, out);
 
     call.exact = true;
     for (size_t k = 0; k < c->inputs; k++)
-        call.x[k] = is_read(c, k) ? x[k] : NULL;
-    call.y = unwritten(size);
-    if (saved_size(c, &call))
-        call.saved = get_memory(c, saved_size(c, &call));
-    run(c, &call, PB_FORWARD);
+        call.x[k] = op_is_read(c, k) ? x[k] : NULL;
+    call.y = op_unwritten(size);
+    if (op_saved_size(c, &call))
+        call.saved = op_memory(c, op_saved_size(c, &call));
+    op_run(c, &call, PB_FORWARD);
     apply_reference(c, c->reference, out, x, 0, NULL, 0, expected);
     assert_close(c->name, "forward at a point", expected, call.y, size);
     if (c->exact) /* half a step of float32, and the sums' own error in double precision */
         assert_within(c->name, "exactly", expected, call.y, 0x1.00001p-24, expected, size);
-    if (may_share(c, out))
+    if (op_may_share(c, out))
         check_in_place(c, &call, PB_FORWARD, "forward at a point in place");
     pb_free(call.y);
     pb_free(expected);
@@ -424,9 +216,9 @@ typedef struct vectors {
 
 static vectors draw(size_t count, unsigned seed, bool bf16)
 {
-    vectors v = {random_floats(count, 1, seed), NULL};
+    vectors v = {op_random(count, 1, seed), NULL};
 
-    v.used = copy_of(v.given, count);
+    v.used = op_copy(v.given, count);
     for (size_t i = 0; bf16 && i < count; i++)
         v.used[i] = (float)bfloat_of((double)v.used[i]);
     return v;
@@ -444,15 +236,15 @@ static void differentiate(const op_case *c, op_reference reference, pb_shape out
 {
     const double h = 1e-5;
     size_t size = pb_shape_size(out);
-    double *high = allocate(size, sizeof *high), *low = allocate(size, sizeof *low);
+    double *high = op_allocate(size, sizeof *high), *low = op_allocate(size, sizeof *low);
 
     for (size_t j = 0; j < ITEMS; j++) {
         double *step[PB_OP_MAX_INPUTS] = {0};
         for (size_t k = 0; k < c->inputs; k++) {
-            size_t n = input_size(c, k);
+            size_t n = op_input_size(c, k);
             if (!v[k])
                 continue;
-            step[k] = allocate(n, sizeof *step[k]);
+            step[k] = op_allocate(n, sizeof *step[k]);
             for (size_t i = 0; i < n; i++)
                 step[k][i] = (double)v[k][j * n + i];
         }
@@ -472,8 +264,8 @@ static void check_bfloat_error(const op_case *c, const op_call *down, float *con
                                float *const *v)
 {
     size_t size = pb_shape_size(down->out);
-    double *expected = allocate(ITEMS * size, sizeof *expected);
-    double *magnitudes = allocate(ITEMS * size, sizeof *magnitudes);
+    double *expected = op_allocate(ITEMS * size, sizeof *expected);
+    double *magnitudes = op_allocate(ITEMS * size, sizeof *magnitudes);
 
     differentiate(c, c->reference, down->out, x, v, expected);
     for (size_t j = 0; j < ITEMS; j++)
@@ -509,21 +301,20 @@ static void check_vjp(const op_case *c, const op_call *down, const vectors *v, c
     op_call up = start_vjp(down, u->given, adding);
 
     for (size_t k = 0; k < c->inputs; k++) {
-        size_t n = input_size(c, k);
+        size_t n = op_input_size(c, k);
         if (!up.active[k])
             continue;
-        up.dx[k] =
-            up.add[k] ? random_floats(ITEMS * n, 1, 200 + (unsigned)k) : unwritten(ITEMS * n);
+        up.dx[k] = up.add[k] ? op_random(ITEMS * n, 1, 200 + (unsigned)k) : op_unwritten(ITEMS * n);
         for (size_t j = 0; up.add[k] && j < ITEMS; j++)
             before[j] += inner(v[k].used + j * n, up.dx[k] + j * n, n);
     }
-    run(c, &up, PB_VJP);
+    op_run(c, &up, PB_VJP);
     for (size_t j = 0; j < ITEMS; j++) {
         double left = inner(dy + j * size, u->used + j * size, size), right = -before[j];
         double norm = sqrt(inner(dy + j * size, dy + j * size, size) *
                            inner(u->used + j * size, u->used + j * size, size));
         for (size_t k = 0; k < c->inputs; k++) {
-            size_t n = input_size(c, k);
+            size_t n = op_input_size(c, k);
             if (up.active[k])
                 right += inner(v[k].used + j * n, up.dx[k] + j * n, n);
         }
@@ -543,18 +334,19 @@ static void check_vjp_in_place(const op_case *c, const op_call *down, const floa
     op_call apart = start_vjp(down, u, adding), call = apart;
 
     for (size_t k = 0; k < c->inputs; k++) {
-        size_t n = ITEMS * input_size(c, k);
+        size_t n = ITEMS * op_input_size(c, k);
         if (!apart.active[k])
             continue;
-        apart.dx[k] = apart.add[k] ? random_floats(n, 1, 200 + (unsigned)k) : unwritten(n);
-        call.dx[k] = k ? copy_of(apart.dx[k], n) : copy_of(u, size);
+        apart.dx[k] = apart.add[k] ? op_random(n, 1, 200 + (unsigned)k) : op_unwritten(n);
+        call.dx[k] = k ? op_copy(apart.dx[k], n) : op_copy(u, size);
     }
     call.dy = call.dx[0];
-    run(c, &apart, PB_VJP);
-    run(c, &call, PB_VJP);
+    op_run(c, &apart, PB_VJP);
+    op_run(c, &call, PB_VJP);
     for (size_t k = 0; k < c->inputs; k++) {
         if (apart.active[k])
-            assert_same(c->name, "vjp in place", apart.dx[k], call.dx[k], ITEMS * input_size(c, k));
+            assert_same(c->name, "vjp in place", apart.dx[k], call.dx[k],
+                        ITEMS * op_input_size(c, k));
         pb_free(apart.dx[k]);
         pb_free(call.dx[k]);
     }
@@ -567,21 +359,21 @@ static void check_unrounded(const op_case *c, const op_call *down, const float *
     op_call again = *down, up = start_vjp(down, u, 0), up_again = up;
 
     again.bf16 = up_again.bf16 = true;
-    again.y = unwritten(size);
-    run(c, &again, PB_JVP);
+    again.y = op_unwritten(size);
+    op_run(c, &again, PB_JVP);
     assert_same(c->name, "jvp asked for in bfloat16", down->y, again.y, size);
     pb_free(again.y);
     for (size_t k = 0; k < c->inputs; k++)
         if (up.active[k]) {
-            up.dx[k] = unwritten(ITEMS * input_size(c, k));
-            up_again.dx[k] = unwritten(ITEMS * input_size(c, k));
+            up.dx[k] = op_unwritten(ITEMS * op_input_size(c, k));
+            up_again.dx[k] = op_unwritten(ITEMS * op_input_size(c, k));
         }
-    run(c, &up, PB_VJP);
-    run(c, &up_again, PB_VJP);
+    op_run(c, &up, PB_VJP);
+    op_run(c, &up_again, PB_VJP);
     for (size_t k = 0; k < c->inputs; k++) {
         if (up.active[k])
             assert_same(c->name, "vjp asked for in bfloat16", up.dx[k], up_again.dx[k],
-                        ITEMS * input_size(c, k));
+                        ITEMS * op_input_size(c, k));
         pb_free(up.dx[k]);
         pb_free(up_again.dx[k]);
     }
@@ -594,34 +386,34 @@ static void check_linear(const op_case *c, pb_shape out, float *const *x, pb_mem
                          unsigned active, bool bf16)
 {
     size_t size = pb_shape_size(out);
-    double *expected = allocate(ITEMS * size, sizeof *expected);
+    double *expected = op_allocate(ITEMS * size, sizeof *expected);
     vectors v[PB_OP_MAX_INPUTS] = {0}, u = draw(ITEMS * size, 77, bf16);
     float *given[PB_OP_MAX_INPUTS] = {0}, *used[PB_OP_MAX_INPUTS] = {0};
-    op_call down = start(c, ITEMS, out);
+    op_call down = op_start(c, ITEMS, out);
 
     down.bf16 = bf16;
     down.saved = saved;
-    down.y = unwritten(ITEMS * size);
+    down.y = op_unwritten(ITEMS * size);
     for (size_t k = 0; k < c->inputs; k++) {
         if (!(active >> k & 1))
             continue;
-        v[k] = draw(ITEMS * input_size(c, k), 100 + (unsigned)k, bf16);
+        v[k] = draw(ITEMS * op_input_size(c, k), 100 + (unsigned)k, bf16);
         down.active[k] = true;
         down.x[k] = given[k] = v[k].given;
         used[k] = v[k].used;
     }
     differentiate(c, bf16 ? c->rounded : c->reference, out, x, used, expected);
-    run(c, &down, PB_JVP);
+    op_run(c, &down, PB_JVP);
     assert_close(c->name, bf16 ? "jvp in bfloat16" : "jvp", expected, down.y, ITEMS * size);
     if (bf16)
         check_bfloat_error(c, &down, x, given);
-    if (may_share(c, out) && down.active[0])
+    if (op_may_share(c, out) && down.active[0])
         check_in_place(c, &down, PB_JVP, "jvp in place");
     for (unsigned adding = 0; adding <= active; adding++) {
         if (adding & ~active)
             continue;
         check_vjp(c, &down, v, down.y, &u, adding);
-        if (may_share(c, out) && down.active[0] && !(adding & 1))
+        if (op_may_share(c, out) && down.active[0] && !(adding & 1))
             check_vjp_in_place(c, &down, u.given, adding);
     }
     if (!c->rounded)
@@ -643,20 +435,20 @@ static void check(const op_case *c, bool bf16)
     if (c->op->shape(c->params, c->inputs, c->in, &out, &error) != PB_OK)
         fail_msg("%s: %s", c->name, error.message);
     for (size_t k = 0; k < c->inputs; k++)
-        x[k] = random_floats(ITEMS * input_size(c, k), c->scale != 0 ? c->scale : 1, (unsigned)k);
+        x[k] = op_random(ITEMS * op_input_size(c, k), c->scale != 0 ? c->scale : 1, (unsigned)k);
     if (!bf16) {
         check_forward(c, out, x);
         check_shared(c, out, x);
     }
     saved = check_point(c, out, x);
     for (unsigned active = 1; active < 1u << c->inputs; active++) {
-        bool allowed = kernel_of(c)->jvp != NULL;
+        bool allowed = op_kernel(c)->jvp != NULL;
         for (size_t k = 0; k < c->inputs; k++)
-            allowed = allowed && !((c->constant[k] || !is_read(c, k)) && (active >> k & 1));
+            allowed = allowed && !((c->constant[k] || !op_is_read(c, k)) && (active >> k & 1));
         if (allowed)
             check_linear(c, out, x, saved, active, bf16);
     }
-    drop_memory(c, saved);
+    op_drop(c, saved);
     for (size_t k = 0; k < c->inputs; k++)
         pb_free(x[k]);
 }
@@ -683,10 +475,10 @@ pb_status forward_op(const op_case *c, const float *const *x, float *y, pb_error
     MUST(c->op->shape(c->params, c->inputs, c->in, &out, error));
     MUST(pb_backend_find(&backend, NULL, error));
     MUST(backend->open(&own.device, error));
-    call = start(&own, 1, out);
+    call = op_start(&own, 1, out);
     memcpy(call.x, x, c->inputs * sizeof *x);
     call.y = y;
-    status = try(&own, &call, PB_FORWARD, why);
+    status = op_try(&own, &call, PB_FORWARD, why);
     pb_device_close(own.device);
     return status;
 }

@@ -1,15 +1,11 @@
-/* Which bases go together: every field that may differ and every use, unknown ones, files of
- * before, and the functions that ask; comparisons of many. */
+/* Which bases go together: every field that may differ and every use, unknown ones, and the
+ * functions that ask; what a mean says of itself; comparisons of many. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "golden.h"
-#include "io/weights.h"
-#include "scratch.h"
-
-#define DDPM GOLDEN "unet2d-ddpm"
 
 enum { K = 2 };
 static const size_t U[4] = {K, 2, 3, 2}, V[4] = {K, 3, 2, 2};
@@ -362,6 +358,40 @@ static void test_mean(void **state)
     pb_basis_clear(&c);
 }
 
+/* What not all bases were computed under is not what the mean says. */
+static void test_mean_conditions(void **state)
+{
+    pb_basis a = whole(0), b = whole(1), mean = PB_BASIS_EMPTY;
+    const pb_basis *both[2] = {&a, &b};
+
+    (void)state;
+    put(&a.negative_prompt, "blurred"); /* b does not know its own */
+    a.steps = 0;
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    assert_string_equal(mean.prompt, "a face");
+    assert_string_equal(mean.trajectory_prompt, "a photo");
+    assert_string_equal(mean.negative_prompt, "blurred");
+    assert_true(mean.guidance_scale == 3 && mean.steps == 100 && mean.timestep == 500);
+    pb_basis_clear(&mean);
+    put(&b.prompt, "a house");
+    put(&b.trajectory_prompt, "");
+    put(&b.negative_prompt, "");
+    b.guidance_scale = 2;
+    a.steps = 50;
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    assert_string_equal(mean.prompt, "");
+    assert_string_equal(mean.trajectory_prompt, "");
+    assert_string_equal(mean.negative_prompt, "");
+    assert_true(mean.guidance_scale == 1 && mean.steps == 0);
+    pb_basis_clear(&mean);
+    a.guided = b.guided = 1;
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    assert_true(mean.guidance_scale == 3);
+    pb_basis_clear(&mean);
+    pb_basis_clear(&a);
+    pb_basis_clear(&b);
+}
+
 /* -- comparisons ------------------------------------------------------------------------------ */
 
 /* Each way refuses, or skips a side whose taps differ, or is compared. */
@@ -461,124 +491,13 @@ static void test_distances(void **state)
         pb_basis_clear(&bases[i]);
 }
 
-/* -- files and models ------------------------------------------------------------------------- */
-
-/* A basis of rank 2 of 8 x 8 pixels. */
-static pb_basis compute(const pb_model *network, unsigned seed)
-{
-    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
-    pb_basis basis = PB_BASIS_EMPTY;
-    pb_tensor x = PB_TENSOR_EMPTY;
-    pb_rng *rng;
-
-    request.svd.rank = 2;
-    request.map.condition.timestep = 500;
-    MUST(pb_tensor_new(&x, 3, (size_t[3]){3, 8, 8}, error));
-    MUST(pb_rng_new(&rng, seed, error));
-    pb_randn(rng, x.data, pb_tensor_count(&x));
-    MUST(pb_basis_compute(&basis, NULL, NULL, network, &request, &x, NULL, error));
-    pb_rng_free(rng);
-    pb_tensor_clear(&x);
-    return basis;
-}
-
-/* What files have had since 0.1.0 was begun. */
-static void write_as_before(const pb_basis *b, const char *path)
-{
-    const pb_named_tensor tensors[] = {{"u", &b->u},
-                                       {"s", &b->s},
-                                       {"v", &b->v},
-                                       {"residual", &b->residual},
-                                       {"angle_bound", &b->angle_bound},
-                                       {"x", &b->x}};
-    const pb_metadata metadata[] = {{"model", b->model},   {"model_hash", b->model_hash},
-                                    {"from", b->from},     {"tap", b->to},
-                                    {"method", b->method}, {"prompt", b->prompt},
-                                    {"timestep", "500"},   {"t", "nan"},
-                                    {"tol", "0.01"},       {"class_label", "-1"},
-                                    {"converged", "2"},    {"applications", "10"}};
-
-    MUST(pb_safetensors_write(path, 6, tensors, 12, metadata, error));
-}
-
-static void test_files(void **state)
-{
-    pb_basis a, before = PB_BASIS_EMPTY, now = PB_BASIS_EMPTY;
-    pb_model *network;
-    const pb_schedule *s;
-
-    (void)state;
-    MUST(pb_model_open(&network, DDPM, error));
-    s = pb_model_schedule(network);
-    a = compute(network, 1);
-    assert_string_equal(a.prediction, "epsilon");
-    assert_string_equal(a.schedule, "linear");
-    assert_string_equal(a.schedule_hash, pb_schedule_hash(s));
-    assert_string_equal(a.version, pb_version());
-    assert_null(a.file);
-    a.steps = 7;
-    MUST(pb_basis_write(&a, scratch_path(&here, "now.safetensors").text, error));
-    MUST(pb_basis_read(&now, scratch_path(&here, "now.safetensors").text, error));
-    assert_string_equal(now.prediction, a.prediction);
-    assert_string_equal(now.schedule, a.schedule);
-    assert_string_equal(now.schedule_hash, a.schedule_hash);
-    assert_string_equal(now.version, a.version);
-    assert_string_equal(now.file, scratch_path(&here, "now.safetensors").text);
-    assert_int_equal(now.steps, 7);
-    MUST(pb_basis_compatible(&now, network, 8, 8, error));
-
-    write_as_before(&a, scratch_path(&here, "before.safetensors").text);
-    MUST(pb_basis_read(&before, scratch_path(&here, "before.safetensors").text, error));
-    assert_null(before.prediction);
-    assert_null(before.schedule);
-    assert_null(before.schedule_hash);
-    assert_null(before.version);
-    assert_null(before.trajectory_prompt);
-    assert_int_equal(before.steps, 0);
-    assert_true(before.guidance_scale == 1 && before.class_label == -1 && isnan(before.t));
-    MUST(pb_basis_compatible(&before, network, 8, 8, error));
-    for (unsigned use = 0; use < PB_BASIS_USES; use++)
-        MUST(pb_bases_compatible(&before, &now, (pb_basis_use)use, error));
-    pb_basis_clear(&a);
-    pb_basis_clear(&before);
-    pb_basis_clear(&now);
-    pb_model_free(network);
-}
-
-/* A model that predicts something else, or whose schedule is another. */
-static void test_model(void **state)
-{
-    pb_basis a, copy = PB_BASIS_EMPTY;
-    pb_model *network;
-    pb_error why = {0};
-
-    (void)state;
-    MUST(pb_model_open(&network, DDPM, error));
-    a = compute(network, 1);
-    MUST(pb_basis_compatible(&a, network, 8, 8, error));
-    MUST(pb_basis_copy(&copy, &a, error));
-    prediction(&copy);
-    assert_int_equal(pb_basis_compatible(&copy, network, 0, 0, &why), PB_INVALID);
-    assert_string_equal(why.message,
-                        "the basis and the model differ: prediction v_prediction and epsilon");
-    put(&copy.prediction, "epsilon");
-    schedule(&copy);
-    assert_int_equal(pb_basis_compatible(&copy, network, 0, 0, &why), PB_INVALID);
-    assert_non_null(strstr(why.message, "differ: schedule scaled_linear (f0f0f0f0) and linear ("));
-    unknown_schedule(&copy);
-    MUST(pb_basis_compatible(&copy, network, 8, 8, error));
-    pb_basis_clear(&copy);
-    pb_basis_clear(&a);
-    pb_model_free(network);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_field), cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_mean),
-        cmocka_unit_test(test_comparisons), cmocka_unit_test(test_distances),
-        SCRATCH_TEST(test_files),           cmocka_unit_test(test_model),
+        cmocka_unit_test(test_every_field),     cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_mean_conditions), cmocka_unit_test(test_comparisons),
+        cmocka_unit_test(test_distances),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,13 +155,14 @@ static pb_status give_up(const worker *w, struct result *r)
     pb_basis basis = PB_BASIS_EMPTY;
     pb_error error = {0};
     int left = 100;
+    pb_status status;
     const pb_run run = {.monitor = stop, .context = &left, .threads = 1};
 
     request.map.condition = all->condition;
     request.svd.rank = 3;
-    if (pb_basis_compute(&basis, NULL, NULL, all->model, &request, &all->x, &run, &error) !=
-            PB_CANCELLED ||
-        left)
+    status = pb_basis_compute(&basis, NULL, NULL, all->model, &request, &all->x, &run, &error);
+    pb_basis_clear(&basis); /* what had converged */
+    if (status != PB_CANCELLED || left)
         return pb_fail(&r->error, PB_INTERNAL, "stopped with %d questions left: %s", left,
                        error.message);
     return note(r, error.message, strlen(error.message));

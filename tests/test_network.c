@@ -9,17 +9,19 @@
 #include "networks.h"
 #include "op_harness.h"
 
-#define TOLERANCE 1e-5
 #define LINEAR 3e-6 /* docs/mathematics.md; of a point that is not exact, half are off by more */
 
-/* Networks, and the golden values at one size: odd ones do not halve. */
+/* Networks, the golden values at one size (odd ones do not halve), and how near taps come to them:
+ * evaluations are not exact as the point of a linearisation is, and come as near but for one. */
 typedef struct golden_network {
     const char *folder, *io;
+    double tolerance;
 } golden_network;
 
 static const golden_network networks[] = {
-    {"unet2d-ddpm", "io"},     {"unet2d-modern", "io"},    {"unet2d-cond-sd1", "io"},
-    {"unet2d-cond-sd2", "io"}, {"unet2d-cond-sd1", "odd"}, {"unet2d-cond-sd2", "odd"},
+    {"unet2d-ddpm", "io", 3e-6},      {"unet2d-modern", "io", 1e-5},
+    {"unet2d-cond-sd1", "io", 3e-6},  {"unet2d-cond-sd2", "io", 3e-6},
+    {"unet2d-cond-sd1", "odd", 3e-6}, {"unet2d-cond-sd2", "odd", 3e-6},
 };
 #define NETWORKS (sizeof networks / sizeof *networks)
 
@@ -54,7 +56,7 @@ static void test_taps(void **state)
             MUST(pb_evaluate(e, &condition, 3, pb_tensor_count(&n.x), points, 1, &name, &values,
                              error));
             for (size_t j = 0; j < 3; j++)
-                assert_near(tap, values + j * count, expected.data, count, TOLERANCE);
+                assert_near(tap, values + j * count, expected.data, count, networks[i].tolerance);
             pb_free(values);
             pb_tensor_clear(&expected);
         }

@@ -328,7 +328,7 @@ static void test_prompt_files(void **state)
                                 "-o other"),
            0, NULL);
     expect(program(here.folder,
-                   "study samples -q -m " SD1 " --samples 2 --timesteps 2 --steps 5 --rank 2 "
+                   "study samples -q -m " SD1 " --samples 2 --timesteps 1 --steps 5 --rank 2 "
                    "--tap x0 --guided --guidance-scale 2 --prompt face -o guided"),
            0, NULL);
     expect(program(here.folder, "study samples -q --settings guided/settings.json -o again"), 0,

@@ -1,5 +1,6 @@
 /* Another store and another executor stand in for the catalogue and this process: a study's numbers
  * stay what they are. */
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -304,6 +306,64 @@ static void test_stop(void **state)
     assert_true(scratch_has(&here, "one/report.html"));
 }
 
+/* Fails where a file lies that is no item which was finished. */
+static void expect_finished(void)
+{
+    DIR *folder = opendir(here.folder);
+    const struct dirent *entry;
+
+    assert_non_null(folder);
+    while ((entry = readdir(folder))) {
+        pb_key key = {""};
+        const char *dot = strstr(entry->d_name, ".safetensors");
+        if (!dot)
+            continue;
+        snprintf(key.text, sizeof key.text, "%.*s", (int)(dot - entry->d_name), entry->d_name);
+        if (!is_done(&only, &key))
+            fail_msg("%s was not finished", entry->d_name);
+    }
+    closedir(folder);
+}
+
+static void remove_items(void)
+{
+    DIR *folder = opendir(here.folder);
+    const struct dirent *entry;
+
+    assert_non_null(folder);
+    while ((entry = readdir(folder)))
+        if (strstr(entry->d_name, ".safetensors"))
+            assert_int_equal(unlinkat(dirfd(folder), entry->d_name, 0), 0);
+    closedir(folder);
+}
+
+/* What a stopped basis keeps is no item. */
+static void test_stop_in_bases(void **state)
+{
+    const scratch_name one = scratch_path(&here, "one");
+    const pb_study_options o = options_of(one.text);
+    const pb_study_way way = {shelf_open, &backwards};
+    size_t limit = (size_t)-1, all, stops = 0;
+    pb_run run = {.monitor = stop_later, .context = &limit};
+    pb_study_progress p;
+
+    (void)state;
+    only = (shelf){.count = 0};
+    questions = 0;
+    assert_int_equal(pb_study_run(&o, &way, &run, &p, NULL), PB_OK);
+    all = questions;
+    only = (shelf){.count = 0};
+    remove_items();
+    for (limit = all / 20; limit < all; limit += all / 100) {
+        questions = 0;
+        if (pb_study_run(&o, &way, &run, &p, NULL) == PB_OK)
+            break;
+        stops++;
+        expect_finished();
+    }
+    assert_true(stops > 5);
+}
+
 /* What is odd of every item is said once. */
 static void count_warning(void *context, const char *text)
 {
@@ -333,10 +393,8 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_way),
-        cmocka_unit_test(test_check),
-        SCRATCH_TEST(test_stop),
-        SCRATCH_TEST(test_warning),
+        SCRATCH_TEST(test_way),           cmocka_unit_test(test_check), SCRATCH_TEST(test_stop),
+        SCRATCH_TEST(test_stop_in_bases), SCRATCH_TEST(test_warning),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -88,7 +88,13 @@ PB_API void pb_basis_request_init(pb_basis_request *request);
  * named and hashed. svd (or NULL): gets the SVD too, of vectors in C, H, W order, pb_svd_free.
  * verified (or NULL): svd.rank residuals measured by applying the operator again. Fewer than
  * svd.rank triplets are there where svd.max_applications ended first; a null space is whole or
- * refused. Errors: as pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the
+ * refused.
+ * Where the run is stopped, returns PB_CANCELLED, and *basis and *svd hold the leading triplets
+ * that had converged by then, certified as ever (of bf16 by the map itself): basis->converged says
+ * how many; where there are none *basis is empty and *svd NULL. Clear and free them as after
+ * success. Nothing is evaluated after the stop: verified are NaN, and model_hash is "" unless
+ * pb_model_hash was asked before. After any other error *basis is empty.
+ * Errors: as pb_linearise and pb_svd_compute; PB_INVALID (an x of other channels than the
  * network's, or of several images; a mask of another size than the tap, null_rank or bf16 where
  * they cannot be; more of null_rank and svd.rank together than the map has columns), PB_NUMERIC
  * (the null space did not converge, or holds a direction of the map).
@@ -188,10 +194,13 @@ typedef enum pb_basis_use {
  *   * unless pb_comparison_options.across_models
  *
  * The rest may differ: to compare timesteps, prompts, classes, guidance or masks is what some ask
- * for, and a direction is carried from one of them to another; of a mean they are those of its
- * first basis. What one of the two does not know (a hash of "", a text of NULL, as in files of
- * before; a mean in H has no v) agrees with anything, but not a mask with none. Whether each is
- * whole is not checked. Errors: PB_INVALID; the message lists all that differs, with both values.
+ * for, and a direction is carried from one of them to another. A mean has the timestep and t of its
+ * first basis, and prompts, steps and guidance scale where all its bases have the same, those aside
+ * that do not know a prompt or steps: else none ("", 0, 1), but for the scale of guided
+ * maps, which is the first one's. What one of the two does not know (a hash of "", a text of NULL,
+ * as in files of before; a mean in H has no v) agrees with anything, but not a mask with none.
+ * Whether each is whole is not checked. Errors: PB_INVALID; the message lists all that differs,
+ * with both values.
  */
 PB_API pb_status pb_bases_compatible(const pb_basis *a, const pb_basis *b, pb_basis_use use,
                                      pb_error *error);

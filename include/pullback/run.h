@@ -39,10 +39,10 @@ typedef struct pb_progress {
 
 typedef struct pb_run {
     /* Called after every step, and between them before each operation of a network, thousands of
-     * times a second, with the last one's progress; non-zero stops
-     * the work, within one operation of a network, with PB_CANCELLED. What is whole by then is
-     * kept, where a function says so. Called from the thread that called the library only; it
-     * should be quick. NULL: nobody asks, nobody stops. */
+     * times a second, with the last one's progress; non-zero stops the work, within one operation
+     * of a network, with PB_CANCELLED. What is whole by then is kept, where a function says so, as
+     * those of bases do. Called from the thread that called the library only; it should be quick.
+     * NULL: nobody asks, nobody stops. */
     int (*monitor)(void *context, const pb_progress *progress);
 
     /* What the caller should know although the work goes on: one line without a newline. Likewise.

@@ -226,9 +226,9 @@ PB_API pb_status pb_session_time(const pb_session *session, const pb_point_optio
 PB_API pb_status pb_session_point(pb_session *session, const pb_point_options *options,
                                   pb_point *point, const pb_run *run, pb_error *error);
 
-/* The point that a basis holds, on a grid of so many steps, under its own prompts but for those
- * that are given (or NULL). Errors: PB_INVALID (a mean; a basis of another model's shapes; another
- * edit prompt than the basis's). */
+/* The point that a basis holds, on a grid of so many steps (0: those of the grid that it says it
+ * lies on, or 100), under its own prompts but for those that are given (or NULL). Errors:
+ * PB_INVALID (a mean; a basis of another model's shapes; another edit prompt than the basis's). */
 PB_API pb_status pb_session_point_of(pb_session *session, const pb_basis *basis, size_t steps,
                                      const pb_prompts *given, pb_point *point, pb_error *error);
 
@@ -261,9 +261,9 @@ typedef struct pb_basis_options {
 
 PB_API void pb_basis_options_init(pb_basis_options *options);
 
-/* Computes the local latent basis at a point; warns if not all of it converged. svd, verified: as
- * in pb_basis_compute. Errors: those of pb_basis_compute; PB_INVALID (guided, for a model without
- * text or a tap other than eps and x0). */
+/* Computes the local latent basis at a point; warns if not all of it converged. svd, verified, and
+ * what is kept where the run is stopped: as in pb_basis_compute. Errors: those of pb_basis_compute;
+ * PB_INVALID (guided, for a model without text or a tap other than eps and x0). */
 PB_API pb_status pb_session_basis(pb_session *session, const pb_point *point,
                                   const pb_basis_options *options, pb_basis *basis, pb_svd **svd,
                                   double *verified, const pb_run *run, pb_error *error);
@@ -308,9 +308,11 @@ typedef struct pb_directions {
 PB_API void pb_directions_init(pb_directions *directions);
 PB_API void pb_directions_clear(pb_directions *directions);
 
-/* Finds directions of x to edit along. Errors: PB_INVALID (a basis that does not go with the model
- * and the point's image, or with the basis here, pb_bases_compatible; directions of another tap
- * than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and pb_least_squares. */
+/* Finds directions of x to edit along. Where the run is stopped there is no v; what is kept of a
+ * basis that was being computed is in directions->basis. Errors: PB_INVALID (a basis that does not
+ * go with the model and the point's image, or with the basis here, pb_bases_compatible; directions
+ * of another tap than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and
+ * pb_least_squares. */
 PB_API pb_status pb_session_directions(pb_session *session, const pb_point *point,
                                        const pb_direction_options *options,
                                        pb_directions *directions, const pb_run *run,
@@ -383,7 +385,17 @@ typedef struct pb_edit {
 PB_API void pb_edit_init(pb_edit *edit);
 PB_API void pb_edit_clear(pb_edit *edit);
 
-/* Edits the point along directions, and moves all stages down to pictures in one batch. Warns of
+/* One direction to one side. */
+typedef struct pb_edit_way {
+    size_t direction; /* its number */
+    int side;         /* 1: forwards, -1: backwards; 0: there is no such way */
+} pb_edit_way;
+
+/* Number i of all directions and sides, in the order of pictures, of pace, outside and share. */
+PB_API pb_edit_way pb_edit_way_of(const pb_edit *edit, size_t i);
+
+/* Edits the point along directions, and moves all stages down to pictures in one batch: none is
+ * finished before all are, so that a run that is stopped leaves no picture to be kept. Warns of
  * each direction whose stages collapse, explode, or change the picture faster than edits do that
  * keep a face. Errors: PB_INVALID (a point off the grid; a strength of less than one iteration, but
  * 0; a direction that is not there; mode relinearise of directions that are not the basis's own, or
@@ -398,10 +410,11 @@ PB_API pb_status pb_session_edit(pb_session *session, const pb_point *point,
  */
 PB_API const float *pb_edit_picture(const pb_edit *edit, size_t d, long stage);
 
-/* The guidance iteration of a stage; 0 of an empty edit. */
+/* The guidance iteration of a stage; 0 of an empty edit, or of NULL. */
 PB_API long pb_edit_iteration(const pb_edit *edit, long stage);
 
-/* How far the edit goes, as a share of the full one; backwards negative. NaN of an empty edit. */
+/* How far the edit goes, as a share of the full one; backwards negative. NaN of an empty edit, or
+ * of NULL. */
 PB_API double pb_edit_strength(const pb_edit *edit);
 
 /* What the direction in place d changes of the picture at its last stage, the larger of its sides:

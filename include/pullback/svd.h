@@ -73,14 +73,17 @@ typedef struct pb_svd {
     size_t restarts;
     size_t block;            /* the block width used */
     double probe;            /* |J w| / sigma_k for one random unit w orthogonal to all v: a value
-                                well above 1 would show a missed direction */
+                                well above 1 would show a missed direction; 0 where there is none,
+                                or the run was stopped before */
     double seconds;          /* in all */
     double seconds_operator; /* inside the operator */
 } pb_svd;
 
 /* Computes the leading triplets. If max_applications ends first, returns PB_OK with
  * converged < rank and the residuals reached; svd->rank may then be less than options->rank.
- * *out is owned by the caller (pb_svd_free) and set only on success.
+ * Where the run is stopped, returns PB_CANCELLED with the leading triplets that had converged at
+ * the last block step, all of them certified as ever: svd->rank is their number, and *out NULL
+ * where there are none. *out is owned by the caller (pb_svd_free), and set in these two cases only.
  * Errors: PB_INVALID (options outside their ranges, an operator of nothing, starting vectors of
  * another length), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (NaN or infinity from the operator), or the
  * operator's own. */
@@ -91,8 +94,8 @@ PB_API void pb_svd_free(pb_svd *svd);
 
 /* As pb_svd_compute, by two operators: `fast`, an approximation of `op` good to about two digits,
  * gives a rough basis; `op` certifies it, and refines it until every residual is within the
- * tolerance. All of the result belongs to `op`. Errors: as pb_svd_compute; PB_INVALID (operators of
- * different sizes). */
+ * tolerance. All of the result belongs to `op`; a run that is stopped in the rough part leaves
+ * nothing. Errors: as pb_svd_compute; PB_INVALID (operators of different sizes). */
 PB_API pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operator *op,
                                 const pb_svd_options *options, const pb_run *run, pb_error *error);
 

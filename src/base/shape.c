@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -94,6 +95,15 @@ pb_status pb_shape_check_one(const pb_tensor *tensor, size_t rank, const size_t 
         fits(rank, tensor->shape + 1, shape))
         return PB_OK;
     return pb_shape_check(tensor, rank, shape, what, error);
+}
+
+void pb_shape_batch(pb_tensor *tensor)
+{
+    if (tensor->rank != 3)
+        return;
+    memmove(tensor->shape + 1, tensor->shape, 3 * sizeof *tensor->shape);
+    tensor->shape[0] = 1;
+    tensor->rank = 4;
 }
 
 pb_status pb_size_check(size_t size, size_t expected, const char *what, pb_error *error)

@@ -14,6 +14,9 @@ static inline size_t pb_item_size(const pb_tensor *tensor)
     return pb_tensor_count(tensor) / tensor->shape[0];
 }
 
+/* Makes an item (c,h,w) the batch (1,c,h,w); leaves tensors of another rank alone. */
+void pb_shape_batch(pb_tensor *tensor);
+
 /* More numbers than any array has: a count beyond is a mistake, and is told as one before anything
  * is read or allocated by it. */
 #define PB_MOST_NUMBERS ((uint64_t)1 << 40)

@@ -9,6 +9,7 @@
 #include "base/run.h"
 #include "base/shape.h"
 #include "map/linearisation.h"
+#include "models/model.h"
 
 /* Everything in use while a basis is computed; vectors are in H, W, C until they are the result. */
 typedef struct work {
@@ -123,7 +124,8 @@ static pb_status apply_mask(work *w, const pb_tensor *mask, pb_error *error)
 static pb_status deflate(work *w, size_t rank, pb_error *error)
 {
     pb_svd_options options = w->request->svd;
-    pb_svd *svd;
+    pb_svd *svd = NULL;
+    pb_status status;
 
     options.rank = rank;
     options.start = NULL;
@@ -133,7 +135,11 @@ static pb_status deflate(work *w, size_t rank, pb_error *error)
                        "a null rank of %zu and %zu directions: together expected at most %zu, the "
                        "entries of \"%s\"",
                        rank, w->request->svd.rank, w->op->cols, w->request->map.from);
-    PB_TRY(pb_svd_compute(&svd, w->rest, &options, &w->run, error));
+    status = pb_svd_compute(&svd, w->rest, &options, &w->run, error);
+    if (status != PB_OK) {
+        pb_svd_free(svd); /* a part of the null space is none */
+        return status;
+    }
     if (svd->converged < rank) {
         size_t converged = svd->converged, applications = svd->applications;
         pb_svd_free(svd);
@@ -205,6 +211,7 @@ static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, d
 {
     const pb_basis_request *r = w->request;
     pb_svd_options svd = r->svd;
+    pb_status status;
 
     w->op = pb_linearisation_engine(w->l, false);
     pb_linearisation_shapes(w->l, w->from, w->to);
@@ -218,11 +225,12 @@ static pb_status decompose(work *w, const pb_model *model, const pb_tensor *x, d
         PB_TRY(apply_mask(w, r->mask, error));
     if (r->null_rank)
         PB_TRY(deflate(w, r->null_rank, error));
-    if (r->bf16)
-        PB_TRY(pb_svd_refined(&w->svd, pb_linearisation_engine(w->l, true), w->op, &svd, &w->run,
-                              error));
-    else
-        PB_TRY(pb_svd_compute(&w->svd, w->op, &svd, &w->run, error));
+    status = r->bf16 ? pb_svd_refined(&w->svd, pb_linearisation_engine(w->l, true), w->op, &svd,
+                                      &w->run, error)
+                     : pb_svd_compute(&w->svd, w->op, &svd, &w->run, error);
+    if (status == PB_CANCELLED && w->svd && confine(w, NULL) != PB_OK)
+        w->svd->converged = 0;
+    PB_TRY(status);
     PB_TRY(confine(w, error));
     return verified ? pb_svd_verify(w->svd, w->op, verified, &w->run, error) : PB_OK;
 }
@@ -243,19 +251,44 @@ static pb_status rearrange(float *vectors, size_t k, const size_t shape[3], pb_e
     return PB_OK;
 }
 
-static pb_status name_all(pb_basis *basis, const work *w, const pb_model *model, pb_error *error)
+/* Names the model; of a run that was stopped with its hash only where that is known already, for
+ * all files are read for it. */
+static pb_status name_model(pb_basis *basis, const pb_model *model, int stopped, pb_error *error)
 {
     char hash[65];
 
-    if (w->request->mask) {
-        PB_TRY(pb_tensor_new(&basis->mask, 2, w->request->mask->shape, error));
-        memcpy(basis->mask.data, w->request->mask->data,
-               pb_tensor_count(&basis->mask) * sizeof *basis->mask.data);
-    }
-    basis->null_rank = w->request->null_rank;
-    PB_TRY(pb_basis_set_schedule(basis, pb_model_schedule(model), error));
-    PB_TRY(pb_model_hash(model, hash, error));
+    if (stopped)
+        pb_model_known_hash(model, hash);
+    else
+        PB_TRY(pb_model_hash(model, hash, error));
     return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
+}
+
+/* What was found, as a basis. */
+static pb_status build(pb_basis *basis, const work *w, const pb_model *model, const pb_tensor *x,
+                       int stopped, pb_error *error)
+{
+    const pb_basis_request *r = w->request;
+
+    PB_TRY(rearrange(w->svd->u, w->svd->rank, w->to, error));
+    PB_TRY(rearrange(w->svd->v, w->svd->rank, w->from, error));
+    PB_TRY(pb_basis_from_svd(basis, w->svd, &r->map, &r->svd, w->l, x, error));
+    if (r->mask)
+        PB_TRY(pb_tensor_copy(&basis->mask, r->mask, error));
+    basis->null_rank = r->null_rank;
+    PB_TRY(pb_basis_set_schedule(basis, pb_model_schedule(model), error));
+    return name_model(basis, model, stopped, error);
+}
+
+/* Keeps of a run that was stopped the triplets that had converged, if there are any. */
+static void keep(work *w)
+{
+    if (w->svd)
+        w->svd->rank = w->svd->converged;
+    if (w->svd && w->svd->rank == 0) {
+        pb_svd_free(w->svd);
+        w->svd = NULL;
+    }
 }
 
 pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, const pb_model *model,
@@ -263,7 +296,7 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
                            pb_error *error)
 {
     work w = {.request = request};
-    pb_status status;
+    pb_status status, built = PB_OK;
     pb_work task;
 
     PB_NEED(basis, "a place for the basis");
@@ -274,20 +307,20 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
     status = pb_linearise(&w.l, model, &request->map, x, &w.run, error);
     if (status == PB_OK)
         status = decompose(&w, model, x, verified, error);
-    if (status == PB_OK)
-        status = rearrange(w.svd->u, w.svd->rank, w.to, error);
-    if (status == PB_OK)
-        status = rearrange(w.svd->v, w.svd->rank, w.from, error);
-    if (status == PB_OK)
-        status = pb_basis_from_svd(basis, w.svd, &request->map, &request->svd, w.l, x, error);
-    if (status == PB_OK)
-        status = name_all(basis, &w, model, error);
-    if (status == PB_OK && svd) {
+    if (status == PB_CANCELLED)
+        keep(&w);
+    for (size_t i = 0; status == PB_CANCELLED && verified && i < request->svd.rank; i++)
+        verified[i] = NAN;
+    if (w.svd && (status == PB_OK || status == PB_CANCELLED))
+        built = build(basis, &w, model, x, status == PB_CANCELLED, error);
+    if (built != PB_OK)
+        status = built;
+    if (status != PB_OK && status != PB_CANCELLED) {
+        pb_basis_clear(basis);
+    } else if (svd) {
         *svd = w.svd;
         w.svd = NULL;
     }
-    if (status != PB_OK)
-        pb_basis_clear(basis);
     clear(&w);
     pb_work_end(&task);
     return status;

@@ -3,6 +3,7 @@
 #include <pullback/version.h>
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -91,6 +92,57 @@ static pb_status name_schedule(pb_basis *mean, const pb_basis *b, pb_error *erro
     return PB_OK;
 }
 
+static const char *text_at(const pb_basis *b, size_t at)
+{
+    return *(char *const *)((const char *)b + at);
+}
+
+/* The text that all agree on, those aside that do not know it; NULL: none. */
+static const char *common(size_t count, const pb_basis *const *bases, size_t at)
+{
+    const char *text = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *other = text_at(bases[i], at);
+        if (text && other && strcmp(text, other))
+            return NULL;
+        text = text ? text : other;
+    }
+    return text;
+}
+
+/* Likewise the points of the grid; 0: there is no such number. */
+static size_t common_steps(size_t count, const pb_basis *const *bases)
+{
+    size_t steps = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t other = bases[i]->steps;
+        if (steps && other && steps != other)
+            return 0;
+        steps = steps ? steps : other;
+    }
+    return steps;
+}
+
+/* Prompts, a scale and a grid that are not those of all are not the mean's. Guided maps are of some
+ * scale in any case. */
+static pb_status name_conditions(pb_basis *mean, size_t count, const pb_basis *const *bases,
+                                 pb_error *error)
+{
+    const pb_basis *first = bases[0];
+    double scale = first->guidance_scale;
+
+    for (size_t i = 1; i < count; i++)
+        if (bases[i]->guidance_scale != scale && !first->guided)
+            scale = 1;
+    mean->steps = common_steps(count, bases);
+    return pb_basis_set_prompts(mean, common(count, bases, offsetof(pb_basis, prompt)),
+                                common(count, bases, offsetof(pb_basis, trajectory_prompt)),
+                                common(count, bases, offsetof(pb_basis, negative_prompt)), scale,
+                                first->guided, error);
+}
+
 /* What the mean has from the first basis and from all. */
 static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *bases,
                        const char *method, int in_x, pb_error *error)
@@ -102,9 +154,7 @@ static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *base
     PB_TRY(set(&mean->model_hash, first->model_hash, error));
     PB_TRY(set(&mean->from, first->from, error));
     PB_TRY(set(&mean->to, first->to, error));
-    PB_TRY(pb_basis_set_prompts(mean, first->prompt, first->trajectory_prompt,
-                                first->negative_prompt, first->guidance_scale, first->guided,
-                                error));
+    PB_TRY(name_conditions(mean, count, bases, error));
     for (size_t i = 0; i < count; i++)
         PB_TRY(name_schedule(mean, bases[i], error));
     PB_TRY(set(&mean->version, PB_VERSION_STRING, error));
@@ -114,7 +164,6 @@ static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *base
     PB_TRY(pb_tensor_new(&mean->agreement, 1, &k, error));
     mean->timestep = first->timestep;
     mean->t = first->t;
-    mean->steps = first->steps;
     mean->class_label = first->class_label;
     mean->tolerance = first->tolerance;
     mean->samples = count;

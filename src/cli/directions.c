@@ -55,9 +55,11 @@ static pb_status reuse(pb_directions *directions, pb_desk *d, const pb_where *wh
     PB_TRY(pb_cli_refuse(d->cli, "form,project", "goes with a --basis that is a mean", error));
     if (!where->image)
         PB_TRY(pb_cli_refuse(d->cli, "height,width", "is settled by --basis", error));
-    status = pb_session_point_of(d->studio.session, basis, (size_t)where->steps, &where->prompts,
-                                 &own, error);
+    status = pb_session_point_of(d->studio.session, basis,
+                                 pb_cli_given(d->cli, "steps") ? (size_t)where->steps : 0,
+                                 &where->prompts, &own, error);
     if (status == PB_OK && where->image) {
+        there.steps = (int)own.steps;
         there.t = basis->timestep / (double)pb_schedule_length(d->studio.schedule);
         there.prompts = own.prompts;
         there.fits = basis;
@@ -106,8 +108,11 @@ static pb_status use_mean(pb_directions *directions, pb_desk *d, const pb_where 
     pb_where there = *where;
 
     PB_TRY(check_mean(mean, d, where, o, error));
-    if (isnan(where->t) && isnan(where->timestep) && where->image)
+    if (isnan(where->t) && isnan(where->timestep) && where->image) {
+        if (mean->steps && !pb_cli_given(d->cli, "steps"))
+            there.steps = (int)mean->steps;
         there.t = mean->timestep / (double)pb_schedule_length(d->studio.schedule);
+    }
     if (mean->guided && isnan(where->prompts.guidance_scale))
         there.prompts.guidance_scale = mean->guidance_scale;
     there.fits = mean;

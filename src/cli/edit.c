@@ -206,13 +206,12 @@ static void tell_next(const options *o, const pb_edit *edit)
 /* Of each direction and side what survived, where a basis was computed at each step. */
 static void tell_relinearised(const options *o, const pb_edit *edit)
 {
-    size_t sides = edit->sides == PB_EDIT_BOTH ? 2 : 1;
+    pb_edit_way way;
 
-    for (size_t i = 0; edit->share && i < edit->count * sides; i++)
-        pb_say(&o->cli, "v%zu %s: a share of %.3f of it survives %zu transports",
-               edit->direction[i / sides],
-               edit->sides == PB_EDIT_BACKWARDS || i % sides ? "backwards" : "forwards",
-               edit->share[i], edit->guidance.iterations - 1);
+    for (size_t i = 0; edit->share && (way = pb_edit_way_of(edit, i)).side; i++)
+        pb_say(&o->cli, "v%zu %s: a share of %.3f of it survives %zu transports", way.direction,
+               way.side < 0 ? "backwards" : "forwards", edit->share[i],
+               edit->guidance.iterations - 1);
 }
 
 static void tell(const options *o, const work *w)

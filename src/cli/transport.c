@@ -41,13 +41,19 @@ typedef struct work {
     pb_transfer transfer;
 } work;
 
+/* The steps given; 0: those that each basis knows. */
+static size_t steps_of(const options *o)
+{
+    return pb_cli_given(&o->cli, "steps") ? (size_t)o->target.steps : 0;
+}
+
 /* The point of --onto-basis, if its basis goes with the source's. */
 static pb_status read_target(const options *o, work *w, pb_error *error)
 {
     PB_TRY(pb_read_basis_of(&w->target, &w->desk.studio, o->onto_basis, error));
     PB_TRY(pb_bases_compatible(&w->source, &w->target, PB_FOR_TRANSPORT, error));
-    return pb_session_point_of(w->desk.studio.session, &w->target, (size_t)o->target.steps,
-                               &o->target.prompts, &w->desk.point, error) == PB_OK
+    return pb_session_point_of(w->desk.studio.session, &w->target, steps_of(o), &o->target.prompts,
+                               &w->desk.point, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);
 }
@@ -63,9 +69,10 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
 
     if (w->from.grid == SIZE_MAX)
         return pb_fail(error, PB_INVALID,
-                       "%s: timestep %g is not on a grid of %d points: give the --steps it came "
+                       "%s: timestep %g is not on a grid of %zu points: give the --steps it came "
                        "from",
-                       o->basis, w->from.timestep, where.steps);
+                       o->basis, w->from.timestep, w->from.steps);
+    where.steps = (int)w->from.steps;
     if (where.prompts.edit_prompt)
         prompts.edit_prompt = where.prompts.edit_prompt;
     if (where.image) {
@@ -127,8 +134,8 @@ static pb_status transport(options *o, work *w, pb_error *error)
         return pb_fail(error, PB_INVALID, "--direction %zu: %s has 0 to %zu",
                        pb_travel_last(&o->travel), o->basis, w->source.s.shape[0] - 1);
     given.edit_prompt = NULL;
-    PB_TRY(pb_session_point_of(w->desk.studio.session, &w->source, (size_t)o->target.steps, &given,
-                               &w->from, error));
+    PB_TRY(pb_session_point_of(w->desk.studio.session, &w->source, steps_of(o), &given, &w->from,
+                               error));
     PB_TRY(o->onto_basis ? read_target(o, w, error) : find_target(o, w, error));
     PB_TRY(transfer(o, w, error));
     tell(o, w);

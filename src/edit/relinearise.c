@@ -116,12 +116,14 @@ static pb_status turn(walk *w, const pb_model *model, const pb_basis_request *re
 {
     pb_basis_request here = *request;
     pb_basis basis = PB_BASIS_EMPTY;
+    pb_status status;
     double kept;
 
     here.start = w->last.v.data ? &w->last.v : request->start;
-    PB_TRY(pb_basis_compute(&basis, NULL, NULL, model, &here, &w->x, run, error));
+    status = pb_basis_compute(&basis, NULL, NULL, model, &here, &w->x, run, error);
     pb_basis_clear(&w->last);
-    w->last = basis;
+    w->last = basis; /* after a stop a part of it */
+    PB_TRY(status);
     pb_tensor_clear(&w->v);
     PB_TRY(pb_transport(NULL, &w->last, PB_TRANSPORT_PROJECTION, &w->u, &w->v, &kept, error));
     *share *= kept;

@@ -43,6 +43,7 @@ typedef struct krylov {
     double *coupling;                           /* S: width x last, leading dimension width */
     double *p, *q, *sigma, *residual, *scratch; /* the small SVD */
     size_t count;                               /* triplets there */
+    size_t of_u, of_v;                          /* columns of U and V that they are made of */
 } krylov;
 
 static void clear(krylov *k)
@@ -130,6 +131,8 @@ static pb_status solve(krylov *k, pb_error *error)
     size_t pu = k->pu, pv = k->pv, first = pu - k->last, block = k->s->block;
 
     k->count = pb_least(pu, pv);
+    k->of_u = pu;
+    k->of_v = pv;
     for (size_t j = 0; j < pv; j++)
         memcpy(k->scratch + j * pu, k->b + j * k->room, pu * sizeof *k->b);
     PB_TRY(pb_small_svd(pu, pv, k->scratch, pu, k->p, k->sigma, k->q, error));
@@ -154,6 +157,16 @@ static pb_status solve(krylov *k, pb_error *error)
 }
 
 /* -- restart and end ------------------------------------------------------------------------- */
+
+/* The leading columns of U and V are triplets themselves. */
+static void name_columns(krylov *k, size_t keep)
+{
+    memset(k->p, 0, keep * keep * sizeof *k->p);
+    memset(k->q, 0, keep * keep * sizeof *k->q);
+    for (size_t i = 0; i < keep; i++)
+        k->p[i * keep + i] = k->q[i * keep + i] = 1;
+    k->count = k->of_u = k->of_v = keep;
+}
 
 /* Replaces the bases by the `keep` leading triplets; V+ stays. */
 static void restart(krylov *k, size_t keep)
@@ -184,6 +197,7 @@ static void restart(krylov *k, size_t keep)
     memcpy(k->v, k->scratch, k->n * keep * sizeof *k->v);
     memmove(k->v + k->n * keep, k->v + k->n * pv, k->n * k->width * sizeof *k->v);
     k->pu = k->pv = keep;
+    name_columns(k, keep);
     k->s->restarts++;
 }
 
@@ -262,6 +276,17 @@ size_t pb_krylov_memory(size_t rows, size_t cols, size_t wanted, size_t block)
     return doubles * sizeof(double) + 2 * block * longest * sizeof(float);
 }
 
+/* The triplets as they were found last: what the bases have grown by since is not part of them. */
+static pb_status give(const krylov *k, pb_ritz *ritz, pb_error *error)
+{
+    PB_TRY(pb_ritz_new(ritz, pb_least(k->count, k->s->wanted), k->m, k->n, error));
+    pb_combine(k->m, k->of_u, k->u, ritz->count, k->p, ritz->u);
+    pb_combine(k->n, k->of_v, k->v, ritz->count, k->q, ritz->v);
+    memcpy(ritz->sigma, k->sigma, ritz->count * sizeof *ritz->sigma);
+    memcpy(ritz->residual, k->residual, ritz->count * sizeof *ritz->residual);
+    return PB_OK;
+}
+
 pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error)
 {
     size_t m = s->op->rows, n = s->op->cols, wanted = s->wanted;
@@ -275,13 +300,9 @@ pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error)
     status = allocate(&k, error);
     if (status == PB_OK)
         status = iterate(&k, error);
-    if (status == PB_OK)
-        status = pb_ritz_new(ritz, pb_least(k.count, wanted), m, n, error);
-    if (status == PB_OK) {
-        pb_combine(m, k.pu, k.u, ritz->count, k.p, ritz->u);
-        pb_combine(n, k.pv, k.v, ritz->count, k.q, ritz->v);
-        memcpy(ritz->sigma, k.sigma, ritz->count * sizeof *ritz->sigma);
-        memcpy(ritz->residual, k.residual, ritz->count * sizeof *ritz->residual);
+    if (status == PB_OK || (status == PB_CANCELLED && k.count)) {
+        pb_status given = give(&k, ritz, error);
+        status = given == PB_OK ? status : given;
     }
     clear(&k);
     return status;

@@ -32,7 +32,7 @@ pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operato
                          const pb_svd_options *options, const pb_run *run, pb_error *error)
 {
     double begin = pb_seconds();
-    pb_svd *rough, *svd;
+    pb_svd *rough = NULL, *svd = NULL;
     pb_svd_options o;
     pb_status status;
 
@@ -46,17 +46,19 @@ pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operato
                        fast->cols, op->rows, op->cols);
     o.tolerance = fmax(ROUGH, options->tolerance);
     o.rank = pb_least(options->rank + MORE, pb_least(op->rows, op->cols));
-    PB_TRY(pb_svd_compute(&rough, fast, &o, run, error));
-    status = refine(&svd, rough, op, options, run, error);
-    if (status == PB_OK) {
+    status = pb_svd_compute(&rough, fast, &o, run, error);
+    if (status == PB_OK)
+        status = refine(&svd, rough, op, options, run, error);
+    if (svd) {
         svd->applications_fast = rough->applications;
         svd->applications += rough->applications;
         svd->steps += rough->steps;
         svd->restarts += rough->restarts;
         svd->seconds_operator += rough->seconds_operator;
         svd->seconds = pb_seconds() - begin;
-        *out = svd;
     }
+    if (status == PB_OK || status == PB_CANCELLED)
+        *out = svd; /* the rough one is of another operator, and never given */
     pb_svd_free(rough);
     return status;
 }

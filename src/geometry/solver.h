@@ -83,7 +83,8 @@ static inline size_t pb_least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The methods. *ritz: count = wanted or fewer, to be freed with pb_ritz_clear, also on failure. */
+/* The methods. *ritz: count = wanted or fewer, to be freed with pb_ritz_clear, also on failure.
+ * After PB_CANCELLED they are those of the last step that was whole, none before the first. */
 pb_status pb_krylov(pb_solver *s, pb_ritz *ritz, pb_error *error);
 size_t pb_krylov_memory(size_t rows, size_t cols, size_t wanted, size_t block);
 pb_status pb_subspace(pb_solver *s, pb_ritz *ritz, pb_error *error);

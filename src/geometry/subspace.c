@@ -86,6 +86,8 @@ pb_status pb_subspace(pb_solver *s, pb_ritz *ritz, pb_error *error)
         status = pb_fail_memory(error, (2 * n + m) * k * sizeof *b.v, "a subspace");
     if (status == PB_OK)
         status = iterate(&b, ritz, error);
+    if (s->steps == 0)
+        ritz->count = 0;
     pb_free(b.v);
     pb_free(b.q);
     pb_free(b.z);

@@ -192,6 +192,33 @@ static pb_status probe(pb_svd *svd, pb_solver *s, const pb_ritz *ritz, pb_error 
     return status;
 }
 
+/* What a method found, as the result, also where it was stopped; NULL: nothing. Returns the
+ * method's status, unless there is no room. */
+static pb_status collect(pb_svd **out, pb_status status, const pb_solver *s, const pb_ritz *ritz,
+                         pb_error *error)
+{
+    size_t rank = pb_least(s->options->rank, ritz->count);
+
+    if ((status != PB_OK && status != PB_CANCELLED) || rank == 0)
+        return status;
+    PB_TRY(new_svd(out, rank, s->op->rows, s->op->cols, error));
+    fill(*out, ritz, s->options->tolerance);
+    return status;
+}
+
+/* Keeps what had converged; NULL where that is nothing. */
+static void cut(pb_svd **svd)
+{
+    pb_svd *s = *svd;
+
+    if (s)
+        s->rank = s->converged;
+    if (s && s->rank == 0) {
+        pb_svd_free(s);
+        *svd = NULL;
+    }
+}
+
 pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_options *options,
                          const pb_run *run, pb_error *error)
 {
@@ -213,21 +240,22 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
         status = pb_fail(error, PB_INVALID,
                          "%zu applications are too few for a single triplet: expected at least %zu",
                          s.limit, 2 * s.block);
+    status = collect(&svd, status, &s, &ritz, error);
     if (status == PB_OK)
-        status = new_svd(&svd, pb_least(options->rank, ritz.count), op->rows, op->cols, error);
-    if (status == PB_OK) {
-        fill(svd, &ritz, options->tolerance);
         status = probe(svd, &s, &ritz, error);
-    }
-    if (status == PB_OK) {
+    if (status == PB_CANCELLED)
+        cut(&svd);
+    if (svd) {
         svd->applications = s.applications;
         svd->steps = s.steps;
         svd->restarts = s.restarts;
         svd->block = s.room;
         svd->seconds_operator = s.seconds;
         svd->seconds = pb_seconds() - begin;
+    }
+    if (status == PB_OK || status == PB_CANCELLED)
         *out = svd;
-    } else
+    else
         pb_svd_free(svd);
     pb_ritz_clear(&ritz);
     pb_free(s.in);

@@ -222,6 +222,15 @@ pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
     return status;
 }
 
+void pb_model_known_hash(const pb_model *model, char hash[65])
+{
+    pb_model_digest *digest = model->digest;
+
+    pthread_mutex_lock(&digest->mutex);
+    memcpy(hash, digest->hash, sizeof digest->hash);
+    pthread_mutex_unlock(&digest->mutex);
+}
+
 pb_status pb_model_set_hash(pb_model *model, const char *hash, pb_error *error)
 {
     PB_NEED(model, "a model");

@@ -42,6 +42,9 @@ void pb_model_input_shapes(const pb_model *model, size_t height, size_t width, p
  * Errors: PB_IO, PB_MEMORY. */
 pb_status pb_model_note_files(pb_model *model, pb_error *error);
 
+/* The model's hash if it was computed before, else "". */
+void pb_model_known_hash(const pb_model *model, char hash[65]);
+
 /* "no tap NAME", and those there are. Returns PB_INVALID. */
 pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap);
 

@@ -32,10 +32,15 @@ static size_t null_rank(const pb_point *point, const pb_basis_options *o)
     return least(NULL_RANK, least(entries / 4, outside * (entries / positions)));
 }
 
+const char *pb_session_to(const pb_point *point, const char *given)
+{
+    return given ? given : point->mask.data ? "x0" : "mid";
+}
+
 pb_status pb_session_ask(pb_session *s, const pb_point *point, const pb_basis_options *o,
                          pb_asked *asked, const pb_run *run, pb_error *error)
 {
-    const char *to = o->to ? o->to : point->mask.data ? "x0" : "mid";
+    const char *to = pb_session_to(point, o->to);
     pb_condition condition;
 
     if (o->guided && !s->info->context_width)
@@ -103,6 +108,7 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
                            pb_error *error)
 {
     const pb_basis_options defaults = PB_BASIS_DEFAULTS;
+    pb_status status;
     pb_asked asked;
     pb_task task;
 
@@ -114,10 +120,12 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
     o = o ? o : &defaults;
     PB_TRY(pb_session_ask(s, point, o, &asked, run, error));
     PB_TRY(check_memory(s, point, &asked.request.map, run, error));
-    PB_TRY(pb_basis_compute(basis, svd, verified, s->model, &asked.request, &point->x,
-                            pb_task_begin(&task, "basis", run), error));
-    if (basis->converged < o->rank)
+    status = pb_basis_compute(basis, svd, verified, s->model, &asked.request, &point->x,
+                              pb_task_begin(&task, "basis", run), error);
+    if (status == PB_OK && basis->converged < o->rank)
         pb_run_warn(run, "%zu of %zu triplets converged to %g within %zu applications",
                     basis->converged, o->rank, o->tolerance, basis->applications);
-    return describe(s, point, o, basis, error);
+    if (basis->s.data) /* also what is kept after a stop */
+        PB_TRY(describe(s, point, o, basis, error));
+    return status;
 }

@@ -53,7 +53,7 @@ static pb_status check_rank(const search *f, const pb_basis_options *o, pb_error
 {
     const size_t *image = f->point->x.shape + 2;
     const char *from = o->from ? o->from : "x";
-    const char *to = o->to ? o->to : f->point->mask.data ? "x0" : "mid";
+    const char *to = pb_session_to(f->point, o->to);
     size_t a[3], b[3], most;
 
     PB_TRY(pb_model_tap_shape(f->s->model, from, image[0], image[1], a, error));
@@ -65,14 +65,6 @@ static pb_status check_rank(const search *f, const pb_basis_options *o, pb_error
                          "direction %zu: the map from %s to %s has directions 0 to %zu, and the "
                          "first few do most",
                          f->o->needed - 1, from, to, most - 1);
-}
-
-/* A basis of this very point that was given. */
-static pb_status take(const search *f, const pb_basis *given, pb_error *error)
-{
-    if (!pb_point_is(f->point, given))
-        return pb_fail(error, PB_INVALID, "a basis of another point than this");
-    return pb_basis_copy(&f->d->basis, given, error);
 }
 
 /* rank: unless the options say one. */
@@ -94,6 +86,15 @@ static pb_status check_from(const pb_basis *b, pb_error *error)
                ? PB_OK
                : pb_fail(error, PB_INVALID,
                          "directions at the tap %s: an edit needs directions of x", b->from);
+}
+
+/* A basis of this very point, to which directions are carried. */
+static pb_status check_onto(const search *f, const pb_basis *b, pb_error *error)
+{
+    PB_TRY(check_from(b, error));
+    return pb_point_is(f->point, b)
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "a basis of another point than this");
 }
 
 static pb_status carry(const search *f, int in_h, pb_error *error)
@@ -126,13 +127,14 @@ static pb_status from_elsewhere(const search *f, pb_error *error)
     if (in_h && f->o->project)
         return pb_fail(error, PB_INVALID, "directions of H are carried over, not projected");
     if (f->o->onto)
-        PB_TRY(check_from(f->o->onto, error));
+        PB_TRY(check_onto(f, f->o->onto, error));
     if (in_h && here.to && strcmp(here.to, from->to))
         return pb_fail(error, PB_INVALID, "tap %s: these are directions at %s", here.to, from->to);
     if (!here.to)
         here.to = from->to;
     here.guided = from->guided;
-    PB_TRY(f->o->onto ? take(f, f->o->onto, error) : compute(f, here, from->s.shape[0], error));
+    PB_TRY(f->o->onto ? pb_basis_copy(&f->d->basis, f->o->onto, error)
+                      : compute(f, here, from->s.shape[0], error));
     return carry(f, in_h, error);
 }
 
@@ -232,16 +234,14 @@ static pb_status find(const search *f, pb_error *error)
         return pb_fail(error, PB_INVALID, "directions of a basis, or pre-images of u: not both");
     if (o->u)
         return preimages(f, error);
-    if (!o->basis) {
+    if (o->basis) {
+        PB_TRY(pb_basis_compatible(o->basis, f->s->model, image[0], image[1], error));
+        if (o->carry || !pb_point_is(f->point, o->basis))
+            return from_elsewhere(f, error);
+        PB_TRY(check_from(o->basis, error));
+        PB_TRY(pb_basis_copy(&f->d->basis, o->basis, error));
+    } else
         PB_TRY(compute(f, o->here, o->needed, error));
-        f->d->own = 1;
-        return pb_tensor_copy(&f->d->v, &f->d->basis.v, error);
-    }
-    PB_TRY(pb_basis_compatible(o->basis, f->s->model, image[0], image[1], error));
-    if (o->carry || !pb_point_is(f->point, o->basis))
-        return from_elsewhere(f, error);
-    PB_TRY(check_from(o->basis, error));
-    PB_TRY(take(f, o->basis, error));
     f->d->own = 1;
     return pb_tensor_copy(&f->d->v, &f->d->basis.v, error);
 }
@@ -255,7 +255,7 @@ pb_status pb_session_directions(pb_session *s, const pb_point *point, const pb_d
     PB_NEED(s, "a session");
     PB_NEED(point, "a point");
     PB_NEED(directions, "a place for directions");
-    if (directions->v.data)
+    if (directions->v.data || directions->basis.s.data)
         return pb_fail(error, PB_INVALID, "a place for directions: expected an empty one");
     PB_TRY(pb_shape_check(&point->x, 4, (size_t[4]){1, s->info->in_channels}, "a point", error));
     PB_TRY(find(&f, error));

@@ -57,15 +57,18 @@ static size_t sides(const pb_edit *e)
     return e->sides == PB_EDIT_BOTH ? 2 : 1;
 }
 
-/* Number i of all directions and sides: which direction, and +1 or -1. */
-static size_t direction_of(const pb_edit *e, size_t i)
+static size_t ways(const pb_edit *e)
 {
-    return e->direction[i / sides(e)];
+    return e->count * sides(e);
 }
 
-static long sign_of(const pb_edit *e, size_t i)
+pb_edit_way pb_edit_way_of(const pb_edit *e, size_t i)
 {
-    return e->sides == PB_EDIT_BACKWARDS || (e->sides == PB_EDIT_BOTH && i % 2) ? -1 : 1;
+    if (!e || !e->direction || i >= ways(e))
+        return (pb_edit_way){0, 0};
+    return (pb_edit_way){
+        .direction = e->direction[i / sides(e)],
+        .side = e->sides == PB_EDIT_BACKWARDS || (e->sides == PB_EDIT_BOTH && i % 2) ? -1 : 1};
 }
 
 /* Numbers of one picture, or image while there are no pictures yet. */
@@ -96,7 +99,7 @@ const float *pb_edit_picture(const pb_edit *e, size_t d, long stage)
 
 long pb_edit_iteration(const pb_edit *e, long stage)
 {
-    long N = (long)e->guidance.iterations, stages = (long)e->stages;
+    long N = e ? (long)e->guidance.iterations : 0, stages = e ? (long)e->stages : 0;
     long j = labs(stage), iteration = stages ? (2 * j * N + stages) / (2 * stages) : 0;
 
     return stage < 0 ? -iteration : iteration;
@@ -104,16 +107,16 @@ long pb_edit_iteration(const pb_edit *e, long stage)
 
 double pb_edit_strength(const pb_edit *e)
 {
-    double share = e->full ? (double)e->guidance.iterations / (double)e->full : NAN;
+    double share = e && e->full ? (double)e->guidance.iterations / (double)e->full : NAN;
 
-    return e->sides == PB_EDIT_BACKWARDS ? -share : share;
+    return e && e->sides == PB_EDIT_BACKWARDS ? -share : share;
 }
 
 double pb_edit_change(const pb_edit *e, size_t d)
 {
     double change = 0;
 
-    if (!e->pictures.data || d >= e->count)
+    if (!e || !e->pictures.data || d >= e->count)
         return NAN;
     for (size_t i = d * sides(e); i < (d + 1) * sides(e); i++)
         change = fmax(change, pb_change(size_of(e), e->pictures.data, end_of(e, i)));
@@ -124,7 +127,7 @@ double pb_edit_outside(const pb_edit *e, size_t d)
 {
     double share = 0;
 
-    if (!e->outside || d >= e->count)
+    if (!e || !e->outside || d >= e->count)
         return NAN;
     for (size_t i = d * sides(e); i < (d + 1) * sides(e); i++)
         share = fmax(share, e->outside[i]);
@@ -220,13 +223,15 @@ typedef struct journey {
 static float *signed_directions(const pb_edit *e, const pb_tensor *v)
 {
     size_t size = pb_item_size(v);
-    float *out = pb_malloc(e->count * sides(e) * size, sizeof *out), *to = out;
+    float *out = pb_malloc(ways(e) * size, sizeof *out), *to = out;
 
     if (!out)
         return NULL;
-    for (size_t i = 0; i < e->count * sides(e); i++, to += size)
+    for (size_t i = 0; i < ways(e); i++, to += size) {
+        pb_edit_way way = pb_edit_way_of(e, i);
         for (size_t j = 0; j < size; j++)
-            to[j] = (float)sign_of(e, i) * v->data[direction_of(e, i) * size + j];
+            to[j] = (float)way.side * v->data[way.direction * size + j];
+    }
     return out;
 }
 
@@ -244,11 +249,13 @@ static pb_status relinearise(const journey *j, const pb_edit *e, float *out, pb_
     pb_task task;
 
     PB_TRY(pb_session_ask(j->s, j->point, &on_the_way, &asked, j->run, error));
-    for (size_t i = 0; i < e->count * sides(e); i++, out += e->stages * size)
-        PB_TRY(pb_relinearise(
-            j->s->model, &asked.request, basis, direction_of(e, i),
-            &(pb_relinearised){(double)sign_of(e, i) * e->length, e->guidance.iterations},
-            e->stages, out, &e->share[i], pb_task_begin(&task, "re-linearising", j->run), error));
+    for (size_t i = 0; i < ways(e); i++, out += e->stages * size) {
+        pb_edit_way way = pb_edit_way_of(e, i);
+        PB_TRY(pb_relinearise(j->s->model, &asked.request, basis, way.direction,
+                              &(pb_relinearised){way.side * e->length, e->guidance.iterations},
+                              e->stages, out, &e->share[i],
+                              pb_task_begin(&task, "re-linearising", j->run), error));
+    }
     return PB_OK;
 }
 
@@ -262,8 +269,8 @@ static pb_status guide(const journey *j, const pb_edit *e, const float *directio
 
     PB_TRY(pb_session_denoiser(j->s, &j->point->prompts, 1, x->shape[2], x->shape[3], &editor,
                                j->run, error));
-    status = pb_guide(j->s->schedule, editor, e->timestep, pb_tensor_count(x), x->data,
-                      e->count * sides(e), directions, &e->guidance, e->stages, out,
+    status = pb_guide(j->s->schedule, editor, e->timestep, pb_tensor_count(x), x->data, ways(e),
+                      directions, &e->guidance, e->stages, out,
                       pb_task_begin(&task, "guiding", j->run), error);
     pb_denoiser_free(editor);
     return status;
@@ -279,12 +286,11 @@ static pb_status go(const journey *j, const pb_edit *e, float *out, pb_error *er
         return relinearise(j, e, out, error);
     directions = signed_directions(e, v);
     if (!directions)
-        return pb_fail_memory(error, e->count * sides(e) * pb_item_size(v) * sizeof *v->data,
-                              "directions");
+        return pb_fail_memory(error, ways(e) * pb_item_size(v) * sizeof *v->data, "directions");
     status = e->mode == PB_EDIT_GUIDANCE
                  ? guide(j, e, directions, out, error)
-                 : pb_straight(pb_tensor_count(x), x->data, e->count * sides(e), directions,
-                               e->length, e->stages, out, error);
+                 : pb_straight(pb_tensor_count(x), x->data, ways(e), directions, e->length,
+                               e->stages, out, error);
     pb_free(directions);
     return status;
 }
@@ -298,7 +304,7 @@ static void judge(const journey *j, const pb_edit *e, const pb_pace_limits *limi
 {
     size_t size = size_of(e), stages = e->stages;
 
-    for (size_t i = 0; i < e->count * sides(e); i++) {
+    for (size_t i = 0; i < ways(e); i++) {
         const float *at = e->pictures.data + (1 + i * stages) * size;
         for (size_t k = 0; k < stages; k++, at += size)
             j->stage[k] =
@@ -314,7 +320,7 @@ static void measure_outside(pb_edit *e, const pb_tensor *mask)
 {
     const size_t *shape = e->pictures.shape;
 
-    for (size_t i = 0; e->outside && i < e->count * sides(e); i++)
+    for (size_t i = 0; e->outside && i < ways(e); i++)
         e->outside[i] =
             pb_outside(mask, shape[1], shape[2], shape[3], e->pictures.data, end_of(e, i));
 }
@@ -323,28 +329,28 @@ static void measure_outside(pb_edit *e, const pb_tensor *mask)
 static void warn(const pb_edit *e, const pb_run *run)
 {
     for (size_t d = 0; d < e->count; d++) {
-        size_t worst = d * sides(e);
-        const pb_pace *p = &e->pace[worst], *other = p + sides(e) - 1;
+        const pb_pace *p = &e->pace[d * sides(e)], *other = p + sides(e) - 1;
+        size_t direction = e->direction[d];
         const char *side, *less = e->mode == PB_EDIT_GUIDANCE ? "scale" : "length";
 
         if (other->kind != PB_PACE_STEADY && (p->kind == PB_PACE_STEADY || other->to < p->to))
             p = other;
-        side = sign_of(e, (size_t)(p - e->pace)) < 0 ? "backwards" : "forwards";
+        side = pb_edit_way_of(e, (size_t)(p - e->pace)).side < 0 ? "backwards" : "forwards";
         if (p->kind == PB_PACE_COLLAPSED)
             pb_run_warn(run,
                         "v%zu %s has come to its end: iterations %zu to %zu change %.2g times as "
                         "much as the first ones: a smaller strength shows as much",
-                        direction_of(e, worst), side, p->from + 1, p->to, p->share);
+                        direction, side, p->from + 1, p->to, p->share);
         else if (p->kind == PB_PACE_EXPLODED)
             pb_run_warn(run,
                         "v%zu %s runs away: iterations %zu to %zu change %.2g times as much as the "
                         "first ones: try a smaller strength or edit %s",
-                        direction_of(e, worst), side, p->from + 1, p->to, p->share, less);
+                        direction, side, p->from + 1, p->to, p->share, less);
         else if (p->kind == PB_PACE_FAST)
             pb_run_warn(run,
                         "v%zu %s goes far and fast, iterations %zu to %zu by %.3g of 255 each: "
                         "where the picture is lost, try a smaller strength or edit %s",
-                        direction_of(e, worst), side, p->from + 1, p->to, p->rate * 255 / 2, less);
+                        direction, side, p->from + 1, p->to, p->rate * 255 / 2, less);
     }
 }
 
@@ -356,7 +362,7 @@ static pb_status travel(const journey *j, pb_error *error)
 {
     const pb_tensor *x = &j->point->x;
     pb_edit *e = j->e, fine = *e;
-    size_t size = pb_tensor_count(x), n = e->count * sides(e);
+    size_t size = pb_tensor_count(x), n = ways(e);
     pb_status status;
 
     fine.stages = JUDGED < e->guidance.iterations ? JUDGED : e->guidance.iterations;
@@ -403,7 +409,7 @@ static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *po
 static pb_status prepare(journey *j, pb_error *error)
 {
     pb_edit *e = j->e;
-    size_t n = e->count * sides(e), shape[4];
+    size_t n = ways(e), shape[4];
     int masked = j->point->mask.data != NULL, shared = e->mode == PB_EDIT_RELINEARISE;
 
     memcpy(shape, j->point->x.shape, sizeof shape);

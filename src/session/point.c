@@ -88,11 +88,7 @@ static pb_status check_one(const pb_tensor *x, size_t channels, const char *what
 static pb_status copy_one(pb_tensor *to, const pb_tensor *from, pb_error *error)
 {
     PB_TRY(pb_tensor_copy(to, from, error));
-    if (to->rank == 3) {
-        memmove(to->shape + 1, to->shape, 3 * sizeof *to->shape);
-        to->shape[0] = 1;
-        to->rank = 4;
-    }
+    pb_shape_batch(to);
     return PB_OK;
 }
 
@@ -241,8 +237,8 @@ pb_status pb_session_point_of(pb_session *s, const pb_basis *b, size_t steps,
     PB_TRY(copy_one(&point->x, &b->x, error));
     point->t = b->t;
     point->timestep = b->timestep;
-    point->steps = steps;
-    point->grid = pb_grid_of(pb_schedule_length(s->schedule), steps, b->timestep);
+    point->steps = steps ? steps : b->steps ? b->steps : PB_POINT_DEFAULTS.steps;
+    point->grid = pb_grid_of(pb_schedule_length(s->schedule), point->steps, b->timestep);
     return PB_OK;
 }
 

@@ -53,7 +53,7 @@ pb_status pb_picture_of_rgb(pb_session *s, const unsigned char *rgb, size_t heig
     double scale, top, left, mean[3];
 
     PB_NEED(rgb, "rows of pixels");
-    PB_NEED(picture, "a place for the picture");
+    PB_TRY(pb_session_place(picture, "the picture", error));
     PB_TRY(pb_count_check(height, width, 3, "pixels", error));
     if (!height || !width)
         return pb_fail(error, PB_INVALID, "a picture of %zux%zu pixels", height, width);
@@ -87,6 +87,7 @@ pb_status pb_rgb_of_picture(const float *picture, size_t channels, size_t height
 
     PB_NEED(picture, "a picture");
     PB_NEED(rgb, "room for pixels");
+    PB_TRY(pb_count_check(height, width, 3, "a picture", error));
     if (channels != 1 && channels != 3)
         return pb_fail(error, PB_UNSUPPORTED, "a picture of %zu channels: expected 1 or 3",
                        channels);

@@ -40,7 +40,8 @@ void pb_session_free(pb_session *s)
 pb_status pb_session_prepare(pb_session *s, size_t height, size_t width, const pb_run *run,
                              pb_error *error)
 {
-    const pb_run own = {.memory = run ? run->memory : 0, .threads = run ? run->threads : 0};
+    /* The rest is of whoever asks its denoisers; plans are for the threads that there are then. */
+    const pb_run own = {.memory = run ? run->memory : 0};
 
     if (s->evaluator && s->height == height && s->width == width && s->memory == own.memory)
         return PB_OK;
@@ -55,6 +56,14 @@ pb_status pb_session_prepare(pb_session *s, size_t height, size_t width, const p
 
 /* -- pictures ------------------------------------------------------------------------------------
  */
+
+pb_status pb_session_place(const pb_tensor *place, const char *what, pb_error *error)
+{
+    if (!place)
+        return pb_fail(error, PB_INVALID, "a place for %s: expected one, found NULL", what);
+    return !place->data ? PB_OK
+                        : pb_fail(error, PB_INVALID, "a place for %s: expected an empty one", what);
+}
 
 pb_status pb_session_pixels(pb_session *s, size_t *factor, size_t *channels, pb_error *error)
 {
@@ -114,7 +123,7 @@ pb_status pb_session_encode(pb_session *s, const pb_tensor *pictures, pb_tensor 
     pb_task task;
 
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    PB_NEED(images, "a place for images");
+    PB_TRY(pb_session_place(images, "images", error));
     PB_TRY(pb_shape_check(pictures, 4, (size_t[4]){0, channels}, "pictures", error));
     return s->info->latent ? pb_encode(s->autoencoder, pictures, images,
                                        pb_task_begin(&task, "encoding", run), error)
@@ -128,7 +137,7 @@ pb_status pb_session_decode(pb_session *s, const pb_tensor *images, pb_tensor *p
     pb_task task;
 
     PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    PB_NEED(pictures, "a place for pictures");
+    PB_TRY(pb_session_place(pictures, "pictures", error));
     PB_TRY(pb_shape_check(images, 4, (size_t[4]){0, s->info->in_channels}, "images", error));
     return s->info->latent ? pb_decode(s->autoencoder, images, pictures,
                                        pb_task_begin(&task, "decoding", run), error)
@@ -145,7 +154,7 @@ pb_status pb_session_noise(const pb_session *s, size_t n, size_t height, size_t 
     pb_status status;
 
     PB_NEED(s, "a session");
-    PB_NEED(noise, "a place for noise");
+    PB_TRY(pb_session_place(noise, "noise", error));
     PB_TRY(pb_rng_new(&rng, seed, error));
     status = pb_tensor_new(noise, 4, (size_t[4]){n, s->info->in_channels, height, width}, error);
     if (status == PB_OK)

@@ -34,6 +34,9 @@ struct pb_session {
 pb_status pb_session_prepare(pb_session *session, size_t height, size_t width, const pb_run *run,
                              pb_error *error);
 
+/* Is it a place for a result, "images" say: one that is there, and empty? Errors: PB_INVALID. */
+pb_status pb_session_place(const pb_tensor *place, const char *what, pb_error *error);
+
 /* Is the point one of its grid? Errors: PB_INVALID. */
 pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
 
@@ -76,6 +79,9 @@ typedef struct pb_asked {
     pb_basis_request request;
     pb_condition negative;
 } pb_asked;
+
+/* The tap observed at a point: the one given, or mid, or with a mask x0. */
+const char *pb_session_to(const pb_point *point, const char *given);
 
 pb_status pb_session_ask(pb_session *session, const pb_point *point,
                          const pb_basis_options *options, pb_asked *asked, const pb_run *run,

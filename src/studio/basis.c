@@ -79,11 +79,7 @@ pb_status pb_read_directions(pb_tensor *u, const pb_studio *s, const char *path,
 
     if (pb_has_ending(path, ".npy")) {
         PB_TRY(pb_npy_read(u, path, error));
-        if (u->rank == 3) {
-            memmove(u->shape + 1, u->shape, 3 * sizeof *u->shape);
-            u->shape[0] = 1;
-            u->rank = 4;
-        }
+        pb_shape_batch(u);
         return u->rank == 4 && pb_tensor_count(u)
                    ? PB_OK
                    : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);

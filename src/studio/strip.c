@@ -56,21 +56,20 @@ static void describe_effect(const pb_strip *s, json_t *object)
 {
     static const char *const kinds[] = {"steady", "collapsed", "exploded", "fast"};
     const pb_edit *e = s->edit;
-    size_t sides = e->sides == PB_EDIT_BOTH ? 2 : 1;
     json_t *warnings = json_array(), *outside = json_array();
+    pb_edit_way way;
 
-    for (size_t i = 0; e->pace && i < e->count * sides; i++) {
+    for (size_t i = 0; e->pace && (way = pb_edit_way_of(e, i)).side; i++) {
         const pb_pace *p = &e->pace[i];
-        int direction = (int)e->direction[i / sides];
-        int side = e->sides == PB_EDIT_BACKWARDS || i % sides ? -1 : 1;
+        int direction = (int)way.direction;
         if (p->kind != PB_PACE_STEADY)
             json_array_append_new(warnings, json_pack("{s:i, s:i, s:s, s:i, s:i, s:f}", "direction",
-                                                      direction, "side", side, "pace",
+                                                      direction, "side", way.side, "pace",
                                                       kinds[p->kind], "from", (int)p->from, "to",
                                                       (int)p->to, "share_of_first", p->share));
         if (e->outside)
             json_array_append_new(outside, json_pack("{s:i, s:i, s:f}", "direction", direction,
-                                                     "side", side, "share", e->outside[i]));
+                                                     "side", way.side, "share", e->outside[i]));
     }
     json_object_set_new(object, "pace_warnings", warnings);
     if (e->outside) {

@@ -5,6 +5,7 @@
 
 #include "base/ending.h"
 #include "base/memory.h"
+#include "base/shape.h"
 #include "io/noisy.h"
 #include "picture/sheet.h"
 
@@ -61,15 +62,11 @@ static pb_status read_noisy(pb_tensor *tensor, const pb_studio *s, const char *p
 /* 1 to `most` tensors (n,c,h,w) of a .npy, or of a .safetensors, which is read already. */
 static pb_status read_several(pb_tensor *tensor, const char *path, size_t most, pb_error *error)
 {
-    size_t *shape = tensor->shape;
+    const size_t *shape = tensor->shape;
 
     if (!pb_has_ending(path, ".safetensors"))
         PB_TRY(pb_npy_read(tensor, path, error));
-    if (tensor->rank == 3) {
-        memmove(shape + 1, shape, 3 * sizeof *shape);
-        shape[0] = 1;
-        tensor->rank = 4;
-    }
+    pb_shape_batch(tensor);
     if (tensor->rank == 4 && shape[0] >= 1 && shape[0] <= most)
         return PB_OK;
     pb_tensor_clear(tensor);
