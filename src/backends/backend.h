@@ -136,15 +136,17 @@ typedef struct pb_backend {
     pb_memory *(*alloc)(pb_device *device, size_t bytes);
     void (*free)(pb_device *device, pb_memory *memory);
 
-    /* `count` numbers to and from `offset` bytes behind the beginning of a block. */
+    /* `count` numbers to and from `offset` bytes behind the beginning of a block. What is uploaded
+     * stays where it is until the next `sync`; what is downloaded is there on return. */
     pb_status (*upload)(pb_device *device, pb_memory *memory, size_t offset, const float *from,
                         size_t count, pb_error *error);
     pb_status (*download)(pb_device *device, float *to, const pb_memory *memory, size_t offset,
                           size_t count, pb_error *error);
 
-    /* Runs a program. It may return before all is done; `sync` waits until it is. Before each step,
-     * or as often as it can, `stop` is asked (NULL: never). Errors: PB_CANCELLED, PB_INTERNAL, an
-     * operation's. */
+    /* Runs a program. It may return before all is done, also where it fails; `sync` waits until it
+     * is, and is called before memory that the program uses goes to anything else. Before each
+     * step, or as often as it can, `stop` is asked (NULL: never). Errors: PB_CANCELLED,
+     * PB_INTERNAL, an operation's. */
     pb_status (*run)(pb_device *device, const pb_program *program, pb_memory *arena,
                      pb_memory *saved, const pb_stop *stop, pb_error *error);
     pb_status (*sync)(pb_device *device, pb_error *error);

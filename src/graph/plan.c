@@ -378,9 +378,9 @@ static pb_status take(const pb_plan *plan, pb_memory *arena, pb_value value, flo
                                      value_numbers(plan, value), error);
 }
 
-pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
-                      const float *const *in, float *const *out, const pb_stop *stop,
-                      pb_error *error)
+/* What goes in, and the program: the device may be at work on them yet when it returns. */
+static pb_status start(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
+                       const float *const *in, const pb_stop *stop, pb_error *error)
 {
     const pb_section *s = plan->section;
     pb_pass pass = plan->program.pass;
@@ -391,9 +391,20 @@ pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
         for (size_t i = 0; i < s->graph->inputs; i++)
             if (s->needed[i])
                 PB_TRY(give(plan, arena, (pb_value)i, in[i], error));
-    PB_TRY(s->device->backend->run(s->device, &plan->program, arena, saved, stop, error));
-    PB_TRY(s->device->backend->sync(s->device, error));
-    if (pass == PB_VJP)
+    return s->device->backend->run(s->device, &plan->program, arena, saved, stop, error);
+}
+
+pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
+                      const float *const *in, float *const *out, const pb_stop *stop,
+                      pb_error *error)
+{
+    const pb_section *s = plan->section;
+    pb_status status = start(plan, arena, saved, in, stop, error), synced;
+
+    synced = s->device->backend->sync(s->device, status == PB_OK ? error : NULL);
+    PB_TRY(status);
+    PB_TRY(synced);
+    if (plan->program.pass == PB_VJP)
         return take(plan, arena, s->from, out[0], error);
     for (size_t i = 0; i < s->target_count; i++)
         PB_TRY(take(plan, arena, s->targets[i], out[i], error));

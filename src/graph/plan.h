@@ -36,8 +36,8 @@ int pb_plan_threads(const pb_plan *plan);
  *     jvp      in[0]: n tangents at `from`; out[0]: n tangents at the target
  *     vjp      in[0]: n cotangents at the target; out[0]: n cotangents at `from`
  *
- * Before each operation `stop` is asked (NULL: nothing is). Errors: PB_CANCELLED, PB_INTERNAL, or
- * an operation's. */
+ * Before each operation `stop` is asked (NULL: nothing is). On return, also of an error, the device
+ * is done with all of it. Errors: PB_CANCELLED, PB_INTERNAL, or an operation's. */
 pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
                       const float *const *in, float *const *out, const pb_stop *stop,
                       pb_error *error);
