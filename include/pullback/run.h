@@ -1,7 +1,9 @@
 /* How work is done, not what: the memory and the threads it may take, how it tells how far it is
  * and of what is odd, and how it is stopped. Whatever takes long takes a pb_run; NULL: the
  * defaults, and nobody is told anything. Runs are independent of each other, also those of two
- * threads on one model.
+ * threads on one model: what one computes, to the last bit, follows from what it is given, its
+ * memory and its threads. What they share are weights in the layouts that kernels read, which a
+ * model keeps: of each of its networks at most as much as the largest memory of a run.
  *
  *     static int show(void *context, const pb_progress *p)
  *     {
