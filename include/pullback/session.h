@@ -20,7 +20,8 @@
  * What the network sees is called an image: of a latent model a latent, else a picture itself. All
  * functions take options, or NULL for the defaults, and a run (run.h), or NULL. Outputs must be
  * empty (others are PB_INVALID), belong to the caller, and are to be cleared also on failure.
- * What options point to need not outlive the call.
+ * What is changed in place, images that move and a point, is on failure as it was: whoever stops a
+ * run can ask again. What options point to need not outlive the call.
  *
  * Directions and stages are numbered; directions from 0. A side is a choice of its own, not a sign.
  *
@@ -107,7 +108,8 @@ typedef struct pb_prompts {
 
 /* All of them given, as copies, for a model that reads text; none for another. *prompts must be
  * PB_PROMPTS_DEFAULTS; pb_prompts_clear frees what it then holds (and nothing else). Errors:
- * PB_INVALID (prompts for a model without text), PB_MEMORY. */
+ * PB_INVALID (prompts or a guidance scale for a model without text, a class that the model does not
+ * take or none where it needs one), PB_MEMORY. */
 PB_API pb_status pb_session_prompts(const pb_session *session, const pb_prompts *given,
                                     pb_prompts *prompts, pb_error *error);
 PB_API void pb_prompts_init(pb_prompts *prompts);
@@ -116,15 +118,16 @@ PB_API void pb_prompts_clear(pb_prompts *prompts);
 typedef enum pb_prompt_use { PB_PROMPT_MAIN, PB_PROMPT_EDIT, PB_PROMPT_NEGATIVE } pb_prompt_use;
 
 /* What the network is conditioned on at a timestep under one of the prompts, which is embedded if
- * it was not before. *condition points into the session. Errors: those of embedding. */
+ * it was not before. *condition points into the session. Errors: those of embedding, PB_INVALID
+ * (prompts or a guidance scale for a model without text). */
 PB_API pb_status pb_session_condition(pb_session *session, const pb_prompts *prompts,
                                       pb_prompt_use use, double timestep, pb_condition *condition,
                                       const pb_run *run, pb_error *error);
 
 /* Embeds several prompts ahead of their use, in one batch: those that were not before, and equal
- * ones once. whole: one that is too long for the encoder is an error; else it is cut, with a
- * warning. Errors: PB_INVALID (a model without text), those of the encoder, after which none of
- * them is kept. */
+ * ones once. whole: one that is too long for the encoder is an error, also if it was embedded, and
+ * cut, before; else it is cut, with a warning. Errors: PB_INVALID (a model without text), those of
+ * the encoder, after which none of them is kept. */
 PB_API pb_status pb_session_embed(pb_session *session, size_t count, const char *const *texts,
                                   int whole, const pb_run *run, pb_error *error);
 
@@ -146,19 +149,21 @@ PB_API pb_status pb_session_noise(const pb_session *session, size_t n, size_t he
 
 /* Stochastic steps downwards. */
 typedef struct pb_boost {
-    double t;      /* from this fraction of T on; 0: none */
+    double t;      /* from this fraction of T on, 0 to 1; 0: none */
     uint64_t seed; /* of their noise */
     int own;       /* each image has noise of its own; 0: all have the same */
 } pb_boost;
 
 /* Moves images x (n,c,h,w), in place, between points of a grid of so many (diffusion.h). boost may
  * be NULL: none; only its steps clip as the model's scheduler does. task: for the run's progress.
- * Errors: those of pb_ddim, PB_INVALID (prompts for a model without text). */
+ * Errors: those of pb_ddim, PB_INVALID (prompts or a guidance scale for a model without text, a
+ * boost from no fraction of T on). */
 PB_API pb_status pb_session_move(pb_session *session, const pb_prompts *prompts, const char *task,
                                  pb_tensor *x, size_t steps, size_t from, size_t to,
                                  const pb_boost *boost, const pb_run *run, pb_error *error);
 
-/* From noise to images, in place, as DDIMScheduler of diffusers spaces its steps. */
+/* From noise to images, in place, as DDIMScheduler of diffusers spaces its steps. Errors: those of
+ * pb_ddim_spaced, PB_INVALID (prompts or a guidance scale for a model without text). */
 PB_API pb_status pb_session_sample(pb_session *session, const pb_prompts *prompts, pb_tensor *x,
                                    pb_spacing spacing, size_t steps, const pb_run *run,
                                    pb_error *error);
