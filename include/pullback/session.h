@@ -197,7 +197,7 @@ typedef struct pb_point_options {
     int has_seed;
     uint64_t seed;
     size_t pixel_height, pixel_width; /* of what a seed draws; 0: what the model was trained at */
-    size_t steps;                     /* points of the time grid: 100 */
+    size_t steps;                     /* points of the time grid, 2 to T: 100 */
     double t;        /* fraction of T, 0 (the image) to 1 (noise), snapped to the grid; NaN: the
                         model's recommendation, else 0.6, of latents 0.7 */
     double timestep; /* of x, in place of t; NaN: not given */
@@ -220,20 +220,22 @@ PB_API pb_status pb_mask_check(const pb_tensor *mask, size_t height, size_t widt
                                const pb_run *run, pb_error *error);
 
 /* The grid point and the timestep that the options name: t, timestep, steps and grid of *point.
- * Warns where the grid is so coarse that t becomes another. Errors: PB_INVALID (t is 0 there). */
+ * Warns where the grid is so coarse that t becomes another. Errors: PB_INVALID (t is 0 there, or
+ * no fraction; a timestep beyond T - 1; a grid of more than T points). */
 PB_API pb_status pb_session_time(const pb_session *session, const pb_point_options *options,
                                  pb_point *point, const pb_run *run, pb_error *error);
 
 /* Finds x_t: of a picture by DDIM inversion up to noise and down again to t, of a seed from its
  * noise. Errors: PB_INVALID (none or several of picture, image, x and seed; shapes that do not fit;
- * a mask that is black all over, or not within 0 to 1; prompts for a model without text), those of
- * moving and encoding. */
+ * numbers that are not finite; a mask that is black all over, or not within 0 to 1), those of
+ * pb_session_time, of pb_session_prompts, of moving and encoding. */
 PB_API pb_status pb_session_point(pb_session *session, const pb_point_options *options,
                                   pb_point *point, const pb_run *run, pb_error *error);
 
 /* The point that a basis holds, on a grid of so many steps (0: those of the grid that it says it
- * lies on, or 100), under its own prompts but for those that are given (or NULL). Errors:
- * PB_INVALID (a mean; a basis of another model's shapes; another edit prompt than the basis's). */
+ * lies on, or 100), under its own prompts but for those that are given (or NULL), without its mask.
+ * Errors: PB_INVALID (a mean; a basis of another model's shapes; another edit prompt or class than
+ * the basis's; a grid that cannot be). */
 PB_API pb_status pb_session_point_of(pb_session *session, const pb_basis *basis, size_t steps,
                                      const pb_prompts *given, pb_point *point, pb_error *error);
 
@@ -241,7 +243,9 @@ PB_API pb_status pb_session_point_of(pb_session *session, const pb_basis *basis,
 PB_API pb_status pb_session_point_to(pb_session *session, pb_point *point, double t,
                                      const pb_run *run, pb_error *error);
 
-/* Is this the point that a basis holds (to a hundredth)? An empty x is not. */
+/* Is this the point that a basis holds (x to a hundredth), at the same timestep, under the same
+ * edit prompt and class, and of the same mask? A point without a mask is that of any, a basis whose
+ * prompt is not known (NULL) one of any prompt. An empty x is not. */
 PB_API int pb_point_is(const pb_point *point, const pb_basis *basis);
 
 /* -- the basis at a point ------------------------------------------------------------------------
@@ -316,7 +320,8 @@ PB_API void pb_directions_clear(pb_directions *directions);
 /* Finds directions of x to edit along. Where the run is stopped there is no v; what is kept of a
  * basis that was being computed is in directions->basis. Errors: PB_INVALID (a basis that does not
  * go with the model and the point's image, or with the basis here, pb_bases_compatible; directions
- * of another tap than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and
+ * of another tap than x, also those of `here`; fewer than needed), PB_NUMERIC, those of
+ * pb_session_basis and
  * pb_least_squares. */
 PB_API pb_status pb_session_directions(pb_session *session, const pb_point *point,
                                        const pb_direction_options *options,
@@ -346,10 +351,10 @@ typedef struct pb_edit_options {
     pb_edit_sides sides; /* of a negative strength, as the program has it: PB_EDIT_BACKWARDS */
     size_t stages;       /* on each side, at equal intervals, at most as many as iterations: 1 */
     double step, scale;  /* delta and gamma of guidance; NaN */
-    size_t iterations;   /* of strength 1; 0 */
+    size_t iterations;   /* of strength 1, at most 1e9; 0 */
     double length; /* of straight and re-linearised edits, at strength 1; NaN: step times scale
                       times iterations, halved */
-    double boost;  /* stochastic steps from this fraction of T down; NaN */
+    double boost;  /* stochastic steps from this fraction of T down, 0 to 1; NaN */
     uint64_t noise_seed;
 } pb_edit_options;
 
