@@ -147,6 +147,14 @@ static void test_point_is(void **state)
     assert_false(pb_point_is(p, &basis));
     p->timestep = basis.timestep + 1e-4; /* as near as a point of the grid must be */
     assert_true(pb_point_is(p, &basis));
+    pb_point still = *p;
+    pb_basis there = basis;
+    const size_t size = pb_tensor_count(&p->x);
+    still.x.data = there.x.data = pb_calloc(size, sizeof(float)); /* no length to compare with */
+    assert_true(pb_point_is(&still, &there));
+    there.x.data = basis.x.data;
+    assert_false(pb_point_is(&still, &there));
+    pb_free(still.x.data);
 
     p->prompts.class_label = 0;
     assert_false(pb_point_is(p, &basis));
@@ -402,7 +410,12 @@ static void test_before_work(void **state)
     how.iterations = SIZE_MAX;
     REFUSED(pb_session_edit(d.session, &d.point, &found, &how, &edit, &run, error),
             "iterations: expected at most 1000000000");
-    how.iterations = 0;
+    how.iterations = 2;
+    how.mode = PB_EDIT_RELINEARISE;
+    d.point.x.data[0] += 100; /* another point than that of the directions */
+    REFUSED(pb_session_edit(d.session, &d.point, &found, &how, &edit, &run, error),
+            "need a basis of this very point");
+    pb_edit_clear(&edit);
     d.point.grid = d.point.steps;
     REFUSED(pb_session_edit(d.session, &d.point, &found, &how, &edit, &run, error),
             "is not on a grid of");

@@ -408,8 +408,8 @@ PB_API pb_edit_way pb_edit_way_of(const pb_edit *edit, size_t i);
  * finished before all are, so that a run that is stopped leaves no picture to be kept. Warns of
  * each direction whose stages collapse, explode, or change the picture faster than edits do that
  * keep a face. Errors: PB_INVALID (a point off the grid; a strength of less than one iteration, but
- * 0; a direction that is not there; mode relinearise of directions that are not the basis's own, or
- * with a mask), those of pb_guide, pb_relinearise and of moving. */
+ * 0; a direction that is not there; mode relinearise of directions that are not the own ones of a
+ * basis of this very point, or with a mask), those of pb_guide, pb_relinearise and of moving. */
 PB_API pb_status pb_session_edit(pb_session *session, const pb_point *point,
                                  const pb_directions *directions, const pb_edit_options *options,
                                  pb_edit *edit, const pb_run *run, pb_error *error);

@@ -405,10 +405,10 @@ static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *po
                            d->v.shape[0] - 1);
     if (e->mode == PB_EDIT_RELINEARISE && point->mask.data)
         return pb_fail(error, PB_INVALID, "re-linearised edits take no mask");
-    if (e->mode == PB_EDIT_RELINEARISE && !d->own)
+    if (e->mode == PB_EDIT_RELINEARISE && !(d->own && pb_point_is(point, &d->basis)))
         return pb_fail(error, PB_INVALID,
                        "re-linearised edits need a basis of this very point, not directions that "
-                       "were carried over");
+                       "were carried over, nor another's");
     return PB_OK;
 }
 

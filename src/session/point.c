@@ -344,5 +344,5 @@ int pb_point_is(const pb_point *point, const pb_basis *b)
         difference += d * d;
         norm += (double)b->x.data[i] * (double)b->x.data[i];
     }
-    return norm > 0 && sqrt(difference / norm) < 1e-2;
+    return difference == 0 || (norm > 0 && sqrt(difference / norm) < 1e-2);
 }
