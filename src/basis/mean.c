@@ -97,7 +97,8 @@ static const char *text_at(const pb_basis *b, size_t at)
     return *(char *const *)((const char *)b + at);
 }
 
-/* The text that all agree on, those aside that do not know it; NULL: none. */
+/* The text that all agree on, those aside that do not know it; "" where they differ; NULL where none
+ * knows it. */
 static const char *common(size_t count, const pb_basis *const *bases, size_t at)
 {
     const char *text = NULL;
@@ -105,7 +106,7 @@ static const char *common(size_t count, const pb_basis *const *bases, size_t at)
     for (size_t i = 0; i < count; i++) {
         const char *other = text_at(bases[i], at);
         if (text && other && strcmp(text, other))
-            return NULL;
+            return "";
         text = text ? text : other;
     }
     return text;
