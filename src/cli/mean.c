@@ -82,7 +82,7 @@ static pb_status run(const options *o, pb_error *error)
     if (status == PB_OK)
         status = pb_basis_mean(&mean, &report, o->count, list,
                                karcher ? PB_MEAN_KARCHER : PB_MEAN_MATCHED,
-                               o->space && !strcmp(o->space, "X"), error);
+                               o->space && !strcmp(o->space, "X"), &o->cli.run, error);
     if (status == PB_OK)
         status = pb_basis_write(&mean, o->out, error);
     if (status == PB_OK)
