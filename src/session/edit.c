@@ -383,6 +383,29 @@ static pb_status travel(const journey *j, pb_error *error)
     return status;
 }
 
+/* Has the basis another prompt than the point? NULL: not known. */
+static int is_other(const char *prompt, const pb_point *point, pb_prompt_use use)
+{
+    return prompt && strcmp(prompt, pb_prompt_of(&point->prompts, use));
+}
+
+/* A direction is followed from the basis of the point, of the map that is linearised on the way. */
+static pb_status check_own(const pb_point *point, const pb_directions *d, pb_error *error)
+{
+    const pb_basis *b = &d->basis;
+
+    if (!d->own)
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits need a basis of this very point, not directions that "
+                       "were carried over");
+    if (!pb_point_is(point, b) || is_other(b->prompt, point, PB_PROMPT_EDIT) ||
+        (b->guided && is_other(b->negative_prompt, point, PB_PROMPT_NEGATIVE)))
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits need a basis of this very point, under its prompts: "
+                       "that of the directions is another's");
+    return PB_OK;
+}
+
 static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *point,
                        const pb_directions *d, pb_error *error)
 {
@@ -398,11 +421,7 @@ static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *po
                            d->v.shape[0] - 1);
     if (e->mode == PB_EDIT_RELINEARISE && point->mask.data)
         return pb_fail(error, PB_INVALID, "re-linearised edits take no mask");
-    if (e->mode == PB_EDIT_RELINEARISE && !d->own)
-        return pb_fail(error, PB_INVALID,
-                       "re-linearised edits need a basis of this very point, not directions that "
-                       "were carried over");
-    return PB_OK;
+    return e->mode == PB_EDIT_RELINEARISE ? check_own(point, d, error) : PB_OK;
 }
 
 /* Room for the results. */
