@@ -279,7 +279,8 @@ typedef struct pb_direction_options {
     const pb_basis *onto;   /* the basis of this point, to carry them to; NULL: it is computed */
     pb_transport_form form; /* of directions in H */
     int project;            /* of a mean of X: project it on the tangent space here */
-    const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken */
+    const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken: by the
+                               map of the basis here, guided if it is, and under the point's mask */
     double damping;         /* of those, in units of the first singular value: 0.1 */
     size_t needed;          /* so many directions must there be: 1. To edit along number 5: 6 */
     pb_basis_options here;  /* of the basis that is computed here; rank 0: as many as are
@@ -398,8 +399,9 @@ PB_API pb_edit_way pb_edit_way_of(const pb_edit *edit, size_t i);
  * finished before all are, so that a run that is stopped leaves no picture to be kept. Warns of
  * each direction whose stages collapse, explode, or change the picture faster than edits do that
  * keep a face. Errors: PB_INVALID (a point off the grid; a strength of less than one iteration, but
- * 0; a direction that is not there; mode relinearise of directions that are not the basis's own, or
- * with a mask), those of pb_guide, pb_relinearise and of moving. */
+ * 0; a direction that is not there; mode relinearise of directions that are not the basis's own,
+ * whose basis is that of another point, or with a mask), those of pb_guide, pb_relinearise and of
+ * moving. */
 PB_API pb_status pb_session_edit(pb_session *session, const pb_point *point,
                                  const pb_directions *directions, const pb_edit_options *options,
                                  pb_edit *edit, const pb_run *run, pb_error *error);

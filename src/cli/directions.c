@@ -198,7 +198,7 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_sour
             status = (basis.samples ? use_mean : reuse)(directions, point, source, d, where, o,
                                                         &basis, error);
     } else if (o->u) {
-        status = read_h(&u, d, o->u, o->here.to ? o->here.to : "mid", error);
+        status = read_h(&u, d, o->u, o->here.to ? o->here.to : where->mask ? "x0" : "mid", error);
         if (status == PB_OK)
             status = use_u(directions, point, source, d, where, o, &u, error);
     } else {
