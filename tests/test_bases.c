@@ -369,7 +369,7 @@ static void test_mean_conditions(void **state)
     (void)state;
     put(&a.negative_prompt, "blurred"); /* b does not know its own */
     a.steps = 0;
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_string_equal(mean.prompt, "a face");
     assert_string_equal(mean.trajectory_prompt, "a photo");
     assert_string_equal(mean.negative_prompt, "blurred");
@@ -380,14 +380,14 @@ static void test_mean_conditions(void **state)
     put(&b.negative_prompt, "");
     b.guidance_scale = 2;
     a.steps = 50;
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_string_equal(mean.prompt, "");
     assert_string_equal(mean.trajectory_prompt, "");
     assert_string_equal(mean.negative_prompt, "");
     assert_true(mean.guidance_scale == 1 && mean.steps == 0);
     pb_basis_clear(&mean);
     a.guided = b.guided = 1;
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_true(mean.guidance_scale == 3);
     pb_basis_clear(&mean);
     pb_basis_clear(&a);
