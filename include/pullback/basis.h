@@ -141,11 +141,11 @@ typedef enum pb_mean_kind {
  * PB_FOR_MEAN_H or _X, of a matched mean both). in_x: taken in X (of
  * v) instead of H (of u). A matched mean holds u and v, a Karcher mean those of its space. report:
  * for a Karcher mean, or NULL. *mean must be empty. Errors: PB_INVALID (bases that do not go
- * together, or without the vectors, the singular values or the taps' names), PB_MEMORY, PB_NUMERIC.
- */
+ * together, or without the vectors, the singular values or the taps' names), PB_MEMORY, PB_NUMERIC,
+ * PB_CANCELLED. */
 PB_API pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
                                const pb_basis *const *bases, pb_mean_kind kind, int in_x,
-                               pb_error *error);
+                               const pb_run *run, pb_error *error);
 
 /* Writes the file whole or not at all. Errors: PB_INVALID (a tensor of a shape that cannot be, text
  * that is not UTF-8), PB_IO, PB_MEMORY. */

@@ -34,7 +34,9 @@ typedef struct pb_progress {
     const char *task;   /* static storage, or the caller's own: "basis", "guiding", "evaluating",
                            "embedding"; of a session also "encoding", "inverting", "moving to t",
                            "pre-images", "re-linearising", "decoding" (down to a picture, of any
-                           model), "sampling"; later versions may have more */
+                           model), "sampling"; of bases "comparing", "distances",
+                           "random spaces", "mean", "mean of spaces", "matching directions"; later
+                           versions may have more */
     size_t done, total; /* steps; total 0: they are not counted */
     const struct pb_svd_progress *svd; /* of an SVD, else NULL */
 } pb_progress;

@@ -288,7 +288,8 @@ typedef struct pb_direction_options {
     const pb_basis *onto;   /* the basis of this point, to carry them to; NULL: it is computed */
     pb_transport_form form; /* of directions in H */
     int project;            /* of a mean of X: project it on the tangent space here */
-    const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken */
+    const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken: by the
+                               map of the basis here, guided if it is, and under the point's mask */
     double damping;         /* of those, in units of the first singular value: 0.1 */
     size_t needed;          /* so many directions must there be: 1. To edit along number 5: 6 */
     pb_basis_options here;  /* of the basis that is computed here; rank 0: as many as are

@@ -159,7 +159,11 @@ pb_status pb_directions_find(pb_directions *directions, pb_desk *d, const pb_whe
         if (status == PB_OK)
             status = (basis.samples ? use_mean : reuse)(directions, d, where, o, &basis, error);
     } else if (o->u) {
-        status = pb_read_directions(&u, &d->studio, o->u, o->here.to ? o->here.to : "mid", error);
+        status = pb_read_directions(&u, &d->studio, o->u,
+                                    o->here.to    ? o->here.to
+                                    : where->mask ? "x0"
+                                                  : "mid",
+                                    error);
         if (status == PB_OK)
             status = use_u(directions, d, where, o, &u, error);
     } else {

@@ -67,7 +67,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
         tell_timesteps(o, bases.all);
         status = pb_basis_mean(&mean, &report, o->count, bases.list,
                                karcher ? PB_MEAN_KARCHER : PB_MEAN_MATCHED,
-                               o->space && !strcmp(o->space, "X"), error);
+                               o->space && !strcmp(o->space, "X"), &o->cli.run, error);
     }
     if (status == PB_OK)
         status = pb_basis_write(&mean, o->out, error);

@@ -112,6 +112,8 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
     pb_asked asked;
     pb_task task;
 
+    if (svd)
+        *svd = NULL;
     PB_NEED(s, "a session");
     PB_NEED(point, "a point");
     PB_NEED(basis, "a place for the basis");

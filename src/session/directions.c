@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "base/shape.h"
-#include "map/linearisation.h"
+#include "basis/decomposed.h"
 #include "session/session.h"
 
 /* Relative to which pre-images are solved for. */
@@ -184,14 +184,13 @@ static pb_status check_u(const search *f, const char *to, pb_error *error)
 
 /* v_i = the damped least-squares solution of J v = u_i, normalised. b, x: room for a vector each.
  */
-static pb_status solve(const search *f, const pb_linearisation *l, double damping, float *b,
+static pb_status solve(const search *f, const pb_decomposed *map, double damping, float *b,
                        float *x, const pb_run *run, pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_engine(l, false);
+    const pb_operator *op = map->op;
     const pb_tensor *u = f->o->u;
-    size_t from[3], to[3];
+    const size_t *from = map->from, *to = map->to;
 
-    pb_linearisation_shapes(l, from, to);
     for (size_t i = 0; i < u->shape[0]; i++) {
         pb_solution *solution = &f->d->solution[i];
         pb_to_hwc(b, u->data + i * op->rows, 1, to[0], to[1], to[2]);
@@ -206,47 +205,50 @@ static pb_status solve(const search *f, const pb_linearisation *l, double dampin
     return PB_OK;
 }
 
-static pb_status pull_back(const search *f, const pb_linearisation *l, const pb_run *run,
+static pb_status pull_back(const search *f, const pb_decomposed *map, const pb_run *run,
                            pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_engine(l, false);
+    const pb_operator *op = map->op;
     const double damping = f->o->damping * (double)f->d->basis.s.data[0];
-    size_t from[3], to[3], count = f->o->u->shape[0];
+    const size_t *from = map->from, *to = map->to, count = f->o->u->shape[0];
     float *b, *x;
     pb_status status;
 
-    pb_linearisation_shapes(l, from, to);
     PB_TRY(pb_tensor_new(&f->d->v, 4, (size_t[4]){count, from[0], from[1], from[2]}, error));
     f->d->solution = pb_calloc(count, sizeof *f->d->solution);
     b = pb_malloc(op->rows, sizeof *b);
     x = pb_malloc(op->cols, sizeof *x);
     status = f->d->solution && b && x
-                 ? solve(f, l, damping, b, x, run, error)
+                 ? solve(f, map, damping, b, x, run, error)
                  : pb_fail_memory(error, (op->rows + op->cols) * sizeof *x, "a pre-image");
     pb_free(b);
     pb_free(x);
     return status;
 }
 
-/* The first singular triplet sets the scale of the damping; its basis stands for the point. */
+/* The first singular triplet sets the scale of the damping; its basis stands for the point. What is
+ * solved with is what was decomposed: guided, under the mask. */
 static pb_status preimages(const search *f, pb_error *error)
 {
-    pb_basis_options here = f->o->here;
-    pb_linearisation *l;
+    const pb_basis_options *here = &f->o->here;
+    const pb_model *model = f->s->model;
+    const pb_tensor *x = &f->point->x;
+    pb_decomposed map = PB_DECOMPOSED_EMPTY;
     pb_asked asked;
     const pb_run *run;
     pb_status status;
     pb_task task;
 
-    if (!here.to)
-        here.to = "mid";
-    PB_TRY(check_u(f, here.to, error));
-    PB_TRY(compute(f, here, 1, error));
-    PB_TRY(pb_session_ask(f->s, f->point, &here, &asked, f->run, error));
+    PB_TRY(check_u(f, pb_session_to(f->point, here->to), error));
+    PB_TRY(compute(f, *here, 1, error));
+    PB_TRY(pb_session_ask(f->s, f->point, here, &asked, f->run, error));
     run = pb_task_begin(&task, "pre-images", f->run);
-    PB_TRY(pb_linearise(&l, f->s->model, &asked.request.map, &f->point->x, run, error));
-    status = pull_back(f, l, run, error);
-    pb_linearisation_free(l);
+    status = pb_decomposed_begin(&map, model, &asked.request, x, run, error);
+    if (status == PB_OK)
+        status = pb_decomposed_restrict(&map, model, &asked.request, x, run, error);
+    if (status == PB_OK)
+        status = pull_back(f, &map, run, error);
+    pb_decomposed_clear(&map);
     return status;
 }
 

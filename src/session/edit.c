@@ -390,6 +390,20 @@ static pb_status travel(const journey *j, pb_error *error)
     return status;
 }
 
+/* A direction is followed from the basis of the point, of the map that is linearised on the way. */
+static pb_status check_own(const pb_point *point, const pb_directions *d, pb_error *error)
+{
+    if (!d->own)
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits need a basis of this very point, not directions that "
+                       "were carried over");
+    if (!pb_point_is(point, &d->basis))
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits need a basis of this very point, under its prompts: "
+                       "that of the directions is another's");
+    return PB_OK;
+}
+
 static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *point,
                        const pb_directions *d, pb_error *error)
 {
@@ -405,11 +419,7 @@ static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *po
                            d->v.shape[0] - 1);
     if (e->mode == PB_EDIT_RELINEARISE && point->mask.data)
         return pb_fail(error, PB_INVALID, "re-linearised edits take no mask");
-    if (e->mode == PB_EDIT_RELINEARISE && !(d->own && pb_point_is(point, &d->basis)))
-        return pb_fail(error, PB_INVALID,
-                       "re-linearised edits need a basis of this very point, not directions that "
-                       "were carried over, nor another's");
-    return PB_OK;
+    return e->mode == PB_EDIT_RELINEARISE ? check_own(point, d, error) : PB_OK;
 }
 
 /* Room for the results. */

@@ -315,6 +315,12 @@ pb_status pb_session_on_grid(const pb_point *point, pb_error *error)
                          point->timestep, point->steps);
 }
 
+/* Is it told another prompt here than a basis says? */
+static int is_other(const char *prompt, const pb_point *point, pb_prompt_use use)
+{
+    return prompt && strcmp(prompt, pb_prompt_of(&point->prompts, use));
+}
+
 /* Is the basis that of a map which the network has here: at this time, under what it is told
  * here, of where an edit is wanted? */
 static int is_map_of(const pb_point *point, const pb_basis *b)
@@ -324,7 +330,8 @@ static int is_map_of(const pb_point *point, const pb_basis *b)
     if (!(fabs(point->timestep - b->timestep) < SAME_TIME) ||
         point->prompts.class_label != b->class_label)
         return 0;
-    if (b->prompt && strcmp(pb_prompt_of(&point->prompts, PB_PROMPT_EDIT), b->prompt))
+    if (is_other(b->prompt, point, PB_PROMPT_EDIT) ||
+        (b->guided && is_other(b->negative_prompt, point, PB_PROMPT_NEGATIVE)))
         return 0;
     return !mask->data ||
            (b->mask.data && mask->rank == 2 && b->mask.rank == 2 &&

@@ -9,7 +9,7 @@ pb_status pb_session_new(pb_session **out, const pb_model *model, pb_error *erro
 {
     pb_session *s;
 
-    PB_NEED(out, "a place for the session");
+    PB_OUT(out, "the session");
     PB_NEED(model, "a model");
     s = pb_calloc(1, sizeof *s);
     if (!s)
