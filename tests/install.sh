@@ -106,6 +106,18 @@ if LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/cut.ppm" "$root/no.ppm" 
     exit 1
 fi
 grep -q 'cut.ppm: expected a PPM' "$root/message"
+if LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/none.ppm" "$root/no.ppm" 2>"$root/message"
+then
+    echo "the example takes a picture that is not there" >&2
+    exit 1
+fi
+grep -q 'none.ppm: cannot be read' "$root/message"
+if LD_LIBRARY_PATH=$libdir "$root/edit" "$model" "$root/face.ppm" "$root/none/no.ppm" 0 0.1 \
+    >"$root/said" 2>"$root/message" || [ -s "$root/said" ]; then
+    echo "the example says that it wrote what it cannot write" >&2
+    exit 1
+fi
+grep -q 'no.ppm: cannot be written' "$root/message"
 
 # The installed program finds the models installed beside it, wherever that is.
 test "$(cd / && "$root/bin/pullback" info faces32 --json | sed -n 's/^  "model": "\(.*\)",$/\1/p')" = \

@@ -305,16 +305,16 @@ static void test_refusals(void **state)
 
         ways[i].differ(&b);
         if (b.u.data)
-            judge("mean in H", i, MH, pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, &why),
-                  &why);
+            judge("mean in H", i, MH,
+                  pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, &why), &why);
         pb_basis_clear(&mean);
         if (b.v.data)
-            judge("mean in X", i, MX, pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 1, &why),
-                  &why);
+            judge("mean in X", i, MX,
+                  pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 1, NULL, &why), &why);
         pb_basis_clear(&mean);
         if (b.u.data && b.v.data)
             judge("matched mean", i, MH | MX,
-                  pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, &why), &why);
+                  pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, NULL, &why), &why);
         pb_basis_clear(&mean);
         if (b.u.data && b.v.data)
             judge("transport", i, T,
@@ -340,17 +340,19 @@ static void test_mean(void **state)
 
     (void)state;
     unknown_schedule(&a);
-    MUST(pb_basis_mean(&mean, NULL, 2, all, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, all, PB_MEAN_KARCHER, 0, NULL, error));
     assert_string_equal(mean.prediction, "epsilon");
     assert_string_equal(mean.schedule, "linear");
     assert_string_equal(mean.schedule_hash, "abcdef0123");
     assert_int_equal(mean.steps, 100);
     /* The second and the third differ, whatever the first does not know. */
     prediction(&c);
-    assert_int_equal(pb_basis_mean(&again, NULL, 3, all, PB_MEAN_KARCHER, 0, &why), PB_INVALID);
+    assert_int_equal(pb_basis_mean(&again, NULL, 3, all, PB_MEAN_KARCHER, 0, NULL, &why),
+                     PB_INVALID);
     assert_non_null(strstr(why.message, "prediction epsilon and v_prediction"));
     all[1] = &mean;
-    assert_int_equal(pb_basis_mean(&again, NULL, 2, all, PB_MEAN_KARCHER, 0, &why), PB_INVALID);
+    assert_int_equal(pb_basis_mean(&again, NULL, 2, all, PB_MEAN_KARCHER, 0, NULL, &why),
+                     PB_INVALID);
     assert_non_null(strstr(why.message, "is a mean itself"));
     pb_basis_clear(&mean);
     pb_basis_clear(&a);
@@ -367,7 +369,7 @@ static void test_mean_conditions(void **state)
     (void)state;
     put(&a.negative_prompt, "blurred"); /* b does not know its own */
     a.steps = 0;
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_string_equal(mean.prompt, "a face");
     assert_string_equal(mean.trajectory_prompt, "a photo");
     assert_string_equal(mean.negative_prompt, "blurred");
@@ -378,15 +380,21 @@ static void test_mean_conditions(void **state)
     put(&b.negative_prompt, "");
     b.guidance_scale = 2;
     a.steps = 50;
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_string_equal(mean.prompt, "");
     assert_string_equal(mean.trajectory_prompt, "");
     assert_string_equal(mean.negative_prompt, "");
     assert_true(mean.guidance_scale == 1 && mean.steps == 0);
     pb_basis_clear(&mean);
     a.guided = b.guided = 1;
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_true(mean.guidance_scale == 3);
+    pb_basis_clear(&mean);
+    MUST(pb_basis_set_prompts(&a, "", NULL, NULL, 1, 0, error)); /* neither knows what led to it */
+    MUST(pb_basis_set_prompts(&b, "", NULL, NULL, 1, 0, error));
+    assert_true(!a.trajectory_prompt && !a.negative_prompt);
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
+    assert_true(!mean.trajectory_prompt && !mean.negative_prompt);
     pb_basis_clear(&mean);
     pb_basis_clear(&a);
     pb_basis_clear(&b);

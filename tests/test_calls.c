@@ -91,8 +91,9 @@ static void test_distances_random(void **state)
         size_t draws = calls_length(2, c.at[3]);
         bool right = !c.at[0] && k >= 1 && k <= n && k < 100 && draws && draws < 100;
 
-        calls_judge(&c, pb_distances_random(calls_pointer(&mean, c.at[0]), n, k, draws, 1, &e), &e,
-                    right ? RIGHT : WRONG);
+        calls_judge(&c,
+                    pb_distances_random(calls_pointer(&mean, c.at[0]), n, k, draws, 1, NULL, &e),
+                    &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
 }
@@ -153,7 +154,7 @@ static void test_mean_space(void **state)
         if (!calls_judge(&c,
                          pb_mean_space(calls_pointer(&mean, c.at[0]),
                                        calls_pointer(&report, c.at[1]), count,
-                                       calls_pointer(spaces, c.at[3]), &e),
+                                       calls_pointer(spaces, c.at[3]), NULL, &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !mean.q, "the mean is empty");
         pb_space_clear(&mean);
@@ -202,7 +203,7 @@ static void test_mean_directions(void **state)
 
         calls_judge(&c,
                     pb_mean_directions(space, n, k, count, samples, calls_pointer(out, c.at[5]),
-                                       calls_pointer(agreement, c.at[6]), &e),
+                                       calls_pointer(agreement, c.at[6]), NULL, &e),
                     &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
@@ -226,8 +227,8 @@ static void test_match_directions(void **state)
         double *agreement = calls_pointer(calls_bytes(&c, k, sizeof *agreement), c.at[6]);
         bool right = are_samples(n, k, count, c.at[3]) && match && sign && agreement;
 
-        calls_judge(&c, pb_match_directions(n, k, count, samples, match, sign, agreement, &e), &e,
-                    right ? RIGHT : WRONG);
+        calls_judge(&c, pb_match_directions(n, k, count, samples, match, sign, agreement, NULL, &e),
+                    &e, right ? RIGHT : WRONG);
     }
     calls_end(&c);
 }

@@ -246,7 +246,7 @@ static void test_basis_mean(void **state)
         if (!calls_judge(&c,
                          pb_basis_mean(calls_pointer(&mean, c.at[0]),
                                        calls_pointer(&report, c.at[9]), count,
-                                       calls_pointer(bases, c.at[2]), kind, in_x, &e),
+                                       calls_pointer(bases, c.at[2]), kind, in_x, NULL, &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !mean.u.data && !mean.v.data && !mean.s.data && !mean.model,
                        "the mean is empty");

@@ -451,7 +451,7 @@ static void test_basis_values(void **state)
 static void test_relinearise(void **state)
 {
     calls c = CALLS("pb_relinearise", 2, POINTERS, POINTERS, POINTERS, POINTERS, POINTERS,
-                    TENSORS(4), TENSORS(4), TENSORS(3), LENGTHS, NUMBERS, LENGTHS, LENGTHS, 6);
+                    TENSORS(4), TENSORS(4), TENSORS(3), LENGTHS, NUMBERS, LENGTHS, LENGTHS, 10);
 
     (void)state;
     while (calls_next(&c)) {
@@ -474,7 +474,11 @@ static void test_relinearise(void **state)
                                 : c.at[12] == 3 ? other
                                                 : to,
                           .timestep = c.at[12] == 4 ? NAN : 3,
-                          .class_label = c.at[12] == 5 ? 2 : 1};
+                          .class_label = c.at[12] == 5 ? 2 : 1,
+                          .guided = c.at[12] == 6,
+                          .guidance_scale = 3,
+                          .null_rank = c.at[12] == 7};
+        pb_tensor mask = {2, {H, W}, calls_floats(&c, H * W, 1)};
         size_t k = u.tensor.shape[0];
         double share;
         bool right = !c.at[0] && !c.at[1] && !c.at[2] && !c.at[3] && !c.at[4] &&
@@ -483,6 +487,9 @@ static void test_relinearise(void **state)
                      isfinite(path.length) && path.steps && path.steps < 100 && stages &&
                      stages <= path.steps && !c.at[12];
 
+        if (c.at[12] == 8) /* the basis alone is under one, or the steps are */
+            basis.mask = mask;
+        request.mask = c.at[12] == 9 ? &mask : NULL;
         request.map.to = "eps";
         request.map.condition = (pb_condition){.timestep = 3, .class_label = 1};
         request.svd.rank = 1;

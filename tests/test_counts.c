@@ -1,6 +1,5 @@
 /* What a benchmark counts: allocations, memory and applications stay where they are. */
 #include <limits.h>
-#include <math.h>
 #include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +18,7 @@
 #define FACES PB_SOURCE_DIR "/models/faces32"
 #define SIDE 32
 #define BLOCK 8
+#define PADDED 1.03 /* what oneDNN may pad weights by */
 
 static pb_error error;
 
@@ -86,17 +86,34 @@ static void test_allocations(void **state)
     pb_linearisation_free(l);
 }
 
+/* The model as nobody has used it yet: what it keeps is counted. */
+static void reopen(void)
+{
+    pb_model_free(model);
+    MUST(pb_model_open(&model, FACES, &error));
+}
+
+static pb_map_memory estimate(size_t memory)
+{
+    pb_map_options map = PB_MAP_DEFAULTS;
+    pb_map_memory m;
+
+    map.condition.timestep = 600;
+    MUST(pb_map_estimate(&m, model, &map, SIDE, SIDE, &(pb_run){.memory = memory}, &error));
+    return m;
+}
+
 /* The estimate is made of the same shapes as the thing itself. */
 static void test_memory(void **state)
 {
-    pb_map_options map = PB_MAP_DEFAULTS;
     pb_map_memory before, after;
     pb_linearisation *l;
     pb_svd_options o = PB_SVD_DEFAULTS;
     pb_svd *svd;
 
     (void)state;
-    MUST(pb_map_estimate(&before, model, &map, SIDE, SIDE, NULL, &error));
+    reopen();
+    before = estimate(0);
     l = linearise(0);
     o.rank = 50;
     o.tolerance = 1e-3;
@@ -113,9 +130,56 @@ static void test_memory(void **state)
     assert_int_equal(before.saved_bytes, after.saved_bytes);
     assert_true(after.saved_bytes <= 2500000);
     assert_true(after.arena_bytes <= 9000000 && before.arena_bytes <= after.arena_bytes);
-    assert_true(fabs((double)before.packed_bytes / (double)after.packed_bytes - 1) < 0.3);
+    assert_true((double)after.packed_bytes <= PADDED * (double)before.packed_bytes);
+    assert_true((double)before.packed_bytes / (double)after.packed_bytes < 1.3);
     pb_svd_free(svd);
     pb_linearisation_free(l);
+}
+
+static size_t total(const pb_map_memory *m)
+{
+    return m->saved_bytes + m->arena_bytes + m->packed_bytes;
+}
+
+/* Under any limit, the second time as the first: what is held is at most what was estimated (of the
+ * arena oneDNN's scratch is not known before), and within the limit where the estimate is. */
+static void test_estimates(void **state)
+{
+    static const size_t memory[] = {16 << 10, 1 << 20, 16 << 20, 24 << 20, 64 << 20, 0};
+    float *x = pb_malloc(BLOCK * SIDE * SIDE, sizeof *x), *y = NULL;
+
+    (void)state;
+    assert_non_null(x);
+    fill_random(x, BLOCK * SIDE * SIDE, 4);
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        pb_map_memory first;
+        reopen();
+        first = estimate(memory[i]);
+        for (int turn = 0; turn < 2; turn++) {
+            pb_map_memory again = estimate(memory[i]), held;
+            pb_linearisation *l = linearise(memory[i]);
+            const pb_operator *op = pb_linearisation_operator(l);
+
+            assert_memory_equal(&again, &first, sizeof first);
+            y = y ? y : pb_malloc(BLOCK * op->rows, sizeof *y);
+            assert_non_null(y);
+            for (size_t k = 1; k <= first.block; k++)
+                apply(op, k, x, y);
+            pb_linearisation_memory(l, &held);
+            assert_int_equal(held.block, first.block);
+            assert_int_equal(held.saved_bytes, first.saved_bytes);
+            assert_true((double)held.packed_bytes <= PADDED * (double)first.packed_bytes);
+            if (memory[i]) {
+                assert_true(held.packed_bytes <= memory[i]);
+                held.arena_bytes = first.arena_bytes;
+                assert_true(total(&first) > memory[i] ||
+                            (double)total(&held) <= PADDED * (double)memory[i]);
+            }
+            pb_linearisation_free(l);
+        }
+    }
+    pb_free(x);
+    pb_free(y);
 }
 
 /* With little memory the weights are not packed for Winograd's algorithm; the Jacobian stays. */
@@ -162,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_allocations),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_estimates),
         cmocka_unit_test(test_little_memory),
     };
 

@@ -9,6 +9,7 @@
 #include "op_harness.h"
 
 #define POINTS 5
+#define VECTORS 9 /* a block, and one that is left */
 
 static pb_executor *executor_of(const network *n, pb_value to, size_t memory)
 {
@@ -105,6 +106,96 @@ static void test_widths(void **state)
     close_network(&n);
 }
 
+/* Values of a tap, J v and J^T u, as a run of so much memory gets them: one array. */
+static float *numbers(const network *n, size_t memory, size_t *count)
+{
+    static const char *const tap = "eps";
+    const pb_run run = {.memory = memory};
+    size_t size = pb_tensor_count(&n->x);
+    pb_linearisation *l = linearise_network(n, "x", "mid", memory);
+    const pb_operator *op = pb_linearisation_operator(l);
+    float *u = pb_malloc(VECTORS * op->rows, sizeof *u), *all, *jv;
+    pb_evaluator *e;
+
+    *count = size + VECTORS * (op->rows + op->cols);
+    all = pb_malloc(*count, sizeof *all);
+    assert_true(u && all);
+    jv = all + size;
+    MUST(pb_evaluator_new(&e, n->model, n->x.shape[2], n->x.shape[3], &run, error));
+    MUST(pb_evaluate(e, &n->condition, 1, size, n->x.data, 1, &tap, &all, error));
+    pb_evaluator_free(e);
+    fill_random(u, VECTORS * op->rows, 5);
+    MUST(op->apply_transpose(op->context, VECTORS, u, op->rows, jv + VECTORS * op->rows, op->cols,
+                             error));
+    MUST(op->apply(op->context, VECTORS, jv + VECTORS * op->rows, op->cols, jv, op->rows, error));
+    pb_linearisation_free(l);
+    pb_free(u);
+    return all;
+}
+
+/* What a model was used for before, with more memory or less, changes no number. */
+static void test_history(void **state)
+{
+    static const size_t memory[] = {(size_t)64 << 10, (size_t)1 << 20, (size_t)2 << 20, 0};
+    enum { LIMITS = sizeof memory / sizeof *memory };
+    float *fresh[LIMITS], *used;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < LIMITS; i++) {
+        network n = open_network("unet2d-ddpm", "io");
+        fresh[i] = numbers(&n, memory[i], &count);
+        close_network(&n);
+    }
+    for (size_t first = 0; first < LIMITS; first++) {
+        network n = open_network("unet2d-ddpm", "io");
+        for (size_t i = 0; i < LIMITS; i++) {
+            size_t at = (first + (first % 2 ? LIMITS - i : i)) % LIMITS;
+            used = numbers(&n, memory[at], &count);
+            assert_memory_equal(used, fresh[at], count * sizeof *used);
+            pb_free(used);
+        }
+        close_network(&n);
+    }
+    for (size_t i = 0; i < LIMITS; i++)
+        pb_free(fresh[i]);
+}
+
+/* Maps of other beginnings and ends, and a passing evaluation: together they keep no more than the
+ * most memory of them, in either order. */
+static void test_kept(void **state)
+{
+    static const size_t memory[] = {(size_t)256 << 10, (size_t)2 << 20};
+    static const char *const ends[][2] = {{"down.1", "up.0"}, {"x", "mid"}, {"mid", "eps"}};
+
+    (void)state;
+    for (size_t turn = 0; turn < 2; turn++) {
+        network n = open_network("unet2d-ddpm", "io");
+        pb_device *device = n.model->device;
+
+        for (size_t i = 0; i < 2; i++) {
+            size_t at = turn ? 1 - i : i, count;
+
+            for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
+                pb_linearisation *l = linearise_network(&n, ends[k][0], ends[k][1], memory[at]);
+                const pb_operator *op = pb_linearisation_operator(l);
+                float *v = pb_calloc(VECTORS * op->cols, sizeof *v);
+                float *u = pb_calloc(VECTORS * op->rows, sizeof *u);
+
+                assert_true(u && v);
+                MUST(op->apply(op->context, VECTORS, v, op->cols, u, op->rows, error));
+                MUST(op->apply_transpose(op->context, VECTORS, u, op->rows, v, op->cols, error));
+                pb_free(u);
+                pb_free(v);
+                pb_linearisation_free(l);
+            }
+            pb_free(numbers(&n, memory[at], &count));
+            assert_true(device->backend->packed_bytes(device) <= memory[turn || i]);
+        }
+        close_network(&n);
+    }
+}
+
 static bool nothing(const pb_call *call)
 {
     (void)call;
@@ -150,8 +241,8 @@ static void test_unsupported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches),
-        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_batches),     cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_history),     cmocka_unit_test(test_kept),
         cmocka_unit_test(test_unsupported),
     };
 

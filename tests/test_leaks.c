@@ -158,7 +158,7 @@ static pb_status travel(void *data, pb_error *error)
         pb_basis mean = PB_BASIS_EMPTY;
         pb_tensor_clear(&v);
         status = pb_basis_mean(&mean, &report, 2, bases, kind ? PB_MEAN_MATCHED : PB_MEAN_KARCHER,
-                               0, error);
+                               0, NULL, error);
         if (status == PB_OK)
             status =
                 pb_transport(NULL, &c->basis, PB_TRANSPORT_PROJECTION, &mean.u, &v, NULL, error);

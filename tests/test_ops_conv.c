@@ -135,6 +135,16 @@ static pb_conv2d_params params_of(const conv_data *d)
     return (pb_conv2d_params){d->o, &d->w.stored, d->bias ? &d->b.stored : NULL};
 }
 
+/* Room is kept for whatever weights may be packed. */
+static void check_room(const pb_costs *costs, pb_convolution_shape shape)
+{
+    for (shape.n = 1; shape.n <= 64; shape.n *= 2)
+        for (pb_direction d = PB_CONVOLVE; d <= PB_CONVOLVE_TRANSPOSE; d++) {
+            pb_algorithm a = pb_algorithm_choose(costs, &shape, d);
+            assert_true(a == PB_DIRECT || pb_algorithm_may_suit(costs, a, &shape));
+        }
+}
+
 /* By the algorithm, or -1: the choice that is built in. */
 static void check_conv2d(const conv_data *data, pb_shape in, int i)
 {
@@ -161,6 +171,7 @@ static void check_conv2d(const conv_data *data, pb_shape in, int i)
         cpu->costs = make_costs(&shape, (pb_algorithm)i);
         assert_int_equal(pb_algorithm_choose(cpu->costs, &shape, PB_CONVOLVE), i);
     }
+    check_room(cpu->costs, shape);
     check_op(&c);
     assert_int_equal(cpu->packed_bytes > 0,
                      i < 0

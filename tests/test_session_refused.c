@@ -161,16 +161,6 @@ static void test_directions_refused(void **state)
 /* -- one argument after the other ----------------------------------------------------------------
  */
 
-/* The call, which takes `error`, is refused with a message that says as much. */
-#define REFUSED(call, why)                                                                         \
-    do {                                                                                           \
-        pb_error refused_ = {0};                                                                   \
-        pb_error *const error = &refused_;                                                         \
-        if ((call) != PB_INVALID || error->status != PB_INVALID || !strstr(error->message, why))   \
-            fail_msg("%s:%d: expected \"%s\", found \"%s\"", __FILE__, __LINE__, why,              \
-                     error->message);                                                              \
-    } while (0)
-
 /* Sizes, pictures, images and noise. */
 static void test_arrays_refused(void **state)
 {
@@ -306,9 +296,8 @@ static void test_moving_refused(void **state)
     where.steps = 1;
     REFUSED(pb_session_time(own, &where, p, NULL, error), "a grid of 1 points");
     where.steps = SIZE_MAX; /* walked by nobody */
-    where.timestep = 999.5;
-    MUST(pb_session_time(own, &where, p, NULL, error));
-    assert_int_equal(p->grid, SIZE_MAX);
+    REFUSED(pb_session_time(own, &where, p, NULL, error), "points: expected 2 to 1000");
+    assert_int_equal(pb_grid_of(1000, SIZE_MAX, 999.5), SIZE_MAX);
     where = PB_POINT_DEFAULTS;
     where.has_seed = 1;
     where.steps = STEPS;

@@ -518,16 +518,19 @@ static void test_mean_shapes(void **state)
 
     (void)state;
     redirect(&b.v, 3, 3, 8, 8);
-    assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, &why), PB_INVALID);
+    assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, NULL, &why),
+                     PB_INVALID);
     assert_non_null(strstr(why.message, "v 3 x 16 x 16 and 3 x 8 x 8"));
     pb_tensor_clear(&b.v);
-    assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, &why), PB_INVALID);
+    assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, NULL, &why),
+                     PB_INVALID);
     assert_non_null(strstr(why.message, "basis 1 has no v"));
     pb_tensor_clear(&a.v);
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, NULL, error));
     pb_basis_clear(&mean);
     reshape(&b.s, 1, (size_t[]){2});
-    assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, &why), PB_INVALID);
+    assert_int_equal(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_MATCHED, 0, NULL, &why),
+                     PB_INVALID);
     assert_non_null(strstr(why.message, "2 singular values"));
     pb_basis_clear(&a);
     pb_basis_clear(&b);

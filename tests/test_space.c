@@ -123,7 +123,7 @@ static void check_random(size_t n, size_t k)
     pb_distances fast, d = {0, 0, 0, 0};
     enum { DRAWS = 400 };
 
-    assert_int_equal(pb_distances_random(&fast, n, k, 4000, 5, NULL), PB_OK);
+    assert_int_equal(pb_distances_random(&fast, n, k, 4000, 5, NULL, NULL), PB_OK);
     for (unsigned i = 0; i < DRAWS; i++) {
         double *fa = frame(n, k, 100 + 2 * i), *fb = frame(n, k, 101 + 2 * i), angles[K];
         pb_space a = {n, k, fa}, b = {n, k, fb};
@@ -161,7 +161,7 @@ static void test_karcher(void **state)
     (void)state;
     /* Two on a geodesic: the point half way. Four, symmetric about it: the same. */
     for (size_t count = 2; count <= 4; count += 2) {
-        assert_int_equal(pb_mean_space(&mean, &report, count, spaces, NULL), PB_OK);
+        assert_int_equal(pb_mean_space(&mean, &report, count, spaces, NULL, NULL), PB_OK);
         assert_int_equal(pb_space_angles(&mean, &middle, found, NULL), PB_OK);
         assert_true(found[K - 1] < 1e-10);
         assert_false(report.chordal);
@@ -175,7 +175,7 @@ static void test_karcher(void **state)
         pb_space_clear(&mean);
     }
     /* Unsymmetric: the sum of logarithms vanishes at 0, 1, 0.2's mean. */
-    assert_int_equal(pb_mean_space(&mean, &report, 3, spaces, NULL), PB_OK);
+    assert_int_equal(pb_mean_space(&mean, &report, 3, spaces, NULL, NULL), PB_OK);
     pb_space third = turned(N, K, f, small, 0.4);
     assert_int_equal(pb_space_angles(&mean, &third, found, NULL), PB_OK);
     assert_true(found[K - 1] < 1e-10);
@@ -186,13 +186,13 @@ static void test_karcher(void **state)
     pb_space both[2] = {spaces[0], far};
     const double half[K] = {0};
     (void)half;
-    assert_int_equal(pb_mean_space(&mean, &report, 2, both, NULL), PB_OK);
+    assert_int_equal(pb_mean_space(&mean, &report, 2, both, NULL, NULL), PB_OK);
     assert_false(report.chordal); /* 0.75 to each */
     pb_space_clear(&mean);
     pb_space_clear(&far);
     far = turned(N, K, f, ANGLES, -1);
     pb_space third_of[3] = {spaces[0], far, turned(N, K, f, ANGLES, 1)};
-    assert_int_equal(pb_mean_space(&mean, &report, 3, third_of, NULL), PB_OK);
+    assert_int_equal(pb_mean_space(&mean, &report, 3, third_of, NULL, NULL), PB_OK);
     assert_true(report.chordal && report.iterations == 0);
     assert_true(report.angle_largest > M_PI / 4);
     pb_space_clear(&mean);
@@ -267,9 +267,10 @@ static void test_directions(void **state)
     make_samples(f, samples);
     for (size_t s = 0; s < 3; s++)
         assert_int_equal(pb_space_new(&spaces[s], N, K, samples[s], NULL), PB_OK);
-    assert_int_equal(pb_mean_space(&mean, NULL, 3, spaces, NULL), PB_OK);
-    assert_int_equal(pb_mean_directions(&mean, N, K, 3, given, out, agreement, NULL), PB_OK);
-    assert_int_equal(pb_match_directions(N, K, 3, given, match, sign, agreement, NULL), PB_OK);
+    assert_int_equal(pb_mean_space(&mean, NULL, 3, spaces, NULL, NULL), PB_OK);
+    assert_int_equal(pb_mean_directions(&mean, N, K, 3, given, out, agreement, NULL, NULL), PB_OK);
+    assert_int_equal(pb_match_directions(N, K, 3, given, match, sign, agreement, NULL, NULL),
+                     PB_OK);
     assert_int_equal(pb_average_directions(N, K, 3, given, match, sign, average, NULL), PB_OK);
     assert_int_equal(match[0], 0); /* sample 0 is the reference */
     assert_int_equal(match[K + 0], 1);

@@ -120,7 +120,8 @@ PB_API pb_status pb_basis_set_model(pb_basis *basis, const char *name, const cha
 PB_API pb_status pb_basis_set_schedule(pb_basis *basis, const pb_schedule *schedule,
                                        pb_error *error);
 
-/* Says under which prompts the map and the trajectory to x were. Errors: PB_MEMORY. */
+/* Says under which prompts the map and the trajectory to x were; trajectory, negative: NULL where
+ * they are not known. Errors: PB_MEMORY. */
 PB_API pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *trajectory,
                                       const char *negative, double guidance_scale, int guided,
                                       pb_error *error);
@@ -140,11 +141,11 @@ typedef enum pb_mean_kind {
  * PB_FOR_MEAN_H or _X, of a matched mean both). in_x: taken in X (of
  * v) instead of H (of u). A matched mean holds u and v, a Karcher mean those of its space. report:
  * for a Karcher mean, or NULL. *mean must be empty. Errors: PB_INVALID (bases that do not go
- * together, or without the vectors, the singular values or the taps' names), PB_MEMORY, PB_NUMERIC.
- */
+ * together, or without the vectors, the singular values or the taps' names), PB_MEMORY, PB_NUMERIC,
+ * PB_CANCELLED. */
 PB_API pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
                                const pb_basis *const *bases, pb_mean_kind kind, int in_x,
-                               pb_error *error);
+                               const pb_run *run, pb_error *error);
 
 /* Writes the file whole or not at all. Errors: PB_INVALID (a tensor of a shape that cannot be, text
  * that is not UTF-8), PB_IO, PB_MEMORY. */
@@ -196,11 +197,11 @@ typedef enum pb_basis_use {
  * The rest may differ: to compare timesteps, prompts, classes, guidance or masks is what some ask
  * for, and a direction is carried from one of them to another. A mean has the timestep and t of its
  * first basis, and prompts, steps and guidance scale where all its bases have the same, those aside
- * that do not know a prompt or steps: else none ("", 0, 1), but for the scale of guided
- * maps, which is the first one's. What one of the two does not know (a hash of "", a text of NULL,
- * as in files of before; a mean in H has no v) agrees with anything, but not a mask with none.
- * Whether each is whole is not checked. Errors: PB_INVALID; the message lists all that differs,
- * with both values.
+ * that do not know a prompt or steps: else none ("", 0, 1; where nobody knows the trajectory's
+ * prompts, NULL), but for the scale of guided maps, which is the first one's. What one of the two
+ * does not know (a hash of "", a text of NULL, as in files of before; a mean in H has no v) agrees
+ * with anything, but not a mask with none. Whether each is whole is not checked. Errors:
+ * PB_INVALID; the message lists all that differs, with both values.
  */
 PB_API pb_status pb_bases_compatible(const pb_basis *a, const pb_basis *b, pb_basis_use use,
                                      pb_error *error);

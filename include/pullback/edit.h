@@ -48,10 +48,11 @@ typedef struct pb_relinearised {
 /* Follows a direction: after each of `steps` steps of length/steps the basis is computed anew there
  * (as `request` says; it starts from the one before), and the direction carried to it by parallel
  * transport, with its u. basis: that of the point where it begins, of the model and of the map that
- * the request asks for; `direction`: one of its vectors.
+ * the request asks for, under the same prompts too, which are not compared: a request has their
+ * embeddings; `direction`: one of its vectors.
  * out: `stages` images at equal intervals, as pb_guide's. share (or NULL): the product of the
  * shares of the direction that survived the transports. Errors: PB_INVALID (also a basis of another
- * map, timestep or size), pb_basis_compute's. */
+ * map, mask, null rank, guidance, timestep or size), pb_basis_compute's. */
 PB_API pb_status pb_relinearise(const pb_model *model, const pb_basis_request *request,
                                 const pb_basis *basis, size_t direction,
                                 const pb_relinearised *path, size_t stages, float *out,

@@ -2,7 +2,9 @@
  *
  * Every function that can fail returns a pb_status and takes, as its last argument, a
  * pb_error * that may be NULL. On success the error is left untouched. On failure the
- * function's outputs are unspecified (but safe to free or clear), and the message is one line
+ * function's outputs are unspecified (but safe to free or clear; a pointer that it would have handed
+ * over is NULL, whatever was there before the call, unless a function says what it keeps of work
+ * that was stopped), and the message is one line
  * without a newline that names the file, the item, what was expected and what was found.
  * NULL for something that a function needs is PB_INVALID; the few that return no status (what a
  * model says of itself, a tensor's count …) must be given what they ask about.

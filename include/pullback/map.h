@@ -133,14 +133,17 @@ PB_API void pb_linearisation_shapes(const pb_linearisation *linearisation, size_
 typedef struct pb_map_memory {
     size_t saved_bytes;
     size_t arena_bytes;
-    size_t packed_bytes; /* weights in the layouts the kernels read */
+    size_t packed_bytes; /* weights in the layouts the kernels read, those of the model's other runs
+                            too: all together at most the largest memory of a run */
     size_t block;
 } pb_map_memory;
 PB_API void pb_linearisation_memory(const pb_linearisation *linearisation, pb_map_memory *memory);
 
-/* The same before anything is computed, under a run of so much memory, but for scratch of the
- * library that convolves, for images of a size; tensors may be left out. Errors: as pb_linearise.
- */
+/* The most that it will be, under a run of so much memory, for images of a size: the block is the
+ * widest with which all of it fits, or 1. Whatever the model was used for before, it is the same.
+ * Not in it: the scratch of the library that convolves and what it pads weights with, weights of
+ * other runs and those of the operator in bfloat16. Tensors may be left out. Errors: as
+ * pb_linearise. */
 PB_API pb_status pb_map_estimate(pb_map_memory *memory, const pb_model *model,
                                  const pb_map_options *options, size_t height, size_t width,
                                  const pb_run *run, pb_error *error);

@@ -112,7 +112,7 @@ PB_API const pb_model_info *pb_model_get_info(const pb_model *model);
 
 /* What the model is made of: the role of component i as a pipeline calls it, "unet", "scheduler",
  * "vae", "text_encoder", "tokenizer", those that are there, and its class in *class_name (or NULL).
- * NULL past the last. */
+ * NULL, both, past the last. */
 PB_API const char *pb_model_component(const pb_model *model, size_t i, const char **class_name);
 
 /* The noise schedule; owned by the model. */

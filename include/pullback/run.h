@@ -1,7 +1,9 @@
 /* How work is done, not what: the memory and the threads it may take, how it tells how far it is
  * and of what is odd, and how it is stopped. Whatever takes long takes a pb_run; NULL: the
  * defaults, and nobody is told anything. Runs are independent of each other, also those of two
- * threads on one model.
+ * threads on one model: what one computes, to the last bit, follows from what it is given, its
+ * memory and its threads. What they share are weights in the layouts that kernels read, which a
+ * model keeps: of each of its networks at most as much as the largest memory of a run.
  *
  *     static int show(void *context, const pb_progress *p)
  *     {
@@ -30,22 +32,21 @@ struct pb_svd_progress; /* svd.h */
 /* How far a task is. It is called what the function does that was called, not what that calls:
  *
  *     map.h        "evaluating", "linearising"; of its operators "J v", "J^T u"
- *     basis.h      "basis"
+ *     basis.h      "basis", "mean"
+ *     compare.h    "comparing"
  *     svd.h        "basis", "verifying"
  *     operator.h   "least squares"
- *     space.h      "distances"
- *     compare.h    "comparing"
+ *     space.h      "distances", "random spaces", "mean of spaces", "matching directions"
  *     diffusion.h  "sampling" (towards 0), "inverting"
  *     edit.h       "guiding", "re-linearising"
  *     latent.h     "encoding", "decoding"
  *     text.h       "embedding"
  *     model.h      "hashing"
- *     session.h    those, "moving", "moving to t" and "pre-images"; "decoding" is down to a
- * picture, of any model
+ *     session.h    those, "moving", "moving to t" and "pre-images"
  *
- * Later versions may have more. */
+ * A session's "decoding" is down to a picture, of any model. Later versions may have more. */
 typedef struct pb_progress {
-    const char *task;                  /* static storage, or the caller's own; see below */
+    const char *task;                  /* static storage, or the caller's own; see above */
     size_t done, total;                /* steps; total 0: they are not counted */
     const struct pb_svd_progress *svd; /* while the task computes an SVD, else NULL */
 } pb_progress;

@@ -20,7 +20,8 @@
  * What the network sees is called an image: of a latent model a latent, else a picture itself. All
  * functions take options, or NULL for the defaults, and a run (run.h), or NULL. Outputs must be
  * empty (others are PB_INVALID), belong to the caller, and are to be cleared also on failure.
- * What options point to need not outlive the call.
+ * What is changed in place, images that move and a point, is on failure as it was: whoever stops a
+ * run can ask again. What options point to need not outlive the call.
  *
  * Directions and stages are numbered; directions from 0. A side is a choice of its own, not a sign.
  *
@@ -107,7 +108,8 @@ typedef struct pb_prompts {
 
 /* All of them given, as copies, for a model that reads text; none for another. *prompts must be
  * PB_PROMPTS_DEFAULTS; pb_prompts_clear frees what it then holds (and nothing else). Errors:
- * PB_INVALID (prompts for a model without text), PB_MEMORY. */
+ * PB_INVALID (prompts or a guidance scale for a model without text, a class that the model does not
+ * take or none where it needs one), PB_MEMORY. */
 PB_API pb_status pb_session_prompts(const pb_session *session, const pb_prompts *given,
                                     pb_prompts *prompts, pb_error *error);
 PB_API void pb_prompts_init(pb_prompts *prompts);
@@ -116,15 +118,16 @@ PB_API void pb_prompts_clear(pb_prompts *prompts);
 typedef enum pb_prompt_use { PB_PROMPT_MAIN, PB_PROMPT_EDIT, PB_PROMPT_NEGATIVE } pb_prompt_use;
 
 /* What the network is conditioned on at a timestep under one of the prompts, which is embedded if
- * it was not before. *condition points into the session. Errors: those of embedding. */
+ * it was not before. *condition points into the session. Errors: those of embedding, PB_INVALID
+ * (prompts or a guidance scale for a model without text). */
 PB_API pb_status pb_session_condition(pb_session *session, const pb_prompts *prompts,
                                       pb_prompt_use use, double timestep, pb_condition *condition,
                                       const pb_run *run, pb_error *error);
 
 /* Embeds several prompts ahead of their use, in one batch: those that were not before, and equal
- * ones once. whole: one that is too long for the encoder is an error; else it is cut, with a
- * warning. Errors: PB_INVALID (a model without text), those of the encoder, after which none of
- * them is kept. */
+ * ones once. whole: one that is too long for the encoder is an error, also if it was embedded, and
+ * cut, before; else it is cut, with a warning. Errors: PB_INVALID (a model without text), those of
+ * the encoder, after which none of them is kept. */
 PB_API pb_status pb_session_embed(pb_session *session, size_t count, const char *const *texts,
                                   int whole, const pb_run *run, pb_error *error);
 
@@ -146,19 +149,21 @@ PB_API pb_status pb_session_noise(const pb_session *session, size_t n, size_t he
 
 /* Stochastic steps downwards. */
 typedef struct pb_boost {
-    double t;      /* from this fraction of T on; 0: none */
+    double t;      /* from this fraction of T on, 0 to 1; 0: none */
     uint64_t seed; /* of their noise */
     int own;       /* each image has noise of its own; 0: all have the same */
 } pb_boost;
 
 /* Moves images x (n,c,h,w), in place, between points of a grid of so many (diffusion.h). boost may
  * be NULL: none; only its steps clip as the model's scheduler does. task: for the run's progress.
- * Errors: those of pb_ddim, PB_INVALID (prompts for a model without text). */
+ * Errors: those of pb_ddim, PB_INVALID (prompts or a guidance scale for a model without text, a
+ * boost from no fraction of T on). */
 PB_API pb_status pb_session_move(pb_session *session, const pb_prompts *prompts, const char *task,
                                  pb_tensor *x, size_t steps, size_t from, size_t to,
                                  const pb_boost *boost, const pb_run *run, pb_error *error);
 
-/* From noise to images, in place, as DDIMScheduler of diffusers spaces its steps. */
+/* From noise to images, in place, as DDIMScheduler of diffusers spaces its steps. Errors: those of
+ * pb_ddim_spaced, PB_INVALID (prompts or a guidance scale for a model without text). */
 PB_API pb_status pb_session_sample(pb_session *session, const pb_prompts *prompts, pb_tensor *x,
                                    pb_spacing spacing, size_t steps, const pb_run *run,
                                    pb_error *error);
@@ -192,7 +197,7 @@ typedef struct pb_point_options {
     int has_seed;
     uint64_t seed;
     size_t pixel_height, pixel_width; /* of what a seed draws; 0: what the model was trained at */
-    size_t steps;                     /* points of the time grid: 100 */
+    size_t steps;                     /* points of the time grid, 2 to T: 100 */
     double t;        /* fraction of T, 0 (the image) to 1 (noise), snapped to the grid; NaN: the
                         model's recommendation, else 0.6, of latents 0.7 */
     double timestep; /* of x, in place of t; NaN: not given */
@@ -215,20 +220,22 @@ PB_API pb_status pb_mask_check(const pb_tensor *mask, size_t height, size_t widt
                                const pb_run *run, pb_error *error);
 
 /* The grid point and the timestep that the options name: t, timestep, steps and grid of *point.
- * Warns where the grid is so coarse that t becomes another. Errors: PB_INVALID (t is 0 there). */
+ * Warns where the grid is so coarse that t becomes another. Errors: PB_INVALID (t is 0 there, or
+ * no fraction; a timestep beyond T - 1; a grid of more than T points). */
 PB_API pb_status pb_session_time(const pb_session *session, const pb_point_options *options,
                                  pb_point *point, const pb_run *run, pb_error *error);
 
 /* Finds x_t: of a picture by DDIM inversion up to noise and down again to t, of a seed from its
  * noise. Errors: PB_INVALID (none or several of picture, image, x and seed; shapes that do not fit;
- * a mask that is black all over, or not within 0 to 1; prompts for a model without text), those of
- * moving and encoding. */
+ * numbers that are not finite; a mask that is black all over, or not within 0 to 1), those of
+ * pb_session_time, of pb_session_prompts, of moving and encoding. */
 PB_API pb_status pb_session_point(pb_session *session, const pb_point_options *options,
                                   pb_point *point, const pb_run *run, pb_error *error);
 
 /* The point that a basis holds, on a grid of so many steps (0: those of the grid that it says it
- * lies on, or 100), under its own prompts but for those that are given (or NULL). Errors:
- * PB_INVALID (a mean; a basis of another model's shapes; another edit prompt than the basis's). */
+ * lies on, or 100), under its own prompts but for those that are given (or NULL), without its mask.
+ * Errors: PB_INVALID (a mean; a basis of another model's shapes; another edit prompt or class than
+ * the basis's; a grid that cannot be). */
 PB_API pb_status pb_session_point_of(pb_session *session, const pb_basis *basis, size_t steps,
                                      const pb_prompts *given, pb_point *point, pb_error *error);
 
@@ -236,7 +243,9 @@ PB_API pb_status pb_session_point_of(pb_session *session, const pb_basis *basis,
 PB_API pb_status pb_session_point_to(pb_session *session, pb_point *point, double t,
                                      const pb_run *run, pb_error *error);
 
-/* Is this the point that a basis holds (to a hundredth)? An empty x is not. */
+/* Is this the point that a basis holds (x to a hundredth), at the same timestep, under the same
+ * edit prompt and class, and of the same mask? A point without a mask is that of any, a basis whose
+ * prompt is not known (NULL) one of any prompt. An empty x is not. */
 PB_API int pb_point_is(const pb_point *point, const pb_basis *basis);
 
 /* -- the basis at a point ------------------------------------------------------------------------
@@ -279,7 +288,8 @@ typedef struct pb_direction_options {
     const pb_basis *onto;   /* the basis of this point, to carry them to; NULL: it is computed */
     pb_transport_form form; /* of directions in H */
     int project;            /* of a mean of X: project it on the tangent space here */
-    const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken */
+    const pb_tensor *u;     /* or h-directions (k,C,H,W), of which the pre-images are taken: by the
+                               map of the basis here, guided if it is, and under the point's mask */
     double damping;         /* of those, in units of the first singular value: 0.1 */
     size_t needed;          /* so many directions must there be: 1. To edit along number 5: 6 */
     pb_basis_options here;  /* of the basis that is computed here; rank 0: as many as are
@@ -311,7 +321,8 @@ PB_API void pb_directions_clear(pb_directions *directions);
 /* Finds directions of x to edit along. Where the run is stopped there is no v; what is kept of a
  * basis that was being computed is in directions->basis. Errors: PB_INVALID (a basis that does not
  * go with the model and the point's image, or with the basis here, pb_bases_compatible; directions
- * of another tap than x; fewer than needed), PB_NUMERIC, those of pb_session_basis and
+ * of another tap than x, also those of `here`; fewer than needed), PB_NUMERIC, those of
+ * pb_session_basis and
  * pb_least_squares. */
 PB_API pb_status pb_session_directions(pb_session *session, const pb_point *point,
                                        const pb_direction_options *options,
@@ -341,10 +352,10 @@ typedef struct pb_edit_options {
     pb_edit_sides sides; /* of a negative strength, as the program has it: PB_EDIT_BACKWARDS */
     size_t stages;       /* on each side, at equal intervals, at most as many as iterations: 1 */
     double step, scale;  /* delta and gamma of guidance; NaN */
-    size_t iterations;   /* of strength 1; 0 */
+    size_t iterations;   /* of strength 1, at most 1e9; 0 */
     double length; /* of straight and re-linearised edits, at strength 1; NaN: step times scale
                       times iterations, halved */
-    double boost;  /* stochastic steps from this fraction of T down; NaN */
+    double boost;  /* stochastic steps from this fraction of T down, 0 to 1; NaN */
     uint64_t noise_seed;
 } pb_edit_options;
 
@@ -398,8 +409,8 @@ PB_API pb_edit_way pb_edit_way_of(const pb_edit *edit, size_t i);
  * finished before all are, so that a run that is stopped leaves no picture to be kept. Warns of
  * each direction whose stages collapse, explode, or change the picture faster than edits do that
  * keep a face. Errors: PB_INVALID (a point off the grid; a strength of less than one iteration, but
- * 0; a direction that is not there; mode relinearise of directions that are not the basis's own, or
- * with a mask), those of pb_guide, pb_relinearise and of moving. */
+ * 0; a direction that is not there; mode relinearise of directions that are not the own ones of a
+ * basis of this very point, or with a mask), those of pb_guide, pb_relinearise and of moving. */
 PB_API pb_status pb_session_edit(pb_session *session, const pb_point *point,
                                  const pb_directions *directions, const pb_edit_options *options,
                                  pb_edit *edit, const pb_run *run, pb_error *error);

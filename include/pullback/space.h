@@ -65,9 +65,10 @@ PB_API pb_status pb_space_pairs(size_t count, const pb_space *spaces, pb_distanc
 
 /* The mean distances of two random spaces of dimension k of R^n (uniform on the Grassmannian), over
  * `draws` pairs, 1 … 1,000,000; their cost does not depend on n (Bartlett's decomposition of the
- * part outside). Errors: PB_INVALID (k outside 1 … n, or other draws), PB_MEMORY, PB_NUMERIC. */
+ * part outside). Errors: PB_INVALID (k outside 1 … n, or other draws), PB_MEMORY, PB_NUMERIC,
+ * PB_CANCELLED. */
 PB_API pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t draws,
-                                     uint64_t seed, pb_error *error);
+                                     uint64_t seed, const pb_run *run, pb_error *error);
 
 /* -- means ------------------------------------------------------------------------------------- */
 
@@ -81,29 +82,31 @@ typedef struct pb_mean_report {
 
 /* The Karcher (Frechet) mean of `count` spaces of equal n and k: the minimiser of the sum of
  * squared geodesic distances, by gradient descent from the chordal mean (the leading eigenvectors
- * of the sum of projectors). *mean must be empty. Errors: PB_INVALID (no spaces, empty ones, of
- * different n or k), PB_MEMORY, PB_NUMERIC. */
+ * of the sum of projectors). The run hears of the spaces, in every round of the descent anew. *mean
+ * must be empty. Errors: PB_INVALID (no spaces, empty ones, of different n or k), PB_MEMORY,
+ * PB_NUMERIC, PB_CANCELLED. */
 PB_API pb_status pb_mean_space(pb_space *mean, pb_mean_report *report, size_t count,
-                               const pb_space *spaces, pb_error *error);
+                               const pb_space *spaces, const pb_run *run, pb_error *error);
 
 /* Directions within a space that match those of `count` samples best: sample s has k unit vectors
  * of n floats at vectors[s], n and k those of the space. They are matched to the directions with
  * signs (a permutation each: Hungarian algorithm), and the directions turned to fit (orthogonal
  * Procrustes), until the matching stays. out: k orthonormal vectors of n floats, by falling
  * agreement. agreement (k): the mean of |cos| with the matched directions of the samples. Errors:
- * PB_INVALID, PB_MEMORY, PB_NUMERIC. */
+ * PB_INVALID, PB_MEMORY, PB_NUMERIC, PB_CANCELLED. */
 PB_API pb_status pb_mean_directions(const pb_space *mean, size_t n, size_t k, size_t count,
                                     const float *const *vectors, float *out, double *agreement,
-                                    pb_error *error);
+                                    const pb_run *run, pb_error *error);
 
 /* The mean of individual directions of `count` samples of k unit vectors of n floats: they are
  * matched with signs to the running mean (beginning with the first sample's), averaged, normalised,
  * until the matching stays. match: count * k entries, the vector of sample s that belongs to mean
  * i at [s * k + i], and sign likewise, +1 or -1; so that others (u with v) can be averaged alike
  * by pb_average_directions. agreement (k): the mean of |cos|. Errors: PB_INVALID (none of
- * them, no samples), PB_MEMORY, PB_NUMERIC (vectors that are not finite). */
+ * them, no samples), PB_MEMORY, PB_NUMERIC (vectors that are not finite), PB_CANCELLED. */
 PB_API pb_status pb_match_directions(size_t n, size_t k, size_t count, const float *const *vectors,
-                                     size_t *match, int *sign, double *agreement, pb_error *error);
+                                     size_t *match, int *sign, double *agreement, const pb_run *run,
+                                     pb_error *error);
 
 /* out_i = the normalised mean over s of sign * vectors[s][match], k vectors of n floats.
  * Errors: PB_INVALID (none of them, a match beyond k, another sign), PB_MEMORY. */

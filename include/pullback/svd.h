@@ -83,7 +83,7 @@ typedef struct pb_svd {
  * converged < rank and the residuals reached; svd->rank may then be less than options->rank.
  * Where the run is stopped, returns PB_CANCELLED with the leading triplets that had converged at
  * the last block step, all of them certified as ever: svd->rank is their number, and *out NULL
- * where there are none. *out is owned by the caller (pb_svd_free), and set in these two cases only.
+ * where there are none. *out is owned by the caller (pb_svd_free), and NULL in any other case.
  * Errors: PB_INVALID (options outside their ranges, an operator of nothing, starting vectors of
  * another length), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (NaN or infinity from the operator), or the
  * operator's own. */

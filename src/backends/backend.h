@@ -38,10 +38,11 @@ typedef enum pb_pass { PB_FORWARD, PB_JVP, PB_VJP } pb_pass;
 typedef struct pb_call {
     const void *params;
     pb_device *device;
-    void *kernel;        /* what `prepare` made for this pass, or NULL */
-    size_t n;            /* points, tangents or cotangents */
-    size_t packed_limit; /* bytes of packed weights that the model may keep */
-    int threads;         /* scratch is for so many: a parallel region that uses it asks for them */
+    void *kernel; /* what `prepare` made for this pass, or NULL */
+    size_t n;     /* points, tangents or cotangents */
+    bool packs;   /* there is room for weights in the layouts of `reserved` */
+    size_t spare; /* bytes that the model's weights in all other layouts may take */
+    int threads;  /* scratch is for so many: a parallel region that uses it asks for them */
     size_t inputs;
     pb_shape in[PB_OP_MAX_INPUTS];
     pb_shape out;
@@ -82,9 +83,14 @@ typedef struct pb_kernel {
     /* Bytes of scratch of a pass, after `prepare`. NULL: none. */
     size_t (*work)(const pb_call *call, pb_pass pass);
 
-    /* Bytes of weights in a layout of their own that the call reads, after `prepare`; in a vjp
-     * those that the jvp does not read too. NULL: none. */
-    size_t (*packed)(const pb_call *call, pb_pass pass);
+    /* Bytes of weights in layouts that an operation of these parameters is computed with only where
+     * there is room for them, so that numbers depend on it in their last bits: the most that it may
+     * keep, whatever its shapes and passes. Room is given in the order of the graph. NULL: none. */
+    size_t (*reserved)(const pb_device *device, const void *params);
+
+    /* Bytes of weights in all layouts that linear passes of 1 … n vectors read, at most, without
+     * `prepare`. NULL: none. */
+    size_t (*packed)(const pb_call *call);
 
     /* Makes call->kernel for the pass; `release` frees it. NULL: nothing to prepare. */
     pb_status (*prepare)(pb_call *call, pb_pass pass, pb_error *error);
@@ -136,15 +142,17 @@ typedef struct pb_backend {
     pb_memory *(*alloc)(pb_device *device, size_t bytes);
     void (*free)(pb_device *device, pb_memory *memory);
 
-    /* `count` numbers to and from `offset` bytes behind the beginning of a block. */
+    /* `count` numbers to and from `offset` bytes behind the beginning of a block. What is uploaded
+     * stays where it is until the next `sync`; what is downloaded is there on return. */
     pb_status (*upload)(pb_device *device, pb_memory *memory, size_t offset, const float *from,
                         size_t count, pb_error *error);
     pb_status (*download)(pb_device *device, float *to, const pb_memory *memory, size_t offset,
                           size_t count, pb_error *error);
 
-    /* Runs a program. It may return before all is done; `sync` waits until it is. Before each step,
-     * or as often as it can, `stop` is asked (NULL: never). Errors: PB_CANCELLED, PB_INTERNAL, an
-     * operation's. */
+    /* Runs a program. It may return before all is done, also where it fails; `sync` waits until it
+     * is, and is called before memory that the program uses goes to anything else. Before each
+     * step, or as often as it can, `stop` is asked (NULL: never). Errors: PB_CANCELLED,
+     * PB_INTERNAL, an operation's. */
     pb_status (*run)(pb_device *device, const pb_program *program, pb_memory *arena,
                      pb_memory *saved, const pb_stop *stop, pb_error *error);
     pb_status (*sync)(pb_device *device, pb_error *error);

@@ -36,4 +36,12 @@ pb_status pb_fail_system(pb_error *error, const char *path, const char *what);
             return pb_fail(error, PB_INVALID, "%s: expected %s, found NULL", __func__, what);      \
     } while (0)
 
+/* The same for a place to which a public function hands a pointer over, first of all; what is there
+ * then is NULL until it succeeds: PB_OUT(out, "the session"). */
+#define PB_OUT(out, what)                                                                          \
+    do {                                                                                           \
+        PB_NEED(out, "a place for " what);                                                         \
+        *(out) = NULL;                                                                             \
+    } while (0)
+
 #endif

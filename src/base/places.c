@@ -40,3 +40,25 @@ pb_status pb_place(char **path, size_t place, const char *name, pb_error *error)
     }
     return *path ? PB_OK : pb_fail_memory(error, strlen(name) + 1, "a path");
 }
+
+pb_status pb_place_find(char **path, const char *name, pb_error *error)
+{
+    char *places = NULL;
+    pb_status status = PB_OK;
+    int found = 0;
+
+    *path = NULL;
+    for (size_t i = 0; status == PB_OK && !found && i < PB_PLACES; i++) {
+        status = pb_place(path, i, name, error);
+        found = *path && access(*path, F_OK) == 0;
+        if (!found && *path) {
+            places = pb_list_add(places, *path);
+            pb_free(*path);
+            *path = NULL;
+        }
+    }
+    if (status == PB_OK && !found)
+        status = pb_fail(error, PB_IO, "looked for %s", places ? places : name);
+    pb_free(places);
+    return status;
+}

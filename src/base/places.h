@@ -15,4 +15,7 @@
  * *path: pb_free's; NULL where that place is unknown. Errors: PB_MEMORY. */
 pb_status pb_place(char **path, size_t place, const char *name, pb_error *error);
 
+/* The first place where `name` is: *path, pb_free's. Errors: PB_IO ("looked for …"), PB_MEMORY. */
+pb_status pb_place_find(char **path, const char *name, pb_error *error);
+
 #endif

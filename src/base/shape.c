@@ -123,3 +123,12 @@ pb_status pb_size_check(size_t size, size_t expected, const char *what, pb_error
     return pb_fail(error, PB_INVALID, "%s: expected %zu numbers each, found %zu", what, expected,
                    size);
 }
+
+bool pb_tensor_same(const pb_tensor *a, const pb_tensor *b)
+{
+    if (!a->data || !b->data)
+        return !a->data && !b->data;
+    return a->rank == b->rank && a->rank <= PB_MAX_RANK &&
+           !memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) &&
+           !memcmp(a->data, b->data, pb_tensor_count(a) * sizeof *a->data);
+}

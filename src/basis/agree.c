@@ -91,13 +91,7 @@ static void say_count(const field *f, const pb_basis *b, char text[MOST])
 /* A mean has lost its samples' masks. */
 static bool same_mask(const field *f, const pb_basis *a, const pb_basis *b)
 {
-    const pb_tensor *of_a = tensor_of(a, f->at), *of_b = tensor_of(b, f->at);
-
-    if (a->samples || b->samples || (!of_a->data && !of_b->data))
-        return true;
-    return of_a->data && of_b->data && of_a->rank == 2 && of_b->rank == 2 &&
-           !memcmp(of_a->shape, of_b->shape, 2 * sizeof(size_t)) &&
-           !memcmp(of_a->data, of_b->data, pb_tensor_count(of_a) * sizeof(float));
+    return a->samples || b->samples || pb_tensor_same(tensor_of(a, f->at), tensor_of(b, f->at));
 }
 
 static void say_mask(const field *f, const pb_basis *b, char text[MOST])

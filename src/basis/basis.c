@@ -127,14 +127,24 @@ static pb_status from_svd(pb_basis *b, const pb_svd *svd, const pb_map_options *
     return PB_OK;
 }
 
+/* What is not known is NULL. */
+static pb_status set_known(char **place, const char *text, pb_error *error)
+{
+    if (text)
+        return set(place, text, error);
+    pb_free(*place);
+    *place = NULL;
+    return PB_OK;
+}
+
 pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const char *trajectory,
                                const char *negative, double guidance_scale, int guided,
                                pb_error *error)
 {
     PB_NEED(basis, "a basis");
     PB_TRY(set(&basis->prompt, prompt, error));
-    PB_TRY(set(&basis->trajectory_prompt, trajectory, error));
-    PB_TRY(set(&basis->negative_prompt, negative, error));
+    PB_TRY(set_known(&basis->trajectory_prompt, trajectory, error));
+    PB_TRY(set_known(&basis->negative_prompt, negative, error));
     basis->guidance_scale = guidance_scale;
     basis->guided = guided;
     return PB_OK;

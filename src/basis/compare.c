@@ -36,6 +36,8 @@ typedef struct side {
     const pb_basis *const *bases;
     const pb_comparison_options *options;
     int in_x;
+    pb_work *work;     /* its steps are the bases */
+    const pb_run *run; /* the caller's */
 } side;
 
 static const pb_tensor *vectors_of(const side *s, size_t i)
@@ -82,17 +84,19 @@ static pb_status check_side(const side *s, size_t *k, pb_error *error)
 }
 
 /* Distances of the spans of each basis's leading directions, all room is there. */
-static pb_status measure(pb_compared *c, const side *s, pb_space *spaces, const pb_run *run,
-                         pb_error *error)
+static pb_status measure(pb_compared *c, const side *s, pb_space *spaces, pb_error *error)
 {
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
         PB_TRY(pb_space_new(&spaces[i], c->n, c->k, vectors_of(s, i)->data, error));
-    PB_TRY(pb_space_pairs(s->count, spaces, c->distances, c->angles, run, error));
+        PB_TRY(pb_work_step(s->work, i + 1, error));
+    }
+    PB_TRY(pb_space_pairs(s->count, spaces, c->distances, c->angles, s->run, error));
     c->largest = pb_distances_largest(c->k);
-    return pb_distances_random(&c->random, c->n, c->k, s->options->draws, s->options->seed, error);
+    return pb_distances_random(&c->random, c->n, c->k, s->options->draws, s->options->seed, s->run,
+                               error);
 }
 
-static pb_status compare_side(pb_compared *c, const side *s, const pb_run *run, pb_error *error)
+static pb_status compare_side(pb_compared *c, const side *s, pb_error *error)
 {
     size_t pairs = s->count * s->count;
     pb_space *spaces;
@@ -108,7 +112,7 @@ static pb_status compare_side(pb_compared *c, const side *s, const pb_run *run, 
     c->distances = pb_calloc(pairs, sizeof *c->distances);
     c->angles = pb_calloc(pairs * c->k, sizeof *c->angles);
     status = spaces && c->distances && c->angles
-                 ? measure(c, s, spaces, run, error)
+                 ? measure(c, s, spaces, error)
                  : pb_fail_memory(error, pairs * c->k * sizeof *c->angles, "a comparison");
     for (size_t i = 0; spaces && i < s->count; i++)
         pb_space_clear(&spaces[i]);
@@ -130,12 +134,14 @@ static pb_status check(size_t count, const pb_basis *const *bases, pb_error *err
     return PB_OK;
 }
 
-static pb_status compare(pb_comparison *c, size_t count, const pb_basis *const *bases,
-                         const pb_comparison_options *o, const pb_run *run, pb_error *error)
+static pb_status compare(pb_comparison *c, const side *in_h, pb_error *error)
 {
-    c->count = count;
-    PB_TRY(compare_side(&c->h, &(side){count, bases, o, 0}, run, error));
-    PB_TRY(compare_side(&c->x, &(side){count, bases, o, 1}, run, error));
+    side in_x = *in_h;
+
+    in_x.in_x = 1;
+    c->count = in_h->count;
+    PB_TRY(compare_side(&c->h, in_h, error));
+    PB_TRY(compare_side(&c->x, &in_x, error));
     return c->h.why == PB_COMPARED || c->x.why == PB_COMPARED
                ? PB_OK
                : pb_fail(error, PB_INVALID,
@@ -149,13 +155,12 @@ pb_status pb_bases_compare(pb_comparison *comparison, size_t count, const pb_bas
     const pb_comparison_options defaults = PB_COMPARISON_DEFAULTS;
     pb_status status;
     pb_work work;
-    pb_run part;
 
     PB_NEED(comparison, "a place for the comparison");
     PB_TRY(check(count, bases, error));
-    PB_TRY(pb_work_begin(&work, run, "comparing", 0, error));
-    part = pb_work_part(&work);
-    status = compare(comparison, count, bases, options ? options : &defaults, &part, error);
+    PB_TRY(pb_work_begin(&work, run, "comparing", count, error));
+    status = compare(comparison,
+                     &(side){count, bases, options ? options : &defaults, 0, &work, run}, error);
     pb_work_end(&work);
     if (status != PB_OK)
         pb_comparison_clear(comparison);

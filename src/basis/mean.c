@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 
 static const pb_tensor *vectors_of(const pb_basis *b, int in_x)
@@ -97,7 +98,8 @@ static const char *text_at(const pb_basis *b, size_t at)
     return *(char *const *)((const char *)b + at);
 }
 
-/* The text that all agree on, those aside that do not know it; NULL: none. */
+/* The text that all agree on, those aside that do not know it; "" where they differ; NULL where none
+ * knows it. */
 static const char *common(size_t count, const pb_basis *const *bases, size_t at)
 {
     const char *text = NULL;
@@ -105,7 +107,7 @@ static const char *common(size_t count, const pb_basis *const *bases, size_t at)
     for (size_t i = 0; i < count; i++) {
         const char *other = text_at(bases[i], at);
         if (text && other && strcmp(text, other))
-            return NULL;
+            return "";
         text = text ? text : other;
     }
     return text;
@@ -196,7 +198,7 @@ static pb_status average(pb_tensor *out, size_t count, const pb_basis *const *ba
 }
 
 static pb_status matched(pb_basis *mean, size_t count, const pb_basis *const *bases, int in_x,
-                         double *agreement, pb_error *error)
+                         double *agreement, const pb_run *run, pb_error *error)
 {
     const pb_tensor *like = vectors_of(bases[0], in_x);
     size_t k = like->shape[0], *match = pb_malloc(count * k, sizeof *match);
@@ -207,8 +209,8 @@ static pb_status matched(pb_basis *mean, size_t count, const pb_basis *const *ba
     if (!match || !sign || !all)
         status = pb_fail_memory(error, count * k * sizeof *match, "a mean");
     else
-        status =
-            pb_match_directions(pb_item_size(like), k, count, all, match, sign, agreement, error);
+        status = pb_match_directions(pb_item_size(like), k, count, all, match, sign, agreement, run,
+                                     error);
     if (status == PB_OK && bases[0]->u.data)
         status = average(&mean->u, count, bases, 0, match, sign, error);
     if (status == PB_OK && bases[0]->v.data)
@@ -223,7 +225,8 @@ static pb_status matched(pb_basis *mean, size_t count, const pb_basis *const *ba
 }
 
 static pb_status karcher(pb_basis *mean, pb_mean_report *report, size_t count,
-                         const pb_basis *const *bases, int in_x, double *agreement, pb_error *error)
+                         const pb_basis *const *bases, int in_x, double *agreement, pb_work *work,
+                         const pb_run *run, pb_error *error)
 {
     const pb_tensor *like = vectors_of(bases[0], in_x);
     size_t k = like->shape[0], n = pb_item_size(like);
@@ -234,14 +237,17 @@ static pb_status karcher(pb_basis *mean, pb_mean_report *report, size_t count,
 
     if (!spaces || !all)
         status = pb_fail_memory(error, count * sizeof *spaces, "a mean");
-    for (size_t s = 0; status == PB_OK && s < count; s++)
+    for (size_t s = 0; status == PB_OK && s < count; s++) {
         status = pb_space_new(&spaces[s], n, k, all[s], error);
+        if (status == PB_OK)
+            status = pb_work_step(work, s + 1, error);
+    }
     if (status == PB_OK)
-        status = pb_mean_space(&space, report, count, spaces, error);
+        status = pb_mean_space(&space, report, count, spaces, run, error);
     if (status == PB_OK)
         status = pb_tensor_new(out, 4, like->shape, error);
     if (status == PB_OK)
-        status = pb_mean_directions(&space, n, k, count, all, out->data, agreement, error);
+        status = pb_mean_directions(&space, n, k, count, all, out->data, agreement, run, error);
     for (size_t s = 0; status == PB_OK && s < count; s++)
         for (size_t i = 0; i < k; i++)
             mean->s.data[i] += bases[s]->s.data[i] / (float)count;
@@ -254,14 +260,17 @@ static pb_status karcher(pb_basis *mean, pb_mean_report *report, size_t count,
 }
 
 pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
-                        const pb_basis *const *bases, pb_mean_kind kind, int in_x, pb_error *error)
+                        const pb_basis *const *bases, pb_mean_kind kind, int in_x,
+                        const pb_run *run, pb_error *error)
 {
     double *agreement = NULL;
     pb_status status;
+    pb_work work;
     size_t k;
 
     PB_NEED(mean, "a place for the mean");
     PB_TRY(check(count, bases, kind, in_x, error));
+    PB_TRY(pb_work_begin(&work, run, "mean", count, error));
     k = vectors_of(bases[0], in_x)->shape[0];
     status =
         begin(mean, count, bases, kind == PB_MEAN_KARCHER ? "karcher" : "matched", in_x, error);
@@ -269,11 +278,12 @@ pb_status pb_basis_mean(pb_basis *mean, pb_mean_report *report, size_t count,
         status = pb_fail_memory(error, k * sizeof *agreement, "a mean");
     if (status == PB_OK)
         status = kind == PB_MEAN_KARCHER
-                     ? karcher(mean, report, count, bases, in_x, agreement, error)
-                     : matched(mean, count, bases, in_x, agreement, error);
+                     ? karcher(mean, report, count, bases, in_x, agreement, &work, run, error)
+                     : matched(mean, count, bases, in_x, agreement, run, error);
     for (size_t i = 0; status == PB_OK && i < k; i++)
         mean->agreement.data[i] = (float)agreement[i];
     pb_free(agreement);
+    pb_work_end(&work);
     if (status != PB_OK)
         pb_basis_clear(mean);
     return status;

@@ -1,9 +1,6 @@
-#include <math.h>
-
 #include "cli/basis_at.h"
 #include "cli/commands.h"
 #include "cli/where.h"
-#include "studio/basis.h"
 #include "studio/strip.h"
 
 typedef struct options {
@@ -14,8 +11,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     if (argc > 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->where.image = argc == 2 ? argv[1] : NULL;
@@ -28,22 +27,21 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     return pb_check_out(o->out, PB_OUT_BASIS, "basis.safetensors", error);
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     pb_basis_found found = PB_BASIS_FOUND_EMPTY;
-    pb_point point = PB_POINT_EMPTY;
-    pb_source source = PB_SOURCE_EMPTY;
     pb_desk desk;
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     if (!o->no_pictures)
-        PB_TRY(pb_basis_check_pictures(&o->cli, o->out, error));
+        PB_TRY(pb_check_outputs(&o->cli, pb_basis_picture_names(o->out), error));
     status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_where_find(&point, &source, &desk, &o->where, error);
+        status = pb_where_find(&desk, &o->where, error);
     if (status == PB_OK)
-        status = pb_basis_at(&found, &desk, &point, &o->basis, error);
+        status = pb_basis_at(&found, &desk, &o->basis, error);
     if (status == PB_OK)
         status = pb_basis_write(&found.basis, o->out, error);
     if (status == PB_OK) {
@@ -53,14 +51,12 @@ static pb_status run(options *o, pb_error *error)
     if (status == PB_OK && !o->no_pictures)
         status = pb_basis_pictures(&o->cli, &found, o->out, error);
     if (status == PB_OK) {
-        json_t *object = pb_basis_json(&found.basis, found.svd, found.verified);
-        pb_prompts_describe(&point.prompts, object);
+        json_t *object = pb_basis_json(&found);
+        pb_prompts_describe(&desk.point.prompts, object);
         json_object_set_new(object, "out", json_string(o->out));
         pb_cli_print(&o->cli, object);
     }
     pb_basis_found_clear(&found);
-    pb_point_clear(&point);
-    pb_source_clear(&source);
     pb_desk_close(&desk);
     return status;
 }
@@ -86,22 +82,14 @@ int pb_command_basis(int argc, char **argv)
          "NAME-directions.png, NAME-spectrum.png, .csv and .gp, a gnuplot script that draws "
          "spectrum.png where it is run",
          "OUT"},
-        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.where.timestep,
-         "The network's own time of --x, in place of --t", "T"},
-        {"from", 0, 0, G_OPTION_ARG_STRING, &o.basis.from, "The tap that varies (default: x)",
-         "TAP"},
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.basis.to,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
-         "TAP"},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.basis.rank,
-         "How many directions to compute (default: 50)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.basis.tolerance,
-         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
-         "R"},
+        PB_TIMESTEP_ENTRY(o.where.timestep, " of --x, in place of --t"),
+        PB_FROM_ENTRY(o.basis.from, "tap"),
+        PB_TAP_ENTRY(o.basis.to, "tap", "mid; x0 with --mask"),
+        PB_RANK_ENTRY(o.basis.rank, "How many directions to compute (default: 50)"),
+        PB_TOL_ENTRY(o.basis.tolerance, PB_TOL_OF_BASIS),
         {"method", 0, 0, G_OPTION_ARG_STRING, &o.basis.method,
          "How: krylov, or subspace, which is the paper's and slower (default: krylov)", "NAME"},
-        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.basis.precision,
-         "Of the Jacobian: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
+        PB_PRECISION_ENTRY(o.basis.precision, "Jacobian"),
         {"block", 0, 0, G_OPTION_ARG_INT, &o.basis.block,
          "How many vectors go through the network at a time (default: chosen for the map)", "B"},
         {"max-applications", 0, 0, G_OPTION_ARG_INT, &o.basis.max_applications,
@@ -114,27 +102,18 @@ int pb_command_basis(int argc, char **argv)
          "Start from the directions of this basis, of a neighbouring point say", "F.safetensors"},
         {"verify", 0, 0, G_OPTION_ARG_NONE, &o.basis.verify,
          "Measure the residuals again, by applying the Jacobian", NULL},
-        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.basis.null_rank,
-         "With --mask: keep to the complement of this many leading directions of the rest "
-         "(default: "
-         "50)",
-         "R"},
-        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.basis.guided,
-         "With --tap eps or x0: the map with classifier-free guidance, (1-w) J_N + w J_P", NULL},
+        PB_NULL_RANK_ENTRY(o.basis.null_rank),
+        PB_GUIDED_ENTRY(o.basis.guided, "the map with classifier-free guidance, (1-w) J_N + w J_P"),
         {"no-pictures", 0, 0, G_OPTION_ARG_NONE, &o.no_pictures,
          "Write the basis only, without what goes beside it", NULL},
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(&o.where,
                      PB_WHERE_T | PB_WHERE_STEPS | PB_WHERE_X | PB_WHERE_SEED | PB_WHERE_IMAGE |
                          PB_WHERE_CLASS | PB_WHERE_MASK | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT |
                          PB_WHERE_SIZE,
                      where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "studio/basis.h"
-
 pb_status pb_basis_check(const pb_cli *cli, const pb_basis_flags *o, pb_error *error)
 {
     pb_check_precision(cli, o->precision);
@@ -44,60 +41,14 @@ pb_basis_options pb_basis_options_of(const pb_basis_flags *o)
         .null_rank = o->null_rank};
 }
 
-void pb_basis_found_clear(pb_basis_found *found)
+pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_basis_flags *o, pb_error *error)
 {
-    pb_basis_clear(&found->basis);
-    pb_svd_free(found->svd);
-    pb_free(found->verified);
-    *found = PB_BASIS_FOUND_EMPTY;
-}
+    const pb_basis_options options = pb_basis_options_of(o);
+    pb_status status = pb_basis_find(found, &d->studio, &d->point, &options, o->start, o->verify,
+                                     &d->cli->run, error);
 
-/* -- computing ------------------------------------------------------------------------------- */
-
-/* The right singular vectors of a file, for a map from the tap `from`. */
-static pb_status read_start(pb_tensor *start, const char *path, const pb_desk *d,
-                            const pb_point *point, const char *from, pb_error *error)
-{
-    pb_basis basis = PB_BASIS_EMPTY;
-    size_t shape[3], *found;
-
-    PB_TRY(pb_model_tap_shape(d->studio.model, from, point->x.shape[2], point->x.shape[3], shape,
-                              error));
-    PB_TRY(pb_basis_read(&basis, path, error));
-    *start = basis.v; /* handed over */
-    basis.v = PB_TENSOR_EMPTY;
-    pb_basis_clear(&basis);
-    found = start->shape + 1;
-    if (!start->data)
-        return pb_fail(error, PB_INVALID, "%s: a mean of H: expected directions v", path);
-    if (!memcmp(found, shape, sizeof shape))
-        return PB_OK;
-    return pb_fail(error, PB_INVALID, "%s: directions of %zu x %zu x %zu, expected %zu x %zu x %zu",
-                   path, found[0], found[1], found[2], shape[0], shape[1], shape[2]);
-}
-
-pb_status pb_basis_at(pb_basis_found *found, pb_desk *d, const pb_point *point,
-                      const pb_basis_flags *o, pb_error *error)
-{
-    pb_basis_options options = pb_basis_options_of(o);
-    pb_tensor start = PB_TENSOR_EMPTY;
-    pb_status status = PB_OK;
-
-    if (o->start) {
-        status = read_start(&start, o->start, d, point, o->from ? o->from : "x", error);
-        options.start = &start;
-    }
-    if (status == PB_OK && o->verify) {
-        found->verified = pb_calloc(options.rank, sizeof *found->verified);
-        if (!found->verified)
-            status = pb_fail_memory(error, options.rank * sizeof(double), "residuals");
-    }
-    if (status == PB_OK)
-        status = pb_session_basis(d->studio.session, point, &options, &found->basis, &found->svd,
-                                  found->verified, &d->cli->run, error);
-    if (status == PB_NUMERIC && point->mask.data && o->max_applications)
+    if (status == PB_NUMERIC && d->point.mask.data && o->max_applications)
         pb_fail_in(error, status, "--max-applications %d", o->max_applications);
-    pb_tensor_clear(&start);
     return status;
 }
 
@@ -122,38 +73,21 @@ void pb_basis_say(const pb_cli *cli, const pb_basis_found *found)
                pb_largest_residual(svd->rank, found->verified));
 }
 
-/* -- pictures -------------------------------------------------------------------------------- */
-
-pb_status pb_basis_check_pictures(const pb_cli *cli, const char *path, pb_error *error)
-{
-    static const char *const endings[] = {"-directions.png", "-spectrum.png", "-spectrum.csv",
-                                          "-spectrum.gp"};
-    pb_status status = PB_OK;
-
-    for (size_t i = 0; status == PB_OK && i < sizeof endings / sizeof *endings; i++) {
-        char *picture = pb_beside(path, endings[i]);
-        status = pb_check_output(cli, picture, error);
-        g_free(picture);
-    }
-    return status;
-}
-
 pb_status pb_basis_pictures(const pb_cli *cli, const pb_basis_found *found, const char *path,
                             pb_error *error)
 {
-    char *directions = pb_beside(path, "-directions.png"), *stem = pb_beside(path, "-spectrum");
+    char **names = pb_basis_picture_names(path);
     pb_error plot = {0};
-    pb_status status = pb_basis_draw(&found->basis, found->svd->sigma, directions, error);
+    pb_status status = pb_basis_draw(found, names[0], error);
 
     if (status == PB_OK) {
-        pb_say(cli, "%s: the leading directions", directions);
-        if (pb_basis_plot(&found->basis, found->svd, stem, &plot) == PB_OK)
-            pb_say(cli, "%s.png: the singular values (.csv: as numbers; .gp: the plot's script)",
-                   stem);
+        pb_say(cli, "%s: the leading directions", names[0]);
+        if (pb_basis_plot(found, path, &plot) == PB_OK)
+            pb_say(cli, "%s: the singular values (.csv: as numbers; .gp: the plot's script)",
+                   names[1]);
         else
             pb_warn(cli, "%s", plot.message);
     }
-    g_free(directions);
-    g_free(stem);
+    g_strfreev(names);
     return status;
 }

@@ -1,67 +1,41 @@
-#include <math.h>
-#include <omp.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "backends/cpu/window.h"
-#include "base/clock.h"
-#include "base/memory.h"
+#include "cli/basis_at.h"
 #include "cli/commands.h"
-#include "cli/desk.h"
-#include "map/linearisation.h"
-#include "map/measure.h"
-#include "studio/convolutions.h"
-#include "terminal/progress.h"
-
-#define MOST_BLOCKS 16
+#include "studio/benchmark.h"
 
 typedef struct options {
     pb_cli cli;
-    const char *tap, *from;
-    char *x, *blocks_text, *tune, *precision;
-    double timestep, seconds, tolerance;
+    pb_benchmark_options how;
+    char *tap, *from, *x, *blocks, *tune, *precision;
     int rank, height, width;
-    size_t blocks[MOST_BLOCKS], block_count;
+    size_t widths[PB_BENCHMARK_WIDTHS];
 } options;
-
-/* What is measured, and where. */
-typedef struct bench {
-    const options *o;
-    pb_desk desk;
-    pb_tensor x;
-    pb_linearisation *l;
-    double linearise_seconds;
-    double ceiling; /* operations per second: the higher of both: */
-    double direct, gemm;
-    pb_measured forward, jvp[MOST_BLOCKS], vjp[MOST_BLOCKS];
-    bool bf16;
-    pb_svd *svd; /* NULL: not measured */
-} bench;
-
-/* -- options --------------------------------------------------------------------------------- */
 
 static pb_status parse_blocks(options *o, pb_error *error)
 {
-    const char *text = o->blocks_text ? o->blocks_text : "1,2,4,8,16,32";
-    char **words = g_strsplit(text, ",", MOST_BLOCKS + 1);
+    const char *text = o->blocks ? o->blocks : "1,2,4,8,16,32";
+    char **words = g_strsplit(text, ",", PB_BENCHMARK_WIDTHS + 1);
     pb_status status = PB_OK;
 
     for (size_t i = 0; words[i] && status == PB_OK; i++) {
         guint64 width;
-        if (i < MOST_BLOCKS && g_ascii_string_to_unsigned(words[i], 10, 1, 1024, &width, NULL))
-            o->blocks[o->block_count++] = (size_t)width;
+        if (i < PB_BENCHMARK_WIDTHS &&
+            g_ascii_string_to_unsigned(words[i], 10, 1, 1024, &width, NULL))
+            o->widths[o->how.count++] = (size_t)width;
         else
             status = pb_fail(error, PB_INVALID,
                              "--blocks %s: expected up to %d widths, 1 to 1024, such as 1,8,16",
-                             text, MOST_BLOCKS);
+                             text, PB_BENCHMARK_WIDTHS);
     }
     g_strfreev(words);
     return status;
 }
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     if (argc == 2 && !o->cli.model)
         o->cli.model = argv[1];
     else if (argc != 1)
@@ -72,235 +46,79 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     if (o->tune)
         PB_TRY(pb_cli_refuse(&o->cli, "rank,tol,precision",
                              "is of measurements that --tune leaves out", error));
+    o->how.from = o->from ? o->from : "x";
+    o->how.to = o->tap ? o->tap : "mid";
+    o->how.rank = (size_t)o->rank;
+    o->how.bf16 = o->precision && !strcmp(o->precision, "bf16");
+    o->how.widths = o->widths;
     return parse_blocks(o, error);
 }
 
-/* -- measuring ------------------------------------------------------------------------------- */
-
 /* The point: --x, or noise. */
-static pb_status find_point(bench *b, pb_error *error)
+static pb_status find_point(pb_tensor *x, const options *o, const pb_studio *s, pb_error *error)
 {
-    const options *o = b->o;
-    const pb_model_info *info = b->desk.studio.info;
-
     if (o->x)
-        return pb_read_images(&b->x, &b->desk.studio, o->x, 1, error);
-    return pb_session_noise(b->desk.studio.session, 1,
-                            o->height ? (size_t)o->height : info->sample_height,
-                            o->width ? (size_t)o->width : info->sample_width, 0, &b->x, error);
+        return pb_read_images(x, s, o->x, 1, error);
+    return pb_session_noise(s->session, 1, o->height ? (size_t)o->height : s->info->sample_height,
+                            o->width ? (size_t)o->width : s->info->sample_width, 0, x, error);
 }
 
-/* Linearises twice: the first time packs weights. */
-static pb_status linearise(bench *b, pb_error *error)
+/* Has the map so many directions? Asked before anything is measured. Taps that are none are left to
+ * whoever looks for them. */
+static pb_status check_rank(const options *o, const pb_studio *s, const pb_tensor *x,
+                            pb_error *error)
 {
-    const options *o = b->o;
-    pb_map_options map = {.from = o->from, .to = o->tap};
+    size_t from[3], to[3], rows, cols, h = x->shape[2], w = x->shape[3];
 
-    PB_TRY(pb_session_condition(b->desk.studio.session, NULL, PB_PROMPT_EDIT, o->timestep,
-                                &map.condition, &b->desk.cli->run, error));
-    for (int i = 0; i < 2; i++) {
-        double start = pb_seconds();
-        pb_linearisation_free(b->l);
-        b->l = NULL;
-        PB_TRY(pb_linearise(&b->l, b->desk.studio.model, &map, &b->x, &b->desk.cli->run, error));
-        b->linearise_seconds = pb_seconds() - start;
-    }
-    return PB_OK;
+    if (o->tune || pb_model_tap_shape(s->model, o->how.from, h, w, from, NULL) != PB_OK ||
+        pb_model_tap_shape(s->model, o->how.to, h, w, to, NULL) != PB_OK)
+        return PB_OK;
+    cols = from[0] * from[1] * from[2];
+    rows = to[0] * to[1] * to[2];
+    return o->how.rank <= rows && o->how.rank <= cols
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
+                         o->how.rank, cols, rows);
 }
 
-/* The best rates of direct convolutions, and of the matrix products that 1 x 1 ones are. */
-static pb_status find_ceiling(bench *b, size_t n, pb_error *error)
+static void say_passes(const pb_cli *cli, const pb_benchmark *b, const char *name,
+                       const pb_measured *passes)
 {
-    double budget = b->o->seconds / 20;
-    pb_status status = PB_OK;
-    pb_cost *costs;
-    size_t count;
-
-    PB_TRY(pb_list_convolutions(&costs, &count, b->l, n, error));
-    for (size_t i = 0; i < count && status == PB_OK; i++) {
-        pb_cost *cost = &costs[i];
-        double flops = pb_convolution_flops(&cost->shape);
-        status = pb_measure_convolution(cost, PB_DIRECT, b->l, false, budget, error);
-        b->direct = fmax(b->direct, flops / cost->seconds[PB_DIRECT]);
-        if (status == PB_OK && cost->shape.kernel == 1) {
-            status = pb_measure_convolution(cost, PB_IM2ROW, b->l, false, budget, error);
-            b->gemm = fmax(b->gemm, flops / cost->seconds[PB_IM2ROW]);
-        }
-    }
-    b->ceiling = fmax(b->direct, b->gemm);
-    pb_free(costs);
-    return status;
-}
-
-static pb_status find_basis(bench *b, pb_error *error)
-{
-    const pb_svd_options svd = {.rank = (size_t)b->o->rank, .tolerance = b->o->tolerance};
-    const pb_run *run = &b->o->cli.run;
-    const pb_operator *op = pb_linearisation_engine(b->l, false);
-
-    if (svd.rank > op->rows || svd.rank > op->cols)
-        return pb_fail(error, PB_INVALID, "--rank %zu: the map from %zu to %zu numbers has less",
-                       svd.rank, op->cols, op->rows);
-    if (b->bf16)
-        return pb_svd_refined(&b->svd, pb_linearisation_engine(b->l, true), op, &svd, run, error);
-    return pb_svd_compute(&b->svd, op, &svd, run, error);
-}
-
-static pb_status measure(bench *b, pb_error *error)
-{
-    const options *o = b->o;
-    pb_progress_bar bar = pb_progress_begin(&o->cli, "measuring");
-    size_t done = 0, all = 2 * o->block_count + 2;
-    pb_map_memory memory;
-
-    PB_TRY(linearise(b, error));
-    pb_linearisation_memory(b->l, &memory);
-    PB_TRY(find_ceiling(b, memory.block, error));
-    PB_TRY(pb_measure_pass(&b->forward, b->l, PB_FORWARD, 1, false, o->seconds, error));
-    done = 2;
-    for (size_t i = 0; i < o->block_count; i++)
-        for (pb_pass pass = PB_JVP; pass <= PB_VJP; pass++) {
-            if (pb_progress_step(&bar, done++, all))
-                return pb_fail(error, PB_CANCELLED, "cancelled");
-            PB_TRY(pb_measure_pass(pass == PB_JVP ? &b->jvp[i] : &b->vjp[i], b->l, pass,
-                                   o->blocks[i], b->bf16, o->seconds, error));
-        }
-    pb_progress_end();
-    return o->rank ? find_basis(b, error) : PB_OK;
-}
-
-/* -- telling --------------------------------------------------------------------------------- */
-
-static size_t peak_bytes(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (size_t)usage.ru_maxrss * 1024;
-}
-
-/* The last block width measured that is no wider than the preferred one. */
-static size_t preferred(const bench *b)
-{
-    size_t wanted = pb_linearisation_engine(b->l, false)->block_preferred, at = 0;
-
-    for (size_t i = 0; i < b->o->block_count; i++)
-        if (b->o->blocks[i] <= wanted && b->o->blocks[i] >= b->o->blocks[at])
-            at = i;
-    return at;
-}
-
-static json_t *passes_json(const bench *b, const pb_measured *passes)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < b->o->block_count; i++) {
+    for (size_t i = 0; i < b->of.count; i++) {
         const pb_measured *m = &passes[i];
-        json_array_append_new(
-            list, json_pack("{s:i, s:f, s:f, s:f, s:I}", "block", (int)m->n, "seconds_per_vector",
-                            m->seconds / (double)m->n, "gflops", m->flops / m->seconds * 1e-9,
-                            "ratio_to_ceiling", m->flops / m->seconds / b->ceiling, "arena_bytes",
-                            (json_int_t)m->arena_bytes));
+        pb_say(cli, "%-12s %5zu %15.3f %12.0f %12.2f", name, m->n, m->seconds / (double)m->n * 1e3,
+               m->flops / m->seconds * 1e-9, m->flops / m->seconds / b->ceiling);
     }
-    return list;
 }
 
-static char *kind_name(const pb_measured_kind *kind)
+static void say_shares(const pb_cli *cli, const char *name, const pb_measured *m)
 {
-    return g_strdup_printf("%s%s%s", kind->name, kind->manner ? " " : "",
-                           kind->manner ? kind->manner : "");
-}
-
-static json_t *shares_json(const pb_measured *m)
-{
-    json_t *object = json_object();
-
+    pb_say(cli, "%s, block %zu:", name, m->n);
     for (size_t i = 0; i < m->kinds; i++) {
-        char *name = kind_name(&m->kind[i]);
-        json_object_set_new(object, name, json_real(m->kind[i].seconds / m->seconds));
-        g_free(name);
-    }
-    return object;
-}
-
-static json_t *basis_json(const bench *b)
-{
-    const pb_svd *svd = b->svd;
-
-    if (!svd)
-        return json_null();
-    return json_pack("{s:i, s:f, s:i, s:i, s:i, s:i, s:f, s:f, s:f}", "rank", (int)svd->rank, "tol",
-                     b->o->tolerance, "converged", (int)svd->converged, "applications",
-                     (int)svd->applications, "applications_fp32",
-                     (int)(svd->applications - svd->applications_fast), "block", (int)svd->block,
-                     "seconds", svd->seconds, "outside_seconds",
-                     svd->seconds - svd->seconds_operator, "residual_max",
-                     pb_largest_residual(svd->rank, svd->residual));
-}
-
-static void print_json(const bench *b)
-{
-    size_t at = preferred(b);
-    pb_map_memory memory;
-
-    pb_linearisation_memory(b->l, &memory);
-    pb_cli_print(
-        &b->o->cli,
-        json_pack("{s:s, s:s, s:s, s:f, s:[i,i], s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
-                  "s:{s:o, s:o, s:o}, s:o, s:{s:I, s:I, s:I, s:I}, s:I}",
-                  "model", b->desk.studio.info->path, "from", b->o->from, "tap", b->o->tap,
-                  "timestep", b->o->timestep, "size", (int)b->x.shape[2], (int)b->x.shape[3],
-                  "precision", b->bf16 ? "bf16" : "fp32", "threads", omp_get_max_threads(),
-                  "ceiling_gflops", b->ceiling * 1e-9, "direct_gflops", b->direct * 1e-9,
-                  "gemm_gflops", b->gemm * 1e-9, "forward_seconds", b->forward.seconds,
-                  "linearise_seconds", b->linearise_seconds, "jvp", passes_json(b, b->jvp), "vjp",
-                  passes_json(b, b->vjp), "shares", "forward", shares_json(&b->forward), "jvp",
-                  shares_json(&b->jvp[at]), "vjp", shares_json(&b->vjp[at]), "basis", basis_json(b),
-                  "memory", "saved_bytes", (json_int_t)memory.saved_bytes, "arena_bytes",
-                  (json_int_t)memory.arena_bytes, "packed_bytes", (json_int_t)memory.packed_bytes,
-                  "block", (json_int_t)memory.block, "peak_bytes", (json_int_t)peak_bytes()));
-}
-
-static void say_passes(const bench *b, const char *name, const pb_measured *passes)
-{
-    for (size_t i = 0; i < b->o->block_count; i++) {
-        const pb_measured *m = &passes[i];
-        pb_say(&b->o->cli, "%-12s %5zu %15.3f %12.0f %12.2f", name, m->n,
-               m->seconds / (double)m->n * 1e3, m->flops / m->seconds * 1e-9,
-               m->flops / m->seconds / b->ceiling);
-    }
-}
-
-static void say_shares(const bench *b, const char *name, const pb_measured *m)
-{
-    pb_say(&b->o->cli, "%s, block %zu:", name, m->n);
-    for (size_t i = 0; i < m->kinds; i++) {
-        char *kind = kind_name(&m->kind[i]);
-        pb_say(&b->o->cli, "  %-20s %5.1f %%", kind, 100 * m->kind[i].seconds / m->seconds);
+        char *kind = pb_benchmark_kind(&m->kind[i]);
+        pb_say(cli, "  %-20s %5.1f %%", kind, 100 * m->kind[i].seconds / m->seconds);
         g_free(kind);
     }
 }
 
-static void print_text(const bench *b)
+static void tell(const pb_cli *cli, const pb_benchmark *b)
 {
-    const pb_cli *cli = &b->o->cli;
-    size_t at = preferred(b);
+    size_t at = b->preferred;
 
-    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads",
-           b->desk.studio.info->path, b->o->from, b->o->tap, b->o->timestep, b->x.shape[2],
-           b->x.shape[3], b->bf16 ? "bf16" : "fp32", omp_get_max_threads());
+    pb_say(cli, "%s, %s to %s at timestep %g, %zux%zu pixels, %s, %d threads", b->model, b->of.from,
+           b->of.to, b->of.timestep, b->height, b->width, b->of.bf16 ? "bf16" : "fp32", b->threads);
     pb_say(cli,
            "ceiling      %.0f GFLOP/s: the best direct convolution %.0f, matrix product %.0f, over "
            "this map's shapes",
            b->ceiling * 1e-9, b->direct * 1e-9, b->gemm * 1e-9);
-    pb_say(cli, "forward      %.2f ms (one point, up to %s)", b->forward.seconds * 1e3, b->o->tap);
+    pb_say(cli, "forward      %.2f ms (one point, up to %s)", b->forward.seconds * 1e3, b->of.to);
     pb_say(cli, "linearise    %.2f ms", b->linearise_seconds * 1e3);
     pb_say(cli, "             block   ms per vector      GFLOP/s   to ceiling");
-    say_passes(b, "jvp", b->jvp);
-    say_passes(b, "vjp", b->vjp);
+    say_passes(cli, b, "jvp", b->jvp);
+    say_passes(cli, b, "vjp", b->vjp);
     pb_say(cli, "GFLOP/s count each convolution as the direct one; shares of the time:");
-    say_shares(b, "jvp", &b->jvp[at]);
-    say_shares(b, "vjp", &b->vjp[at]);
+    say_shares(cli, "jvp", &b->jvp[at]);
+    say_shares(cli, "vjp", &b->vjp[at]);
     if (b->svd)
         pb_say(
             cli,
@@ -309,75 +127,51 @@ static void print_text(const bench *b)
             b->svd->rank, b->svd->applications, b->svd->applications - b->svd->applications_fast,
             b->svd->seconds, b->svd->seconds - b->svd->seconds_operator,
             pb_largest_residual(b->svd->rank, b->svd->residual));
-    pb_say(cli, "peak memory  %.0f MB", (double)peak_bytes() / 1e6);
+    pb_say(cli, "peak memory  %.0f MB", (double)b->peak_bytes / 1e6);
 }
 
-/* -- tuning ---------------------------------------------------------------------------------- */
-
-/* The costs of every algorithm for every block width. */
-static pb_status tune(bench *b, pb_error *error)
+static pb_status tune(options *o, const pb_studio *s, const pb_tensor *x, pb_error *error)
 {
-    const options *o = b->o;
-    pb_progress_bar bar = pb_progress_begin(&o->cli, "tuning");
-    pb_costs all = {0};
-    pb_status status = linearise(b, error);
-    char *machine;
+    size_t count;
 
-    for (size_t i = 0; i < o->block_count && status == PB_OK; i++) {
-        pb_cost *costs = NULL, *bigger;
-        size_t count;
-        status = pb_list_convolutions(&costs, &count, b->l, o->blocks[i], error);
-        for (size_t j = 0; status == PB_OK && j < count; j++) {
-            for (pb_algorithm a = 0; a < PB_ALGORITHMS && status == PB_OK; a++)
-                if (pb_algorithm_computes(a, &costs[j].shape))
-                    status =
-                        pb_measure_convolution(&costs[j], a, b->l, true, o->seconds / 20, error);
-            if (status == PB_OK &&
-                pb_progress_step(&bar, i * count + j + 1, o->block_count * count))
-                status = pb_fail(error, PB_CANCELLED, "cancelled");
-        }
-        bigger = status == PB_OK ? realloc(all.costs, (all.count + count) * sizeof *bigger) : NULL;
-        if (bigger) {
-            memcpy(bigger + all.count, costs, count * sizeof *costs);
-            all.costs = bigger;
-            all.count += count;
-        } else if (status == PB_OK)
-            status = pb_fail_memory(error, (all.count + count) * sizeof *bigger, "costs");
-        pb_free(costs);
-    }
-    pb_progress_end();
-    machine = g_strdup_printf("%d threads", omp_get_max_threads());
-    if (status == PB_OK)
-        status = pb_costs_write(&all, machine, o->tune, error);
-    if (status == PB_OK) {
-        pb_say(&o->cli, "%s: the costs of %zu convolutions; use it with --costs %s", o->tune,
-               all.count, o->tune);
-        pb_cli_print(&o->cli, json_pack("{s:s, s:i}", "out", o->tune, "costs", (int)all.count));
-    }
-    g_free(machine);
-    free(all.costs);
+    PB_TRY(pb_benchmark_tune(&count, s, x, &o->how, o->tune, &o->cli.run, error));
+    pb_say(&o->cli, "%s: the costs of %zu convolutions; use it with --costs %s", o->tune, count,
+           o->tune);
+    pb_cli_print(&o->cli, json_pack("{s:s, s:i}", "out", o->tune, "costs", (int)count));
+    return PB_OK;
+}
+
+static pb_status measure(options *o, const pb_studio *s, const pb_tensor *x, pb_error *error)
+{
+    pb_benchmark found;
+    pb_status status = pb_benchmark_measure(&found, s, x, &o->how, &o->cli.run, error);
+
+    if (status == PB_OK && o->cli.json)
+        pb_cli_print(&o->cli, pb_benchmark_json(&found));
+    else if (status == PB_OK)
+        tell(&o->cli, &found);
+    pb_benchmark_clear(&found);
     return status;
 }
 
-/* -- the command ----------------------------------------------------------------------------- */
-
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
-    bench b = {.o = o, .x = PB_TENSOR_EMPTY, .bf16 = o->precision && !strcmp(o->precision, "bf16")};
-    pb_status status = o->tune ? pb_check_output(&o->cli, o->tune, error) : PB_OK;
+    options *o = (options *)cli;
+    pb_tensor x = PB_TENSOR_EMPTY;
+    pb_status status;
+    pb_desk desk;
 
+    if (o->tune)
+        PB_TRY(pb_check_output(&o->cli, o->tune, error));
+    status = pb_desk_open(&desk, &o->cli, error);
     if (status == PB_OK)
-        status = pb_desk_open(&b.desk, &o->cli, error);
+        status = find_point(&x, o, &desk.studio, error);
     if (status == PB_OK)
-        status = find_point(&b, error);
+        status = check_rank(o, &desk.studio, &x, error);
     if (status == PB_OK)
-        status = (o->tune ? tune : measure)(&b, error);
-    if (status == PB_OK && !o->tune)
-        (o->cli.json ? print_json : print_text)(&b);
-    pb_svd_free(b.svd);
-    pb_linearisation_free(b.l);
-    pb_tensor_clear(&b.x);
-    pb_desk_close(&b.desk);
+        status = (o->tune ? tune : measure)(o, &desk.studio, &x, error);
+    pb_tensor_clear(&x);
+    pb_desk_close(&desk);
     return status;
 }
 
@@ -391,45 +185,28 @@ int pb_command_bench(int argc, char **argv)
         "Example:\n  pullback bench faces32 --tap mid\n"
         "  pullback bench faces32 --tune costs.json"};
     options o = {.cli = {.name = "bench"},
-                 .tap = "mid",
-                 .from = "x",
-                 .timestep = 600,
-                 .seconds = 1,
-                 .rank = 50,
-                 .tolerance = 1e-3};
-    char *tap = NULL, *from = NULL;
+                 .how = {.timestep = 600, .seconds = 1, .tolerance = 1e-3},
+                 .rank = 50};
     const GOptionEntry entries[] = {
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &tap,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid)", "TAP"},
-        {"from", 0, 0, G_OPTION_ARG_STRING, &from, "The tap that varies (default: x)", "TAP"},
+        PB_TAP_ENTRY(o.tap, "tap", "mid"),
+        PB_FROM_ENTRY(o.from, "tap"),
         {"x", 0, 0, G_OPTION_ARG_FILENAME, &o.x, "The point (default: noise)", "x.npy"},
-        {"timestep", 0, 0, G_OPTION_ARG_DOUBLE, &o.timestep,
-         "The network's own time (default: 600)", "T"},
+        PB_TIMESTEP_ENTRY(o.how.timestep, " (default: 600)"),
         {"height", 0, 0, G_OPTION_ARG_INT, &o.height,
          "Height of the noise, in positions of the network (default: the model's)", "H"},
         {"width", 0, 0, G_OPTION_ARG_INT, &o.width, "Width of the noise, likewise", "W"},
-        {"blocks", 0, 0, G_OPTION_ARG_STRING, &o.blocks_text,
+        {"blocks", 0, 0, G_OPTION_ARG_STRING, &o.blocks,
          "How many vectors at a time: the numbers to measure (default: 1,2,4,8,16,32)", "LIST"},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank,
-         "Directions of the basis that is measured; 0: none (default: 50)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.tolerance,
-         "Largest residual of the basis (default: 1e-3)", "R"},
-        {"precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
-         "Of the linear passes: fp32, or bf16 with a refinement in fp32 (default: fp32)", "P"},
-        {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.seconds,
+        PB_RANK_ENTRY(o.rank, "Directions of the basis that is measured; 0: none (default: 50)"),
+        PB_TOL_ENTRY(o.how.tolerance, "Largest residual of the basis"),
+        PB_PRECISION_ENTRY(o.precision, "linear passes"),
+        {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &o.how.seconds,
          "How long to measure each pass; a convolution alone gets a twentieth (default: 1)", "S"},
         {"tune", 0, 0, G_OPTION_ARG_FILENAME, &o.tune,
          "Measure every algorithm of convolution instead, and write the table of their costs there",
          "FILE"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    o.tap = tap ? tap : o.tap;
-    o.from = from ? from : o.from;
-    if (check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

@@ -1,10 +1,6 @@
-#include <stdio.h>
-
 #include "base/legible.h"
-#include "base/memory.h"
 #include "cli/commands.h"
-#include "io/csv.h"
-#include "io/file.h"
+#include "studio/comparison.h"
 #include "terminal/cli.h"
 
 typedef struct options {
@@ -16,8 +12,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     o->files = argv + 1;
     o->count = (size_t)argc - 1;
     if (o->count < 2)
@@ -25,67 +23,13 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     return PB_OK;
 }
 
-/* One side as it is told. */
-typedef struct side {
-    const char *name; /* "H" or "X" */
-    const pb_compared *found;
-} side;
-
-static json_t *distances_json(pb_distances d)
+static void say_pair(const options *o, const pb_compared *c, const char *space)
 {
-    return json_pack("{s:f, s:f, s:f, s:f}", "geodesic", d.geodesic, "chordal", d.chordal,
-                     "procrustes", d.procrustes, "projection", d.projection);
-}
-
-static json_t *pair_json(const options *o, const pb_compared *c, size_t a, size_t b)
-{
-    size_t pair = a * o->count + b;
-    json_t *angles = json_array();
-
-    for (size_t i = 0; i < c->k; i++)
-        json_array_append_new(angles, json_real(c->angles[pair * c->k + i]));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "a", o->files[a], "b", o->files[b], "angles",
-                     angles, "distance", distances_json(c->distances[pair]), "normalised",
-                     distances_json(pb_distances_ratio(c->distances[pair], c->largest)));
-}
-
-static json_t *side_json(const options *o, const pb_compared *c)
-{
-    json_t *pairs = json_array();
-
-    for (size_t a = 0; a < o->count; a++)
-        for (size_t b = a + 1; b < o->count; b++)
-            json_array_append_new(pairs, pair_json(o, c, a, b));
-    return json_pack("{s:I, s:I, s:o, s:o, s:o}", "rank", (json_int_t)c->k, "dimension",
-                     (json_int_t)c->n, "pairs", pairs, "random", distances_json(c->random),
-                     "largest", distances_json(c->largest));
-}
-
-static void write_pairs(const options *o, const side *s, FILE *table)
-{
-    for (size_t a = 0; a < o->count; a++)
-        for (size_t b = a + 1; b < o->count; b++) {
-            pb_distances d = s->found->distances[a * o->count + b];
-            pb_distances part = pb_distances_ratio(d, s->found->largest);
-            fprintf(table, "%s,%zu,%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g", s->name, a, b,
-                    d.geodesic, d.chordal, d.procrustes, d.projection, part.geodesic, part.chordal,
-                    part.procrustes, part.projection);
-            putc(',', table);
-            pb_csv_quote(table, o->files[a]);
-            putc(',', table);
-            pb_csv_quote(table, o->files[b]);
-            putc('\n', table);
-        }
-}
-
-static void say_pair(const options *o, const side *s)
-{
-    const pb_compared *c = s->found;
     pb_distances d = c->distances[1], part = pb_distances_ratio(d, c->largest);
     pb_distances random = pb_distances_ratio(c->random, c->largest);
     const double *angles = c->angles + c->k;
 
-    pb_say(&o->cli, "%s and %s, in %s (%zu of %zu dimensions):", o->files[0], o->files[1], s->name,
+    pb_say(&o->cli, "%s and %s, in %s (%zu of %zu dimensions):", o->files[0], o->files[1], space,
            c->k, c->n);
     pb_say(&o->cli, "              distance   of the largest   random spaces");
     pb_say(&o->cli, "  geodesic    %8.4f   %14.4f   %13.4f", d.geodesic, part.geodesic,
@@ -101,12 +45,10 @@ static void say_pair(const options *o, const side *s)
 }
 
 /* The matrix of normalised geodesic distances. */
-static void say_matrix(const options *o, const side *s)
+static void say_matrix(const options *o, const pb_compared *c, const char *space)
 {
-    const pb_compared *c = s->found;
-
     pb_say(&o->cli,
-           "geodesic distance in %s, of the largest (%zu dimensions; random spaces %.4f):", s->name,
+           "geodesic distance in %s, of the largest (%zu dimensions; random spaces %.4f):", space,
            c->k, c->random.geodesic / c->largest.geodesic);
     for (size_t a = 0; a < o->count; a++) {
         GString *row = g_string_new("");
@@ -118,56 +60,12 @@ static void say_matrix(const options *o, const side *s)
     }
 }
 
-static void tell_side(const options *o, const side *s, json_t *object, FILE *table)
+static void tell_side(const options *o, const pb_compared *c, const char *space)
 {
-    if (s->found->why == PB_OTHER_TAPS)
-        pb_note(&o->cli, "the directions in %s are at different taps: not compared", s->name);
-    if (s->found->why != PB_COMPARED)
-        return;
-    if (o->count == 2)
-        say_pair(o, s);
-    else
-        say_matrix(o, s);
-    if (table)
-        write_pairs(o, s, table);
-    json_object_set_new(object, s->name, side_json(o, s->found));
-}
-
-static pb_status tell(const options *o, const pb_comparison *found, pb_error *error)
-{
-    const side sides[2] = {{"H", &found->h}, {"X", &found->x}};
-    pb_output table = PB_OUTPUT_EMPTY;
-    json_t *object;
-
-    if (o->out) {
-        PB_TRY(pb_output_open(&table, o->out, error));
-        fprintf(table.stream,
-                "space,a,b,geodesic,chordal,procrustes,projection,geodesic_normalised,"
-                "chordal_normalised,procrustes_normalised,projection_normalised,file_a,"
-                "file_b\n");
-    }
-    object = json_object();
-    for (size_t i = 0; i < 2; i++)
-        tell_side(o, &sides[i], object, table.stream);
-    if (o->out && pb_output_commit(&table, error) != PB_OK) {
-        json_decref(object);
-        return error->status;
-    }
-    pb_cli_print(&o->cli, object);
-    return PB_OK;
-}
-
-static pb_status read_all(const options *o, pb_basis *bases, const pb_basis **list, pb_error *error)
-{
-    for (size_t i = 0; i < o->count; i++) {
-        bases[i] = PB_BASIS_EMPTY;
-        list[i] = &bases[i];
-    }
-    for (size_t i = 0; o->out && i < o->count; i++)
-        PB_TRY(pb_check_utf8(o->files[i], error));
-    for (size_t i = 0; i < o->count; i++)
-        PB_TRY(pb_basis_read(&bases[i], o->files[i], error));
-    return PB_OK;
+    if (c->why == PB_OTHER_TAPS)
+        pb_note(&o->cli, "the directions in %s are at different taps: not compared", space);
+    if (c->why == PB_COMPARED)
+        (o->count == 2 ? say_pair : say_matrix)(o, c, space);
 }
 
 /* Says so where it is only that they are of different models. */
@@ -191,26 +89,30 @@ static pb_status compare(const options *o, const pb_basis *const *bases, pb_comp
     return PB_INVALID;
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    const options *o = (const options *)cli;
+    const char *const *names = (const char *const *)o->files;
     pb_comparison found = PB_COMPARISON_EMPTY;
-    pb_basis *bases = pb_calloc(o->count, sizeof *bases);
-    const pb_basis **list = pb_calloc(o->count, sizeof *list);
+    pb_bases bases = PB_BASES_EMPTY;
     pb_status status = o->out ? pb_check_output(&o->cli, o->out, error) : PB_OK;
 
-    if (!bases || !list)
-        status = pb_fail_memory(error, o->count * sizeof *bases, "bases");
+    for (size_t i = 0; status == PB_OK && o->out && i < o->count; i++)
+        status = pb_check_utf8(names[i], error);
     if (status == PB_OK)
-        status = read_all(o, bases, list, error);
+        status = pb_bases_read(&bases, o->count, names, error);
     if (status == PB_OK)
-        status = compare(o, list, &found, error);
+        status = compare(o, bases.list, &found, error);
+    if (status == PB_OK) {
+        tell_side(o, &found.h, "H");
+        tell_side(o, &found.x, "X");
+        if (o->out)
+            status = pb_comparison_write(&found, names, o->out, error);
+    }
     if (status == PB_OK)
-        status = tell(o, &found, error);
-    for (size_t i = 0; bases && i < o->count; i++)
-        pb_basis_clear(&bases[i]);
+        pb_cli_print(&o->cli, pb_comparison_json(&found, names));
+    pb_bases_clear(&bases);
     pb_comparison_clear(&found);
-    pb_free(bases);
-    pb_free(list);
     return status;
 }
 
@@ -234,10 +136,6 @@ int pb_command_compare(int argc, char **argv)
          "Compare even bases of different models", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <math.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -8,7 +6,6 @@
 #include "cli/basis_at.h"
 #include "cli/commands.h"
 #include "cli/where.h"
-#include "picture/sheet.h"
 #include "studio/strip.h"
 #include "terminal/shell.h"
 
@@ -26,126 +23,56 @@ typedef struct options {
     const char *out;
 } options;
 
-/* A bundled file, pb_free's. */
-static pb_status find_bundled(char **path, const char *name, pb_error *error)
+/* OUT/NAME, which the cli keeps. */
+static const char *file_in(options *o, const char *name)
 {
-    char *places = NULL;
-    pb_status status = PB_OK;
-    int found = 0;
+    char *path = g_build_filename(o->out, name, NULL);
 
-    *path = NULL;
-    for (size_t i = 0; status == PB_OK && !found && i < PB_PLACES; i++) {
-        status = pb_place(path, i, name, error);
-        if (status != PB_OK || !*path)
-            continue;
-        found = g_file_test(*path, G_FILE_TEST_EXISTS);
-        if (!found) {
-            places = pb_list_add(places, *path);
-            pb_free(*path);
-            *path = NULL;
-        }
-    }
-    if (status == PB_OK && !found)
-        status = pb_fail(error, PB_IO, "the bundled portrait is not there: looked for %s",
-                         places ? places : name);
-    pb_free(places);
-    return status;
-}
-
-/* OUT/NAME; the caller frees it. */
-static char *file_in(const options *o, const char *name)
-{
-    return g_build_filename(o->out, name, NULL);
-}
-
-static pb_status write_pixels(const options *o, pb_pixels *pixels, const char *name,
-                              const char *what, pb_error *error)
-{
-    char *path = file_in(o, name);
-    pb_status status = pb_pixels_write(pixels, path, NULL, error);
-
-    if (status == PB_OK)
-        pb_say(&o->cli, "%s: %s", path, what);
-    pb_pixels_clear(pixels);
-    g_free(path);
-    return status;
-}
-
-/* One picture (c,h,w), enlarged to be looked at. */
-static pb_status write_picture(const options *o, const size_t shape[3], const float *picture,
-                               const char *name, const char *what, pb_error *error)
-{
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-
-    PB_TRY(pb_sheet_draw(&(pb_sheet){.rows = 1,
-                                     .columns = 1,
-                                     .tiles = &picture,
-                                     .c = shape[0],
-                                     .h = shape[1],
-                                     .w = shape[2],
-                                     .marked = SIZE_MAX},
-                         &pixels, error));
-    return write_pixels(o, &pixels, name, what, error);
-}
-
-/* The same of one image as the network sees it: of a latent, what it decodes to. */
-static pb_status write_image(const options *o, pb_desk *d, const pb_tensor *image, const char *name,
-                             const char *what, pb_error *error)
-{
-    pb_tensor picture = PB_TENSOR_EMPTY;
-    pb_status status = pb_session_decode(d->studio.session, image, &picture, &d->cli->run, error);
-
-    if (status == PB_OK)
-        status = write_picture(o, picture.shape + 1, picture.data, name, what, error);
-    pb_tensor_clear(&picture);
-    return status;
+    g_ptr_array_add(o->cli.owned, path);
+    return path;
 }
 
 /* What the demo holds. */
 typedef struct work {
     pb_desk desk;
-    pb_source source;
-    pb_point point;
     pb_basis_found found;
     pb_directions directions;
     pb_edit edit;
 } work;
 
 /* The photo with its crop, its inversion, and the point x_t. */
-static pb_status find_point(const options *o, work *w, const char *portrait, pb_error *error)
+static pb_status find_point(options *o, work *w, const char *portrait, pb_error *error)
 {
+    const char *original = file_in(o, "original.png"), *input = file_in(o, "input.png");
+    const char *inversion = file_in(o, "inversion.png");
     pb_where where = PB_WHERE_DEFAULTS;
-    pb_pixels pixels = PB_PIXELS_EMPTY;
     pb_desk *d = &w->desk;
+    pb_run *run = &o->cli.run;
 
     where.image = portrait;
     where.cut = (pb_crop){.kind = PB_CROP_AREA, .area = FACE};
     where.t = 1;
     where.steps = STEPS;
-    PB_TRY(pb_where_find(&w->point, &w->source, d, &where, error));
-    PB_TRY(pb_photo_outline(&w->source.photo, 512, &pixels, error));
-    PB_TRY(
-        write_pixels(o, &pixels, "original.png", "the photo, and the part the model sees", error));
-    PB_TRY(write_image(o, d, &w->point.image, "input.png", "that part at the model's size", error));
-    PB_TRY(write_image(o, d, &w->point.x, "inversion.png", "the noise it comes from", error));
-    return pb_session_point_to(d->studio.session, &w->point, PB_NOT_GIVEN, &d->cli->run, error);
+    PB_TRY(pb_where_find(d, &where, error));
+    PB_TRY(pb_source_outline(&d->source, original, error));
+    pb_say(&o->cli, "%s: the photo, and the part the model sees", original);
+    PB_TRY(pb_write_look(&d->point.image, &d->studio, input, run, error));
+    pb_say(&o->cli, "%s: that part at the model's size", input);
+    PB_TRY(pb_write_look(&d->point.x, &d->studio, inversion, run, error));
+    pb_say(&o->cli, "%s: the noise it comes from", inversion);
+    return pb_session_point_to(d->studio.session, &d->point, PB_NOT_GIVEN, run, error);
 }
 
-static pb_status compute_basis(const options *o, work *w, pb_error *error)
+static pb_status compute_basis(options *o, work *w, pb_error *error)
 {
     const pb_basis_flags flags = PB_BASIS_FLAGS;
-    char *path = file_in(o, "basis.safetensors");
-    pb_status status = pb_basis_at(&w->found, &w->desk, &w->point, &flags, error);
+    const char *path = file_in(o, "basis.safetensors");
 
-    if (status == PB_OK)
-        status = pb_basis_write(&w->found.basis, path, error);
-    if (status == PB_OK) {
-        pb_basis_say(&o->cli, &w->found);
-        pb_say(&o->cli, "%s: the basis", path);
-        status = pb_basis_pictures(&o->cli, &w->found, path, error);
-    }
-    g_free(path);
-    return status;
+    PB_TRY(pb_basis_at(&w->found, &w->desk, &flags, error));
+    PB_TRY(pb_basis_write(&w->found.basis, path, error));
+    pb_basis_say(&o->cli, &w->found);
+    pb_say(&o->cli, "%s: the basis", path);
+    return pb_basis_pictures(&o->cli, &w->found, path, error);
 }
 
 /* Edits along the first directions, to both sides. */
@@ -163,47 +90,46 @@ static pb_status travel(work *w, pb_error *error)
     how.direction = all;
     how.sides = PB_EDIT_BOTH;
     how.stages = 0;
-    PB_TRY(pb_session_directions(s, &w->point, &computed, &w->directions, run, error));
-    return pb_session_edit(s, &w->point, &w->directions, &how, &w->edit, run, error);
+    PB_TRY(pb_session_directions(s, &w->desk.point, &computed, &w->directions, run, error));
+    return pb_session_edit(s, &w->desk.point, &w->directions, &how, &w->edit, run, error);
 }
 
-static pb_status edit(const options *o, work *w, pb_error *error)
+static pb_status edit(options *o, work *w, pb_error *error)
 {
-    const pb_strip strip = {
-        .edit = &w->edit, .point = &w->point, .basis = &w->found.basis, .photo = &w->source.photo};
-    char *path = file_in(o, "strip.png"), *pasted = file_in(o, "pasted.png");
-    pb_status status = travel(w, error);
+    const pb_strip strip = {.edit = &w->edit,
+                            .point = &w->desk.point,
+                            .basis = &w->found.basis,
+                            .photo = &w->desk.source.photo};
+    const char *down = file_in(o, "reconstruction.png"), *path = file_in(o, "strip.png");
+    const char *pasted = file_in(o, "pasted.png");
+    pb_edit *e = &w->edit;
     char *lost = NULL;
+    pb_status status;
 
-    if (status == PB_OK)
-        status = write_picture(o, w->edit.pictures.shape + 1, pb_edit_picture(&w->edit, 0, 0),
-                               "reconstruction.png", "down again from the noise", error);
-    if (status == PB_OK)
-        status = pb_strip_write(1, &strip, &w->desk.studio, path, error);
-    if (status == PB_OK) {
-        pb_say(&o->cli, "%s: edits along the directions 0-%d", path, DIRECTIONS - 1);
-        status = pb_strip_paste(&strip, pb_edit_picture(&w->edit, PASTED, (long)w->edit.stages),
-                                pasted, NULL, PB_QUALITY, &lost, error);
-        g_free(lost);
-    }
+    PB_TRY(travel(w, error));
+    PB_TRY(pb_write_enlarged(pb_edit_picture(e, 0, 0), e->pictures.shape + 1, down, error));
+    pb_say(&o->cli, "%s: down again from the noise", down);
+    PB_TRY(pb_strip_write(1, &strip, &w->desk.studio, path, error));
+    pb_say(&o->cli, "%s: edits along the directions 0-%d", path, DIRECTIONS - 1);
+    status = pb_strip_paste(&strip, pb_edit_picture(e, PASTED, (long)e->stages), pasted, NULL,
+                            PB_QUALITY, &lost, error);
+    g_free(lost);
     if (status == PB_OK)
         pb_say(&o->cli, "%s: an edit in the photo itself", pasted);
-    g_free(path);
-    g_free(pasted);
     return status;
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
-    work w = {.source = PB_SOURCE_EMPTY,
-              .point = PB_POINT_EMPTY,
-              .found = PB_BASIS_FOUND_EMPTY,
-              .directions = PB_DIRECTIONS_EMPTY};
+    options *o = (options *)cli;
+    work w = {.found = PB_BASIS_FOUND_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
     double start = pb_seconds();
     char *portrait = NULL;
     pb_status status;
 
-    PB_TRY(find_bundled(&portrait, PORTRAIT, error));
+    status = pb_place_find(&portrait, PORTRAIT, error);
+    if (status != PB_OK)
+        return pb_fail_in(error, status, "the bundled portrait is not there");
     status = pb_make_folder(o->out, error);
     if (status == PB_OK)
         status = pb_desk_open(&w.desk, &o->cli, error);
@@ -224,11 +150,22 @@ static pb_status run(options *o, pb_error *error)
     pb_edit_clear(&w.edit);
     pb_directions_clear(&w.directions);
     pb_basis_found_clear(&w.found);
-    pb_point_clear(&w.point);
-    pb_source_clear(&w.source);
     pb_desk_close(&w.desk);
     pb_free(portrait);
     return status;
+}
+
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
+{
+    options *o = (options *)cli;
+
+    if (argc > 1)
+        return pb_fail(error, PB_INVALID, "unexpected argument %s", argv[1]);
+    if (!o->out)
+        o->out = "demo";
+    if (!cli->model)
+        cli->model = PB_BUNDLED_MODEL;
+    return PB_OK;
 }
 
 int pb_command_demo(int argc, char **argv)
@@ -243,17 +180,6 @@ int pb_command_demo(int argc, char **argv)
          "FOLDER"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    if (argc > 1) {
-        pb_fail(&error, PB_INVALID, "unexpected argument %s", argv[1]);
-        return pb_cli_usage(&o.cli, &error);
-    }
-    if (!o.out)
-        o.out = "demo";
-    if (!o.cli.model)
-        o.cli.model = PB_BUNDLED_MODEL;
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

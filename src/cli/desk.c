@@ -1,7 +1,6 @@
 #include "cli/desk.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/legible.h"
 #include "picture/pixels.h"
@@ -27,7 +26,7 @@ pb_status pb_desk_open(pb_desk *d, pb_cli *cli, pb_error *error)
 {
     pb_model *model;
 
-    *d = (pb_desk){.cli = cli};
+    *d = (pb_desk){.cli = cli, .source = PB_SOURCE_EMPTY, .point = PB_POINT_EMPTY};
     if (!cli->model)
         return pb_fail(error, PB_INVALID, "which model? --model MODEL");
     PB_TRY(pb_picture_start(cli->name, cli->threads, error));
@@ -38,6 +37,8 @@ pb_status pb_desk_open(pb_desk *d, pb_cli *cli, pb_error *error)
 
 void pb_desk_close(pb_desk *d)
 {
+    pb_point_clear(&d->point);
+    pb_source_clear(&d->source);
     pb_studio_close(&d->studio);
     *d = (pb_desk){0};
 }

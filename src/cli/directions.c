@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/shape.h"
-
 pb_transport_form pb_transport_form_of(const char *name)
 {
     return name && !strcmp(name, "pseudo-inverse") ? PB_TRANSPORT_INVERSE : PB_TRANSPORT_PROJECTION;
@@ -21,11 +19,11 @@ static pb_direction_options options_of(const pb_direction_flags *o)
 }
 
 /* file: what the directions are of, for messages; NULL: nothing but the point. */
-static pb_status ask(pb_directions *directions, const pb_point *point, pb_desk *d,
-                     const pb_direction_options *options, const char *file, pb_error *error)
+static pb_status ask(pb_directions *directions, pb_desk *d, const pb_direction_options *options,
+                     const char *file, pb_error *error)
 {
-    pb_status status =
-        pb_session_directions(d->studio.session, point, options, directions, &d->cli->run, error);
+    pb_status status = pb_session_directions(d->studio.session, &d->point, options, directions,
+                                             &d->cli->run, error);
 
     return file && (status == PB_INVALID || status == PB_NUMERIC)
                ? pb_fail_in(error, status, "%s", file)
@@ -36,14 +34,13 @@ static pb_status ask(pb_directions *directions, const pb_point *point, pb_desk *
  */
 
 /* A basis at a point. */
-static pb_status reuse(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
-                       const pb_where *where, const pb_direction_flags *o, const pb_basis *basis,
-                       pb_error *error)
+static pb_status reuse(pb_directions *directions, pb_desk *d, const pb_where *where,
+                       const pb_direction_flags *o, const pb_basis *basis, pb_error *error)
 {
     pb_direction_options options = options_of(o);
     pb_where there = *where;
-    pb_point other = PB_POINT_EMPTY;
-    pb_status status = PB_OK;
+    pb_point own = PB_POINT_EMPTY;
+    pb_status status;
 
     if (strcmp(basis->from, "x"))
         return pb_fail(error, PB_INVALID,
@@ -58,28 +55,29 @@ static pb_status reuse(pb_directions *directions, pb_point *point, pb_source *so
     PB_TRY(pb_cli_refuse(d->cli, "form,project", "goes with a --basis that is a mean", error));
     if (!where->image)
         PB_TRY(pb_cli_refuse(d->cli, "height,width", "is settled by --basis", error));
-    PB_TRY(pb_session_point_of(d->studio.session, basis,
-                               pb_cli_given(d->cli, "steps") ? (size_t)where->steps : 0,
-                               &where->prompts, point, error));
-    if (where->image) {
-        there.steps = (int)point->steps;
+    status = pb_session_point_of(d->studio.session, basis,
+                                 pb_cli_given(d->cli, "steps") ? (size_t)where->steps : 0,
+                                 &where->prompts, &own, error);
+    if (status == PB_OK && where->image) {
+        there.steps = (int)own.steps;
         there.t = basis->timestep / (double)pb_schedule_length(d->studio.schedule);
-        there.prompts = point->prompts;
+        there.prompts = own.prompts;
         there.fits = basis;
         there.fits_by = o->basis;
-        status = pb_where_find(&other, source, d, &there, error);
-        if (status == PB_OK && !pb_point_is(&other, basis))
+        status = pb_where_find(d, &there, error);
+        if (status == PB_OK && !pb_point_is(&d->point, basis))
             status =
                 pb_fail(error, PB_INVALID,
                         "%s belongs to another point than %s leads to: give the --crop, --fit, "
                         "--steps and prompts it was computed with; or compute the photo's own "
                         "basis, or carry the direction over with transport",
                         o->basis, where->image);
-        pb_point_clear(&other);
+        pb_point_clear(&d->point);
     }
+    d->point = own;
     PB_TRY(status);
     options.basis = basis;
-    return ask(directions, point, d, &options, o->basis, error);
+    return ask(directions, d, &options, o->basis, error);
 }
 
 /* Can it be used so, whatever the point? */
@@ -103,9 +101,8 @@ static pb_status check_mean(const pb_basis *mean, const pb_desk *s, const pb_whe
                 : pb_cli_refuse(s->cli, "form", "goes with a mean of H, this is one of X", error);
 }
 
-static pb_status use_mean(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
-                          const pb_where *where, const pb_direction_flags *o, const pb_basis *mean,
-                          pb_error *error)
+static pb_status use_mean(pb_directions *directions, pb_desk *d, const pb_where *where,
+                          const pb_direction_flags *o, const pb_basis *mean, pb_error *error)
 {
     pb_direction_options options = options_of(o);
     pb_where there = *where;
@@ -120,9 +117,9 @@ static pb_status use_mean(pb_directions *directions, pb_point *point, pb_source 
         there.prompts.guidance_scale = mean->guidance_scale;
     there.fits = mean;
     there.fits_by = o->basis;
-    PB_TRY(pb_where_find(point, source, d, &there, error));
+    PB_TRY(pb_where_find(d, &there, error));
     options.basis = mean;
-    PB_TRY(ask(directions, point, d, &options, o->basis, error));
+    PB_TRY(ask(directions, d, &options, o->basis, error));
     for (size_t i = 0; directions->share && i < o->needed && i < directions->v.shape[0]; i++)
         pb_say(d->cli, "direction %zu: a share of %.3f of it lies in the tangent space here", i,
                directions->share[i]);
@@ -132,48 +129,14 @@ static pb_status use_mean(pb_directions *directions, pb_point *point, pb_source 
 /* -- h-directions --------------------------------------------------------------------------------
  */
 
-/* (k,C,H,W) of a .npy, or the v of a basis that varies the tap. */
-static pb_status read_h(pb_tensor *u, const pb_desk *s, const char *path, const char *tap,
-                        pb_error *error)
-{
-    pb_basis basis = PB_BASIS_EMPTY;
-    pb_status status;
-
-    if (pb_has_ending(path, ".npy")) {
-        PB_TRY(pb_npy_read(u, path, error));
-        pb_shape_batch(u);
-        return u->rank == 4 && pb_tensor_count(u)
-                   ? PB_OK
-                   : pb_fail(error, PB_INVALID, "%s: expected (C,H,W) or (k,C,H,W)", path);
-    }
-    status = pb_read_basis_of(&basis, &s->studio, path, error);
-    if (status != PB_OK) {
-        pb_basis_clear(&basis);
-        return status;
-    }
-    if (strcmp(basis.from, tap) == 0) {
-        *u = basis.v;
-        basis.v = PB_TENSOR_EMPTY;
-    } else if (strcmp(basis.to, tap) == 0 && basis.u.data) {
-        *u = basis.u;
-        basis.u = PB_TENSOR_EMPTY;
-    }
-    if (!u->data)
-        status = pb_fail(error, PB_INVALID, "%s: directions from %s to %s, none at the tap %s",
-                         path, basis.from, basis.to, tap);
-    pb_basis_clear(&basis);
-    return status;
-}
-
-static pb_status use_u(pb_directions *directions, pb_point *point, pb_source *source, pb_desk *d,
-                       const pb_where *where, const pb_direction_flags *o, const pb_tensor *u,
-                       pb_error *error)
+static pb_status use_u(pb_directions *directions, pb_desk *d, const pb_where *where,
+                       const pb_direction_flags *o, const pb_tensor *u, pb_error *error)
 {
     pb_direction_options options = options_of(o);
 
-    PB_TRY(pb_where_find(point, source, d, where, error));
+    PB_TRY(pb_where_find(d, where, error));
     options.u = u;
-    PB_TRY(ask(directions, point, d, &options, o->u, error));
+    PB_TRY(ask(directions, d, &options, o->u, error));
     for (size_t i = 0; i < directions->v.shape[0]; i++)
         pb_say(d->cli, "direction %zu: |Jv - u| = %.3f |u| after %zu iterations", i,
                directions->solution[i].residual, directions->solution[i].iterations);
@@ -183,9 +146,8 @@ static pb_status use_u(pb_directions *directions, pb_point *point, pb_source *so
 /* -- all -----------------------------------------------------------------------------------------
  */
 
-pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_source *source,
-                             pb_desk *d, const pb_where *where, const pb_direction_flags *o,
-                             pb_error *error)
+pb_status pb_directions_find(pb_directions *directions, pb_desk *d, const pb_where *where,
+                             const pb_direction_flags *o, pb_error *error)
 {
     const pb_direction_options options = options_of(o);
     pb_basis basis = PB_BASIS_EMPTY;
@@ -195,16 +157,19 @@ pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_sour
     if (o->basis) {
         status = pb_read_basis_of(&basis, &d->studio, o->basis, error);
         if (status == PB_OK)
-            status = (basis.samples ? use_mean : reuse)(directions, point, source, d, where, o,
-                                                        &basis, error);
+            status = (basis.samples ? use_mean : reuse)(directions, d, where, o, &basis, error);
     } else if (o->u) {
-        status = read_h(&u, d, o->u, o->here.to ? o->here.to : "mid", error);
+        status = pb_read_directions(&u, &d->studio, o->u,
+                                    o->here.to    ? o->here.to
+                                    : where->mask ? "x0"
+                                                  : "mid",
+                                    error);
         if (status == PB_OK)
-            status = use_u(directions, point, source, d, where, o, &u, error);
+            status = use_u(directions, d, where, o, &u, error);
     } else {
-        status = pb_where_find(point, source, d, where, error);
+        status = pb_where_find(d, where, error);
         if (status == PB_OK)
-            status = ask(directions, point, d, &options, NULL, error);
+            status = ask(directions, d, &options, NULL, error);
     }
     pb_basis_clear(&basis);
     pb_tensor_clear(&u);

@@ -19,12 +19,11 @@ typedef struct pb_direction_flags {
 #define PB_DIRECTION_FLAGS                                                                         \
     ((pb_direction_flags){.damping = 0.1, .here = {.rank = 0, .tolerance = 1e-3, .null_rank = -1}})
 
-/* Finds the point and the directions, and tells of them. A basis file at a point names its own
- * point, unless an image is given that leads there; a mean needs a point. All that is found must be
+/* Finds the desk's point and the directions, and tells of them. A basis file at a point names its
+ * own point, unless an image is given that leads there; a mean needs a point. *directions must be
  * empty, and is to be cleared also on failure. */
-pb_status pb_directions_find(pb_directions *directions, pb_point *point, pb_source *source,
-                             pb_desk *desk, const pb_where *where, const pb_direction_flags *flags,
-                             pb_error *error);
+pb_status pb_directions_find(pb_directions *directions, pb_desk *desk, const pb_where *where,
+                             const pb_direction_flags *flags, pb_error *error);
 
 /* "projection" (NULL) or "pseudo-inverse". */
 pb_transport_form pb_transport_form_of(const char *name);

@@ -1,11 +1,10 @@
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/directions.h"
 #include "cli/travel.h"
-#include "studio/strip.h"
+#include "studio/result.h"
 
 typedef struct options {
     pb_cli cli;
@@ -18,7 +17,7 @@ typedef struct options {
     gboolean strip, paste, no_paste;
     int quality;
     char *out;
-    enum { ONE_PICTURE, STRIP, FOLDER } made; /* after check */
+    pb_made made; /* after check */
 } options;
 
 /* -- options --------------------------------------------------------------------------------- */
@@ -34,14 +33,10 @@ static pb_status parse_modes(options *o, pb_error *error)
     pb_status status = PB_OK;
 
     for (char **name = names; *name && status == PB_OK; name++) {
-        int found = 0;
-        for (pb_edit_mode m = 0; m < PB_EDIT_MODES && o->mode_count < PB_EDIT_MODES; m++)
-            if (!strcmp(*name, pb_edit_mode_name(m))) {
-                o->modes[o->mode_count++] = m;
-                found = 1;
-                break;
-            }
-        if (!found)
+        pb_edit_mode *mode = &o->modes[o->mode_count];
+        if (o->mode_count < PB_EDIT_MODES && pb_edit_mode_of(mode, *name) == 0)
+            o->mode_count++;
+        else
             status = pb_fail(error, PB_INVALID,
                              "--mode %s: expected guidance, straight or relinearise, several of "
                              "them with commas, or all",
@@ -74,36 +69,10 @@ static int has_photo(const options *o)
 
 static int is_pasted(const options *o)
 {
-    return o->made == FOLDER        ? o->paste
-           : o->made == ONE_PICTURE ? has_photo(o) && !o->no_paste && !pb_has_ending(o->out, ".npy")
-                                    : 0;
-}
-
-/* A name beside the photo that no file has: "holiday-edited.jpg", "holiday-edited-2.jpg" …, in the
- * photo's format if that is written; of a strip a PNG. */
-static char *name_beside(const char *photo, const char *what)
-{
-    static const char *const kept[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"};
-    static const char *const lossy[] = {".heic", ".heif", ".avif", ".jxl"};
-    const char *dot = strrchr(photo, '.'), *slash = strrchr(photo, '/'), *ending = ".png";
-    int is_photo = strcmp(what, "strip") != 0; /* which is a figure */
-    int named = dot && (!slash || dot > slash + 1) && dot != photo;
-    char *name = NULL;
-
-    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(kept); i++)
-        if (!g_ascii_strcasecmp(dot, kept[i]))
-            ending = dot;
-    for (size_t i = 0; named && is_photo && i < G_N_ELEMENTS(lossy); i++)
-        if (!g_ascii_strcasecmp(dot, lossy[i]))
-            ending = ".jpg";
-    for (int i = 1; !name || g_file_test(name, G_FILE_TEST_EXISTS); i++) {
-        char *number = i > 1 ? g_strdup_printf("-%d", i) : g_strdup("");
-        g_free(name);
-        name = g_strdup_printf("%.*s-%s%s%s", (int)(named ? (size_t)(dot - photo) : strlen(photo)),
-                               photo, what, number, ending);
-        g_free(number);
-    }
-    return name;
+    return o->made == PB_MADE_FOLDER ? o->paste
+           : o->made == PB_MADE_PICTURE
+               ? has_photo(o) && !o->no_paste && !pb_has_ending(o->out, ".npy")
+               : 0;
 }
 
 static pb_status check_output(options *o, pb_error *error)
@@ -112,19 +81,20 @@ static pb_status check_output(options *o, pb_error *error)
 
     if (o->out && !*o->out)
         return pb_fail(error, PB_INVALID, "where to? -o edited.jpg, strip.png, out.npy or FOLDER/");
-    o->made = o->out && is_folder(o->out)                              ? FOLDER
-              : several || o->strip || pb_cli_given(&o->cli, "stages") ? STRIP
-                                                                       : ONE_PICTURE;
+    o->made = o->out && is_folder(o->out)                              ? PB_MADE_FOLDER
+              : several || o->strip || pb_cli_given(&o->cli, "stages") ? PB_MADE_STRIP
+                                                                       : PB_MADE_PICTURE;
     if (!o->out && !has_photo(o))
         return pb_fail(error, PB_INVALID, "where to? -o edited.png, strip.png, out.npy or FOLDER/");
     if (!o->out)
-        g_ptr_array_add(o->cli.owned, o->out = name_beside(o->where.image,
-                                                           o->made == STRIP ? "strip" : "edited"));
-    if (o->made != FOLDER)
+        g_ptr_array_add(
+            o->cli.owned,
+            o->out = pb_name_beside(o->where.image, o->made == PB_MADE_STRIP ? "strip" : "edited"));
+    if (o->made != PB_MADE_FOLDER)
         PB_TRY(pb_check_out(o->out, PB_OUT_NPY | PB_OUT_PICTURE, "edited.jpg", error));
-    if (o->mode_count > 1 && (o->made == FOLDER || pb_has_ending(o->out, ".npy")))
+    if (o->mode_count > 1 && (o->made == PB_MADE_FOLDER || pb_has_ending(o->out, ".npy")))
         return pb_fail(error, PB_INVALID, "several modes make one strip: -o strip.png");
-    if (o->made != ONE_PICTURE && o->travel.strength < 0)
+    if (o->made != PB_MADE_PICTURE && o->travel.strength < 0)
         return pb_fail(error, PB_INVALID,
                        "--strength %g: a strip shows both sides: expected 0 to 1",
                        o->travel.strength);
@@ -135,7 +105,7 @@ static pb_status check_paste(const options *o, pb_error *error)
 {
     if (o->paste && o->no_paste)
         return pb_fail(error, PB_INVALID, "--paste and --no-paste exclude each other");
-    if (o->made == STRIP)
+    if (o->made == PB_MADE_STRIP)
         return pb_cli_refuse(&o->cli, "paste,no-paste,quality",
                              "is of one picture, and several directions, several modes, --stages "
                              "and --strip make a strip; -o FOLDER/ takes all its pictures",
@@ -167,8 +137,10 @@ static pb_status check_idle(const options *o, pb_error *error)
     return PB_OK;
 }
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     if (argc > 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->where.image = argc == 2 ? argv[1] : NULL;
@@ -207,78 +179,9 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 /* What one command holds while it runs. */
 typedef struct work {
     pb_desk desk;
-    pb_source source;
-    pb_point point;
     pb_directions directions;
-    pb_edit edits[PB_EDIT_MODES];
-    pb_strip strips[PB_EDIT_MODES];
+    pb_result result;
 } work;
-
-/* One edited picture: into the photo, or as it is. */
-static pb_status write_one(const options *o, const pb_strip *strip, const float *picture,
-                           const char *settings, const char *path, pb_error *error)
-{
-    const size_t *shape = strip->edit->pictures.shape;
-    const pb_tensor one = {
-        .rank = 4, .shape = {1, shape[1], shape[2], shape[3]}, .data = (float *)picture};
-    char *lost;
-    pb_status status;
-
-    PB_TRY(pb_check_output(&o->cli, path, error));
-    if (!is_pasted(o))
-        return pb_write_pictures(&one, path, settings, error);
-    status = pb_strip_paste(strip, picture, path, settings, o->quality, &lost, error);
-    if (lost)
-        pb_warn(&o->cli, "%s does not keep all of the photo: %s", path, lost);
-    g_free(lost);
-    return status;
-}
-
-/* Every stage as a file of its own, and the strip. */
-static pb_status write_folder(const options *o, const work *w, const char *settings,
-                              pb_error *error)
-{
-    const pb_strip *strip = &w->strips[0];
-    const pb_edit *edit = strip->edit;
-    long stages = (long)edit->stages;
-    char *path = g_build_filename(o->out, "strip.png", NULL);
-    pb_status status = pb_check_output(&o->cli, path, error);
-
-    if (status == PB_OK)
-        status = pb_strip_write(1, strip, &w->desk.studio, path, error);
-    g_free(path);
-    for (size_t d = 0; d < edit->count; d++)
-        for (long stage = -stages; status == PB_OK && stage <= stages; stage++) {
-            char *name = stage ? g_strdup_printf("v%zu-%s-%02ld.png", edit->direction[d],
-                                                 stage < 0 ? "minus" : "plus",
-                                                 labs(pb_edit_iteration(edit, stage)))
-                               : g_strdup("reconstruction.png");
-            path = g_build_filename(o->out, name, NULL);
-            status = write_one(o, strip, pb_edit_picture(edit, d, stage), settings, path, error);
-            g_free(path);
-            g_free(name);
-        }
-    return status;
-}
-
-static pb_status write_result(const options *o, const work *w, pb_error *error)
-{
-    const pb_edit *edit = &w->edits[0];
-    char *settings = pb_strip_settings(&w->strips[0], &w->desk.studio);
-    pb_status status;
-
-    if (o->made == ONE_PICTURE)
-        status = write_one(o, &w->strips[0], pb_edit_picture(edit, 0, edit->stages ? 1 : 0),
-                           settings, o->out, error);
-    else if (o->made == FOLDER)
-        status = write_folder(o, w, settings, error);
-    else if (pb_has_ending(o->out, ".npy"))
-        status = pb_npy_write(&edit->pictures, o->out, error);
-    else
-        status = pb_strip_write(o->mode_count, w->strips, &w->desk.studio, o->out, error);
-    free(settings);
-    return status;
-}
 
 /* Below this change (of 255) an edit is hardly seen. */
 #define HARDLY_SEEN 6.0
@@ -289,7 +192,7 @@ static void tell_next(const options *o, const pb_edit *edit)
     static const char *const decide[] = {"direction", "strength", "mask", "basis",          "u",
                                          "mode",      "tap",      "out",  "edit-iterations"};
 
-    if (o->made != ONE_PICTURE)
+    if (o->made != PB_MADE_PICTURE)
         return;
     for (size_t i = 0; i < G_N_ELEMENTS(decide); i++)
         if (pb_cli_given(&o->cli, decide[i]))
@@ -313,10 +216,9 @@ static void tell_relinearised(const options *o, const pb_edit *edit)
 
 static void tell(const options *o, const work *w)
 {
-    const pb_edit *edit = &w->edits[0];
+    const pb_edit *edit = &w->result.edits[0];
     const pb_basis *basis = &w->directions.basis;
-    char *settings = pb_strip_settings(&w->strips[0], &w->desk.studio);
-    json_t *object = json_loads(settings ? settings : "{}", 0, NULL);
+    json_t *object = pb_strip_json(&w->result.strips[0], &w->desk.studio);
     double T = (double)pb_schedule_length(w->desk.studio.schedule);
 
     for (size_t d = 0; d < edit->count; d++)
@@ -338,76 +240,60 @@ static void tell(const options *o, const work *w)
                edit->direction[d], pb_edit_outside(edit, d), basis->null_rank);
     json_object_set_new(object, "out", json_string(o->out));
     tell_next(o, edit);
-    if (o->made == STRIP && has_photo(o) && o->mode_count == 1)
+    if (o->made == PB_MADE_STRIP && has_photo(o) && o->mode_count == 1)
         pb_note(&o->cli,
                 "one of them in the photo: %+ld of v%zu is --direction %zu --strength %.2g",
                 pb_edit_iteration(edit, (long)edit->stages), edit->direction[0], edit->direction[0],
                 pb_edit_strength(edit));
     pb_cli_print(&o->cli, object);
-    free(settings);
 }
 
-/* Of one picture only one side is wanted, and only its end. */
-static pb_edit_options settle(const options *o, pb_edit_mode mode)
+static pb_status make(const options *o, work *w, pb_error *error)
 {
+    const pb_photo *photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL;
     pb_edit_options how = pb_travel_options(&o->travel);
+    const pb_studio *s = &w->desk.studio;
+    const pb_run *run = &o->cli.run;
+    pb_result *r = &w->result;
 
-    how.mode = mode;
-    if (o->made == ONE_PICTURE) {
-        how.sides = o->travel.strength < 0 ? PB_EDIT_BACKWARDS : PB_EDIT_FORWARDS;
-        how.stages = 1;
-    }
-    return how;
-}
-
-static pb_status make_strips(const options *o, work *w, pb_error *error)
-{
+    *r = (pb_result){.made = o->made, .out = o->out, .pasted = is_pasted(o), .quality = o->quality};
+    if (o->travel.strength < 0)
+        how.sides = PB_EDIT_BACKWARDS;
     pb_desk_tell_unclipped(&w->desk);
     for (size_t i = 0; i < o->mode_count; i++) {
-        const pb_edit_options how = settle(o, o->modes[i]);
-        PB_TRY(pb_session_edit(w->desk.studio.session, &w->point, &w->directions, &how,
-                               &w->edits[i], &w->desk.cli->run, error));
-        tell_relinearised(o, &w->edits[i]);
-        w->strips[i] =
-            (pb_strip){.edit = &w->edits[i],
-                       .point = &w->point,
-                       .basis = &w->directions.basis,
-                       .photo = w->source.has_photo ? &w->source.photo : NULL,
-                       .label = o->mode_count > 1 ? pb_edit_mode_name(o->modes[i]) : NULL};
+        how.mode = o->modes[i];
+        PB_TRY(pb_result_add(r, s, &w->desk.point, &w->directions, photo, &how, run, error));
+        tell_relinearised(o, &r->edits[i]);
     }
-    return PB_OK;
+    PB_TRY(pb_check_outputs(&o->cli, pb_result_paths(r), error));
+    return pb_result_write(r, s, run, error);
 }
 
 static pb_status edit(options *o, work *w, pb_error *error)
 {
     PB_TRY(pb_desk_open(&w->desk, &o->cli, error));
-    PB_TRY(pb_directions_find(&w->directions, &w->point, &w->source, &w->desk, &o->where, &o->from,
-                              error));
+    PB_TRY(pb_directions_find(&w->directions, &w->desk, &o->where, &o->from, error));
     if (has_mode(o, PB_EDIT_RELINEARISE) && !w->directions.own)
         return pb_fail(error, PB_INVALID,
                        "--mode relinearise needs a basis of this very point, not a mean");
-    PB_TRY(make_strips(o, w, error));
-    PB_TRY(write_result(o, w, error));
+    PB_TRY(make(o, w, error));
     tell(o, w);
     return PB_OK;
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
-    work w = {
-        .source = PB_SOURCE_EMPTY, .point = PB_POINT_EMPTY, .directions = PB_DIRECTIONS_EMPTY};
+    options *o = (options *)cli;
+    work w = {.directions = PB_DIRECTIONS_EMPTY};
     pb_status status;
 
-    PB_TRY(o->made == FOLDER ? pb_make_folder(o->out, error)
-                             : pb_check_output(&o->cli, o->out, error));
+    PB_TRY(o->made == PB_MADE_FOLDER ? pb_make_folder(o->out, error)
+                                     : pb_check_output(&o->cli, o->out, error));
     if (o->from.basis)
         PB_TRY(pb_model_of_basis(&o->cli, o->from.basis, error));
     status = edit(o, &w, error);
-    for (size_t i = 0; i < PB_EDIT_MODES; i++)
-        pb_edit_clear(&w.edits[i]);
+    pb_result_clear(&w.result);
     pb_directions_clear(&w.directions);
-    pb_point_clear(&w.point);
-    pb_source_clear(&w.source);
     pb_desk_close(&w.desk);
     return status;
 }
@@ -479,33 +365,21 @@ int pb_command_edit(int argc, char **argv)
          "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
          "projection)",
          "FORM"},
-        {"tap", 0, 0, G_OPTION_ARG_STRING, &o.from.here.to,
-         "The tap observed: down.i, mid, up.i, out, eps or x0 (default: mid; x0 with --mask)",
-         "TAP"},
-        {"guided", 0, 0, G_OPTION_ARG_NONE, &o.from.here.guided,
-         "With --tap eps or x0: directions of the map with classifier-free guidance", NULL},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.from.here.rank,
-         "How many directions to compute (default: as many as needed, 20 for relinearise)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.from.here.tolerance,
-         "How exactly: the largest residual, relative to the first singular value (default: 1e-3)",
-         "R"},
-        {"null-rank", 0, 0, G_OPTION_ARG_INT, &o.from.here.null_rank,
-         "With --mask: keep to the complement of this many leading directions of the rest "
-         "(default: "
-         "50)",
-         "R"},
+        PB_TAP_ENTRY(o.from.here.to, "tap", "mid; x0 with --mask"),
+        PB_GUIDED_ENTRY(o.from.here.guided, "directions of the map with classifier-free guidance"),
+        PB_RANK_ENTRY(
+            o.from.here.rank,
+            "How many directions to compute (default: as many as needed, 20 for relinearise)"),
+        PB_TOL_ENTRY(o.from.here.tolerance, PB_TOL_OF_BASIS),
+        PB_NULL_RANK_ENTRY(o.from.here.null_rank),
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(&o.where,
                      PB_WHERE_T | PB_WHERE_STEPS | PB_WHERE_X | PB_WHERE_SEED | PB_WHERE_IMAGE |
                          PB_WHERE_CLASS | PB_WHERE_MASK | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT |
                          PB_WHERE_SIZE,
                      where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

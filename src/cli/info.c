@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -27,34 +26,28 @@ static void print_clip(const pb_cli *cli, const pb_clip *clip)
         pb_say(cli, "              others, which must be reversible, and in derivatives");
 }
 
-/* Which sizes there are, where a position is `factor` pixels. */
-static const char *sizes_text(char text[64], const pb_model_info *info, size_t factor)
+static void print_images(const pb_cli *cli, const pb_model_info *info)
 {
-    size_t multiple = factor * info->size_multiple, least = factor * info->size_least;
-    size_t length = multiple > 1 ? (size_t)snprintf(text, 64, "multiples of %zu", multiple)
-                                 : (size_t)snprintf(text, 64, "any");
+    char *sizes = pb_facts_sizes(info, 1);
 
-    if (least > multiple)
-        snprintf(text + length, 64 - length, " from %zu on", least);
-    return text;
+    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes: %s", info->in_channels,
+           info->sample_height, info->sample_width, sizes);
+    g_free(sizes);
 }
 
-/* Of a latent model, what the positions are in pixels, where the autoencoder can be opened. */
+/* Of a latent model, what the positions are in pixels, where that is known. */
 static void print_latents(const pb_cli *cli, const pb_model *model)
 {
     const pb_model_info *info = pb_model_get_info(model);
-    pb_autoencoder *autoencoder;
-    char sizes[64];
-    size_t f;
+    size_t f = pb_facts_factor(model);
+    char *sizes = pb_facts_sizes(info, f);
 
-    if (!info->has_autoencoder || pb_autoencoder_open(&autoencoder, model, NULL) != PB_OK) {
+    if (f)
+        pb_say(cli, "              latents of pictures of %zux%zu pixels; sizes: %s",
+               info->sample_height * f, info->sample_width * f, sizes);
+    else
         pb_say(cli, "              latents: pictures go through an autoencoder");
-        return;
-    }
-    f = pb_autoencoder_get_info(autoencoder).factor;
-    pb_say(cli, "              latents of pictures of %zux%zu pixels; sizes: %s",
-           info->sample_height * f, info->sample_width * f, sizes_text(sizes, info, f));
-    pb_autoencoder_free(autoencoder);
+    g_free(sizes);
 }
 
 /* What there is beside the network and its schedule, which have lines of their own. */
@@ -99,15 +92,13 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
     const pb_recommended *r = &info->recommended;
     size_t T = pb_schedule_length(schedule), s[3];
     const char *tap;
-    char sizes[64];
 
     pb_say(cli, "model         %s", info->path);
     pb_say(cli, "architecture  %s, %.2f M parameters", info->architecture,
            (double)info->parameters / 1e6);
     pb_say(cli, "weights       %s, %s, %.1f MB", info->weights, info->dtype,
            (double)info->weight_bytes / 1e6);
-    pb_say(cli, "images        %zu channels, trained at %zux%zu; sizes: %s", info->in_channels,
-           info->sample_height, info->sample_width, sizes_text(sizes, info, 1));
+    print_images(cli, info);
     if (f->height != info->sample_height || f->width != info->sample_width)
         pb_say(cli, "              %zux%zu is none of these: what follows is for %zux%zu",
                info->sample_height, info->sample_width, f->height, f->width);
@@ -152,7 +143,7 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
     pb_say(cli, "              eps, x0  as out: the noise and the clean image predicted");
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status tell_model(const options *o, pb_error *error)
 {
     char digest[65];
     pb_model *model;
@@ -173,7 +164,7 @@ static pb_status run(const options *o, pb_error *error)
 }
 
 /* The models there are: what has a model's name and cannot be read says so itself. */
-static pb_status list(const pb_cli *cli)
+static void list(const pb_cli *cli)
 {
     GPtrArray *names = pb_model_names();
     json_t *array = json_array();
@@ -202,6 +193,22 @@ static pb_status list(const pb_cli *cli)
         pb_say(cli, "no models: neither in models/ here nor among those installed");
     g_ptr_array_unref(names);
     pb_cli_print(cli, json_pack("{s:o}", "models", array));
+}
+
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
+{
+    if (argc == 2 && !cli->model)
+        cli->model = argv[1];
+    else if (argc != 1)
+        return pb_fail(error, PB_INVALID, "expected one model");
+    return PB_OK;
+}
+
+static pb_status run(pb_cli *cli, pb_error *error)
+{
+    if (cli->model)
+        return tell_model((const options *)cli, error);
+    list(cli);
     return PB_OK;
 }
 
@@ -219,17 +226,6 @@ int pb_command_info(int argc, char **argv)
          "Also the SHA-256 of its configs and weights, by which files know their model", NULL},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    if (argc == 1 && !o.cli.model)
-        return pb_cli_end(&o.cli, list(&o.cli), &error);
-    if (argc == 2 && !o.cli.model)
-        o.cli.model = argv[1];
-    else if (argc != 1) {
-        pb_fail(&error, PB_INVALID, "expected one model");
-        return pb_cli_usage(&o.cli, &error);
-    }
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

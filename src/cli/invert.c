@@ -1,5 +1,4 @@
 #include <math.h>
-#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/where.h"
@@ -10,8 +9,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     if (argc != 2)
         return pb_fail(error, PB_INVALID, "expected one image, found %d", argc - 1);
     o->where.image = argv[1];
@@ -23,30 +24,29 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
                         error);
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
-    pb_point point = PB_POINT_EMPTY;
-    pb_source source = PB_SOURCE_EMPTY;
+    options *o = (options *)cli;
+    const pb_point *point;
     pb_desk desk;
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     status = pb_desk_open(&desk, &o->cli, error);
+    point = &desk.point;
     if (status == PB_OK)
-        status = pb_where_find(&point, &source, &desk, &o->where, error);
+        status = pb_where_find(&desk, &o->where, error);
     if (status == PB_OK)
         status = pb_has_ending(o->out, ".safetensors")
-                     ? pb_write_noisy(&point, &desk.studio, o->out, error)
-                     : pb_write_images(&point.x, &desk.studio, o->out, NULL, &o->cli.run, error);
+                     ? pb_write_noisy(point, &desk.studio, o->out, error)
+                     : pb_write_images(&point->x, &desk.studio, o->out, NULL, &o->cli.run, error);
     if (status == PB_OK) {
         pb_say(&o->cli, "%s: %s at t = %g (timestep %g, grid point %zu of %d)", o->out,
-               o->where.image, point.t, point.timestep, point.grid, o->where.steps);
-        pb_cli_print(&o->cli, json_pack("{s:s, s:f, s:f, s:i, s:i}", "out", o->out, "t", point.t,
-                                        "timestep", point.timestep, "grid_point", (int)point.grid,
+               o->where.image, point->t, point->timestep, point->grid, o->where.steps);
+        pb_cli_print(&o->cli, json_pack("{s:s, s:f, s:f, s:i, s:i}", "out", o->out, "t", point->t,
+                                        "timestep", point->timestep, "grid_point", (int)point->grid,
                                         "steps", o->where.steps));
     }
-    pb_point_clear(&point);
-    pb_source_clear(&source);
     pb_desk_close(&desk);
     return status;
 }
@@ -76,13 +76,9 @@ int pb_command_invert(int argc, char **argv)
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(
         &o.where, PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS | PB_WHERE_TEXT | PB_WHERE_SIZE,
         where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

@@ -1,8 +1,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "cli/commands.h"
+#include "studio/comparison.h"
 #include "terminal/cli.h"
 
 typedef struct options {
@@ -13,8 +13,10 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
+
     o->files = argv + 1;
     o->count = (size_t)argc - 1;
     if (o->count < 2)
@@ -22,76 +24,57 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
     return pb_check_out(o->out, PB_OUT_BASIS, "mean.safetensors", error);
 }
 
-static pb_status read_all(const options *o, pb_basis *bases, pb_error *error)
+static void tell_timesteps(const options *o, const pb_basis *bases)
 {
-    for (size_t i = 0; i < o->count; i++) {
-        PB_TRY(pb_basis_read(&bases[i], o->files[i], error));
+    for (size_t i = 1; i < o->count; i++)
         if (fabs(bases[i].timestep - bases[0].timestep) > 1e-3)
             pb_warn(&o->cli, "%s is at timestep %g, %s at %g", o->files[i], bases[i].timestep,
                     o->files[0], bases[0].timestep);
-    }
-    return PB_OK;
 }
 
-static void tell(const options *o, const pb_basis *mean, const pb_mean_report *report, int karcher)
+static void tell(const options *o, const pb_basis *mean, const pb_mean_report *report)
 {
     size_t k = mean->s.shape[0];
-    json_t *agreement = json_array(), *object;
 
-    for (size_t i = 0; i < k; i++)
-        json_array_append_new(agreement, json_real((double)mean->agreement.data[i]));
-    object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "out", o->out, "kind", mean->method,
-                       "space", mean->space, "samples", (json_int_t)mean->samples, "rank",
-                       (json_int_t)k, "agreement", agreement);
-    if (karcher) {
-        if (report->chordal)
-            pb_warn(&o->cli,
-                    "the largest angle to the mean is %.3f, above pi/4: a Karcher mean need not be "
-                    "unique, the chordal mean is kept",
-                    report->angle_largest);
+    if (report && report->chordal)
+        pb_warn(&o->cli,
+                "the largest angle to the mean is %.3f, above pi/4: a Karcher mean need not be "
+                "unique, the chordal mean is kept",
+                report->angle_largest);
+    if (report)
         pb_say(&o->cli,
                "%s mean of %zu spaces: spread %.4g rad (root mean square geodesic distance), "
                "largest angle %.4g rad, %zu iterations",
                report->chordal ? "chordal" : "Karcher", mean->samples, report->spread,
                report->angle_largest, report->iterations);
-        json_object_set_new(object, "spread", json_real(report->spread));
-        json_object_set_new(object, "angle_largest", json_real(report->angle_largest));
-        json_object_set_new(object, "chordal", json_boolean(report->chordal));
-    }
     pb_say(&o->cli, "%s: %zu directions, agreement with the samples' own %.3f to %.3f", o->out, k,
            (double)mean->agreement.data[0], (double)mean->agreement.data[k - 1]);
-    pb_cli_print(&o->cli, object);
+    pb_cli_print(&o->cli, pb_mean_json(mean, report, o->out));
 }
 
-static pb_status run(const options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
-    pb_basis *bases = pb_calloc(o->count, sizeof *bases), mean = PB_BASIS_EMPTY;
-    const pb_basis **list = pb_calloc(o->count, sizeof *list);
+    const options *o = (const options *)cli;
     int karcher = !o->kind || !strcmp(o->kind, "karcher");
+    pb_basis mean = PB_BASIS_EMPTY;
+    pb_bases bases = PB_BASES_EMPTY;
     pb_mean_report report = {0};
-    pb_status status;
+    pb_status status = pb_check_output(&o->cli, o->out, error);
 
-    for (size_t i = 0; bases && list && i < o->count; i++) {
-        bases[i] = PB_BASIS_EMPTY;
-        list[i] = &bases[i];
-    }
-    status = bases && list ? pb_check_output(&o->cli, o->out, error)
-                           : pb_fail_memory(error, o->count * sizeof *bases, "bases");
     if (status == PB_OK)
-        status = read_all(o, bases, error);
-    if (status == PB_OK)
-        status = pb_basis_mean(&mean, &report, o->count, list,
+        status = pb_bases_read(&bases, o->count, (const char *const *)o->files, error);
+    if (status == PB_OK) {
+        tell_timesteps(o, bases.all);
+        status = pb_basis_mean(&mean, &report, o->count, bases.list,
                                karcher ? PB_MEAN_KARCHER : PB_MEAN_MATCHED,
-                               o->space && !strcmp(o->space, "X"), error);
+                               o->space && !strcmp(o->space, "X"), &o->cli.run, error);
+    }
     if (status == PB_OK)
         status = pb_basis_write(&mean, o->out, error);
     if (status == PB_OK)
-        tell(o, &mean, &report, karcher);
-    for (size_t i = 0; bases && i < o->count; i++)
-        pb_basis_clear(&bases[i]);
+        tell(o, &mean, karcher ? &report : NULL);
+    pb_bases_clear(&bases);
     pb_basis_clear(&mean);
-    pb_free(bases);
-    pb_free(list);
     return status;
 }
 
@@ -114,10 +97,6 @@ int pb_command_mean(int argc, char **argv)
          "H (u; edit carries it to an image's x) or X (v) (default: H)", "SPACE"},
         G_OPTION_ENTRY_NULL,
     };
-    pb_error error;
 
-    if (pb_cli_parse(&o.cli, &help, entries, NULL, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
 }

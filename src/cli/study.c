@@ -95,8 +95,9 @@ static pb_status take_options(options *o, int argc, char **argv, pb_error *error
     return pb_guided_check(&(pb_basis_flags){.guided = o->guided, .to = s->to}, prompts, 0, error);
 }
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
     pb_study_options *s = &o->study;
 
     if (o->settings && argc > 1)
@@ -184,8 +185,9 @@ static void tell(const options *o, const pb_study_progress *p, pb_status status)
                            "computed", (json_int_t)p->computed, "seconds", p->seconds));
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
+    options *o = (options *)cli;
     watch w = {pb_progress_begin(&o->cli, "study"), pb_progress_run(&o->cli, 0), {0}};
     pb_run run = w.run;
     char *folder;
@@ -242,10 +244,9 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
          kind == PB_STUDY_PROMPTS ? "Timesteps P: t = 1/P, 2/P … 1 (default: 10)"
                                   : "Timesteps P: t = 1/P, 2/P … 1 (default: 20)",
          "P"},
-        {"rank", 'k', 0, G_OPTION_ARG_INT, &o.rank, "Dimensions of the spaces (default: 50)", "K"},
-        {"tol", 0, 0, G_OPTION_ARG_DOUBLE, &o.study.tolerance,
-         "Largest residual of a triplet (default: 1e-3)", "R"},
-        {"from", 0, 0, G_OPTION_ARG_STRING, &o.from, "The tap that varies (default: x)", "TAP"},
+        PB_RANK_ENTRY(o.rank, "Dimensions of the spaces (default: 50)"),
+        PB_TOL_ENTRY(o.study.tolerance, "Largest residual of a triplet"),
+        PB_FROM_ENTRY(o.from, "tap"),
         {"tap", 0, 0, G_OPTION_ARG_STRING, &o.to, "The tap observed (default: mid)", "TAP"},
         {"guided", 0, kind == PB_STUDY_PROMPTS ? G_OPTION_FLAG_HIDDEN : 0, G_OPTION_ARG_NONE,
          &o.guided, "With --tap eps or x0: the map with classifier-free guidance", NULL},
@@ -267,7 +268,6 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
     int code;
 
     o.study.kind = kind;
@@ -275,12 +275,7 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
                      PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS |
                          (kind == PB_STUDY_PROMPTS ? 0 : PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT),
                      where);
-    if (pb_cli_parse(&o.cli, help, entries, where, &argc, &argv, &error) != PB_OK)
-        code = pb_cli_usage(&o.cli, &error);
-    else if (check(&o, argc, argv, &error) != PB_OK)
-        code = pb_cli_usage(&o.cli, &error);
-    else
-        code = pb_cli_end(&o.cli, run(&o, &error), &error);
+    code = pb_cli_command(&o.cli, help, entries, where, argc, argv, check, run);
     pb_study_options_clear(&o.study);
     g_strfreev(o.models);
     return code;

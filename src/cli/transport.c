@@ -1,12 +1,10 @@
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/directions.h"
 #include "cli/travel.h"
-#include "studio/strip.h"
+#include "studio/transfer.h"
 
 typedef struct options {
     pb_cli cli;
@@ -19,8 +17,9 @@ typedef struct options {
     char *out;
 } options;
 
-static pb_status check(options *o, int argc, char **argv, pb_error *error)
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
+    options *o = (options *)cli;
     int targets = (o->target.image != NULL) + !isnan(o->onto_t) + (o->onto_basis != NULL);
 
     if (argc > 1)
@@ -37,11 +36,9 @@ static pb_status check(options *o, int argc, char **argv, pb_error *error)
 
 typedef struct work {
     pb_desk desk;
-    pb_source read;
     pb_basis source, target; /* target: of --onto-basis */
-    pb_point from, onto;
-    pb_directions own, carried;
-    pb_edit edits[2];
+    pb_point from;           /* the desk's is the target */
+    pb_transfer transfer;
 } work;
 
 /* The steps given; 0: those that each basis knows. */
@@ -56,7 +53,7 @@ static pb_status read_target(const options *o, work *w, pb_error *error)
     PB_TRY(pb_read_basis_of(&w->target, &w->desk.studio, o->onto_basis, error));
     PB_TRY(pb_bases_compatible(&w->source, &w->target, PB_FOR_TRANSPORT, error));
     return pb_session_point_of(w->desk.studio.session, &w->target, steps_of(o), &o->target.prompts,
-                               &w->onto, error) == PB_OK
+                               &w->desk.point, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", o->onto_basis);
 }
@@ -86,73 +83,41 @@ static pb_status find_target(const options *o, work *w, pb_error *error)
         PB_TRY(pb_session_pixels(s, &factor, &channels, error));
         where.pixel_height = (int)(factor * w->source.x.shape[1]);
         where.pixel_width = (int)(factor * w->source.x.shape[2]);
-        return pb_where_find(&w->onto, &w->read, &w->desk, &where, error);
+        return pb_where_find(&w->desk, &where, error);
     }
     pb_desk_tell_unclipped(&w->desk);
-    PB_TRY(pb_session_prompts(s, &prompts, &w->onto.prompts, error));
-    PB_TRY(pb_tensor_copy(&w->onto.x, &w->from.x, error));
-    w->onto.steps = w->from.steps;
-    w->onto.grid = w->from.grid;
-    return pb_session_point_to(s, &w->onto, o->onto_t, &o->cli.run, error);
-}
-
-/* Carries all directions of the source. */
-static pb_status carry(const options *o, work *w, pb_error *error)
-{
-    const pb_basis *source = &w->source;
-    const pb_direction_options which = {.basis = source,
-                                        .carry = 1,
-                                        .onto = o->onto_basis ? &w->target : NULL,
-                                        .form = pb_transport_form_of(o->form),
-                                        .needed = 1,
-                                        .here = {.to = source->to,
-                                                 .rank = source->s.shape[0],
-                                                 .tolerance = source->tolerance,
-                                                 .guided = source->guided,
-                                                 .null_rank = -1}};
-
-    PB_TRY(o->onto_basis ? read_target(o, w, error) : find_target(o, w, error));
-    return pb_session_directions(w->desk.studio.session, &w->onto, &which, &w->carried, &o->cli.run,
-                                 error);
-}
-
-static pb_status edit(const options *o, work *w, pb_error *error)
-{
-    const pb_direction_options own = {.basis = &w->source, .needed = 1};
-    const pb_edit_options how = pb_travel_options(&o->travel);
-    const pb_strip strips[2] = {
-        {.edit = &w->edits[0], .point = &w->from, .basis = &w->source, .label = "source"},
-        {.edit = &w->edits[1],
-         .point = &w->onto,
-         .basis = &w->source,
-         .photo = w->read.has_photo ? &w->read.photo : NULL,
-         .label = "transported"}};
-    pb_session *s = w->desk.studio.session;
-
-    pb_desk_tell_unclipped(&w->desk);
-    PB_TRY(pb_session_directions(s, &w->from, &own, &w->own, &o->cli.run, error));
-    PB_TRY(pb_session_edit(s, &w->from, &w->own, &how, &w->edits[0], &o->cli.run, error));
-    PB_TRY(pb_session_edit(s, &w->onto, &w->carried, &how, &w->edits[1], &o->cli.run, error));
-    return pb_strip_write(2, strips, &w->desk.studio, o->out, error);
+    return pb_transfer_point(&w->desk.point, &w->desk.studio, &w->from, &prompts, o->onto_t,
+                             &o->cli.run, error);
 }
 
 static void tell(const options *o, const work *w)
 {
-    json_t *directions = json_array(), *shares = json_array();
-
     for (size_t i = 0; i < o->travel.count; i++) {
         size_t d = o->travel.directions[i];
         pb_say(&o->cli, "direction %zu from timestep %g to %g: a share of %.3f of it survives", d,
-               w->from.timestep, w->onto.timestep, w->carried.share[d]);
-        json_array_append_new(directions, json_integer((json_int_t)d));
-        json_array_append_new(shares, json_real(w->carried.share[d]));
+               w->from.timestep, w->desk.point.timestep, w->transfer.carried.share[d]);
     }
     pb_say(&o->cli, "%s: the edits of the source above, the transported ones below", o->out);
-    pb_cli_print(&o->cli, json_pack("{s:s, s:o, s:o, s:f, s:f, s:s, s:i}", "out", o->out,
-                                    "directions", directions, "share", shares, "timestep_source",
-                                    w->from.timestep, "timestep_target", w->onto.timestep, "form",
-                                    o->form ? o->form : "projection", "rank",
-                                    (int)w->carried.basis.s.shape[0]));
+    pb_cli_print(&o->cli, pb_transfer_json(&w->transfer, o->out));
+}
+
+/* Carries them, and edits with them. */
+static pb_status transfer(const options *o, work *w, pb_error *error)
+{
+    const pb_edit_options how = pb_travel_options(&o->travel);
+    const pb_studio *s = &w->desk.studio;
+    const pb_run *run = &o->cli.run;
+    pb_transfer *t = &w->transfer;
+
+    t->source = &w->source;
+    t->from = &w->from;
+    t->target = o->onto_basis ? &w->target : NULL;
+    t->onto = &w->desk.point;
+    t->photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL;
+    t->form = pb_transport_form_of(o->form);
+    PB_TRY(pb_transfer_carry(t, s, run, error));
+    pb_desk_tell_unclipped(&w->desk);
+    return pb_transfer_edit(t, s, &how, o->out, run, error);
 }
 
 static pb_status transport(options *o, work *w, pb_error *error)
@@ -171,35 +136,28 @@ static pb_status transport(options *o, work *w, pb_error *error)
     given.edit_prompt = NULL;
     PB_TRY(pb_session_point_of(w->desk.studio.session, &w->source, steps_of(o), &given, &w->from,
                                error));
-    PB_TRY(carry(o, w, error));
-    PB_TRY(edit(o, w, error));
+    PB_TRY(o->onto_basis ? read_target(o, w, error) : find_target(o, w, error));
+    PB_TRY(transfer(o, w, error));
     tell(o, w);
     return PB_OK;
 }
 
-static pb_status run(options *o, pb_error *error)
+static pb_status run(pb_cli *cli, pb_error *error)
 {
-    work w = {.read = PB_SOURCE_EMPTY,
-              .source = PB_BASIS_EMPTY,
+    options *o = (options *)cli;
+    work w = {.source = PB_BASIS_EMPTY,
               .target = PB_BASIS_EMPTY,
               .from = PB_POINT_EMPTY,
-              .onto = PB_POINT_EMPTY,
-              .own = PB_DIRECTIONS_EMPTY,
-              .carried = PB_DIRECTIONS_EMPTY};
+              .transfer = PB_TRANSFER_EMPTY};
     pb_status status;
 
     PB_TRY(pb_check_output(&o->cli, o->out, error));
     PB_TRY(pb_model_of_basis(&o->cli, o->basis, error));
     status = transport(o, &w, error);
-    for (int i = 0; i < 2; i++)
-        pb_edit_clear(&w.edits[i]);
-    pb_directions_clear(&w.own);
-    pb_directions_clear(&w.carried);
+    pb_transfer_clear(&w.transfer);
     pb_basis_clear(&w.source);
     pb_basis_clear(&w.target);
     pb_point_clear(&w.from);
-    pb_point_clear(&w.onto);
-    pb_source_clear(&w.read);
     pb_desk_close(&w.desk);
     return status;
 }
@@ -234,12 +192,8 @@ int pb_command_transport(int argc, char **argv)
         G_OPTION_ENTRY_NULL,
     };
     GOptionEntry where[PB_WHERE_ENTRIES];
-    pb_error error;
 
     pb_where_entries(&o.target,
                      PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT, where);
-    if (pb_cli_parse(&o.cli, &help, entries, where, &argc, &argv, &error) != PB_OK ||
-        check(&o, argc, argv, &error) != PB_OK)
-        return pb_cli_usage(&o.cli, &error);
-    return pb_cli_end(&o.cli, run(&o, &error), &error);
+    return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/noisy.h"
+#include "studio/basis.h"
 
 void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES])
 {
@@ -98,10 +99,6 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
 
 static pb_status check_crop(pb_where *o, pb_error *error)
 {
-    pb_area *area = &o->cut.area;
-    long width, height;
-    int end = 0;
-
     if (!o->crop && !o->fit)
         o->cut.kind = pb_face_detector() ? PB_CROP_FACE : PB_CROP_FIT;
     if (!o->crop || !strcmp(o->crop, "none"))
@@ -112,14 +109,11 @@ static pb_status check_crop(pb_where *o, pb_error *error)
         o->cut.kind = PB_CROP_FACE;
         return PB_OK;
     }
-    if (sscanf(o->crop, "%ld,%ld,%ld,%ld%n", &area->x, &area->y, &width, &height, &end) != 4 ||
-        o->crop[end] || width < 1 || height < 1)
-        return pb_fail(error, PB_INVALID,
-                       "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels, auto or none", o->crop);
-    area->width = (size_t)width;
-    area->height = (size_t)height;
     o->cut.kind = PB_CROP_AREA;
-    return PB_OK;
+    return pb_area_of(&o->cut.area, o->crop) == 0
+               ? PB_OK
+               : pb_fail(error, PB_INVALID,
+                         "--crop %s: expected X,Y,WIDTH,HEIGHT in pixels, auto or none", o->crop);
 }
 
 /* Strings of a file that stand in the place of an option. */
@@ -217,29 +211,23 @@ pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error)
 /* -- photos --------------------------------------------------------------------------------------
  */
 
-/* "--crop X,Y,W,H" */
-static char *crop_text(const pb_area *a)
-{
-    return g_strdup_printf("--crop %ld,%ld,%zu,%zu", a->x, a->y, a->width, a->height);
-}
-
 /* Says what a face decided, or that there was none. */
 static void tell_faces(const pb_desk *d, const pb_where *o, const pb_crop *crop,
                        const pb_photo *photo)
 {
     GString *others = g_string_new("");
-    char *taken = crop_text(&photo->area);
+    char *taken = pb_area_text(&photo->area);
 
     for (size_t i = 1; i < photo->faces; i++) {
-        char *other = crop_text(&photo->face[i]);
-        g_string_append_printf(others, "%s%s", i > 1 ? ", " : "", other);
+        char *other = pb_area_text(&photo->face[i]);
+        g_string_append_printf(others, "%s--crop %s", i > 1 ? ", " : "", other);
         g_free(other);
     }
     if (photo->faces > 1)
-        pb_note(d->cli, "%s: %zu faces, the largest is taken: %s (the others: %s)", o->image,
+        pb_note(d->cli, "%s: %zu faces, the largest is taken: --crop %s (the others: %s)", o->image,
                 photo->faces, taken, others->str);
     else if (photo->faces)
-        pb_note(d->cli, "%s: a face is found: %s", o->image, taken);
+        pb_note(d->cli, "%s: a face is found: --crop %s", o->image, taken);
     else if (photo->looked)
         pb_warn(d->cli,
                 "%s: no face is found, so its middle is taken, and the model knows faces only: "
@@ -255,54 +243,23 @@ static void tell_faces(const pb_desk *d, const pb_where *o, const pb_crop *crop,
     g_string_free(others, TRUE);
 }
 
-static pb_status read_photo(pb_source *r, const pb_desk *d, const pb_where *o, pb_error *error)
-{
-    const pb_studio *s = &d->studio;
-    const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
-
-    if (o->crop && o->cut.kind == PB_CROP_FACE && crop.kind != PB_CROP_FACE)
-        return pb_fail(error, PB_INVALID,
-                       "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
-                       "pullback.json)",
-                       s->info->path);
-    PB_TRY(pb_source_photo(r, s, o->image, &crop, (size_t)o->pixel_height, (size_t)o->pixel_width,
-                           error));
-    tell_faces(d, o, &crop, &r->photo);
-    return PB_OK;
-}
-
-/* The height or width of images that directions at x are of, as an option; nothing of others. */
-static char *size_hint(pb_desk *d, const pb_basis *b, const size_t size[2])
-{
-    const size_t *shape = b->samples ? b->v.shape + 2 : b->x.shape + 1;
-    size_t factor, channels;
-
-    if (strcmp(b->from, "x") || !(b->samples ? b->v.data : b->x.data) ||
-        (shape[0] == size[0] && shape[1] == size[1]) ||
-        pb_session_pixels(d->studio.session, &factor, &channels, NULL) != PB_OK)
-        return g_strdup("");
-    return g_strdup_printf(" (of --height %zu --width %zu)", shape[0] * factor, shape[1] * factor);
-}
-
 /* Do the directions go with images of a size? */
 static pb_status check_fit(pb_desk *d, const pb_where *o, const size_t size[2], pb_error *error)
 {
-    char *hint;
+    size_t pixels[2];
+    char hint[80] = "";
 
     if (!o->fits || pb_basis_compatible(o->fits, d->studio.model, size[0], size[1], error) == PB_OK)
         return PB_OK;
-    hint = size_hint(d, o->fits, size);
-    pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
-    g_free(hint);
-    return PB_INVALID;
+    if (pb_basis_pixels(o->fits, &d->studio, size, pixels))
+        snprintf(hint, sizeof hint, " (of --height %zu --width %zu)", pixels[0], pixels[1]);
+    return pb_fail_in(error, PB_INVALID, "%s%s", o->fits_by, hint);
 }
 
-/* A photo, or an array of a picture or of latents. */
-static pb_status read_image(pb_source *r, const pb_desk *d, const pb_where *o, pb_error *error)
+/* Can the image be what it is said to be, for this model? */
+static pb_status check_image(const pb_where *o, const pb_studio *s, const pb_crop *crop,
+                             pb_error *error)
 {
-    const pb_studio *s = &d->studio;
-    pb_tensor array = PB_TENSOR_EMPTY;
-
     if (pb_has_ending(o->image, ".safetensors"))
         return pb_fail(error, PB_INVALID,
                        "%s is no picture: an image at a noise level is given as --x, a basis as "
@@ -311,19 +268,23 @@ static pb_status read_image(pb_source *r, const pb_desk *d, const pb_where *o, p
     if (o->latents && !s->info->latent)
         return pb_fail(error, PB_INVALID, "--latents: %s works on pictures as they are",
                        s->info->path);
-    if (!pb_has_ending(o->image, ".npy"))
-        return read_photo(r, d, o, error);
-    PB_TRY((o->latents ? pb_read_images : pb_read_pictures)(&array, s, o->image, 1, error));
-    return pb_source_array(r, s, o->latents ? PB_ARRAY_IMAGE : PB_ARRAY_PICTURE, &array, error);
+    if (pb_is_photo(o->image) && o->crop && o->cut.kind == PB_CROP_FACE &&
+        crop->kind != PB_CROP_FACE)
+        return pb_fail(error, PB_INVALID,
+                       "--crop auto: %s says nothing of faces (face_x, face_y, face_size of a "
+                       "pullback.json)",
+                       s->info->path);
+    return PB_OK;
 }
 
 /* -- all -----------------------------------------------------------------------------------------
  */
 
-pb_status pb_where_read(pb_source *r, pb_desk *d, const pb_where *o, pb_error *error)
+pb_status pb_where_read(pb_desk *d, const pb_where *o, pb_error *error)
 {
+    pb_source *r = &d->source;
     const pb_studio *s = &d->studio;
-    pb_tensor array = PB_TENSOR_EMPTY;
+    const pb_crop crop = pb_crop_for(o->cut, &s->info->recommended);
 
     r->options = (pb_point_options){.has_seed = o->seed >= 0,
                                     .seed = (uint64_t)o->seed,
@@ -334,14 +295,11 @@ pb_status pb_where_read(pb_source *r, pb_desk *d, const pb_where *o, pb_error *e
                                     .timestep = o->timestep,
                                     .direct = o->direct,
                                     .prompts = o->prompts};
-    if (o->x) {
-        PB_TRY(pb_read_images(&array, s, o->x, 1, error));
-        PB_TRY(pb_source_array(r, s, PB_ARRAY_X, &array, error));
-    } else if (o->image)
-        PB_TRY(read_image(r, d, o, error));
-    else
-        PB_TRY(pb_session_size(s->session, r->options.pixel_height, r->options.pixel_width,
-                               &r->height, &r->width, error));
+    if (o->image)
+        PB_TRY(check_image(o, s, &crop, error));
+    PB_TRY(pb_source_read(r, s, o->image, o->x, o->latents, &crop, error));
+    if (r->has_photo)
+        tell_faces(d, o, &crop, &r->photo);
     PB_TRY(check_fit(d, o, (size_t[2]){r->height, r->width}, error));
     return o->mask ? pb_source_mask(r, s, o->mask, o->megapixels, error) : PB_OK;
 }
@@ -355,13 +313,14 @@ pb_status pb_where_check_time(const pb_where *o, const pb_point *point, pb_error
                          o->x_timestep, point->timestep);
 }
 
-pb_status pb_where_find(pb_point *point, pb_source *r, pb_desk *d, const pb_where *o,
-                        pb_error *error)
+pb_status pb_where_find(pb_desk *d, const pb_where *o, pb_error *error)
 {
-    PB_TRY(pb_where_read(r, d, o, error));
+    pb_point *point = &d->point;
+
+    PB_TRY(pb_where_read(d, o, error));
     if (!o->x)
         pb_desk_tell_unclipped(d);
-    PB_TRY(pb_session_point(d->studio.session, &r->options, point, &d->cli->run, error));
+    PB_TRY(pb_session_point(d->studio.session, &d->source.options, point, &d->cli->run, error));
     PB_TRY(pb_where_check_time(o, point, error));
     if (isnan(o->x_timestep) && o->x && isnan(o->t) && isnan(o->timestep))
         pb_note(d->cli, "%s does not say its noise level: taken for t = %g (--t says another)",

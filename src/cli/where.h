@@ -4,7 +4,6 @@
 #define PB_CLI_WHERE_H
 
 #include "cli/desk.h"
-#include "studio/source.h"
 
 /* Begin with PB_WHERE_DEFAULTS. */
 typedef struct pb_where {
@@ -59,7 +58,7 @@ enum {
 
 #define PB_WHERE_ENTRIES 19
 
-/* Fills the table of the options that `kinds` names, for pb_cli_parse. */
+/* Fills the table of the options that `kinds` names, for pb_cli_command. */
 void pb_where_entries(pb_where *where, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES]);
 
 /* Checks the options after parsing, and takes steps, noise level, class and prompts from a
@@ -74,17 +73,14 @@ int pb_is_photo(const char *image);
  * image: a command's, or NULL. Errors: PB_INVALID (no photo). */
 pb_status pb_model_for(pb_cli *cli, const char *image, pb_error *error);
 
-/* Reads what the options name, says which part of a photo is taken where a face decides that, and
- * checks that directions fit. *source must be PB_SOURCE_EMPTY;
- * pb_source_clear frees it, also on failure.
- */
-pb_status pb_where_read(pb_source *source, pb_desk *desk, const pb_where *where, pb_error *error);
+/* Reads what the options name into the desk's source, says which part of a photo is taken where a
+ * face decides that, and checks that directions fit. */
+pb_status pb_where_read(pb_desk *desk, const pb_where *where, pb_error *error);
 
 /* Is the point where the file of --x says that it lies? Errors: PB_INVALID. */
 pb_status pb_where_check_time(const pb_where *where, const pb_point *point, pb_error *error);
 
-/* Reads it, and finds x_t. Says so where a .npy's t is assumed. *point must be empty. */
-pb_status pb_where_find(pb_point *point, pb_source *source, pb_desk *desk, const pb_where *where,
-                        pb_error *error);
+/* Reads it, and finds x_t, the desk's point. Says so where a .npy's t is assumed. */
+pb_status pb_where_find(pb_desk *desk, const pb_where *where, pb_error *error);
 
 #endif

@@ -8,7 +8,7 @@ pb_status pb_schedule_new_flow(pb_schedule **out, size_t length, pb_error *error
     pb_schedule *s;
     pb_status status;
 
-    PB_NEED(out, "a place for the schedule");
+    PB_OUT(out, "the schedule");
     if (length < PB_LEAST_LENGTH || length > PB_MOST_LENGTH)
         return pb_fail(error, PB_INVALID, "a flow of %zu steps: expected %d to %d", length,
                        PB_LEAST_LENGTH, PB_MOST_LENGTH);

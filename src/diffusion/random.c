@@ -23,7 +23,7 @@ pb_status pb_rng_new(pb_rng **out, uint64_t seed, pb_error *error)
 {
     pb_rng *rng;
 
-    PB_NEED(out, "a place for the generator");
+    PB_OUT(out, "the generator");
     rng = pb_calloc(1, sizeof *rng);
     if (!rng)
         return pb_fail_memory(error, sizeof *rng, "a random number generator");

@@ -112,7 +112,7 @@ pb_status pb_schedule_new(pb_schedule **out, const pb_schedule_options *options,
     pb_status status;
     size_t T;
 
-    PB_NEED(out, "a place for the schedule");
+    PB_OUT(out, "the schedule");
     PB_NEED(options, "options");
     T = options->length;
     PB_TRY(check_options(options, error));

@@ -35,6 +35,34 @@ static pb_status check_path(const pb_relinearised *path, size_t stages, pb_error
     return pb_count_check(2, stages, path->steps, "stages of steps", error);
 }
 
+/* Under the mask of the request, (height,width), and guided as it says? Of prompts it has
+ * embeddings only. */
+static pb_status check_operator(const pb_basis *b, const pb_basis_request *r, size_t height,
+                                size_t width, pb_error *error)
+{
+    const pb_tensor none = PB_TENSOR_EMPTY, *mask = r->mask ? r->mask : &none;
+    double of_basis = b->guided ? b->guidance_scale : 1, of_steps = r->negative ? r->scale : 1;
+
+    if (r->mask)
+        PB_TRY(pb_shape_check(mask, 2, (size_t[2]){height, width}, "a mask", error));
+    if (!pb_tensor_same(mask, &b->mask))
+        return pb_fail(error, PB_INVALID, "a basis under %s, steps under %s: expected the same",
+                       b->mask.data ? "a mask" : "no mask",
+                       !r->mask       ? "none"
+                       : b->mask.data ? "another"
+                                      : "one");
+    if (b->null_rank != r->null_rank)
+        return pb_fail(error, PB_INVALID,
+                       "a basis of null rank %zu, steps of %zu: expected the same", b->null_rank,
+                       r->null_rank);
+    if (!b->guided != !r->negative || of_basis != of_steps)
+        return pb_fail(error, PB_INVALID,
+                       "a basis of a map %s (scale %g), steps by one %s (%g): expected the same",
+                       b->guided ? "guided" : "not guided", of_basis,
+                       r->negative ? "guided" : "not guided", of_steps);
+    return PB_OK;
+}
+
 /* Is it a basis of x at a point of the network, of the map that the request asks for? */
 static pb_status check_basis(const pb_basis *b, const pb_model *model, const pb_basis_request *r,
                              size_t direction, pb_error *error)
@@ -61,6 +89,7 @@ static pb_status check_basis(const pb_basis *b, const pb_model *model, const pb_
     PB_TRY(pb_model_tap_shape(model, to, x[2], x[3], u + 1, error));
     u[0] = b->v.shape[0];
     PB_TRY(pb_shape_check(&b->u, 4, u, "the u of the basis", error));
+    PB_TRY(check_operator(b, r, u[2], u[3], error));
     return direction < u[0]
                ? PB_OK
                : pb_fail(error, PB_INVALID, "direction %zu of a basis of %zu", direction, u[0]);

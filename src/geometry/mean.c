@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 #include "geometry/assign.h"
 #include "geometry/small.h"
@@ -19,7 +20,8 @@
 /* -- spaces ------------------------------------------------------------------------------------ */
 
 /* The leading k eigenvectors of sum_s Q_s Q_s^T, by those of the Gram matrix of all columns. */
-static pb_status chordal_mean(pb_space *mean, size_t count, const pb_space *spaces, pb_error *error)
+static pb_status chordal_mean(pb_space *mean, size_t count, const pb_space *spaces, pb_work *work,
+                              pb_error *error)
 {
     size_t n = spaces->n, k = spaces->k, all = count * k;
     double *gram = pb_malloc(all * all, sizeof *gram), *values = pb_malloc(all, sizeof *values);
@@ -33,9 +35,11 @@ static pb_status chordal_mean(pb_space *mean, size_t count, const pb_space *spac
     mean->q = pb_calloc(n * k, sizeof *mean->q);
     if (!gram || !values || !vectors || !support || !mean->q)
         status = pb_fail_memory(error, all * all * sizeof *gram, "a mean of spaces");
-    for (size_t a = 0; status == PB_OK && a < count; a++)
+    for (size_t a = 0; status == PB_OK && a < count; a++) {
         for (size_t b = 0; b < count; b++)
             pb_inner_products(n, k, spaces[a].q, k, spaces[b].q, gram + b * k * all + a * k, all);
+        status = pb_work_step(work, a + 1, error);
+    }
     if (status == PB_OK &&
         LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'U', (int)all, gram, (int)all, 0, 0,
                        (int)(all - k + 1), (int)all, 0, &found, values, vectors, (int)all, support))
@@ -131,7 +135,7 @@ static pb_status follow(tangents *t, pb_space *mean, size_t count, double *norm,
 }
 
 static pb_status descend(pb_space *mean, pb_mean_report *report, size_t count,
-                         const pb_space *spaces, tangents *t, pb_error *error)
+                         const pb_space *spaces, tangents *t, pb_work *work, pb_error *error)
 {
     double norm = INFINITY;
 
@@ -140,8 +144,10 @@ static pb_status descend(pb_space *mean, pb_mean_report *report, size_t count,
 
         memset(t->sum, 0, t->n * t->k * sizeof *t->sum);
         report->angle_largest = 0;
-        for (size_t s = 0; s < count; s++)
+        for (size_t s = 0; s < count; s++) {
             PB_TRY(add_logarithm(t, mean, spaces + s, &square, &report->angle_largest, error));
+            PB_TRY(pb_work_step(work, s + 1, error));
+        }
         report->spread = sqrt(square / (double)count);
         if (report->iterations == 0)
             report->chordal = report->angle_largest > M_PI / 4;
@@ -152,11 +158,12 @@ static pb_status descend(pb_space *mean, pb_mean_report *report, size_t count,
 }
 
 pb_status pb_mean_space(pb_space *mean, pb_mean_report *report, size_t count,
-                        const pb_space *spaces, pb_error *error)
+                        const pb_space *spaces, const pb_run *run, pb_error *error)
 {
     pb_mean_report unused;
     pb_status status;
     tangents t;
+    pb_work work;
 
     PB_NEED(mean, "a place for the mean");
     if (count == 0 || !spaces)
@@ -171,12 +178,14 @@ pb_status pb_mean_space(pb_space *mean, pb_mean_report *report, size_t count,
             return pb_fail(error, PB_INVALID,
                            "space %zu has dimension %zu of R^%zu, the first %zu of R^%zu", s,
                            spaces[s].k, spaces[s].n, spaces->k, spaces->n);
+    PB_TRY(pb_work_begin(&work, run, "mean of spaces", count, error));
     status = tangents_new(&t, spaces->n, spaces->k, error);
     if (status == PB_OK)
-        status = chordal_mean(mean, count, spaces, error);
+        status = chordal_mean(mean, count, spaces, &work, error);
     if (status == PB_OK)
-        status = descend(mean, report ? report : &unused, count, spaces, &t, error);
+        status = descend(mean, report ? report : &unused, count, spaces, &t, &work, error);
     tangents_clear(&t);
+    pb_work_end(&work);
     if (status != PB_OK)
         pb_space_clear(mean);
     return status;
@@ -232,6 +241,8 @@ static void normalise(size_t n, size_t k, double *x)
     }
 }
 
+#define MATCHING "matching directions" /* the task: samples, in every round anew */
+
 /* What matching works with: coordinates of the samples' vectors, or the vectors themselves. */
 typedef struct matching {
     size_t n, k, count;
@@ -264,7 +275,8 @@ static pb_status matching_new(matching *m, pb_error *error)
 /* One round over all samples: matches them to `running`, sums what is matched. The samples are
  * vectors[s], or their coordinates in `frame` (an orthonormal basis of a space). */
 static pb_status match_round(matching *m, const float *const *vectors, const pb_space *frame,
-                             double *room, double *agreement, int *changed, pb_error *error)
+                             double *room, double *agreement, int *changed, pb_work *work,
+                             pb_error *error)
 {
     size_t n = m->n, k = m->k;
 
@@ -285,6 +297,7 @@ static pb_status match_round(matching *m, const float *const *vectors, const pb_
         for (size_t i = 0; i < k; i++)
             for (size_t l = 0; l < n; l++)
                 m->sum[i * n + l] += sign[i] * m->sample[match[i] * n + l];
+        PB_TRY(pb_work_step(work, s + 1, error));
     }
     for (size_t i = 0; i < k; i++)
         agreement[i] /= (double)m->count;
@@ -305,27 +318,31 @@ static pb_status check_samples(size_t n, size_t k, size_t count, const float *co
 }
 
 pb_status pb_match_directions(size_t n, size_t k, size_t count, const float *const *vectors,
-                              size_t *match, int *sign, double *agreement, pb_error *error)
+                              size_t *match, int *sign, double *agreement, const pb_run *run,
+                              pb_error *error)
 {
     matching m = {.n = n, .k = k, .count = count, .match = match, .sign = sign};
     int changed = 1;
     pb_status status;
+    pb_work work;
 
     PB_TRY(check_samples(n, k, count, vectors, error));
     PB_NEED(match, "room for matches");
     PB_NEED(sign, "room for signs");
     PB_NEED(agreement, "room for the agreement");
+    PB_TRY(pb_work_begin(&work, run, MATCHING, count, error));
     status = matching_new(&m, error);
     memset(sign, 0, count * k * sizeof *sign);
     memset(match, 0, count * k * sizeof *match);
     if (status == PB_OK)
         widen(n * k, vectors[0], m.running);
     for (size_t round = 0; status == PB_OK && changed && round < ROUNDS; round++) {
-        status = match_round(&m, vectors, NULL, NULL, agreement, &changed, error);
+        status = match_round(&m, vectors, NULL, NULL, agreement, &changed, &work, error);
         memcpy(m.running, m.sum, n * k * sizeof *m.sum);
         normalise(n, k, m.running);
     }
     matching_clear(&m);
+    pb_work_end(&work);
     return status;
 }
 
@@ -398,12 +415,13 @@ static void sort_directions(const pb_space *mean, const double *rotation, float 
 
 pb_status pb_mean_directions(const pb_space *mean, size_t n, size_t k, size_t count,
                              const float *const *vectors, float *out, double *agreement,
-                             pb_error *error)
+                             const pb_run *run, pb_error *error)
 {
     matching m = {.n = k, .k = k, .count = count};
     double *room, *small;
     int changed = 1;
     pb_status status;
+    pb_work work;
 
     PB_TRY(pb_space_check(mean, error));
     PB_TRY(check_samples(n, k, count, vectors, error));
@@ -414,6 +432,7 @@ pb_status pb_mean_directions(const pb_space *mean, size_t n, size_t k, size_t co
             error, PB_INVALID,
             "samples of %zu vectors of %zu numbers for a space of dimension %zu of R^%zu", k, n,
             mean->k, mean->n);
+    PB_TRY(pb_work_begin(&work, run, MATCHING, count, error));
     room = pb_malloc(n * k, sizeof *room);
     small = pb_malloc(3 * k * k, sizeof *small);
     m.match = pb_calloc(count * k, sizeof *m.match);
@@ -427,7 +446,7 @@ pb_status pb_mean_directions(const pb_space *mean, size_t n, size_t k, size_t co
         status = nearest_rotation(&m, small, small + 2 * k * k, small + k * k, error);
     }
     for (size_t round = 0; status == PB_OK && changed && round < ROUNDS; round++) {
-        status = match_round(&m, vectors, mean, room, agreement, &changed, error);
+        status = match_round(&m, vectors, mean, room, agreement, &changed, &work, error);
         if (status == PB_OK && changed)
             status = nearest_rotation(&m, small, small + 2 * k * k, small + k * k, error);
     }
@@ -438,5 +457,6 @@ pb_status pb_mean_directions(const pb_space *mean, size_t n, size_t k, size_t co
     pb_free(m.match);
     pb_free(m.sign);
     matching_clear(&m);
+    pb_work_end(&work);
     return status;
 }

@@ -185,7 +185,7 @@ pb_status pb_operator_check(const pb_operator *op, pb_error *error)
 pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, size_t rows,
                             const float *weights, pb_error *error)
 {
-    PB_NEED(out, "a place for the operator");
+    PB_OUT(out, "the operator");
     PB_TRY(pb_operator_check(op, error));
     PB_NEED(weights, "weights");
     if (rows != op->rows)
@@ -197,7 +197,7 @@ pb_status pb_operator_weigh(pb_operator **out, const pb_operator *op, size_t row
 pb_status pb_operator_deflate(pb_operator **out, const pb_operator *op, size_t count, size_t cols,
                               const float *vectors, pb_error *error)
 {
-    PB_NEED(out, "a place for the operator");
+    PB_OUT(out, "the operator");
     PB_TRY(pb_operator_check(op, error));
     PB_NEED(vectors, "vectors");
     if (cols != op->cols || count > cols)
@@ -211,7 +211,7 @@ pb_status pb_operator_sum(pb_operator **out, double scale, const pb_operator *op
 {
     made *m;
 
-    PB_NEED(out, "a place for the operator");
+    PB_OUT(out, "the operator");
     PB_TRY(pb_operator_check(op, error));
     PB_TRY(pb_operator_check(other, error));
     if (!isfinite(scale) || !isfinite(other_scale))

@@ -36,7 +36,7 @@ pb_status pb_svd_refined(pb_svd **out, const pb_operator *fast, const pb_operato
     pb_svd_options o;
     pb_status status;
 
-    PB_NEED(out, "a place for the SVD");
+    PB_OUT(out, "the SVD");
     PB_NEED(options, "options");
     PB_TRY(pb_operator_check(fast, error));
     PB_TRY(pb_svd_options_check(options, op, error));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "base/shape.h"
 #include "geometry/random.h"
 #include "geometry/small.h"
@@ -204,16 +205,18 @@ static pb_status random_angles(size_t n, size_t k, uint64_t *state, double *room
 #define MOST_DRAWS 1000000
 
 pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t draws, uint64_t seed,
-                              pb_error *error)
+                              const pb_run *run, pb_error *error)
 {
     double *room, *angles, each = 1 / (double)draws;
     pb_status status = PB_OK;
+    pb_work work;
 
     PB_NEED(mean, "a place for the distances");
     if (k == 0 || k > n || draws == 0 || draws > MOST_DRAWS)
         return pb_fail(error, PB_INVALID, "random spaces of dimension %zu of R^%zu, %zu times", k,
                        n, draws);
     PB_TRY(pb_count_check(3, k, k, "random spaces", error));
+    PB_TRY(pb_work_begin(&work, run, "random spaces", draws, error));
     room = pb_malloc(3 * k * k, sizeof *room);
     angles = pb_malloc(k, sizeof *angles);
     if (!room || !angles)
@@ -227,8 +230,10 @@ pb_status pb_distances_random(pb_distances *mean, size_t n, size_t k, size_t dra
             mean->chordal += each * d.chordal;
             mean->procrustes += each * d.procrustes;
             mean->projection += each * d.projection;
+            status = pb_work_step(&work, i + 1, error);
         }
     }
+    pb_work_end(&work);
     pb_free(room);
     pb_free(angles);
     return status;

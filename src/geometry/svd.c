@@ -229,7 +229,7 @@ pb_status pb_svd_compute(pb_svd **out, const pb_operator *op, const pb_svd_optio
     pb_status status;
     pb_work work;
 
-    PB_NEED(out, "a place for the SVD");
+    PB_OUT(out, "the SVD");
     PB_TRY(pb_svd_options_check(options, op, error));
     PB_TRY(pb_work_begin(&work, run, "basis", 0, error));
     status = start_solver(&s, op, options, &work, error);

@@ -23,7 +23,6 @@ typedef struct prepared {
 
 struct pb_executor {
     pb_section *section;
-    size_t memory;
     prepared kept[KEPT];
     size_t clock;
     pb_memory *arena; /* for any plan so far */
@@ -49,8 +48,8 @@ pb_status pb_executor_new(pb_executor **out, pb_section *section, size_t memory,
         pb_free(e);
         return status;
     }
-    *e = (pb_executor){.section = section, .memory = memory};
-    section->packed_limit = memory / 2;
+    *e = (pb_executor){.section = section};
+    section->memory = memory;
     *out = e;
     return PB_OK;
 }
@@ -173,7 +172,7 @@ static pb_status batch_limit(size_t *limit, pb_executor *e, const pb_stop *stop,
 
     PB_TRY(pb_executor_plan(&one, e, PB_FORWARD, PB_PLAN_PLAIN, 1, stop, error));
     each = pb_plan_arena(one);
-    *limit = each && e->memory / each > 1 ? e->memory / each : 1;
+    *limit = each && e->section->memory / each > 1 ? e->section->memory / each : 1;
     return PB_OK;
 }
 
@@ -265,31 +264,34 @@ pb_status pb_executor_forward(pb_executor *e, size_t n, const pb_feed *feeds, bo
 
 /* -- linear passes --------------------------------------------------------------------------- */
 
-/* Packed weights may take half of the memory; tangents get what the saved state and the weights
- * leave. */
-static pb_status choose_block(pb_executor_needs *needs, const pb_executor *e, pb_error *error)
+/* Adds what passes of one vector more need. */
+static pb_status widen(pb_executor_needs *needs, const pb_executor *e, pb_error *error)
 {
-    size_t down, up, left, most;
+    const pb_section *s = e->section;
+    size_t down, up;
 
-    *needs = (pb_executor_needs){.saved_bytes = e->section->saved_bytes};
-    PB_TRY(pb_plan_estimate(&down, &needs->packed_bytes, e->section, PB_JVP, 1, error));
-    PB_TRY(pb_plan_estimate(&up, &needs->packed_bytes, e->section, PB_VJP, 1, error));
-    left = e->memory > needs->saved_bytes + needs->packed_bytes
-               ? e->memory - needs->saved_bytes - needs->packed_bytes
-               : 0;
-    most = left / (down > up ? down : up);
-    needs->block = most < 1 ? 1 : most < PREFERRED_BLOCK ? most : PREFERRED_BLOCK;
+    needs->block++;
+    needs->packed_bytes = pb_section_packed(s, needs->block);
+    PB_TRY(pb_plan_estimate(&down, s, PB_JVP, needs->block, PB_PLAN_PLAIN, error));
+    PB_TRY(pb_plan_estimate(&up, s, PB_VJP, needs->block, PB_PLAN_PLAIN, error));
+    up = up > down ? up : down;
+    needs->arena_bytes = up > needs->arena_bytes ? up : needs->arena_bytes;
     return PB_OK;
 }
 
 pb_status pb_executor_estimate(pb_executor_needs *needs, const pb_executor *e, pb_error *error)
 {
-    size_t down, up, unused = 0;
+    const pb_section *s = e->section;
+    pb_executor_needs wider = {.saved_bytes = s->saved_bytes};
 
-    PB_TRY(choose_block(needs, e, error));
-    PB_TRY(pb_plan_estimate(&down, &unused, e->section, PB_JVP, needs->block, error));
-    PB_TRY(pb_plan_estimate(&up, &unused, e->section, PB_VJP, needs->block, error));
-    needs->arena_bytes = down > up ? down : up;
+    PB_TRY(pb_plan_estimate(&wider.arena_bytes, s, PB_FORWARD, 1, PB_PLAN_SAVING, error));
+    do {
+        *needs = wider;
+        if (needs->block == PREFERRED_BLOCK)
+            break;
+        PB_TRY(widen(&wider, e, error));
+    } while (wider.block == 1 ||
+             wider.saved_bytes + wider.packed_bytes + wider.arena_bytes <= s->memory);
     return PB_OK;
 }
 
@@ -306,7 +308,7 @@ pb_status pb_executor_linearise(pb_executor *e, const pb_feed *feeds, float *val
         e->saved = get(e, bytes);
     if (!e->saved)
         return pb_fail_memory(error, bytes, "the state of a linearisation");
-    PB_TRY(choose_block(&needs, e, error));
+    PB_TRY(pb_executor_estimate(&needs, e, error));
     e->block = needs.block;
     PB_TRY(pb_plan_new(&plan, e->section, PB_FORWARD, 1, PB_PLAN_SAVING, stop, error));
     status = run_batch(e, plan, 1, feeds, false, 0, &value, &place, stop, error);

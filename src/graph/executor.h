@@ -14,8 +14,9 @@
 
 typedef struct pb_executor pb_executor;
 
-/* memory: bytes of packed weights, twice, and of a batch. Takes the section over, also on failure.
- * Errors: PB_MEMORY, PB_INTERNAL (a graph of too many inputs). */
+/* memory: bytes of weights in layouts of their own (section.h), and of a batch; of a linearisation
+ * together with its saved state and a block, where one fits. Takes the section over, also on
+ * failure. Errors: PB_MEMORY, PB_INTERNAL (a graph of too many inputs). */
 pb_status pb_executor_new(pb_executor **out, pb_section *section, size_t memory, pb_error *error);
 void pb_executor_free(pb_executor *executor);
 
@@ -51,7 +52,9 @@ typedef struct pb_executor_needs {
     size_t arena_bytes; /* for such a block */
 } pb_executor_needs;
 
-/* Before anything is computed: an estimate without the scratch of oneDNN's kernels. */
+/* Before anything is computed: as much as it will be, at most, but for the scratch of oneDNN's
+ * kernels and for passes in bfloat16. The block is the widest that fits. What was computed before
+ * changes nothing. */
 pb_status pb_executor_estimate(pb_executor_needs *needs, const pb_executor *executor,
                                pb_error *error);
 

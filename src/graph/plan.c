@@ -122,7 +122,8 @@ static pb_step make_step(const pb_plan *plan, pb_value value, pb_plan_kind kind)
                        .dry = plan->dry,
                        .bf16 = kind == PB_PLAN_BF16,
                        .exact = kind == PB_PLAN_SAVING,
-                       .packed_limit = s->packed_limit,
+                       .packs = pb_section_packs(s, value),
+                       .spare = pb_section_spare(s),
                        .threads = plan->threads,
                        .inputs = node->inputs,
                        .out = s->shapes[value]};
@@ -333,8 +334,8 @@ pb_status pb_plan_new(pb_plan **out, const pb_section *section, pb_pass pass, si
     return status;
 }
 
-pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *section, pb_pass pass,
-                           size_t n, pb_error *error)
+pb_status pb_plan_estimate(size_t *arena, const pb_section *section, pb_pass pass, size_t n,
+                           pb_plan_kind kind, pb_error *error)
 {
     pb_plan *plan = pb_calloc(1, sizeof *plan);
     pb_status status;
@@ -342,12 +343,7 @@ pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *sect
     if (!plan)
         return pb_fail_memory(error, sizeof *plan, "a plan");
     *plan = (pb_plan){.section = section, .n = n, .program = {.pass = pass}, .dry = true};
-    status = build(plan, PB_PLAN_PLAIN, NULL, error);
-    for (size_t i = 0; status == PB_OK && i < plan->program.count; i++) {
-        const pb_step *t = &plan->program.steps[i];
-        if (t->kernel->packed)
-            *packed += t->kernel->packed(&t->call, pass);
-    }
+    status = build(plan, kind, NULL, error);
     *arena = plan->arena_bytes;
     pb_plan_free(plan);
     return status;
@@ -373,9 +369,9 @@ static pb_status take(const pb_plan *plan, pb_memory *arena, pb_value value, flo
                                      value_numbers(plan, value), error);
 }
 
-pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
-                      const float *const *in, float *const *out, const pb_stop *stop,
-                      pb_error *error)
+/* What goes in, and the program: the device may be at work on them yet when it returns. */
+static pb_status start(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
+                       const float *const *in, const pb_stop *stop, pb_error *error)
 {
     const pb_section *s = plan->section;
     pb_pass pass = plan->program.pass;
@@ -386,9 +382,20 @@ pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
         for (size_t i = 0; i < s->graph->inputs; i++)
             if (s->needed[i])
                 PB_TRY(give(plan, arena, (pb_value)i, in[i], error));
-    PB_TRY(s->device->backend->run(s->device, &plan->program, arena, saved, stop, error));
-    PB_TRY(s->device->backend->sync(s->device, error));
-    if (pass == PB_VJP)
+    return s->device->backend->run(s->device, &plan->program, arena, saved, stop, error);
+}
+
+pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
+                      const float *const *in, float *const *out, const pb_stop *stop,
+                      pb_error *error)
+{
+    const pb_section *s = plan->section;
+    pb_status status = start(plan, arena, saved, in, stop, error), synced;
+
+    synced = s->device->backend->sync(s->device, status == PB_OK ? error : NULL);
+    PB_TRY(status);
+    PB_TRY(synced);
+    if (plan->program.pass == PB_VJP)
         return take(plan, arena, s->from, out[0], error);
     for (size_t i = 0; i < s->target_count; i++)
         PB_TRY(take(plan, arena, s->targets[i], out[i], error));

@@ -36,17 +36,16 @@ int pb_plan_threads(const pb_plan *plan);
  *     jvp      in[0]: n tangents at `from`; out[0]: n tangents at the target
  *     vjp      in[0]: n cotangents at the target; out[0]: n cotangents at `from`
  *
- * Before each operation `stop` is asked (NULL: nothing is). Errors: PB_CANCELLED, PB_INTERNAL, or
- * an operation's. */
+ * Before each operation `stop` is asked (NULL: nothing is). On return, also of an error, the device
+ * is done with all of it. Errors: PB_CANCELLED, PB_INTERNAL, or an operation's. */
 pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
                       const float *const *in, float *const *out, const pb_stop *stop,
                       pb_error *error);
 
-/* What a plan would need, without making its kernels: *arena, bytes of its arena but for the
- * scratch of oneDNN's kernels; and added to *packed, bytes of packed weights: all in a jvp, in a
- * vjp those that the jvp does not share. Errors: PB_MEMORY. */
-pb_status pb_plan_estimate(size_t *arena, size_t *packed, const pb_section *section, pb_pass pass,
-                           size_t n, pb_error *error);
+/* Bytes of the arena that a plan would need, but for the scratch of oneDNN's kernels, without
+ * making its kernels. Errors: PB_MEMORY. */
+pb_status pb_plan_estimate(size_t *arena, const pb_section *section, pb_pass pass, size_t n,
+                           pb_plan_kind kind, pb_error *error);
 
 /* What its device runs. */
 const pb_program *pb_plan_program(const pb_plan *plan);

@@ -15,6 +15,7 @@ void pb_section_free(pb_section *section)
     pb_free(section->varies);
     pb_free(section->kernels);
     pb_free(section->saved_at);
+    pb_free(section->reserved_at);
     pb_free(section);
 }
 
@@ -32,6 +33,38 @@ static void mark(pb_section *s)
                 s->varies[i] = true;
 }
 
+/* -- room for weights ------------------------------------------------------------------------ */
+
+static size_t reserved(const pb_section *s, const pb_node *node)
+{
+    const pb_kernel *kernel = node->op ? s->device->backend->kernels[node->op->kind] : NULL;
+
+    return kernel && kernel->reserved ? kernel->reserved(s->device, node->params) : 0;
+}
+
+static void reserve(pb_section *s)
+{
+    for (size_t i = 0; i < s->graph->count; i++) {
+        s->reserved += reserved(s, &s->graph->nodes[i]);
+        if (i < s->count)
+            s->reserved_at[i] = s->reserved;
+    }
+}
+
+bool pb_section_packs(const pb_section *section, pb_value value)
+{
+    return section->reserved_at[value] <= section->memory / 2;
+}
+
+size_t pb_section_spare(const pb_section *section)
+{
+    size_t half = section->memory / 2;
+
+    return section->memory - (section->reserved < half ? section->reserved : half);
+}
+
+/* -- operations ------------------------------------------------------------------------------ */
+
 /* One item through the operation of a value. */
 static pb_call call_of(const pb_section *s, size_t value)
 {
@@ -39,6 +72,8 @@ static pb_call call_of(const pb_section *s, size_t value)
     pb_call call = {.params = node->params,
                     .device = s->device,
                     .n = 1,
+                    .packs = pb_section_packs(s, (pb_value)value),
+                    .spare = pb_section_spare(s),
                     .inputs = node->inputs,
                     .out = s->shapes[value]};
 
@@ -84,6 +119,22 @@ static void place_saved(pb_section *s)
     }
 }
 
+size_t pb_section_packed(const pb_section *section, size_t n)
+{
+    size_t bytes = 0;
+
+    for (size_t i = (size_t)section->from + 1; i < section->count; i++) {
+        pb_call call;
+
+        if (!pb_section_active(section, (pb_value)i) || !section->kernels[i]->packed)
+            continue;
+        call = call_of(section, i);
+        call.n = n;
+        bytes += section->kernels[i]->packed(&call);
+    }
+    return bytes;
+}
+
 pb_status pb_section_new(pb_section **out, const pb_graph *graph, pb_device *device,
                          const pb_shape *inputs, pb_value from, size_t target_count,
                          const pb_value *targets, pb_error *error)
@@ -98,14 +149,16 @@ pb_status pb_section_new(pb_section **out, const pb_graph *graph, pb_device *dev
         last = targets[i] > last ? targets[i] : last;
     *s = (pb_section){.graph = graph, .device = device, .from = from, .target_count = target_count};
     s->count = (size_t)last + 1 > graph->inputs ? (size_t)last + 1 : graph->inputs;
-    s->packed_limit = SIZE_MAX;
+    s->memory = SIZE_MAX;
     s->targets = pb_malloc(target_count, sizeof *targets);
     s->shapes = pb_calloc(s->count, sizeof *s->shapes);
     s->needed = pb_calloc(s->count, sizeof *s->needed);
     s->varies = pb_calloc(s->count, sizeof *s->varies);
     s->kernels = pb_calloc(s->count, sizeof *s->kernels);
     s->saved_at = pb_calloc(s->count, sizeof *s->saved_at);
-    if (!s->targets || !s->shapes || !s->needed || !s->varies || !s->kernels || !s->saved_at) {
+    s->reserved_at = pb_calloc(s->count, sizeof *s->reserved_at);
+    if (!s->targets || !s->shapes || !s->needed || !s->varies || !s->kernels || !s->saved_at ||
+        !s->reserved_at) {
         status = pb_fail_memory(error, s->count * sizeof *s->shapes, "a section of a graph");
         goto end;
     }
@@ -115,6 +168,7 @@ pb_status pb_section_new(pb_section **out, const pb_graph *graph, pb_device *dev
     if (status != PB_OK)
         goto end;
     mark(s);
+    reserve(s);
     for (size_t i = 0; i < target_count; i++)
         if (!s->varies[targets[i]]) {
             status = pb_fail(error, PB_INVALID, "%s does not depend on %s",

@@ -99,6 +99,15 @@ json_t *pb_json_name(const char *name)
     return string;
 }
 
+json_t *pb_json_counts(size_t count, const size_t *values)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_integer((json_int_t)values[i]));
+    return list;
+}
+
 char *pb_json_ascii(const json_t *object)
 {
     return json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));

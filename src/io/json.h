@@ -26,6 +26,9 @@ pb_status pb_json_read(json_t **out, const char *path, size_t most, unsigned kin
  * only where it is in UTF-8 already. NULL: no memory. */
 json_t *pb_json_name(const char *name);
 
+/* Numbers as a list: a tensor's shape. */
+json_t *pb_json_counts(size_t count, const size_t *values);
+
 /* An object as text of one line in ASCII, as a PNG's text chunks take it; free(). NULL: no memory.
  */
 char *pb_json_ascii(const json_t *object);

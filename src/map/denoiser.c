@@ -117,7 +117,7 @@ pb_status pb_denoiser_new(pb_denoiser **out, pb_evaluator *evaluator, const pb_c
     pb_status status;
     made *m;
 
-    PB_NEED(out, "a place for the denoiser");
+    PB_OUT(out, "the denoiser");
     PB_NEED(evaluator, "an evaluator");
     PB_NEED(positive, "a condition");
     if (negative && !isfinite(scale))

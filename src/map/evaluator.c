@@ -36,7 +36,7 @@ pb_status pb_evaluator_new(pb_evaluator **out, const pb_model *model, size_t hei
     pb_evaluator *e;
     pb_run taken;
 
-    PB_NEED(out, "a place for the evaluator");
+    PB_OUT(out, "the evaluator");
     PB_NEED(model, "a model");
     PB_TRY(pb_run_take(&taken, run, error));
     PB_TRY(pb_model_check_size(model, height, width, error));

@@ -213,7 +213,7 @@ pb_status pb_linearise(pb_linearisation **out, const pb_model *model, const pb_m
     pb_work work;
     pb_stop stop;
 
-    PB_NEED(out, "a place for the linearisation");
+    PB_OUT(out, "the linearisation");
     PB_NEED(model, "a model");
     PB_NEED(options, "options");
     PB_TRY(pb_shape_check_one(x, 3, (size_t[3]){model->facts.in_channels}, "a point", error));

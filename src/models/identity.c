@@ -253,8 +253,8 @@ pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *
     pb_status status;
     file_list list;
 
+    PB_OUT(signature, "the signature");
     PB_NEED(model, "a model");
-    PB_NEED(signature, "a place for the signature");
     status = list_files(model, &list, error);
     if (status == PB_OK)
         status = check_noted(model, error);

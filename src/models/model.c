@@ -177,7 +177,7 @@ pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_op
     pb_model *model;
     pb_status status;
 
-    PB_NEED(out, "a place for the model");
+    PB_OUT(out, "the model");
     PB_NEED(name, "a model's name");
     model = pb_calloc(1, sizeof *model);
     if (!model)
@@ -242,6 +242,8 @@ const char *pb_model_component(const pb_model *model, size_t i, const char **cla
             *class_name = class;
         return pb_role_name(role);
     }
+    if (class_name)
+        *class_name = NULL;
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 #include "picture/photo.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <vips/vips.h>
 
@@ -28,6 +29,23 @@ int pb_fit_of(pb_fit *fit, const char *name)
             return 0;
         }
     return -1;
+}
+
+int pb_area_of(pb_area *area, const char *text)
+{
+    long x, y, width, height;
+    int end = 0;
+
+    if (sscanf(text, "%ld,%ld,%ld,%ld%n", &x, &y, &width, &height, &end) != 4 || text[end] ||
+        width < 1 || height < 1)
+        return -1;
+    *area = (pb_area){x, y, (size_t)width, (size_t)height};
+    return 0;
+}
+
+char *pb_area_text(const pb_area *a)
+{
+    return g_strdup_printf("%ld,%ld,%zu,%zu", a->x, a->y, a->width, a->height);
 }
 
 void pb_photo_clear(pb_photo *photo)

@@ -21,6 +21,11 @@ typedef enum pb_fit {
 const char *pb_fit_name(pb_fit fit);
 int pb_fit_of(pb_fit *fit, const char *name);
 
+/* The area that a text "X,Y,WIDTH,HEIGHT" names: 0; -1, it names none. And such a text of an area;
+ * g_free. */
+int pb_area_of(pb_area *area, const char *text);
+char *pb_area_text(const pb_area *area);
+
 /* Which part of a photo a network sees. */
 typedef struct pb_crop {
     enum { PB_CROP_FIT, PB_CROP_AREA, PB_CROP_FACE } kind;

@@ -41,7 +41,7 @@ pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_er
     pb_autoencoder *a;
     pb_status status;
 
-    PB_NEED(out, "a place for the autoencoder");
+    PB_OUT(out, "the autoencoder");
     PB_NEED(model, "a model");
     if (!model->files.parts[PB_ROLE_VAE].folder)
         return pb_fail(error, PB_INVALID,

@@ -58,7 +58,7 @@ pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model, pb_
     pb_text_encoder *t;
     pb_status status;
 
-    PB_NEED(out, "a place for the text encoder");
+    PB_OUT(out, "the text encoder");
     PB_NEED(model, "a model");
     parts = model->files.parts;
     if (!model->facts.context_width)
@@ -100,6 +100,8 @@ pb_status pb_text_encoder_tokens(const pb_text_encoder *t, const char *prompt, s
     pb_status status;
     char *written;
 
+    if (rest)
+        *rest = NULL;
     PB_NEED(t, "a text encoder");
     PB_NEED(prompt, "a prompt");
     PB_NEED(ids, "room for tokens");

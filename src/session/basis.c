@@ -112,11 +112,14 @@ pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_
     pb_asked asked;
     pb_task task;
 
+    if (svd)
+        *svd = NULL;
     PB_NEED(s, "a session");
     PB_NEED(point, "a point");
     PB_NEED(basis, "a place for the basis");
     if (basis->s.data)
         return pb_fail(error, PB_INVALID, "a place for the basis: expected an empty one");
+    PB_TRY(pb_session_has_image(s, point, error));
     o = o ? o : &defaults;
     PB_TRY(pb_session_ask(s, point, o, &asked, run, error));
     PB_TRY(check_memory(s, point, &asked.request.map, run, error));

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/order.h"
 #include "base/shape.h"
-#include "map/linearisation.h"
+#include "basis/decomposed.h"
 #include "session/session.h"
 
 /* Relative to which pre-images are solved for. */
@@ -67,6 +67,14 @@ static pb_status check_rank(const search *f, const pb_basis_options *o, pb_error
                          f->o->needed - 1, from, to, most - 1);
 }
 
+/* Will there be so many? Asked before anything is computed. */
+static pb_status check_needed(const search *f, size_t count, pb_error *error)
+{
+    return f->o->needed <= count ? PB_OK
+                                 : pb_fail(error, PB_INVALID, "direction %zu: there are 0 to %zu",
+                                           f->o->needed - 1, count - 1);
+}
+
 /* rank: unless the options say one. */
 static pb_status compute(const search *f, pb_basis_options here, size_t rank, pb_error *error)
 {
@@ -80,18 +88,21 @@ static pb_status compute(const search *f, pb_basis_options here, size_t rank, pb
  */
 
 /* Are they directions of x, where they are not to be carried through H? */
-static pb_status check_from(const pb_basis *b, pb_error *error)
+static pb_status check_from(const char *from, pb_error *error)
 {
-    return !strcmp(b->from, "x")
+    return !strcmp(from, "x")
                ? PB_OK
                : pb_fail(error, PB_INVALID,
-                         "directions at the tap %s: an edit needs directions of x", b->from);
+                         "directions at the tap %s: an edit needs directions of x", from);
 }
 
 /* A basis of this very point, to which directions are carried. */
 static pb_status check_onto(const search *f, const pb_basis *b, pb_error *error)
 {
-    PB_TRY(check_from(b, error));
+    const size_t *image = f->point->x.shape + 2;
+
+    PB_TRY(pb_basis_compatible(b, f->s->model, image[0], image[1], error));
+    PB_TRY(check_from(b->from, error));
     return pb_point_is(f->point, b)
                ? PB_OK
                : pb_fail(error, PB_INVALID, "a basis of another point than this");
@@ -122,8 +133,9 @@ static pb_status from_elsewhere(const search *f, pb_error *error)
     int in_h = !from->samples || !strcmp(from->space, "H");
     pb_basis_options here = f->o->here;
 
+    PB_TRY(check_needed(f, (in_h ? &from->u : &from->v)->shape[0], error));
     if (!in_h)
-        PB_TRY(check_from(from, error));
+        PB_TRY(check_from(from->from, error));
     if (in_h && f->o->project)
         return pb_fail(error, PB_INVALID, "directions of H are carried over, not projected");
     if (f->o->onto)
@@ -153,19 +165,34 @@ static pb_status check_length(size_t size, const float *u, size_t i, pb_error *e
                          sqrt(square), SHORTEST);
 }
 
+/* Are they h-directions at the tap `to`, and so damped that a solution is sought? */
+static pb_status check_u(const search *f, const char *to, pb_error *error)
+{
+    const pb_tensor *u = f->o->u;
+    const size_t *image = f->point->x.shape + 2;
+    size_t shape[4] = {0};
+
+    PB_TRY(pb_model_tap_shape(f->s->model, to, image[0], image[1], shape + 1, error));
+    PB_TRY(pb_shape_check(u, 4, shape, "h-directions", error));
+    PB_TRY(check_needed(f, u->shape[0], error));
+    for (size_t i = 0; i < u->shape[0]; i++)
+        PB_TRY(check_length(pb_item_size(u), u->data + i * pb_item_size(u), i, error));
+    return f->o->damping >= 0 && isfinite(f->o->damping)
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "damping %g: expected 0 or more", f->o->damping);
+}
+
 /* v_i = the damped least-squares solution of J v = u_i, normalised. b, x: room for a vector each.
  */
-static pb_status solve(const search *f, const pb_linearisation *l, double damping, float *b,
+static pb_status solve(const search *f, const pb_decomposed *map, double damping, float *b,
                        float *x, const pb_run *run, pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_engine(l, false);
+    const pb_operator *op = map->op;
     const pb_tensor *u = f->o->u;
-    size_t from[3], to[3];
+    const size_t *from = map->from, *to = map->to;
 
-    pb_linearisation_shapes(l, from, to);
     for (size_t i = 0; i < u->shape[0]; i++) {
         pb_solution *solution = &f->d->solution[i];
-        PB_TRY(check_length(op->rows, u->data + i * op->rows, i, error));
         pb_to_hwc(b, u->data + i * op->rows, 1, to[0], to[1], to[2]);
         PB_TRY(pb_least_squares(solution, op->cols, x, op, op->rows, b, damping, TOLERANCE, 0, run,
                                 error));
@@ -178,47 +205,50 @@ static pb_status solve(const search *f, const pb_linearisation *l, double dampin
     return PB_OK;
 }
 
-static pb_status pull_back(const search *f, const pb_linearisation *l, const pb_run *run,
+static pb_status pull_back(const search *f, const pb_decomposed *map, const pb_run *run,
                            pb_error *error)
 {
-    const pb_operator *op = pb_linearisation_engine(l, false);
+    const pb_operator *op = map->op;
     const double damping = f->o->damping * (double)f->d->basis.s.data[0];
-    size_t from[3], to[3], count = f->o->u->shape[0];
+    const size_t *from = map->from, count = f->o->u->shape[0];
     float *b, *x;
     pb_status status;
 
-    pb_linearisation_shapes(l, from, to);
-    PB_TRY(pb_shape_check(f->o->u, 4, (size_t[4]){0, to[0], to[1], to[2]}, "h-directions", error));
     PB_TRY(pb_tensor_new(&f->d->v, 4, (size_t[4]){count, from[0], from[1], from[2]}, error));
     f->d->solution = pb_calloc(count, sizeof *f->d->solution);
     b = pb_malloc(op->rows, sizeof *b);
     x = pb_malloc(op->cols, sizeof *x);
     status = f->d->solution && b && x
-                 ? solve(f, l, damping, b, x, run, error)
+                 ? solve(f, map, damping, b, x, run, error)
                  : pb_fail_memory(error, (op->rows + op->cols) * sizeof *x, "a pre-image");
     pb_free(b);
     pb_free(x);
     return status;
 }
 
-/* The first singular triplet sets the scale of the damping; its basis stands for the point. */
+/* The first singular triplet sets the scale of the damping; its basis stands for the point. What is
+ * solved with is what was decomposed: guided, under the mask. */
 static pb_status preimages(const search *f, pb_error *error)
 {
-    pb_basis_options here = f->o->here;
-    pb_linearisation *l;
+    const pb_basis_options *here = &f->o->here;
+    const pb_model *model = f->s->model;
+    const pb_tensor *x = &f->point->x;
+    pb_decomposed map = PB_DECOMPOSED_EMPTY;
     pb_asked asked;
     const pb_run *run;
     pb_status status;
     pb_task task;
 
-    if (!here.to)
-        here.to = "mid";
-    PB_TRY(compute(f, here, 1, error));
-    PB_TRY(pb_session_ask(f->s, f->point, &here, &asked, f->run, error));
+    PB_TRY(check_u(f, pb_session_to(f->point, here->to), error));
+    PB_TRY(compute(f, *here, 1, error));
+    PB_TRY(pb_session_ask(f->s, f->point, here, &asked, f->run, error));
     run = pb_task_begin(&task, "pre-images", f->run);
-    PB_TRY(pb_linearise(&l, f->s->model, &asked.request.map, &f->point->x, run, error));
-    status = pull_back(f, l, run, error);
-    pb_linearisation_free(l);
+    status = pb_decomposed_begin(&map, model, &asked.request, x, run, error);
+    if (status == PB_OK)
+        status = pb_decomposed_restrict(&map, model, &asked.request, x, run, error);
+    if (status == PB_OK)
+        status = pull_back(f, &map, run, error);
+    pb_decomposed_clear(&map);
     return status;
 }
 
@@ -232,16 +262,20 @@ static pb_status find(const search *f, pb_error *error)
 
     if (o->basis && o->u)
         return pb_fail(error, PB_INVALID, "directions of a basis, or pre-images of u: not both");
+    if (o->here.from)
+        PB_TRY(check_from(o->here.from, error));
     if (o->u)
         return preimages(f, error);
     if (o->basis) {
         PB_TRY(pb_basis_compatible(o->basis, f->s->model, image[0], image[1], error));
         if (o->carry || !pb_point_is(f->point, o->basis))
             return from_elsewhere(f, error);
-        PB_TRY(check_from(o->basis, error));
+        PB_TRY(check_from(o->basis->from, error));
         PB_TRY(pb_basis_copy(&f->d->basis, o->basis, error));
-    } else
+    } else {
+        PB_TRY(check_needed(f, o->here.rank ? o->here.rank : o->needed, error));
         PB_TRY(compute(f, o->here, o->needed, error));
+    }
     f->d->own = 1;
     return pb_tensor_copy(&f->d->v, &f->d->basis.v, error);
 }
@@ -257,10 +291,7 @@ pb_status pb_session_directions(pb_session *s, const pb_point *point, const pb_d
     PB_NEED(directions, "a place for directions");
     if (directions->v.data || directions->basis.s.data)
         return pb_fail(error, PB_INVALID, "a place for directions: expected an empty one");
-    PB_TRY(pb_shape_check(&point->x, 4, (size_t[4]){1, s->info->in_channels}, "a point", error));
+    PB_TRY(pb_session_has_image(s, point, error));
     PB_TRY(find(&f, error));
-    return f.o->needed <= directions->v.shape[0]
-               ? PB_OK
-               : pb_fail(error, PB_INVALID, "direction %zu: there are 0 to %zu", f.o->needed - 1,
-                         directions->v.shape[0] - 1);
+    return check_needed(&f, directions->v.shape[0], error);
 }

@@ -9,6 +9,9 @@
 /* Stages on each side of an edit of both, unless it is said. */
 #define STAGES 4
 
+/* More iterations than anybody waits for; numbers of stages and iterations are multiplied. */
+#define MOST_ITERATIONS 1000000000
+
 /* The stages at which the noisy images of a single picture's edit are judged. */
 #define JUDGED 4
 
@@ -157,6 +160,9 @@ static pb_status settle_length(pb_edit *e, const pb_session *s, const pb_point *
         return pb_fail(error, PB_INVALID,
                        "strength %g: expected 0 to 1 (the side is an option of its own)", strength);
     e->full = o->iterations ? o->iterations : r->iterations ? r->iterations : otherwise;
+    if (e->full > MOST_ITERATIONS)
+        return pb_fail(error, PB_INVALID, "%zu iterations: expected at most %d", e->full,
+                       MOST_ITERATIONS);
     N = (size_t)lround(strength * (double)e->full);
     if (strength > 0 && N == 0)
         return pb_fail(error, PB_INVALID,
@@ -193,6 +199,7 @@ static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
                    .timestep = point->timestep,
                    .steps = point->steps};
     PB_TRY(settle_length(e, s, point, o, error));
+    PB_TRY(pb_session_boosts(e->boost, error));
     PB_TRY(pb_session_on_grid(point, error));
     e->count = o->count ? o->count : 1;
     if (o->count && !o->direction)
@@ -383,12 +390,26 @@ static pb_status travel(const journey *j, pb_error *error)
     return status;
 }
 
+/* A direction is followed from the basis of the point, of the map that is linearised on the way. */
+static pb_status check_own(const pb_point *point, const pb_directions *d, pb_error *error)
+{
+    if (!d->own)
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits need a basis of this very point, not directions that "
+                       "were carried over");
+    if (!pb_point_is(point, &d->basis))
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits need a basis of this very point, under its prompts: "
+                       "that of the directions is another's");
+    return PB_OK;
+}
+
 static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *point,
                        const pb_directions *d, pb_error *error)
 {
-    size_t images[4] = {1, s->info->in_channels};
+    size_t images[4];
 
-    PB_TRY(pb_shape_check(&point->x, 4, images, "a point", error));
+    PB_TRY(pb_session_has_image(s, point, error));
     memcpy(images, point->x.shape, sizeof images);
     images[0] = 0;
     PB_TRY(pb_shape_check(&d->v, 4, images, "directions", error));
@@ -398,11 +419,7 @@ static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *po
                            d->v.shape[0] - 1);
     if (e->mode == PB_EDIT_RELINEARISE && point->mask.data)
         return pb_fail(error, PB_INVALID, "re-linearised edits take no mask");
-    if (e->mode == PB_EDIT_RELINEARISE && !d->own)
-        return pb_fail(error, PB_INVALID,
-                       "re-linearised edits need a basis of this very point, not directions that "
-                       "were carried over");
-    return PB_OK;
+    return e->mode == PB_EDIT_RELINEARISE ? check_own(point, d, error) : PB_OK;
 }
 
 /* Room for the results. */
@@ -472,7 +489,7 @@ pb_status pb_session_edit(pb_session *s, const pb_point *point, const pb_directi
     PB_NEED(point, "a point");
     PB_NEED(directions, "directions");
     PB_NEED(edit, "a place for the edit");
-    if (edit->pictures.data)
+    if (edit->pictures.data || edit->direction)
         return pb_fail(error, PB_INVALID, "a place for the edit: expected an empty one");
     PB_TRY(settle(edit, s, point, o ? o : &defaults, error));
     status = make(&j, error);

@@ -8,6 +8,9 @@
 /* How far t may move to a point of the grid before a word is said of it. */
 #define COARSE 0.05
 
+/* Times that differ by less are one, as on the grid (pb_grid_of). */
+#define SAME_TIME 1e-3
+
 /* The largest mask, as a share of the image, of which no word is said. */
 #define MASK_MOST 0.8
 
@@ -37,6 +40,22 @@ void pb_point_clear(pb_point *point)
 /* -- when ----------------------------------------------------------------------------------------
  */
 
+/* Can T be cut into a grid of so many points, as pb_ddim has it? */
+static pb_status check_grid(size_t T, size_t steps, pb_error *error)
+{
+    return steps >= 2 && steps <= T
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "a grid of %zu points: expected 2 to %zu", steps, T);
+}
+
+/* A fraction that need not be given. */
+static pb_status check_fraction(double t, pb_error *error)
+{
+    return isnan(t) || (t >= 0 && t <= 1)
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "t %g: expected a fraction from 0 to 1", t);
+}
+
 pb_status pb_session_time(const pb_session *s, const pb_point_options *o, pb_point *point,
                           const pb_run *run, pb_error *error)
 {
@@ -50,17 +69,17 @@ pb_status pb_session_time(const pb_session *s, const pb_point_options *o, pb_poi
         o = &defaults;
     T = pb_schedule_length(s->schedule);
     S = point->steps = o->steps;
-    if (S < 2)
-        return pb_fail(error, PB_INVALID, "a grid of %zu points: expected 2 or more", S);
+    PB_TRY(check_grid(T, S, error));
+    PB_TRY(check_fraction(o->t, error));
     if (!isnan(o->timestep)) {
+        if (!(o->timestep >= 0 && o->timestep <= (double)(T - 1)))
+            return pb_fail(error, PB_INVALID, "timestep %g: expected 0 to %zu", o->timestep, T - 1);
         point->t = o->t;
         point->timestep = o->timestep;
         point->grid = pb_grid_of(T, S, o->timestep);
     } else {
         double recommended = s->info->recommended.t, otherwise = s->info->latent ? 0.7 : 0.6;
         point->t = !isnan(o->t) ? o->t : !isnan(recommended) ? recommended : otherwise;
-        if (!(point->t >= 0 && point->t <= 1))
-            return pb_fail(error, PB_INVALID, "t %g: expected a fraction from 0 to 1", point->t);
         point->grid = pb_grid_nearest(T, S, point->t);
         point->timestep = pb_grid_time(T, S, point->grid);
         if (point->grid == 0 && point->t > 0)
@@ -79,10 +98,14 @@ pb_status pb_session_time(const pb_session *s, const pb_point_options *o, pb_poi
 /* -- where ---------------------------------------------------------------------------------------
  */
 
-/* Images (1,c,h,w), of which (c,h,w) is one too. */
+/* Images (1,c,h,w), of which (c,h,w) is one too, of numbers. */
 static pb_status check_one(const pb_tensor *x, size_t channels, const char *what, pb_error *error)
 {
-    return pb_shape_check_one(x, 3, (size_t[3]){channels}, what, error);
+    PB_TRY(pb_shape_check_one(x, 3, (size_t[3]){channels}, what, error));
+    for (size_t i = 0; i < pb_tensor_count(x); i++)
+        if (!isfinite(x->data[i]))
+            return pb_fail(error, PB_INVALID, "%s: entry %zu is not finite", what, i);
+    return PB_OK;
 }
 
 static pb_status copy_one(pb_tensor *to, const pb_tensor *from, pb_error *error)
@@ -92,36 +115,49 @@ static pb_status copy_one(pb_tensor *to, const pb_tensor *from, pb_error *error)
     return PB_OK;
 }
 
+/* Is what the point is of such as the model takes it? And the size of its image. */
+static pb_status check_source(pb_session *s, const pb_point_options *o, size_t size[2],
+                              pb_error *error)
+{
+    const pb_tensor *given = o->x ? o->x : o->image ? o->image : o->picture;
+    const char *what = o->x ? "x" : o->image ? "an image" : "a picture";
+    size_t factor = 1, channels = s->info->in_channels;
+
+    if (o->has_seed)
+        return pb_session_size(s, o->pixel_height, o->pixel_width, &size[0], &size[1], error);
+    if (o->picture)
+        PB_TRY(pb_session_pixels(s, &factor, &channels, error));
+    PB_TRY(check_one(given, channels, what, error));
+    for (size_t i = 0; i < 2; i++)
+        size[i] = given->shape[given->rank - 2 + i] / factor;
+    return PB_OK;
+}
+
 /* The picture as the network sees it, or the image given. */
 static pb_status take_image(pb_session *s, const pb_point_options *o, pb_point *point,
                             const pb_run *run, pb_error *error)
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
-    size_t factor, channels;
     pb_status status;
 
-    if (o->image) {
-        PB_TRY(check_one(o->image, s->info->in_channels, "an image", error));
+    if (o->image)
         return copy_one(&point->image, o->image, error);
-    }
-    PB_TRY(pb_session_pixels(s, &factor, &channels, error));
-    PB_TRY(check_one(o->picture, channels, "a picture", error));
     PB_TRY(copy_one(&picture, o->picture, error));
     status = pb_session_encode(s, &picture, &point->image, run, error);
     pb_tensor_clear(&picture);
     return status;
 }
 
-/* The noise x_T of a seed, or the image inverted. *at: the grid point reached. */
-static pb_status start(pb_session *s, const pb_point_options *o, pb_point *point, size_t *at,
-                       const pb_run *run, pb_error *error)
+/* The noise x_T of a seed, of an image's size, or the image inverted. *at: the grid point reached.
+ */
+static pb_status start(pb_session *s, const pb_point_options *o, const size_t size[2],
+                       pb_point *point, size_t *at, const pb_run *run, pb_error *error)
 {
-    size_t last = o->steps - 1, height, width;
+    size_t last = o->steps - 1;
 
     if (o->has_seed) {
-        PB_TRY(pb_session_size(s, o->pixel_height, o->pixel_width, &height, &width, error));
         *at = last;
-        return pb_session_noise(s, 1, height, width, o->seed, &point->x, error);
+        return pb_session_noise(s, 1, size[0], size[1], o->seed, &point->x, error);
     }
     PB_TRY(take_image(s, o, point, run, error));
     PB_TRY(pb_tensor_copy(&point->x, &point->image, error));
@@ -175,7 +211,7 @@ static pb_status check_empty(const pb_point *point, pb_error *error)
 pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *point,
                            const pb_run *run, pb_error *error)
 {
-    size_t at;
+    size_t at, size[2];
 
     PB_NEED(s, "a session");
     PB_NEED(o, "options");
@@ -184,35 +220,38 @@ pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *p
     PB_TRY(check_sources(o, error));
     PB_TRY(pb_session_time(s, o, point, run, error));
     PB_TRY(pb_session_prompts(s, &o->prompts, &point->prompts, error));
-    if (o->x) {
-        PB_TRY(check_one(o->x, s->info->in_channels, "x", error));
-        PB_TRY(copy_one(&point->x, o->x, error));
-    } else {
-        PB_TRY(start(s, o, point, &at, run, error));
-        PB_TRY(pb_session_move(s, &point->prompts, "moving to t", &point->x, o->steps, at,
-                               point->grid, NULL, run, error));
+    PB_TRY(check_source(s, o, size, error));
+    if (o->mask) {
+        PB_TRY(pb_mask_check(o->mask, size[0], size[1], run, error));
+        PB_TRY(pb_tensor_copy(&point->mask, o->mask, error));
     }
-    if (!o->mask)
-        return PB_OK;
-    PB_TRY(pb_mask_check(o->mask, point->x.shape[2], point->x.shape[3], run, error));
-    return pb_tensor_copy(&point->mask, o->mask, error);
+    if (o->x)
+        return copy_one(&point->x, o->x, error);
+    PB_TRY(start(s, o, size, point, &at, run, error));
+    return pb_session_move(s, &point->prompts, "moving to t", &point->x, o->steps, at, point->grid,
+                           NULL, run, error);
 }
 
 /* -- of a basis ----------------------------------------------------------------------------------
  */
 
-/* A basis's prompts, but for those that are given. */
+/* A basis's prompts, but for those that are given. Its class and its edit prompt, where it says
+ * one, are those of its map. */
 static pb_status take_prompts(pb_session *s, const pb_basis *b, const pb_prompts *given,
                               pb_prompts *prompts, pb_error *error)
 {
     pb_prompts mixed = given ? *given : PB_PROMPTS_DEFAULTS;
 
+    if (mixed.class_label >= 0 && mixed.class_label != b->class_label)
+        return pb_fail(error, PB_INVALID, "class %ld: the basis is that of class %ld",
+                       mixed.class_label, b->class_label);
     mixed.class_label = b->class_label;
     if (s->info->context_width) {
-        if (mixed.edit_prompt && strcmp(mixed.edit_prompt, b->prompt))
+        if (mixed.edit_prompt && b->prompt && strcmp(mixed.edit_prompt, b->prompt))
             return pb_fail(error, PB_INVALID, "edit prompt \"%s\": the basis is that of \"%s\"",
                            mixed.edit_prompt, b->prompt);
-        mixed.edit_prompt = b->prompt;
+        if (b->prompt)
+            mixed.edit_prompt = b->prompt;
         if (!mixed.prompt)
             mixed.prompt = b->trajectory_prompt;
         if (!mixed.negative_prompt)
@@ -232,13 +271,15 @@ pb_status pb_session_point_of(pb_session *s, const pb_basis *b, size_t steps,
     if (b->samples)
         return pb_fail(error, PB_INVALID, "a mean of bases has no point");
     PB_TRY(check_empty(point, error));
+    steps = steps ? steps : b->steps ? b->steps : PB_POINT_DEFAULTS.steps;
+    PB_TRY(check_grid(pb_schedule_length(s->schedule), steps, error));
     PB_TRY(pb_basis_compatible(b, s->model, 0, 0, error));
     PB_TRY(take_prompts(s, b, given, &point->prompts, error));
     PB_TRY(copy_one(&point->x, &b->x, error));
     point->t = b->t;
     point->timestep = b->timestep;
-    point->steps = steps ? steps : b->steps ? b->steps : PB_POINT_DEFAULTS.steps;
-    point->grid = pb_grid_of(pb_schedule_length(s->schedule), point->steps, b->timestep);
+    point->steps = steps;
+    point->grid = pb_grid_of(pb_schedule_length(s->schedule), steps, b->timestep);
     return PB_OK;
 }
 
@@ -260,13 +301,42 @@ pb_status pb_session_point_to(pb_session *s, pb_point *point, double t, const pb
     return PB_OK;
 }
 
+pb_status pb_session_has_image(const pb_session *s, const pb_point *point, pb_error *error)
+{
+    return pb_shape_check(&point->x, 4, (size_t[4]){1, s->info->in_channels}, "a point", error);
+}
+
 pb_status pb_session_on_grid(const pb_point *point, pb_error *error)
 {
-    return point->grid != SIZE_MAX
+    return point->grid < point->steps
                ? PB_OK
                : pb_fail(error, PB_INVALID,
                          "timestep %g is not on a grid of %zu points: give the steps it came from",
                          point->timestep, point->steps);
+}
+
+/* Is it told another prompt here than a basis says? */
+static int is_other(const char *prompt, const pb_point *point, pb_prompt_use use)
+{
+    return prompt && strcmp(prompt, pb_prompt_of(&point->prompts, use));
+}
+
+/* Is the basis that of a map which the network has here: at this time, under what it is told
+ * here, of where an edit is wanted? */
+static int is_map_of(const pb_point *point, const pb_basis *b)
+{
+    const pb_tensor *mask = &point->mask;
+
+    if (!(fabs(point->timestep - b->timestep) < SAME_TIME) ||
+        point->prompts.class_label != b->class_label)
+        return 0;
+    if (is_other(b->prompt, point, PB_PROMPT_EDIT) ||
+        (b->guided && is_other(b->negative_prompt, point, PB_PROMPT_NEGATIVE)))
+        return 0;
+    return !mask->data ||
+           (b->mask.data && mask->rank == 2 && b->mask.rank == 2 &&
+            !memcmp(mask->shape, b->mask.shape, 2 * sizeof *mask->shape) &&
+            !memcmp(mask->data, b->mask.data, pb_tensor_count(mask) * sizeof *mask->data));
 }
 
 int pb_point_is(const pb_point *point, const pb_basis *b)
@@ -274,12 +344,12 @@ int pb_point_is(const pb_point *point, const pb_basis *b)
     double difference = 0, norm = 0;
 
     if (!point || !b || !point->x.data || !b->x.data ||
-        pb_tensor_count(&point->x) != pb_tensor_count(&b->x))
+        pb_tensor_count(&point->x) != pb_tensor_count(&b->x) || !is_map_of(point, b))
         return 0;
     for (size_t i = 0; i < pb_tensor_count(&b->x); i++) {
         double d = (double)point->x.data[i] - (double)b->x.data[i];
         difference += d * d;
         norm += (double)b->x.data[i] * (double)b->x.data[i];
     }
-    return norm > 0 && sqrt(difference / norm) < 1e-2;
+    return difference == 0 || (norm > 0 && sqrt(difference / norm) < 1e-2);
 }

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "io/json.h"
+#include "models/model.h"
 #include "session/session.h"
 
 static pb_status copy_text(const char **text, const char *from, pb_error *error)
@@ -36,6 +37,17 @@ void pb_prompts_clear(pb_prompts *p)
     *p = PB_PROMPTS_DEFAULTS;
 }
 
+/* A model that does not read text is given none, and no guidance. */
+static pb_status check_text(const pb_session *s, const pb_prompts *given, pb_error *error)
+{
+    return !s->info->context_width && (given->prompt || given->edit_prompt ||
+                                       given->negative_prompt || !isnan(given->guidance_scale))
+               ? pb_fail(error, PB_INVALID,
+                         "%s is not conditioned on text: it takes no prompt and no guidance scale",
+                         s->info->path)
+               : PB_OK;
+}
+
 pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_prompts *p,
                              pb_error *error)
 {
@@ -43,17 +55,15 @@ pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_pr
 
     PB_NEED(s, "a session");
     PB_NEED(p, "a place for prompts");
+    if (p->prompt || p->edit_prompt || p->negative_prompt)
+        return pb_fail(error, PB_INVALID, "a place for prompts: expected an empty one");
     if (!given)
         given = &none;
+    PB_TRY(check_text(s, given, error));
+    PB_TRY(pb_model_check_class(s->model, given->class_label, error));
     p->class_label = given->class_label;
     if (!s->info->context_width)
-        return given->prompt || given->edit_prompt || given->negative_prompt ||
-                       !isnan(given->guidance_scale)
-                   ? pb_fail(error, PB_INVALID,
-                             "%s is not conditioned on text: it takes no prompt and no guidance "
-                             "scale",
-                             s->info->path)
-                   : PB_OK;
+        return PB_OK;
     p->guidance_scale = isnan(given->guidance_scale) ? 1 : given->guidance_scale;
     PB_TRY(copy_text(&p->prompt, pb_prompt_of(given, PB_PROMPT_MAIN), error));
     PB_TRY(copy_text(&p->edit_prompt, pb_prompt_of(given, PB_PROMPT_EDIT), error));
@@ -71,23 +81,29 @@ const pb_embedding *pb_session_embedding(const pb_session *s, const char *text)
     return NULL;
 }
 
-/* The tokens of one prompt; *end: the place of its end token. */
-static pb_status read_tokens(const pb_session *s, const char *text, int whole, uint32_t *ids,
-                             size_t *end, const pb_run *run, pb_error *error)
+/* Is a text taken whole, now or when it was embedded? */
+static pb_status check_whole(const pb_session *s, const pb_embedding *e, pb_error *error)
+{
+    return e->rest
+               ? pb_fail(error, PB_INVALID,
+                         "prompt %s: too long: it must be taken whole; beyond %zu tokens: \"%s\"",
+                         pb_quote(e->text).text, pb_text_encoder_length(s->encoder), e->rest)
+               : PB_OK;
+}
+
+/* The tokens of one prompt, the place of its end token, and what is cut off. */
+static pb_status read_tokens(const pb_session *s, pb_embedding *e, int whole, uint32_t *ids,
+                             const pb_run *run, pb_error *error)
 {
     size_t length = pb_text_encoder_length(s->encoder), used = 0;
-    char *rest = NULL;
-    pb_status status = pb_text_encoder_tokens(s->encoder, text, length, ids, &used, &rest, error);
 
-    if (status == PB_OK && rest && whole)
-        status = pb_fail(error, PB_INVALID,
-                         "prompt %s: too long: it must be taken whole; beyond %zu tokens: \"%s\"",
-                         pb_quote(text).text, length, rest);
-    else if (status == PB_OK && rest)
-        pb_run_warn(run, "the prompt is cut to %zu tokens; left out: \"%s\"", length, rest);
-    *end = used ? used - 1 : 0;
-    pb_text_free(rest);
-    return status;
+    PB_TRY(pb_text_encoder_tokens(s->encoder, e->text, length, ids, &used, &e->rest, error));
+    if (whole)
+        PB_TRY(check_whole(s, e, error));
+    if (e->rest)
+        pb_run_warn(run, "the prompt is cut to %zu tokens; left out: \"%s\"", length, e->rest);
+    e->end = used ? used - 1 : 0;
+    return PB_OK;
 }
 
 /* A new embedding, its value still zero; the session's. */
@@ -110,13 +126,13 @@ static pb_status add(pb_session *s, const char *text, pb_error *error)
     return pb_tensor_new(&e->value, 2, shape, error);
 }
 
-/* Takes back those from number `first` on. */
-static void drop(pb_session *s, size_t first)
+void pb_session_forget(pb_session *s, size_t first)
 {
     while (s->embedding_count > first) {
         pb_embedding *e = s->embeddings[--s->embedding_count];
         pb_tensor_clear(&e->value);
         pb_free((char *)e->text);
+        pb_text_free(e->rest);
         pb_free(e);
     }
 }
@@ -133,8 +149,7 @@ static pb_status embed(pb_session *s, size_t first, int whole, const pb_run *run
     pb_task task;
 
     for (size_t i = 0; status == PB_OK && i < count; i++)
-        status = read_tokens(s, s->embeddings[first + i]->text, whole, ids + i * length,
-                             &s->embeddings[first + i]->end, run, error);
+        status = read_tokens(s, s->embeddings[first + i], whole, ids + i * length, run, error);
     if (status == PB_OK)
         status = pb_text_encoder_embed(s->encoder, count, length, ids, values,
                                        pb_task_begin(&task, "embedding", run), error);
@@ -161,13 +176,17 @@ pb_status pb_session_embed(pb_session *s, size_t count, const char *const *texts
     first = s->embedding_count;
     if (!s->encoder)
         PB_TRY(pb_text_encoder_open(&s->encoder, s->model, error));
-    for (size_t i = 0; status == PB_OK && i < count; i++)
-        if (!pb_session_embedding(s, texts[i]))
+    for (size_t i = 0; status == PB_OK && i < count; i++) {
+        const pb_embedding *e = pb_session_embedding(s, texts[i]);
+        if (!e)
             status = add(s, texts[i], error);
+        else if (whole)
+            status = check_whole(s, e, error);
+    }
     if (status == PB_OK && s->embedding_count > first)
         status = embed(s, first, whole, run, error);
     if (status != PB_OK)
-        drop(s, first);
+        pb_session_forget(s, first);
     return status;
 }
 
@@ -209,6 +228,7 @@ pb_status pb_session_condition(pb_session *s, const pb_prompts *prompts, pb_prom
     PB_NEED(condition, "a place for the condition");
     if (!prompts)
         prompts = &none;
+    PB_TRY(check_text(s, prompts, error));
     text = pb_prompt_of(prompts, use);
     *condition = (pb_condition){.timestep = timestep, .class_label = prompts->class_label};
     if (!s->info->context_width)

@@ -12,13 +12,14 @@ typedef struct span {
     double begin, end;
 } span;
 
-/* Position i of n, laid over `length` pixels from `from` on. */
-static span span_of(size_t i, size_t n, double from, double length)
+/* Position i of n, laid over `length` pixels from `from` on, of the `size` that there are: what
+ * rounding adds at either end is cut off. */
+static span span_of(size_t i, size_t n, double from, double length, size_t size)
 {
-    span s = {.begin = from + (double)i * length / (double)n,
-              .end = from + (double)(i + 1) * length / (double)n};
+    span s = {.begin = fmax(from + (double)i * length / (double)n, 0),
+              .end = fmin(from + (double)(i + 1) * length / (double)n, (double)size)};
 
-    s.first = (size_t)floor(s.begin);
+    s.first = (size_t)fmin(floor(s.begin), (double)size - 1);
     s.last = (size_t)fmax(ceil(s.end) - 1, (double)s.first);
     return s;
 }
@@ -69,8 +70,8 @@ pb_status pb_picture_of_rgb(pb_session *s, const unsigned char *rgb, size_t heig
     top = ((double)height - scale * (double)h) / 2;
     left = ((double)width - scale * (double)w) / 2;
     for (size_t i = 0; i < side; i++) {
-        const span down = span_of(i / w, h, top, scale * (double)h);
-        const span across = span_of(i % w, w, left, scale * (double)w);
+        const span down = span_of(i / w, h, top, scale * (double)h, height);
+        const span across = span_of(i % w, w, left, scale * (double)w, width);
         mean_of(rgb, width, &down, &across, mean);
         if (channels == 1)
             mean[0] = 0.299 * mean[0] + 0.587 * mean[1] + 0.114 * mean[2];

@@ -9,7 +9,7 @@ pb_status pb_session_new(pb_session **out, const pb_model *model, pb_error *erro
 {
     pb_session *s;
 
-    PB_NEED(out, "a place for the session");
+    PB_OUT(out, "the session");
     PB_NEED(model, "a model");
     s = pb_calloc(1, sizeof *s);
     if (!s)
@@ -25,11 +25,7 @@ void pb_session_free(pb_session *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < s->embedding_count; i++) {
-        pb_tensor_clear(&s->embeddings[i]->value);
-        pb_free((char *)s->embeddings[i]->text);
-        pb_free(s->embeddings[i]);
-    }
+    pb_session_forget(s, 0);
     pb_free(s->embeddings);
     pb_text_encoder_free(s->encoder);
     pb_autoencoder_free(s->autoencoder);
@@ -163,13 +159,37 @@ pb_status pb_session_noise(const pb_session *s, size_t n, size_t height, size_t 
     return status;
 }
 
-/* The predictor of trajectories of these images. */
-static pb_status begin_moving(pb_session *s, const pb_prompts *prompts, const pb_tensor *x,
-                              pb_denoiser **denoiser, const pb_run *run, pb_error *error)
+pb_status pb_session_boosts(double t, pb_error *error)
 {
+    return t >= 0 && t <= 1
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "boost %g: expected a fraction from 0 to 1", t);
+}
+
+/* The predictor of trajectories of these images, and a copy of them to be moved: until it has
+ * arrived they stay as they are, for somebody may stop it. */
+static pb_status begin_moving(pb_session *s, const pb_prompts *prompts, const pb_tensor *x,
+                              pb_denoiser **denoiser, pb_tensor *moved, const pb_run *run,
+                              pb_error *error)
+{
+    pb_status status;
+
     PB_NEED(s, "a session");
     PB_TRY(pb_shape_check(x, 4, (size_t[4]){0, s->info->in_channels}, "images", error));
-    return pb_session_denoiser(s, prompts, 0, x->shape[2], x->shape[3], denoiser, run, error);
+    PB_TRY(pb_session_denoiser(s, prompts, 0, x->shape[2], x->shape[3], denoiser, run, error));
+    status = pb_tensor_copy(moved, x, error);
+    if (status != PB_OK)
+        pb_denoiser_free(*denoiser);
+    return status;
+}
+
+static pb_status end_moving(pb_status status, pb_tensor *x, pb_denoiser *denoiser, pb_tensor *moved)
+{
+    if (status == PB_OK)
+        memcpy(x->data, moved->data, pb_tensor_count(x) * sizeof *x->data);
+    pb_tensor_clear(moved);
+    pb_denoiser_free(denoiser);
+    return status;
 }
 
 pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *name, pb_tensor *x,
@@ -177,38 +197,40 @@ pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *
                           const pb_run *run, pb_error *error)
 {
     pb_ddim_options options = {.steps = steps, .boost = SIZE_MAX};
+    pb_tensor moved = PB_TENSOR_EMPTY;
     pb_denoiser *denoiser;
     pb_status status;
     pb_task task;
 
-    PB_TRY(begin_moving(s, prompts, x, &denoiser, run, error));
+    if (boost)
+        PB_TRY(pb_session_boosts(boost->t, error));
+    PB_TRY(begin_moving(s, prompts, x, &denoiser, &moved, run, error));
     options.clip = s->info->clip;
     if (boost && boost->t > 0) {
         options.boost = pb_grid_nearest(pb_schedule_length(s->schedule), steps, boost->t);
         options.noise_seed = boost->seed;
         options.own_noise = boost->own;
     }
-    status = pb_ddim(s->schedule, denoiser, x->shape[0], pb_item_size(x), x->data, from, to,
+    status = pb_ddim(s->schedule, denoiser, x->shape[0], pb_item_size(x), moved.data, from, to,
                      &options, pb_task_begin(&task, name ? name : "moving", run), error);
-    pb_denoiser_free(denoiser);
-    return status;
+    return end_moving(status, x, denoiser, &moved);
 }
 
 pb_status pb_session_sample(pb_session *s, const pb_prompts *prompts, pb_tensor *x,
                             pb_spacing spacing, size_t steps, const pb_run *run, pb_error *error)
 {
+    pb_tensor moved = PB_TENSOR_EMPTY;
     pb_denoiser *denoiser;
     pb_status status;
     pb_task task;
 
-    PB_TRY(begin_moving(s, prompts, x, &denoiser, run, error));
-    status = pb_ddim_spaced(s->schedule, denoiser, x->shape[0], pb_item_size(x), x->data,
+    PB_TRY(begin_moving(s, prompts, x, &denoiser, &moved, run, error));
+    status = pb_ddim_spaced(s->schedule, denoiser, x->shape[0], pb_item_size(x), moved.data,
                             &(pb_spaced_options){.spacing = spacing,
                                                  .steps = steps,
                                                  .steps_offset = s->info->steps_offset,
                                                  .set_alpha_to_one = s->info->set_alpha_to_one,
                                                  .clip = s->info->clip},
                             pb_task_begin(&task, "sampling", run), error);
-    pb_denoiser_free(denoiser);
-    return status;
+    return end_moving(status, x, denoiser, &moved);
 }

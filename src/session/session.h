@@ -12,6 +12,7 @@ typedef struct pb_embedding {
     pb_tensor value; /* (tokens, width) */
     pb_input input;  /* the value as what a network is conditioned on */
     size_t end;      /* the place of its end token */
+    char *rest;      /* of its text what the encoder has no room for; NULL: nothing */
 } pb_embedding;
 
 struct pb_session {
@@ -37,6 +38,12 @@ pb_status pb_session_prepare(pb_session *session, size_t height, size_t width, c
 /* Is it a place for a result, "images" say: one that is there, and empty? Errors: PB_INVALID. */
 pb_status pb_session_place(const pb_tensor *place, const char *what, pb_error *error);
 
+/* Has the point an image (1,c,h,w) of the model's channels? Errors: PB_INVALID. */
+pb_status pb_session_has_image(const pb_session *session, const pb_point *point, pb_error *error);
+
+/* Is it a fraction of T from which steps can be stochastic, 0 to 1? Errors: PB_INVALID. */
+pb_status pb_session_boosts(double t, pb_error *error);
+
 /* Is the point one of its grid? Errors: PB_INVALID. */
 pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
 
@@ -45,6 +52,9 @@ pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
 
 /* What a prompt of these is used for; "" where none is given. */
 const char *pb_prompt_of(const pb_prompts *prompts, pb_prompt_use use);
+
+/* Takes back all embeddings from number `first` on. */
+void pb_session_forget(pb_session *session, size_t first);
 
 /* The embedding of a text that was embedded; owned by the session. */
 const pb_embedding *pb_session_embedding(const pb_session *session, const char *text);

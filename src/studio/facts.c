@@ -1,7 +1,9 @@
 #include "studio/facts.h"
 
+#include <glib.h>
 #include <math.h>
 
+#include <pullback/latent.h>
 #include <pullback/svd.h>
 
 static size_t usual(const pb_model_info *info, size_t size)
@@ -40,6 +42,31 @@ pb_status pb_facts_find(pb_facts *f, const pb_model *model, const pb_run *run, p
     f->all = f->map.saved_bytes + f->map.packed_bytes + f->map.arena_bytes + f->vectors +
              info->weight_bytes;
     return PB_OK;
+}
+
+char *pb_facts_sizes(const pb_model_info *info, size_t factor)
+{
+    size_t multiple = factor * info->size_multiple, least = factor * info->size_least;
+    GString *text = g_string_new("any");
+
+    if (multiple > 1)
+        g_string_printf(text, "multiples of %zu", multiple);
+    if (least > multiple)
+        g_string_append_printf(text, " from %zu on", least);
+    return g_string_free(text, FALSE);
+}
+
+size_t pb_facts_factor(const pb_model *model)
+{
+    pb_autoencoder *autoencoder;
+    size_t factor;
+
+    if (!pb_model_get_info(model)->has_autoencoder ||
+        pb_autoencoder_open(&autoencoder, model, NULL) != PB_OK)
+        return 0;
+    factor = pb_autoencoder_get_info(autoencoder).factor;
+    pb_autoencoder_free(autoencoder);
+    return factor;
 }
 
 /* -- as an object --------------------------------------------------------------------------------

@@ -24,6 +24,13 @@ typedef struct pb_facts {
 /* Errors: those of pb_map_estimate. */
 pb_status pb_facts_find(pb_facts *facts, const pb_model *model, const pb_run *run, pb_error *error);
 
+/* Which sizes of images there are, where a position is `factor` pixels: "multiples of 8 from 64
+ * on"; g_free. */
+char *pb_facts_sizes(const pb_model_info *info, size_t factor);
+
+/* Pixels for each position of a model of latents; 0: its autoencoder cannot be opened. */
+size_t pb_facts_factor(const pb_model *model);
+
 /* All of it, and pb_model_info, as an object; hash: or NULL. */
 json_t *pb_facts_json(const pb_model *model, const pb_facts *facts, const char *hash);
 

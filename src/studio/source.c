@@ -44,6 +44,33 @@ pb_status pb_source_array(pb_source *r, const pb_studio *s, pb_array_kind kind, 
     return PB_OK;
 }
 
+pb_status pb_source_read(pb_source *r, const pb_studio *s, const char *image, const char *x,
+                         int latents, const pb_crop *crop, pb_error *error)
+{
+    pb_array_kind kind = x ? PB_ARRAY_X : latents ? PB_ARRAY_IMAGE : PB_ARRAY_PICTURE;
+    size_t height = r->options.pixel_height, width = r->options.pixel_width;
+    pb_tensor array = PB_TENSOR_EMPTY;
+
+    if (!image && !x)
+        return pb_session_size(s->session, height, width, &r->height, &r->width, error);
+    if (!x && !pb_has_ending(image, ".npy"))
+        return pb_source_photo(r, s, image, crop, height, width, error);
+    PB_TRY((kind == PB_ARRAY_PICTURE ? pb_read_pictures : pb_read_images)(&array, s, x ? x : image,
+                                                                          1, error));
+    return pb_source_array(r, s, kind, &array, error);
+}
+
+pb_status pb_source_outline(const pb_source *r, const char *path, pb_error *error)
+{
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status = pb_photo_outline(&r->photo, 512, &pixels, error);
+
+    if (status == PB_OK)
+        status = pb_pixels_write(&pixels, path, NULL, error);
+    pb_pixels_clear(&pixels);
+    return status;
+}
+
 /* A picture's brightness, 0 to 1: cut as the photo is if it has the photo's size. */
 static pb_status read_brightness(pb_source *r, const pb_studio *s, const char *path,
                                  double megapixels, pb_error *error)

@@ -30,6 +30,17 @@ typedef enum pb_array_kind { PB_ARRAY_PICTURE, PB_ARRAY_IMAGE, PB_ARRAY_X } pb_a
 pb_status pb_source_array(pb_source *source, const pb_studio *studio, pb_array_kind kind,
                           pb_tensor *array, pb_error *error);
 
+/* Reads what is named: an image, which is a photo or a .npy of a picture, or with `latents` of an
+ * image as the network sees it; or x, a .npy or .safetensors; or (both NULL) nothing, of a point
+ * that a seed draws. The size is that of source->options. Errors: those of the two above and of
+ * pb_read_images. */
+pb_status pb_source_read(pb_source *source, const pb_studio *studio, const char *image,
+                         const char *x, int latents, const pb_crop *crop, pb_error *error);
+
+/* Writes its photo, made smaller where it is large, with the part outlined that the network sees.
+ */
+pb_status pb_source_outline(const pb_source *source, const char *path, pb_error *error);
+
 /* Reads a mask for it: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut
  * as the photo is if it has the photo's size. Errors: PB_INVALID (of another size, black all over),
  * those of reading. */

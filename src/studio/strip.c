@@ -10,6 +10,16 @@
 #include "picture/original.h"
 #include "picture/sheet.h"
 
+int pb_edit_mode_of(pb_edit_mode *mode, const char *name)
+{
+    for (pb_edit_mode m = 0; m < PB_EDIT_MODES; m++)
+        if (!strcmp(name, pb_edit_mode_name(m))) {
+            *mode = m;
+            return 0;
+        }
+    return -1;
+}
+
 pb_status pb_strip_paste(const pb_strip *s, const float *picture, const char *path,
                          const char *settings, int quality, char **lost, pb_error *error)
 {
@@ -77,14 +87,12 @@ static char *model_name(const pb_studio *d)
     return g_path_is_absolute(name) ? g_path_get_basename(name) : g_strdup(name);
 }
 
-char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
+json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
-    char *model = model_name(d), *text;
-    json_t *directions = json_array(), *object;
+    json_t *directions = pb_json_counts(e->count, e->direction), *object;
+    char *model = model_name(d);
 
-    for (size_t i = 0; i < e->count; i++)
-        json_array_append_new(directions, json_integer((json_int_t)e->direction[i]));
     object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:o, s:s, s:f, s:f, s:i, s:f, s:i, s:f, s:I}",
         "pullback", pb_version(), "model", model, "model_hash", s->basis->model_hash, "from",
@@ -104,7 +112,14 @@ char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
     }
     pb_prompts_describe(&s->point->prompts, object);
     g_free(model);
-    text = pb_json_ascii(object);
+    return object;
+}
+
+char *pb_strip_settings(const pb_strip *s, const pb_studio *d)
+{
+    json_t *object = pb_strip_json(s, d);
+    char *text = pb_json_ascii(object);
+
     json_decref(object);
     return text;
 }

@@ -16,11 +16,18 @@ typedef struct pb_strip {
     const char *label;     /* behind the direction's name in a strip, or NULL */
 } pb_strip;
 
+/* The mode of a name ("guidance", "straight", "relinearise"): 0; -1, there is none. */
+int pb_edit_mode_of(pb_edit_mode *mode, const char *name);
+
 /* Adds "prompt", "edit_prompt" (where it is another), "negative_prompt" and "guidance_scale" to an
  * object, where there are any. */
 void pb_prompts_describe(const pb_prompts *prompts, json_t *object);
 
-/* The settings as a JSON text (free with free()). */
+/* The settings: what the edit is of, what was done, and what was warned of. NULL: no memory, or a
+ * name that is not in UTF-8. */
+json_t *pb_strip_json(const pb_strip *strip, const pb_studio *studio);
+
+/* The same as a text, as it is kept in a PNG (free()); NULL likewise. */
 char *pb_strip_settings(const pb_strip *strip, const pb_studio *studio);
 
 /* Writes the photo with what the edit `picture` changes (picture/blend.h, picture/original.h).

@@ -169,6 +169,37 @@ pb_status pb_write_pictures(const pb_tensor *images, const char *path, const cha
     return status;
 }
 
+pb_status pb_write_enlarged(const float *picture, const size_t shape[3], const char *path,
+                            pb_error *error)
+{
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status = pb_sheet_draw(&(pb_sheet){.rows = 1,
+                                                 .columns = 1,
+                                                 .tiles = &picture,
+                                                 .c = shape[0],
+                                                 .h = shape[1],
+                                                 .w = shape[2],
+                                                 .marked = SIZE_MAX},
+                                     &pixels, error);
+
+    if (status == PB_OK)
+        status = pb_pixels_write(&pixels, path, NULL, error);
+    pb_pixels_clear(&pixels);
+    return status;
+}
+
+pb_status pb_write_look(const pb_tensor *image, const pb_studio *s, const char *path,
+                        const pb_run *run, pb_error *error)
+{
+    pb_tensor picture = PB_TENSOR_EMPTY;
+    pb_status status = pb_session_decode(s->session, image, &picture, run, error);
+
+    if (status == PB_OK)
+        status = pb_write_enlarged(picture.data, picture.shape + 1, path, error);
+    pb_tensor_clear(&picture);
+    return status;
+}
+
 pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *path,
                          pb_error *error)
 {

@@ -42,6 +42,14 @@ pb_status pb_write_images(const pb_tensor *images, const pb_studio *studio, cons
 pb_status pb_write_pictures(const pb_tensor *pictures, const char *path, const char *settings,
                             pb_error *error);
 
+/* Writes one picture (c,h,w) of such a shape, enlarged to be looked at. */
+pb_status pb_write_enlarged(const float *picture, const size_t shape[3], const char *path,
+                            pb_error *error);
+
+/* The same of an image (1,c,h,w) as the network sees it. */
+pb_status pb_write_look(const pb_tensor *image, const pb_studio *studio, const char *path,
+                        const pb_run *run, pb_error *error);
+
 /* Writes a point's x as a .safetensors that says at which noise level of which grid it lies, and of
  * what model and prompts it is. */
 pb_status pb_write_noisy(const pb_point *point, const pb_studio *studio, const char *path,

@@ -1,5 +1,6 @@
 #include "study/study.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -169,4 +170,24 @@ pb_status pb_study_visit(const char *folder, const char *catalogue, pb_study_vis
     return folder
                ? visit_folder(&(pb_study_options){.folder = (char *)folder}, visit, context, error)
                : visit_catalogue(catalogue, NULL, visit, context, error);
+}
+
+double pb_study_seconds_left(const pb_study_status *s)
+{
+    size_t left = s->wanted - s->done, workers = s->running ? s->running : 1;
+
+    return left ? s->seconds * (double)left / (double)workers : 0;
+}
+
+json_t *pb_study_status_json(const char *name, const pb_study_status *s)
+{
+    double seconds = pb_study_seconds_left(s);
+    json_t *object =
+        json_pack("{s:s, s:I, s:I, s:I, s:I}", "study", name, "items", (json_int_t)s->wanted,
+                  "done", (json_int_t)s->done, "running", (json_int_t)s->running, "left",
+                  (json_int_t)(s->wanted - s->done - s->running));
+
+    if (!isnan(seconds))
+        json_object_set_new(object, "seconds_left", json_real(seconds));
+    return object;
 }

@@ -8,6 +8,8 @@
 #ifndef PB_STUDY_STUDY_H
 #define PB_STUDY_STUDY_H
 
+#include <jansson.h>
+
 #include "study/executor/study_executor.h"
 #include "study/settings/settings.h"
 #include "study/store/store.h"
@@ -34,5 +36,12 @@ extern const char *const pb_study_outputs[];
  * PB_IO (there is none), the catalogue's. */
 pb_status pb_study_visit(const char *folder, const char *catalogue, pb_study_visitor visit,
                          void *context, pb_error *error);
+
+/* Seconds until all of it is done, by the mean of an item and whoever is at work; NaN before any is
+ * done. */
+double pb_study_seconds_left(const pb_study_status *status);
+
+/* All of that, as an object. */
+json_t *pb_study_status_json(const char *name, const pb_study_status *status);
 
 #endif

@@ -81,7 +81,8 @@ static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error 
     return PB_OK;
 }
 
-pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
+/* Strings last until drop_lists. */
+static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error)
 {
     const GOptionEntry model[] = {
@@ -213,26 +214,6 @@ int pb_cli_flush(int status)
     return status;
 }
 
-int pb_cli_usage(pb_cli *cli, const pb_error *error)
-{
-    int usage = error->status != PB_MEMORY;
-
-    fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
-    if (usage)
-        fprintf(stderr, "(pullback %s --help shows the options)\n", cli->name);
-    drop_lists(cli);
-    return usage ? PB_EXIT_USAGE : PB_EXIT_FAILED;
-}
-
-int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error)
-{
-    pb_progress_end();
-    if (status != PB_OK)
-        fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
-    drop_lists(cli);
-    return status == PB_OK ? 0 : PB_EXIT_FAILED;
-}
-
 /* One line, in which nothing is left that a terminal would obey. */
 static void print_line(FILE *stream, const char *format, va_list arguments)
 {
@@ -301,6 +282,41 @@ void pb_cli_print(const pb_cli *cli, json_t *object)
         putchar('\n');
     }
     json_decref(object);
+}
+
+/* -- a command ------------------------------------------------------------------------------- */
+
+/* Reports what was wrong with it; of PB_MEMORY it is not the usage. */
+static int end_usage(pb_cli *cli, const pb_error *error)
+{
+    int usage = error->status != PB_MEMORY;
+
+    fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
+    if (usage)
+        fprintf(stderr, "(pullback %s --help shows the options)\n", cli->name);
+    drop_lists(cli);
+    return usage ? PB_EXIT_USAGE : PB_EXIT_FAILED;
+}
+
+static int end(pb_cli *cli, pb_status status, const pb_error *error)
+{
+    pb_progress_end();
+    if (status != PB_OK)
+        fprintf(stderr, "pullback %s: %s\n", cli->name, error->message);
+    drop_lists(cli);
+    return status == PB_OK ? 0 : PB_EXIT_FAILED;
+}
+
+int pb_cli_command(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
+                   const GOptionEntry *more, int argc, char **argv, pb_cli_check check,
+                   pb_cli_run run)
+{
+    pb_error error;
+
+    if (parse(cli, help, entries, more, &argc, &argv, &error) != PB_OK ||
+        check(cli, argc, argv, &error) != PB_OK)
+        return end_usage(cli, &error);
+    return end(cli, run(cli, &error), &error);
 }
 
 /* -- paths ----------------------------------------------------------------------------------- */
@@ -464,6 +480,16 @@ pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error)
     return status;
 }
 
+pb_status pb_check_outputs(const pb_cli *cli, char **paths, pb_error *error)
+{
+    pb_status status = PB_OK;
+
+    for (char **path = paths; status == PB_OK && *path; path++)
+        status = pb_check_output(cli, *path, error);
+    g_strfreev(paths);
+    return status;
+}
+
 pb_status pb_make_folder(const char *path, pb_error *error)
 {
     if (g_mkdir_with_parents(path, 0777))
@@ -472,12 +498,4 @@ pb_status pb_make_folder(const char *path, pb_error *error)
         return pb_fail_system(error, path, NULL);
     pb_temporary_sweep(path);
     return PB_OK;
-}
-
-char *pb_beside(const char *path, const char *text)
-{
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    int stem = dot ? (int)(dot - path) : (int)strlen(path);
-
-    return g_strdup_printf("%.*s%s", stem, path, text);
 }

@@ -53,21 +53,19 @@ typedef struct pb_help {
     const char *example; /* after the options: "Example:\n  pullback …" */
 } pb_help;
 
-/* Parses argv: the command's own entries, `more` (or NULL), and the options of all commands; what
- * is left stays in argv[1 … argc-1]. Sets the number of threads. Returns PB_OK, or PB_INVALID with
- * the message; --help, and as the first argument what manual.h answers, print and end the program.
- * Strings last until pb_cli_usage or pb_cli_end. */
-pb_status pb_cli_parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
-                       const GOptionEntry *more, int *argc, char ***argv, pb_error *error);
+/* A whole command. Parses argv: its own entries, `more` (or NULL), and the options of all commands;
+ * --help, and as the first argument what manual.h answers, print and end the program. Sets the
+ * number of threads. Then check gets what is left in argv[1 … argc-1], and run works. Both get the
+ * cli, which is the first member of the command's own options, and make those of it again. Reports
+ * how it ended; returns 0, 1 (run failed, or there is no memory), 2 (of parse or check). */
+typedef pb_status (*pb_cli_check)(pb_cli *cli, int argc, char **argv, pb_error *error);
+typedef pb_status (*pb_cli_run)(pb_cli *cli, pb_error *error);
+int pb_cli_command(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
+                   const GOptionEntry *more, int argc, char **argv, pb_cli_check check,
+                   pb_cli_run run);
 
 /* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
 GPtrArray *pb_model_names(void);
-
-/* Reports an error of usage; returns 2. (Of PB_MEMORY, which is none, 1.) */
-int pb_cli_usage(pb_cli *cli, const pb_error *error);
-
-/* Reports how a command ended; returns 0 or 1. */
-int pb_cli_end(pb_cli *cli, pb_status status, const pb_error *error);
 
 /* A line in which control characters, and what is no UTF-8, are shown as U+FFFD: names have them,
  * and a terminal would obey. */
@@ -110,10 +108,10 @@ pb_status pb_check_out(const char *out, unsigned kinds, const char *hint, pb_err
  * command's own inputs, unless --force. Errors: PB_IO, PB_INVALID. */
 pb_status pb_check_output(const pb_cli *cli, const char *path, pb_error *error);
 
+/* The same of several; takes over the list (g_strfreev). */
+pb_status pb_check_outputs(const pb_cli *cli, char **paths, pb_error *error);
+
 /* Makes a folder unless it is there. Errors: PB_IO. */
 pb_status pb_make_folder(const char *path, pb_error *error);
-
-/* A path with what follows its last dot replaced by text ("-spectrum.png"); g_free. */
-char *pb_beside(const char *path, const char *text);
 
 #endif

@@ -64,17 +64,6 @@ void pb_progress_catch_interrupt(void)
         pthread_detach(thread);
 }
 
-static int is_interrupted(void *unused)
-{
-    (void)unused;
-    return interrupted;
-}
-
-pb_stop pb_progress_stop(void)
-{
-    return (pb_stop){is_interrupted, NULL};
-}
-
 pb_progress_bar pb_progress_begin(const pb_cli *cli, const char *label)
 {
     return (pb_progress_bar){.cli = cli,

@@ -5,8 +5,6 @@
 #include <pullback/run.h>
 #include <pullback/svd.h>
 
-#include "base/stop.h"
-
 struct pb_cli;
 
 typedef struct pb_progress_bar {
@@ -38,9 +36,6 @@ pb_run pb_progress_run(struct pb_cli *cli, int shown);
 
 /* Wipes the bar. */
 void pb_progress_end(void);
-
-/* Says stop after control-C. */
-pb_stop pb_progress_stop(void);
 
 /* From now on control-C (or SIGTERM) makes all these say stop; a second one ends the program at
  * once. */

@@ -28,12 +28,17 @@ bool pb_algorithm_computes(pb_algorithm algorithm, const pb_convolution_shape *s
 
 /* -- choosing -------------------------------------------------------------------------------- */
 
-static bool same_but_for_items(const pb_convolution_shape *a, const pb_convolution_shape *b)
+static bool same_but_for_sizes(const pb_convolution_shape *a, const pb_convolution_shape *b)
 {
-    return a->in_h == b->in_h && a->in_w == b->in_w && a->in_c == b->in_c && a->out_h == b->out_h &&
-           a->out_w == b->out_w && a->out_c == b->out_c && a->kernel == b->kernel &&
+    return a->in_c == b->in_c && a->out_c == b->out_c && a->kernel == b->kernel &&
            a->stride == b->stride && a->top == b->top && a->left == b->left &&
            a->bottom == b->bottom && a->right == b->right;
+}
+
+static bool same_but_for_items(const pb_convolution_shape *a, const pb_convolution_shape *b)
+{
+    return a->in_h == b->in_h && a->in_w == b->in_w && a->out_h == b->out_h &&
+           a->out_w == b->out_w && same_but_for_sizes(a, b);
 }
 
 static pb_algorithm cheapest(const pb_cost *cost)
@@ -66,6 +71,23 @@ pb_algorithm pb_algorithm_choose(const pb_costs *costs, const pb_convolution_sha
     if (pb_winograd_computes(shape) && pb_winograd_suits(shape, direction))
         return PB_WINOGRAD;
     return pb_im2row_suits(shape, direction) ? PB_IM2ROW : PB_DIRECT;
+}
+
+/* The rules speak of least sizes only: what suits any suits the largest. */
+bool pb_algorithm_may_suit(const pb_costs *costs, pb_algorithm algorithm,
+                           const pb_convolution_shape *shape)
+{
+    pb_convolution_shape large = *shape;
+
+    large.n = large.in_h = large.in_w = large.out_h = large.out_w = 1 << 10;
+    for (pb_direction d = PB_CONVOLVE; d <= PB_CONVOLVE_TRANSPOSE; d++)
+        if (pb_algorithm_choose(NULL, &large, d) == algorithm)
+            return true;
+    for (size_t i = 0; costs && i < costs->count; i++)
+        if (same_but_for_sizes(&costs->costs[i].shape, shape) &&
+            cheapest(&costs->costs[i]) == algorithm)
+            return true;
+    return false;
 }
 
 /* -- files ----------------------------------------------------------------------------------- */

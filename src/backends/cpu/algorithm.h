@@ -1,6 +1,7 @@
 /* The algorithms of convolution, and which of them computes a shape.
  *
- * The choice depends on the shape and the direction alone: by rules that are built in, or by a
+ * The choice, where there is room for each one's weights, depends on the shape and the direction
+ * alone: by rules that are built in, or by a
  * table of costs measured on a machine (`pullback bench --tune`). */
 #ifndef PB_CPU_ALGORITHM_H
 #define PB_CPU_ALGORITHM_H
@@ -36,6 +37,11 @@ typedef struct pb_costs {
  * the nearest number of items; by the rules where the table (or NULL) has none. */
 pb_algorithm pb_algorithm_choose(const pb_costs *costs, const pb_convolution_shape *shape,
                                  pb_direction direction);
+
+/* May it be the one chosen for a convolution like this one, of whatever height, width and number of
+ * items, in either direction? Those of the shape are not read. */
+bool pb_algorithm_may_suit(const pb_costs *costs, pb_algorithm algorithm,
+                           const pb_convolution_shape *shape);
 
 /* Reads a table. Errors: PB_IO, PB_FORMAT (the entry, expected and found), PB_MEMORY. *costs is to
  * be freed with pb_costs_free. */

@@ -4,7 +4,8 @@
  *     jvp       dy = W * dx
  *     vjp       dx = W^T * dy
  *
- * The algorithm is chosen by the shape alone when a plan is made. */
+ * The algorithm is chosen when a plan is made: by the shape, or the direct one where the memory has
+ * no room for the weights of another (section.h). What is packed already does not count. */
 #include "backends/cpu/conv2d.h"
 
 #include "backends/cpu/exact.h"
@@ -38,16 +39,6 @@ static size_t weight_bytes(const pb_stored *weight, pb_algorithm algorithm)
     return pb_cpu_kept_floats(weight, layout_of(algorithm)) * sizeof(float);
 }
 
-/* Sets k->packed; where it does not fit into the limit, k becomes direct. */
-static pb_status get_packed(kernel *k, pb_cpu *cpu, const pb_stored *weight, size_t limit,
-                            pb_error *error)
-{
-    PB_TRY(pb_cpu_keep(&k->packed, cpu, weight, layout_of(k->algorithm), limit, error));
-    if (!k->packed)
-        k->algorithm = PB_DIRECT;
-    return PB_OK;
-}
-
 pb_convolution_shape pb_conv2d_shape(const pb_call *call)
 {
     const pb_conv2d_options *o = &((const pb_conv2d_params *)call->params)->o;
@@ -69,17 +60,6 @@ pb_convolution_shape pb_conv2d_shape(const pb_call *call)
     };
 }
 
-/* Bytes that weights packed for direct convolution may still take: Winograd's, four times as large,
- * stop at the limit, these at twice that. */
-static size_t room(pb_cpu *cpu, size_t limit)
-{
-    size_t packed = pb_cpu_packed_bytes(cpu), most = 2 * limit;
-
-    if (limit > SIZE_MAX / 2)
-        return SIZE_MAX;
-    return packed < most ? most - packed : 0;
-}
-
 /* What the kernel works with: packed weights, or a convolution of oneDNN's; and the bias. */
 static pb_status make(kernel *k, const pb_call *call, pb_pass pass, pb_error *error)
 {
@@ -91,16 +71,13 @@ static pb_status make(kernel *k, const pb_call *call, pb_pass pass, pb_error *er
     if (k->exact)
         return PB_OK;
     if (k->algorithm != PB_DIRECT)
-        PB_TRY(get_packed(k, cpu, p->weight, call->packed_limit, error));
-    if (k->algorithm != PB_DIRECT)
-        return PB_OK;
+        return pb_cpu_keep(&k->packed, cpu, p->weight, layout_of(k->algorithm), error);
     return pb_convolution_new(&k->direct, cpu->dnn, &k->shape, k->direction, k->bias != NULL,
-                              k->bf16, p->weight, room(cpu, call->packed_limit), error);
+                              k->bf16, p->weight, call->spare, error);
 }
 
 pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorithm, pb_error *error)
 {
-    const pb_stored *weight = ((const pb_conv2d_params *)call->params)->weight;
     kernel *k = pb_calloc(1, sizeof *k);
     pb_status status = PB_OK;
 
@@ -113,9 +90,6 @@ pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorit
     k->algorithm = k->bf16 ? PB_DIRECT : algorithm;
     if (!call->dry)
         status = make(k, call, pass, error);
-    else if (pb_cpu_packed_bytes((pb_cpu *)call->device) + weight_bytes(weight, k->algorithm) >
-             call->packed_limit)
-        k->algorithm = PB_DIRECT;
     if (status == PB_OK)
         call->kernel = k;
     else
@@ -123,13 +97,20 @@ pb_status pb_conv2d_prepare_as(pb_call *call, pb_pass pass, pb_algorithm algorit
     return status;
 }
 
+static pb_algorithm choose(const pb_call *call, const pb_convolution_shape *shape,
+                           pb_direction direction)
+{
+    const pb_costs *costs = ((const pb_cpu *)call->device)->costs;
+
+    return call->packs ? pb_algorithm_choose(costs, shape, direction) : PB_DIRECT;
+}
+
 static pb_status prepare(pb_call *call, pb_pass pass, pb_error *error)
 {
     const pb_convolution_shape shape = pb_conv2d_shape(call);
     pb_direction direction = pass == PB_VJP ? PB_CONVOLVE_TRANSPOSE : PB_CONVOLVE;
-    const pb_costs *costs = ((const pb_cpu *)call->device)->costs;
 
-    return pb_conv2d_prepare_as(call, pass, pb_algorithm_choose(costs, &shape, direction), error);
+    return pb_conv2d_prepare_as(call, pass, choose(call, &shape, direction), error);
 }
 
 static void release(void *data)
@@ -140,14 +121,38 @@ static void release(void *data)
     pb_free(k);
 }
 
-/* Only those of Winograd's algorithm have one layout for both directions. */
-static size_t packed(const pb_call *call, pb_pass pass)
+static size_t reserved(const pb_device *device, const void *params)
 {
-    const kernel *k = call->kernel;
+    const pb_costs *costs = ((const pb_cpu *)device)->costs;
+    const pb_conv2d_params *p = params;
+    const pb_call call = {
+        .params = p, .in = {{.c = p->o.in_channels}}, .out = {.c = p->o.out_channels}};
+    const pb_convolution_shape shape = pb_conv2d_shape(&call);
+    size_t bytes = 0;
 
-    if (k->exact || (pass == PB_VJP && k->algorithm == PB_WINOGRAD))
-        return 0;
-    return weight_bytes(((const pb_conv2d_params *)call->params)->weight, k->algorithm);
+    for (pb_algorithm a = 0; a < PB_ALGORITHMS; a++)
+        if (a != PB_DIRECT && pb_algorithm_may_suit(costs, a, &shape))
+            bytes += weight_bytes(p->weight, a);
+    return bytes;
+}
+
+/* Only those of direct convolution have a layout for each direction. */
+static size_t packed(const pb_call *call)
+{
+    const pb_stored *weight = ((const pb_conv2d_params *)call->params)->weight;
+    pb_convolution_shape shape = pb_conv2d_shape(call);
+    bool reads[2][PB_ALGORITHMS] = {{false}};
+    size_t bytes = 0;
+
+    for (pb_direction d = PB_CONVOLVE; d <= PB_CONVOLVE_TRANSPOSE; d++)
+        for (shape.n = 1; shape.n <= call->n; shape.n++)
+            reads[d][choose(call, &shape, d)] = true;
+    for (pb_algorithm a = 0; a < PB_ALGORITHMS; a++) {
+        size_t layouts = a == PB_DIRECT ? (size_t)reads[0][a] + reads[1][a]
+                                        : (size_t)(reads[0][a] || reads[1][a]);
+        bytes += layouts * weight_bytes(weight, a);
+    }
+    return bytes;
 }
 
 static const char *manner(const pb_call *call)
@@ -233,6 +238,7 @@ const pb_kernel pb_cpu_conv2d = {
     .manner = manner,
     .flops = flops,
     .work = work,
+    .reserved = reserved,
     .packed = packed,
     .prepare = prepare,
     .release = release,

@@ -50,14 +50,11 @@ static pb_status download(pb_device *device, float *to, const pb_memory *memory,
     return PB_OK;
 }
 
-size_t pb_cpu_packed_bytes(pb_cpu *cpu)
-{
-    return cpu->packed_bytes + pb_onednn_packed_bytes(cpu->dnn);
-}
-
 static size_t packed_bytes(pb_device *device)
 {
-    return pb_cpu_packed_bytes((pb_cpu *)device);
+    pb_cpu *cpu = (pb_cpu *)device;
+
+    return cpu->packed_bytes + pb_onednn_packed_bytes(cpu->dnn);
 }
 
 static pb_status read_costs(pb_device *device, const char *path, pb_error *error)

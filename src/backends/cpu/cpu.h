@@ -24,7 +24,4 @@ typedef struct pb_cpu {
     struct pb_cpu_kept *kept[PB_CPU_CHAINS];
 } pb_cpu;
 
-/* Bytes of all weights in the layouts that the algorithms of convolution read. */
-size_t pb_cpu_packed_bytes(pb_cpu *cpu);
-
 #endif

@@ -7,7 +7,8 @@
 typedef struct pb_cpu_kept {
     const pb_stored *weight;
     pb_cpu_layout layout;
-    float *data;
+    pthread_mutex_t mutex; /* guards: */
+    float *data;           /* NULL: not made yet */
     struct pb_cpu_kept *next;
 } kept;
 
@@ -42,45 +43,43 @@ static pb_status make(float **data, const pb_stored *w, pb_cpu_layout layout, pb
     return pb_stored_load(data, w, error);
 }
 
-static pb_status add(const float **out, pb_cpu *cpu, const pb_stored *weight, pb_cpu_layout layout,
-                     pb_error *error)
+/* The weight's entry: there already, or added, without its data. NULL: there is no memory. */
+static kept *find(pb_cpu *cpu, const pb_stored *weight, pb_cpu_layout layout)
 {
-    kept *k = pb_calloc(1, sizeof *k), **chain = chain_of(cpu, weight);
-    pb_status status;
+    kept **chain = chain_of(cpu, weight), *k;
 
-    if (!k)
-        return pb_fail_memory(error, sizeof *k, weight->name);
-    status = make(&k->data, weight, layout, error);
-    if (status != PB_OK) {
-        pb_free(k);
-        return status;
+    pthread_mutex_lock(&cpu->mutex);
+    for (k = *chain; k; k = k->next)
+        if (k->weight == weight && k->layout == layout)
+            break;
+    if (!k && (k = pb_calloc(1, sizeof *k)) != NULL) {
+        k->weight = weight;
+        k->layout = layout;
+        k->next = *chain;
+        pthread_mutex_init(&k->mutex, NULL);
+        *chain = k;
     }
-    *k = (kept){weight, layout, k->data, *chain};
-    *chain = k;
-    *out = k->data;
-    return PB_OK;
+    pthread_mutex_unlock(&cpu->mutex);
+    return k;
 }
 
 pb_status pb_cpu_keep(const float **out, pb_cpu *cpu, const pb_stored *weight, pb_cpu_layout layout,
-                      size_t limit, pb_error *error)
+                      pb_error *error)
 {
-    size_t bytes = layout == PB_CPU_PLAIN ? 0 : pb_cpu_kept_floats(weight, layout) * sizeof(float);
+    kept *k = find(cpu, weight, layout);
     pb_status status = PB_OK;
-    const kept *k;
 
     *out = NULL;
-    pthread_mutex_lock(&cpu->mutex);
-    for (k = *chain_of(cpu, weight); k; k = k->next)
-        if (k->weight == weight && k->layout == layout)
-            break;
-    if (k)
-        *out = k->data;
-    else if (!bytes || pb_cpu_packed_bytes(cpu) + bytes <= limit) {
-        status = add(out, cpu, weight, layout, error);
-        if (status == PB_OK)
-            cpu->packed_bytes += bytes;
+    if (!k)
+        return pb_fail_memory(error, sizeof *k, weight->name);
+    pthread_mutex_lock(&k->mutex);
+    if (!k->data) {
+        status = make(&k->data, weight, layout, error);
+        if (status == PB_OK && layout != PB_CPU_PLAIN)
+            cpu->packed_bytes += pb_cpu_kept_floats(weight, layout) * sizeof(float);
     }
-    pthread_mutex_unlock(&cpu->mutex);
+    *out = k->data;
+    pthread_mutex_unlock(&k->mutex);
     return status;
 }
 
@@ -88,7 +87,7 @@ pb_status pb_cpu_plain(const float **out, pb_device *device, const pb_stored *we
                        pb_error *error)
 {
     *out = NULL;
-    return weight ? pb_cpu_keep(out, (pb_cpu *)device, weight, PB_CPU_PLAIN, 0, error) : PB_OK;
+    return weight ? pb_cpu_keep(out, (pb_cpu *)device, weight, PB_CPU_PLAIN, error) : PB_OK;
 }
 
 void pb_cpu_drop_kept(pb_cpu *cpu)
@@ -96,6 +95,7 @@ void pb_cpu_drop_kept(pb_cpu *cpu)
     for (size_t i = 0; i < PB_CPU_CHAINS; i++)
         while (cpu->kept[i]) {
             kept *next = cpu->kept[i]->next;
+            pthread_mutex_destroy(&cpu->kept[i]->mutex);
             pb_free(cpu->kept[i]->data);
             pb_free(cpu->kept[i]);
             cpu->kept[i] = next;

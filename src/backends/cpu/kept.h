@@ -8,10 +8,10 @@
 /* The layouts: plain floats, and those of two algorithms of convolution. */
 typedef enum pb_cpu_layout { PB_CPU_PLAIN, PB_CPU_WINOGRAD, PB_CPU_IM2ROW } pb_cpu_layout;
 
-/* The weight in its layout, the device's; or *out = NULL if it is not there yet and would bring all
- * packed weights above `limit` bytes (plain ones are not counted). Errors: PB_MEMORY, PB_IO. */
+/* The weight in its layout, the device's. Threads that need different ones do not wait for each
+ * other. Errors: PB_MEMORY, PB_IO. */
 pb_status pb_cpu_keep(const float **out, pb_cpu *cpu, const pb_stored *weight, pb_cpu_layout layout,
-                      size_t limit, pb_error *error);
+                      pb_error *error);
 
 /* A plain weight; NULL for NULL. */
 pb_status pb_cpu_plain(const float **out, pb_device *device, const pb_stored *weight,

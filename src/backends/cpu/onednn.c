@@ -2,6 +2,7 @@
 
 #include <dnnl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,16 +23,19 @@ typedef const_dnnl_memory_desc_t layout;
 typedef struct pack {
     const pb_stored *weight;
     bool rounded; /* to bfloat16, in whatever type */
-    dnnl_memory_t memory;
-    float *data;
     size_t bytes;
+    dnnl_memory_t memory;  /* the layout, and once there are some the data */
+    pthread_mutex_t mutex; /* guards: */
+    float *data;           /* NULL: not made yet */
     struct pack *next;
 } pack;
 
 struct pb_onednn {
     dnnl_engine_t engine;
-    pthread_mutex_t mutex; /* guards packs */
+    _Atomic size_t packed_bytes;
+    pthread_mutex_t mutex; /* guards: */
     pack *packs;
+    size_t bytes; /* of all of them, also of those that are not made yet */
 };
 
 struct pb_convolution {
@@ -85,6 +89,7 @@ static void free_pack(pack *p)
 {
     if (p->memory)
         dnnl_memory_destroy(p->memory);
+    pthread_mutex_destroy(&p->mutex);
     pb_free(p->data);
     pb_free(p);
 }
@@ -105,13 +110,7 @@ void pb_onednn_free(pb_onednn *dnn)
 
 size_t pb_onednn_packed_bytes(pb_onednn *dnn)
 {
-    size_t bytes = 0;
-
-    pthread_mutex_lock(&dnn->mutex);
-    for (const pack *p = dnn->packs; p; p = p->next)
-        bytes += p->bytes;
-    pthread_mutex_unlock(&dnn->mutex);
-    return bytes;
+    return dnn->packed_bytes;
 }
 
 /* -- packed weights ------------------------------------------------------------------------ */
@@ -165,38 +164,51 @@ end:
     return status;
 }
 
-/* Converts and packs a weight (o, i, k, k) into a new pack. */
-static pb_status make_pack(pack **out, dnnl_engine_t engine, const pb_stored *weight, bool rounded,
-                           const dnnl_dims_t dims, layout packed, pb_error *error)
+/* A pack without its data. */
+static pb_status new_pack(pack **out, dnnl_engine_t engine, const pb_stored *weight, bool rounded,
+                          layout packed, pb_error *error)
 {
-    dnnl_memory_desc_t plain = {0};
-    dnnl_memory_t source = NULL;
-    pack *p = NULL;
-    float *values;
-    pb_status status = pb_stored_load(&values, weight, error);
+    pack *p = pb_calloc(1, sizeof *p);
+    dnnl_status_t made;
 
-    if (status != PB_OK)
-        goto end;
-    p = pb_calloc(1, sizeof *p);
-    if (!p) {
-        status = pb_fail_memory(error, sizeof *p, weight->name);
-        goto end;
-    }
-    if (rounded)
-        pb_bfloat_round(weight->count, values, values);
+    if (!p)
+        return pb_fail_memory(error, sizeof *p, weight->name);
+    pthread_mutex_init(&p->mutex, NULL);
     p->weight = weight;
     p->rounded = rounded;
     p->bytes = dnnl_memory_desc_get_size(LAYOUT(packed));
-    p->data = pb_malloc(p->bytes, 1);
-    if (!p->data) {
-        status = pb_fail_memory(error, p->bytes, weight->name);
+    made = dnnl_memory_create(&p->memory, LAYOUT(packed), engine, DNNL_MEMORY_NONE);
+    if (made != dnnl_success) {
+        free_pack(p);
+        return fail(error, made, "wrapping weights");
+    }
+    *out = p;
+    return PB_OK;
+}
+
+/* Converts and packs its weight (o, i, k, k). */
+static pb_status fill_pack(pack *p, dnnl_engine_t engine, const dnnl_dims_t dims, layout packed,
+                           pb_error *error)
+{
+    dnnl_memory_desc_t plain = {0};
+    dnnl_memory_t source = NULL;
+    float *values, *data = NULL;
+    pb_status status = pb_stored_load(&values, p->weight, error);
+
+    if (status != PB_OK)
+        goto end;
+    if (p->rounded)
+        pb_bfloat_round(p->weight->count, values, values);
+    data = pb_malloc(p->bytes, 1);
+    if (!data) {
+        status = pb_fail_memory(error, p->bytes, p->weight->name);
         goto end;
     }
     status = make_layout(&plain, 4, dims, dnnl_f32, dnnl_oihw, error);
     if (status != PB_OK)
         goto end;
     DNN_TRY(dnnl_memory_create(&source, LAYOUT(plain), engine, values), "wrapping weights");
-    DNN_TRY(dnnl_memory_create(&p->memory, LAYOUT(packed), engine, p->data), "wrapping weights");
+    DNN_TRY(dnnl_memory_set_data_handle(p->memory, data), "wrapping weights");
     status = copy_memory(engine, source, p->memory, plain, packed, error);
 end:
     if (source)
@@ -204,9 +216,9 @@ end:
     drop_layout(&plain);
     pb_free(values);
     if (status == PB_OK)
-        *out = p;
-    else if (p)
-        free_pack(p);
+        p->data = data;
+    else
+        pb_free(data);
     return status;
 }
 
@@ -221,10 +233,12 @@ static bool same_layout(const pack *p, layout wanted)
            dnnl_memory_desc_equal(have, LAYOUT(wanted));
 }
 
-/* The pack of a weight: made before, or now if it takes at most `room` bytes; else NULL. */
-static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *weight, bool rounded,
-                           const dnnl_dims_t dims, layout wanted, size_t room, pb_error *error)
+/* The pack of a weight: there already, or added without its data; NULL if all packs would then be
+ * of more than `most` bytes. */
+static pb_status find_pack(pack **out, pb_onednn *dnn, const pb_stored *weight, bool rounded,
+                           layout wanted, size_t most, pb_error *error)
 {
+    size_t bytes = dnnl_memory_desc_get_size(LAYOUT(wanted));
     pb_status status = PB_OK;
     pack *p;
 
@@ -232,15 +246,37 @@ static pb_status find_pack(const pack **out, pb_onednn *dnn, const pb_stored *we
     for (p = dnn->packs; p; p = p->next)
         if (p->weight == weight && p->rounded == rounded && same_layout(p, wanted))
             break;
-    if (!p && dnnl_memory_desc_get_size(LAYOUT(wanted)) <= room) {
-        status = make_pack(&p, dnn->engine, weight, rounded, dims, wanted, error);
+    if (!p && dnn->bytes <= most && bytes <= most - dnn->bytes) {
+        status = new_pack(&p, dnn->engine, weight, rounded, wanted, error);
         if (status == PB_OK) {
             p->next = dnn->packs;
             dnn->packs = p;
+            dnn->bytes += bytes;
         }
     }
     pthread_mutex_unlock(&dnn->mutex);
     *out = p;
+    return status;
+}
+
+/* The same with its data. Threads that need different ones do not wait for each other. */
+static pb_status get_pack(const pack **out, pb_onednn *dnn, const pb_stored *weight, bool rounded,
+                          const dnnl_dims_t dims, layout wanted, size_t most, pb_error *error)
+{
+    pb_status status = PB_OK;
+    pack *p;
+
+    PB_TRY(find_pack(&p, dnn, weight, rounded, wanted, most, error));
+    *out = p;
+    if (!p)
+        return PB_OK;
+    pthread_mutex_lock(&p->mutex);
+    if (!p->data) {
+        status = fill_pack(p, dnn->engine, dims, wanted, error);
+        if (status == PB_OK)
+            dnn->packed_bytes += p->bytes;
+    }
+    pthread_mutex_unlock(&p->mutex);
     return status;
 }
 
@@ -301,7 +337,7 @@ static pb_status make_layouts(layouts *l, const dnnl_dims_t in, const dnnl_dims_
 
 pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_convolution_shape *s,
                              pb_direction direction, bool bias, bool bf16, const pb_stored *weight,
-                             size_t room, pb_error *error)
+                             size_t most, pb_error *error)
 {
     const dnnl_dim_t n = (dnnl_dim_t)s->n, ic = (dnnl_dim_t)s->in_c, oc = (dnnl_dim_t)s->out_c;
     const dnnl_dim_t k = (dnnl_dim_t)s->kernel;
@@ -345,8 +381,8 @@ pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn, const pb_conv
     c->scratch_bytes = dnnl_memory_desc_get_size(LAYOUT(scratch));
     DNN_TRY(dnnl_memory_create(&c->scratch, LAYOUT(scratch), dnn->engine, DNNL_MEMORY_NONE),
             "a tensor");
-    status = find_pack(&c->weight, dnn, weight, bf16, weight_dims,
-                       QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), room, error);
+    status = get_pack(&c->weight, dnn, weight, bf16, weight_dims,
+                      QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), most, error);
 end:
     if (desc)
         dnnl_primitive_desc_destroy(desc);
@@ -406,11 +442,19 @@ static pb_status widen(pack **out, const pb_convolution *c, pb_error *error)
 {
     const_dnnl_primitive_desc_t desc;
     pb_status status = PB_OK;
+    pack *p = NULL;
 
     DNN_TRY(dnnl_primitive_get_primitive_desc(c->primitive, &desc), "describing a convolution");
-    status = make_pack(out, c->engine, c->stored, c->bf16, c->weight_dims,
-                       QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), error);
+    status = new_pack(&p, c->engine, c->stored, c->bf16,
+                      QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), error);
+    if (status == PB_OK)
+        status = fill_pack(p, c->engine, c->weight_dims,
+                           QUERY_LAYOUT(desc, dnnl_query_weights_md, 0), error);
 end:
+    if (status == PB_OK)
+        *out = p;
+    else if (p)
+        free_pack(p);
     return status;
 }
 

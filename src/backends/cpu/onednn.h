@@ -38,12 +38,12 @@ typedef struct pb_convolution pb_convolution;
 
 /* weight: (out_c, in_c, k, k). bias: only with PB_CONVOLVE. bf16: multiplies the input and the
  * weight rounded to bfloat16, with sums in float32; where the processor cannot, the rounded numbers
- * go through the float32 kernels. room: bytes that its packed weight may take; a larger one is
- * packed for each run, read from its file again, and dropped. Errors: PB_MEMORY, PB_IO,
- * PB_INTERNAL. */
+ * go through the float32 kernels. most: bytes that all packed weights may take; one that brings
+ * them above it is packed for each run, read from its file again, and dropped: its numbers are the
+ * same. Errors: PB_MEMORY, PB_IO, PB_INTERNAL. */
 pb_status pb_convolution_new(pb_convolution **out, pb_onednn *dnn,
                              const pb_convolution_shape *shape, pb_direction direction, bool bias,
-                             bool bf16, const pb_stored *weight, size_t room, pb_error *error);
+                             bool bf16, const pb_stored *weight, size_t most, pb_error *error);
 void pb_convolution_free(pb_convolution *convolution);
 
 /* Bytes of scratch that a run needs. */

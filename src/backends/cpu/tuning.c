@@ -94,7 +94,7 @@ static pb_status make(bench *b, pb_algorithm algorithm, bool cold, pb_error *err
     pb_call *call = &b->call;
     size_t in = call->n * pb_shape_size(call->in[0]), out = call->n * pb_shape_size(call->out);
 
-    call->packed_limit = SIZE_MAX;
+    call->spare = SIZE_MAX;
     PB_TRY(pb_conv2d_prepare_as(call, b->pass, algorithm, error));
     call->work = pb_malloc(pb_cpu_conv2d.work(call, b->pass), 1);
     b->in = pb_malloc(in, sizeof *b->in);

@@ -27,7 +27,7 @@ static pb_point point_of(const pb_study_plan *p, const pb_item *item, const pb_t
     point.t = pb_plan_t(p, item->timestep);
     point.timestep = timestep_of(p, item);
     point.steps = o->steps;
-    point.prompts = pb_study_prompts_of(o, item->condition);
+    point.prompts = pb_study_prompts_of(o, p->models[item->model].studio.info, item->condition);
     return point;
 }
 

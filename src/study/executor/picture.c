@@ -22,7 +22,7 @@ static pb_status draw(const pb_workshop *w, const pb_item *item, pb_tensor *x, p
 {
     const pb_study_options *o = w->plan->options;
     const pb_study_model *m = &w->plan->models[item->model];
-    const pb_prompts prompts = pb_study_prompts_of(o, 0);
+    const pb_prompts prompts = pb_study_prompts_of(o, m->studio.info, 0);
     const pb_boost boost = {.t = o->boost, .seed = o->seed + item->sample, .own = 1};
 
     PB_TRY(pb_session_noise(m->studio.session, 1, m->height, m->width, boost.seed, x, error));

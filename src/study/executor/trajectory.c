@@ -55,7 +55,7 @@ static pb_status compute(const pb_workshop *w, const pb_item *item, pb_tensor *p
     const size_t shape[4] = {p->timesteps + 1, m->studio.info->in_channels, m->height, m->width};
     size_t size = shape[1] * shape[2] * shape[3], last = o->steps - 1;
     journey j = {.session = m->studio.session,
-                 .prompts = pb_study_prompts_of(o, 0),
+                 .prompts = pb_study_prompts_of(o, m->studio.info, 0),
                  .steps = o->steps,
                  .at = o->image_count ? 0 : last,
                  .run = &w->inner};

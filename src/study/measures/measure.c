@@ -28,7 +28,7 @@ static pb_status measure_baseline(const pb_study_plan *p, size_t model, pb_table
     PB_TRY(pb_model_tap_shape(m->studio.model, p->options->in_x ? p->options->from : p->options->to,
                               m->height, m->width, shape, error));
     n = shape[0] * shape[1] * shape[2];
-    PB_TRY(pb_distances_random(&random, n, p->options->rank, DRAWS, 0, error));
+    PB_TRY(pb_distances_random(&random, n, p->options->rank, DRAWS, 0, NULL, error));
     row.quantity = "random";
     row.estimate = (pb_estimate){random.geodesic / pb_distances_largest(p->options->rank).geodesic,
                                  NAN, NAN, DRAWS};

@@ -29,10 +29,15 @@ const char *pb_study_prompt(const pb_study_options *o, size_t condition)
     return o->edit_prompt ? o->edit_prompt : prompt;
 }
 
-pb_prompts pb_study_prompts_of(const pb_study_options *o, size_t condition)
+pb_prompts pb_study_prompts_of(const pb_study_options *o, const pb_model_info *info,
+                               size_t condition)
 {
     size_t conditions = pb_study_conditions(o);
+    pb_prompts none = PB_PROMPTS_DEFAULTS;
 
+    none.class_label = o->class_label;
+    if (!info->context_width)
+        return none;
     return (pb_prompts){.prompt = pb_study_prompt(o, conditions),
                         .edit_prompt = pb_study_prompt(o, condition),
                         .negative_prompt = pb_study_prompt(o, conditions + 1),

@@ -13,9 +13,10 @@
 size_t pb_study_conditions(const pb_study_options *options);
 const char *pb_study_prompt(const pb_study_options *options, size_t condition);
 
-/* What the network is told of trajectories and, as the edit prompt, of the bases of a condition.
- * Texts are the options'. */
-pb_prompts pb_study_prompts_of(const pb_study_options *options, size_t condition);
+/* What a model is told of trajectories and, as the edit prompt, of the bases of a condition: one
+ * that does not read text only the class. Texts are the options'. */
+pb_prompts pb_study_prompts_of(const pb_study_options *options, const pb_model_info *info,
+                               size_t condition);
 
 /* Embeds them all. Errors: PB_INVALID (prompts for a model without text, one that is too long), the
  * encoder's. */
