@@ -1,7 +1,7 @@
 # make          build the program into build/pullback (its packages must be there: see make setup)
 # make demo     install what is missing, build, edit the bundled portrait into demo/
 # make test     install what is missing, build twice (plain, with sanitizers), run all tests
-# make clang    build with clang, run all tests (CLANG=clang-19: with another)
+# make clang    build with clang, run all tests (CLANG=clang-19: with another, or its path)
 # make fuzz     build with clang and libFuzzer, run each fuzzer for a minute (SECONDS=60)
 # make tsan     build the library with ThreadSanitizer, run four threads on one model
 # make setup    install the Debian packages that are missing (root or sudo)
@@ -12,7 +12,9 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 CLANG ?= clang
 SECONDS ?= 60
-by_clang = -DCMAKE_C_COMPILER=$(CLANG) -DCMAKE_CXX_COMPILER=$(CLANG:clang%=clang++%)
+clang_name = $(notdir $(CLANG))
+by_clang = -DCMAKE_C_COMPILER=$(CLANG) \
+    -DCMAKE_CXX_COMPILER=$(CLANG:%$(clang_name)=%)$(clang_name:clang%=clang++%)
 
 .PHONY: all demo test clang fuzz tsan setup setup-clang install format clean help
 

@@ -14,7 +14,7 @@
 #define ITEMS 3           /* points, tangents and cotangents at once */
 #define TOLERANCE 1e-5    /* of the largest entry */
 #define ADJOINT 2e-6      /* of |J v| |u| */
-#define BFLOAT_ERROR 8e-3 /* of the magnitudes: op.h */
+#define BFLOAT_ERROR 8e-3 /* of the magnitudes: backends/backend.h */
 
 static uint64_t next(uint64_t *state)
 {
@@ -259,7 +259,7 @@ static void differentiate(const op_case *c, op_reference reference, pb_shape out
     pb_free(high);
 }
 
-/* Near the jvp in float32, by what op.h says. v: as given. */
+/* Near the jvp in float32, by what backends/backend.h says. v: as given. */
 static void check_bfloat_error(const op_case *c, const op_call *down, float *const *x,
                                float *const *v)
 {

@@ -34,7 +34,7 @@ typedef struct op_case {
     bool exact;       /* with call.exact, forward gives the reference's numbers, rounded once */
     /* An operation that computes in bfloat16: itself with its own numbers rounded to that, and the
      * sums of the magnitudes of the products that it adds, of which its error in bfloat16 is a
-     * share (op.h). NULL: it computes in float32 always. */
+     * share (backends/backend.h). NULL: it computes in float32 always. */
     op_reference rounded, magnitudes;
 } op_case;
 

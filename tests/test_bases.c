@@ -393,7 +393,7 @@ static void test_mean_conditions(void **state)
     MUST(pb_basis_set_prompts(&a, "", NULL, NULL, 1, 0, error)); /* neither knows what led to it */
     MUST(pb_basis_set_prompts(&b, "", NULL, NULL, 1, 0, error));
     assert_true(!a.trajectory_prompt && !a.negative_prompt);
-    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, error));
+    MUST(pb_basis_mean(&mean, NULL, 2, both, PB_MEAN_KARCHER, 0, NULL, error));
     assert_true(!mean.trajectory_prompt && !mean.negative_prompt);
     pb_basis_clear(&mean);
     pb_basis_clear(&a);

@@ -165,7 +165,7 @@ static void check_all(bool native)
 static void test_native(void **state)
 {
     (void)state;
-    if (!pb_bf16_is_native())
+    if (!pb_bf16_is_native("cpu"))
         skip();
     check_all(true);
 }
@@ -174,16 +174,26 @@ static void test_rounded(void **state)
 {
     (void)state;
     check_all(false);
-    assert_int_equal(pb_bf16_is_native(), 0);
+    assert_int_equal(pb_bf16_is_native("cpu"), 0);
     may_be_native = true;
+}
+
+/* Whether it is faster is asked of the backend, not of the processor. */
+static void test_backends(void **state)
+{
+    (void)state;
+    may_be_native = true;
+    assert_int_equal(pb_bf16_is_native(NULL), pb_bfloat_native());
+    assert_int_equal(pb_bf16_is_native("cpu"), pb_bfloat_native());
+    assert_int_equal(pb_bf16_is_native("reference"), 0);
+    assert_int_equal(pb_bf16_is_native("no such"), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_rounded_nan),
-        cmocka_unit_test(test_native),
+        cmocka_unit_test(test_rounding), cmocka_unit_test(test_rounded_nan),
+        cmocka_unit_test(test_backends), cmocka_unit_test(test_native),
         cmocka_unit_test(test_rounded),
     };
 

@@ -404,13 +404,13 @@ static void test_schedule(void **state)
     assert_int_equal(pb_schedule_length(pb_model_schedule(m)), 1000);
     assert_true(fabs(pb_alpha_bar(pb_model_schedule(m), 0) - 0.9999) < 1e-6);
     assert_int_equal(pb_schedule_prediction(pb_model_schedule(m)), PB_PREDICTION_EPSILON);
-    MUST(pb_model_hash(m, first, error));
+    MUST(pb_model_hash(m, first, NULL, error));
     pb_model_free(m);
     put("other.json", "{\"_class_name\": \"DDIMScheduler\", \"prediction_type\": \"sample\"}");
     options.schedule = file;
     MUST(pb_model_open_with(&m, model, &options, error));
     assert_int_equal(pb_schedule_prediction(pb_model_schedule(m)), PB_PREDICTION_SAMPLE);
-    MUST(pb_model_hash(m, second, error));
+    MUST(pb_model_hash(m, second, NULL, error));
     pb_model_free(m);
     assert_string_not_equal(first, second);
     options.schedule = "nowhere.json";

@@ -188,7 +188,7 @@ static void test_read_cut(void **state)
     assert_null(whole.data);
     scratch_write(&here, "a", bytes, sizeof bytes);
     inject_cut(path, 80000, 3);
-    assert_int_equal(pb_file_sha256(1, &path, NULL, digest, &error), PB_IO);
+    assert_int_equal(pb_file_sha256(1, &path, NULL, digest, NULL, &error), PB_IO);
     expect_error(&error, PB_IO, path, "expected 100000 bytes, as when it was opened, found 80000");
 }
 
@@ -337,7 +337,7 @@ static void test_output_floats(void **state)
 
 static pb_status sha256(const char *path, char digest[65], pb_error *error)
 {
-    return pb_file_sha256(1, &path, NULL, digest, error);
+    return pb_file_sha256(1, &path, NULL, digest, NULL, error);
 }
 
 /* The examples of FIPS 180-4, and a million letters. */

@@ -76,7 +76,7 @@ static pb_status name_model(const worker *w, struct result *r)
     char hash[65], *signature = NULL;
     pb_status status;
 
-    PB_TRY(pb_model_hash(w->all->model, hash, &r->error));
+    PB_TRY(pb_model_hash(w->all->model, hash, NULL, &r->error));
     PB_TRY(pb_model_signature(w->all->model, &signature, &r->error));
     status = note(r, hash, sizeof hash);
     if (status == PB_OK)
@@ -205,7 +205,7 @@ static pb_status find_basis(const worker *w, struct result *r)
     pb_basis_clear(&basis);
     pb_basis_clear(&again);
     if (status == PB_OK)
-        status = pb_file_sha256(1, (const char *const[]){path.text}, NULL, digest, &r->error);
+        status = pb_file_sha256(1, (const char *const[]){path.text}, NULL, digest, NULL, &r->error);
     return status == PB_OK ? note(r, digest, sizeof digest) : status;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/backend.h"
 #include "golden.h"
 #include "program.h"
 #include "scratch.h"
@@ -165,6 +166,29 @@ static void test_completion(void **state)
     check_candidates("paint a", "");
 }
 
+/* Every backend is a word that is completed, named where another is refused, and told of. */
+static void test_backends(void **state)
+{
+    const char *name, *told = NULL;
+    char *help = strdup(program(here.folder, "edit --help")->out);
+
+    (void)state;
+    assert_non_null(help);
+    told = strstr(help, "--backend");
+    assert_non_null(told);
+    for (size_t i = 0; (name = pb_backend_name(i)) != NULL; i++) {
+        const char *at = strstr(told, name);
+        char line[100];
+
+        snprintf(line, sizeof line, "edit --backend %s", name);
+        check_candidates(line, name);
+        expect(program(here.folder, "edit --backend none"), 2, name);
+        if (!at || at - told > 300)
+            fail_msg("the help of --backend does not tell of %s", name);
+    }
+    free(help);
+}
+
 /* -- options without effect ------------------------------------------------------------------- */
 
 static void test_idle(void **state)
@@ -270,9 +294,10 @@ static void test_class(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_helps),      SCRATCH_TEST(test_groups), SCRATCH_TEST(test_terms),
-        SCRATCH_TEST(test_completion), SCRATCH_TEST(test_idle),   SCRATCH_TEST(test_idle_basis),
-        SCRATCH_TEST(test_models),     SCRATCH_TEST(test_class),  SCRATCH_TEST(test_demo),
+        SCRATCH_TEST(test_helps),      SCRATCH_TEST(test_groups),   SCRATCH_TEST(test_terms),
+        SCRATCH_TEST(test_completion), SCRATCH_TEST(test_backends), SCRATCH_TEST(test_idle),
+        SCRATCH_TEST(test_idle_basis), SCRATCH_TEST(test_models),   SCRATCH_TEST(test_class),
+        SCRATCH_TEST(test_demo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static void hash_of(const char *name, char hash[65])
     *hash = '\0';
     if (pb_model_open(&model, scratch_path(&here, name).text, NULL) != PB_OK)
         return;
-    MUST(pb_model_hash(model, hash, error));
+    MUST(pb_model_hash(model, hash, NULL, error));
     pb_model_free(model);
 }
 
@@ -131,7 +131,7 @@ static void test_changed(void **state)
     scratch_copy(&here, SD1, "p");
     MUST(pb_model_open(&model, scratch_path(&here, "p").text, error));
     scratch_change(&here, "p/scheduler/scheduler_config.json", "{\"prediction_type\": \"sample\"}");
-    assert_int_equal(pb_model_hash(model, hash, &why), PB_IO);
+    assert_int_equal(pb_model_hash(model, hash, NULL, &why), PB_IO);
     assert_non_null(strstr(why.message, "have changed since it was opened"));
     assert_int_equal(pb_model_signature(model, &signature, &why), PB_IO);
     pb_model_free(model);

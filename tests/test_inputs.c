@@ -133,6 +133,7 @@ static void test_conditions(void **state)
 {
     network n = open_network("unet2d-cond-sd1", "io");
     pb_tensor context = n.context, wide = n.context, none = PB_TENSOR_EMPTY;
+    pb_tensor two = n.context, deep = n.context, ranks = n.context, bad = PB_TENSOR_EMPTY;
     const pb_input right = {"context", &context}, twice[2] = {right, right};
 
     (void)state;
@@ -142,8 +143,19 @@ static void test_conditions(void **state)
     refuse(&n, 2, twice, "two tensors \"context\"");
     refuse(&n, 1, &(pb_input){"contex", &context}, "did you mean \"context\"?");
     refuse(&n, 1, &(pb_input){"x", &n.x}, "a tensor \"x\" for a network that takes none such");
-    refuse(&n, 1, &(pb_input){"context", &wide}, "this network takes");
+    refuse(&n, 1, &(pb_input){"context", &wide}, "context: expected any x 24 numbers, found 1 x");
     refuse(&n, 1, &(pb_input){"context", &none}, "numbers");
+    two.shape[0] = 2; /* of half as many tokens each */
+    two.shape[1] /= 2;
+    refuse(&n, 1, &(pb_input){"context", &two}, "context: expected any x 24 numbers, found 2 x");
+    deep = (pb_tensor){4, {1, 1, n.context.shape[1], n.context.shape[2]}, n.context.data};
+    refuse(&n, 1, &(pb_input){"context", &deep}, "context: expected any x 24 numbers, found 1 x 1");
+    ranks.rank = 99; /* of which a tensor holds eight extents */
+    refuse(&n, 1, &(pb_input){"context", &ranks}, "context: expected any x 24 numbers");
+    MUST(pb_tensor_copy(&bad, &n.context, error));
+    bad.data[3] = INFINITY;
+    refuse(&n, 1, &(pb_input){"context", &bad}, "context: expected finite numbers, found inf at 3");
+    pb_tensor_clear(&bad);
     refuse(&n, 1, &(pb_input){NULL, &context}, "the name of a tensor");
     refuse(&n, 1, NULL, "a condition's tensors");
     close_network(&n);
@@ -152,12 +164,55 @@ static void test_conditions(void **state)
     close_network(&n);
 }
 
+/* Points that are not finite. */
+static void test_points(void **state)
+{
+    network n = open_network("unet2d-ddpm", "io");
+    size_t size = pb_tensor_count(&n.x);
+    const char *tap = "mid";
+    float *out = pb_malloc(2 * 64 * size, sizeof *out), *x = pb_malloc(2 * size, sizeof *x);
+    pb_error why = {0};
+    pb_evaluator *e;
+
+    (void)state;
+    assert_true(out && x);
+    memcpy(x, n.x.data, size * sizeof *x);
+    memcpy(x + size, n.x.data, size * sizeof *x);
+    MUST(pb_evaluator_new(&e, n.model, n.x.shape[2], n.x.shape[3], NULL, error));
+    MUST(pb_evaluate(e, &n.condition, 2, size, x, 1, &tap, &out, error));
+    x[2 * size - 1] = NAN;
+    assert_int_equal(pb_evaluate(e, &n.condition, 2, size, x, 1, &tap, &out, &why), PB_INVALID);
+    assert_non_null(strstr(why.message, "points: expected finite numbers"));
+    MUST(pb_evaluate(e, &n.condition, 1, size, x, 1, &tap, &out, error));
+    pb_evaluator_free(e);
+    pb_free(x);
+    pb_free(out);
+    close_network(&n);
+}
+
+/* Where a map may begin has a shape: the taps, and the context as a model of its kind has it. */
+static void test_shapes(void **state)
+{
+    network n = open_network("unet2d-cond-sd1", "io");
+    size_t shape[3];
+    pb_error why = {0};
+
+    (void)state;
+    MUST(pb_model_tap_shape(n.model, "context", 16, 16, shape, error));
+    assert_true(shape[0] == 1 && shape[1] == 77 && shape[2] == 24);
+    assert_int_equal(pb_model_tap_shape(n.model, "timestep", 16, 16, shape, &why), PB_INVALID);
+    close_network(&n);
+    n = open_network("unet2d-ddpm", "io");
+    assert_int_equal(pb_model_tap_shape(n.model, "context", 16, 16, shape, &why), PB_INVALID);
+    close_network(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_no_maps),
-        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_maps),       cmocka_unit_test(test_no_maps),
+        cmocka_unit_test(test_conditions), cmocka_unit_test(test_points),
+        cmocka_unit_test(test_shapes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,7 @@ static void test_meaningless(void **state)
     assert_int_equal(scratch_count(&here), 1);
     expect(program(here.folder, "basis -m " FACES " --seed 0 --steps 2 -k 2 --no-pictures "
                                 "-o b.safetensors"),
-           0, "on a grid of 2 points t = 0.6 is t = 1");
+           0, "on a grid of 2 points t = 0.6 is t = 1: more --steps come nearer");
     expect(program(here.folder, "info " FACES " --threads 4000"), 0,
            "more threads than that wait for each other");
     expect(program(here.folder, "basis -m " FACES " --seed 0 --steps 10 --memory 1M -k 2 "

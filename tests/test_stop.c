@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "golden.h"
+#include "io/file.h"
 
 #define TINY GOLDEN "sd1-tiny"
 #define H 8
@@ -133,6 +134,20 @@ static pb_status decode(world *w, pb_error *error)
     return status;
 }
 
+/* Does run.h tell of the task? */
+static int is_listed(const char *task)
+{
+    char quoted[40];
+    pb_bytes header;
+    int listed;
+
+    snprintf(quoted, sizeof quoted, "\"%s\"", task);
+    MUST(pb_file_read(&header, PB_SOURCE_DIR "/include/pullback/run.h", 1 << 20, error));
+    listed = strstr((const char *)header.data, quoted) != NULL;
+    pb_bytes_clear(&header);
+    return listed;
+}
+
 /* The n-th question is answered with stop: then nothing more is asked. The questions of DDIM hand
  * over its own progress, those of a network too. */
 static void check(const char *name, const char *task, pb_status (*work)(world *w, pb_error *error),
@@ -145,7 +160,7 @@ static void check(const char *name, const char *task, pb_status (*work)(world *w
     w->asked = 0;
     MUST(work(w, error));
     all = w->asked;
-    if (all < 5 || strcmp(w->task, task))
+    if (all < 5 || strcmp(w->task, task) || !is_listed(task))
         fail_msg("%s: asked %lu times, of \"%s\"", name, all, w->task);
     assert_int_equal(w->threads, w->run.threads ? w->run.threads : omp_get_max_threads());
     for (int i = 0; i <= 4; i++) {
@@ -194,7 +209,7 @@ static void open_all(world *w)
     w->ids = calloc(length, sizeof *w->ids);
     assert_non_null(w->ids);
     w->x = tensor(1, pb_model_get_info(w->model)->in_channels, H, H);
-    w->context = tensor(1, 1, length, width);
+    MUST(pb_tensor_new(&w->context, 2, (size_t[2]){length, width}, error));
     w->picture = tensor(1, info.channels, PIXELS, PIXELS);
     w->latent = tensor(1, info.latent_channels, PIXELS / info.factor, PIXELS / info.factor);
     w->much = tensor(1, 512, H, H);
@@ -272,6 +287,127 @@ static void test_threads(void **state)
     close_all(&w);
 }
 
+/* -- hashing ----------------------------------------------------------------------------------- */
+
+static pb_status hash(world *w, pb_error *error)
+{
+    char hash[65];
+
+    return pb_model_hash(w->model, hash, &w->run, error);
+}
+
+/* A basis names its model, which reads all of its files: that stops too. */
+static void test_hash(void **state)
+{
+    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    pb_basis kept = PB_BASIS_EMPTY;
+    unsigned long with, without;
+    char expected[65], found[65];
+    pb_error why = {0};
+    pb_model *own;
+    size_t bytes;
+    world w = {0};
+
+    (void)state;
+    open_all(&w);
+    MUST(basis(&w, error)); /* which hashes the model, and packs its weights */
+    w.asked = 0;
+    MUST(basis(&w, error));
+    without = w.asked;
+    MUST(pb_model_hash(w.model, expected, NULL, error));
+    own = w.model;
+    MUST(pb_model_open(&w.model, TINY, error));
+    w.asked = 0;
+    MUST(basis(&w, error));
+    with = w.asked;
+    assert_true(with >= without + 5); /* files */
+    pb_model_free(w.model);
+    MUST(pb_model_open(&w.model, TINY, error));
+    w.asked = 0;
+    w.most = with - 2;
+    request.map = w.map;
+    request.svd.rank = 2;
+    pb_tensor x = {.rank = 3, .shape = {w.x.shape[1], H, H}, .data = w.x.data};
+    assert_int_equal(pb_basis_compute(&kept, NULL, NULL, w.model, &request, &x, &w.run, &why),
+                     PB_CANCELLED);
+    assert_int_equal(w.asked, with - 2);
+    assert_string_equal(w.task, "basis");
+    assert_int_equal(kept.converged, 2); /* the basis was there */
+    assert_string_equal(kept.model_hash, "");
+    pb_basis_clear(&kept);
+    w.most = (unsigned long)-1;
+    MUST(pb_model_hash(w.model, found, &w.run, error)); /* nothing of it was kept */
+    assert_string_equal(found, expected);
+    pb_model_free(w.model);
+    w.model = own; /* of which the rest is */
+    close_all(&w);
+    w = (world){.caller = pthread_self(), .run = {.monitor = stop, .context = &w}};
+    MUST(pb_model_open(&w.model, PB_SOURCE_DIR "/models/faces32", error));
+    bytes = pb_model_get_info(w.model)->weight_bytes;
+    assert_true(bytes > 4 << 20);
+    for (w.most = 1; w.most < 3; w.most++) {
+        w.asked = 0;
+        assert_int_equal(hash(&w, &why), PB_CANCELLED);
+        assert_string_equal(w.task, "hashing");
+    }
+    w.asked = 0;
+    w.most = (unsigned long)-1;
+    MUST(hash(&w, error));
+    assert_true(w.asked > bytes >> 20);
+    w.run.threads = -1;
+    assert_int_equal(hash(&w, &why), PB_INVALID);
+    pb_model_free(w.model);
+}
+
+/* -- what is told of an SVD -------------------------------------------------------------------- */
+
+typedef struct listener {
+    int has;               /* had the last question an SVD? */
+    unsigned long changes; /* how often that changed */
+    int at_step;           /* had one, in what is told when a step is done */
+    size_t done;
+} listener;
+
+static int listen(void *context, const pb_progress *progress)
+{
+    listener *l = context;
+    int has = progress->svd != NULL;
+
+    l->changes += has != l->has;
+    l->has = has;
+    l->at_step |= progress->done > l->done && has;
+    l->done = progress->done;
+    return 0;
+}
+
+/* A task tells of an SVD while it computes one, all the time, and then no longer. */
+static void test_svd(void **state)
+{
+    const pb_relinearised path = {.length = 1, .steps = 3};
+    pb_basis_request request = PB_BASIS_REQUEST_DEFAULTS;
+    pb_basis found = PB_BASIS_EMPTY;
+    double verified[2], share;
+    listener l = {0};
+    world w = {0};
+
+    (void)state;
+    open_all(&w);
+    w.run = (pb_run){.monitor = listen, .context = &l};
+    pb_tensor x = {.rank = 3, .shape = {w.x.shape[1], H, H}, .data = w.x.data};
+    request.map = w.map;
+    request.svd.rank = 2;
+    MUST(pb_basis_compute(&found, NULL, verified, w.model, &request, &x, &w.run, error));
+    assert_int_equal(l.changes, 2);
+    assert_false(l.has);
+    l = (listener){0};
+    MUST(
+        pb_relinearise(w.model, &request, &found, 0, &path, 1, w.much.data, &share, &w.run, error));
+    assert_int_equal(l.changes, 2 * (path.steps - 1));
+    assert_false(l.has || l.at_step);
+    pb_basis_clear(&found);
+    close_all(&w);
+}
+
 /* -- two runs of one model ------------------------------------------------------------------------
  */
 
@@ -346,8 +482,10 @@ static void test_two_runs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stops), cmocka_unit_test(test_threads),
-                                       cmocka_unit_test(test_two_runs)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stops), cmocka_unit_test(test_threads),  cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_svd),   cmocka_unit_test(test_two_runs),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -382,7 +382,7 @@ static void test_warnings(void **state)
     o = program(s.folder,
                 "edit " QUICK " --json --seed 1 --strip --edit-scale 12 --strength 1 -o e.png");
     expect(o, 0, "warning: v0");
-    expect(o, 0, "try a smaller strength or edit scale");
+    expect(o, 0, "try a smaller --strength or --edit-scale");
     object = object_of(o);
     assert_true(json_array_size(json_object_get(object, "pace_warnings")) > 0);
     json_decref(object);

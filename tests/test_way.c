@@ -17,6 +17,7 @@
 #include "golden.h"
 #include "picture/pixels.h"
 #include "scratch.h"
+#include "study/measures/parts.h"
 #include "study/study.h"
 
 #define DDPM GOLDEN "unet2d-ddpm"
@@ -155,7 +156,7 @@ static int reports(void)
     return is_first;
 }
 
-static const pb_executor backwards = {run_backwards, reports};
+static const pb_study_executor backwards = {run_backwards, reports};
 
 /* -- studies -------------------------------------------------------------------------------------
  */
@@ -218,6 +219,34 @@ static void test_way(void **state)
     o.rank = 2; /* another study where one has left something */
     assert_int_equal(pb_study_run(&o, &way, NULL, &p, &error), PB_INVALID);
     assert_non_null(strstr(error.message, "\"rank\" is 3 there, and 2 here"));
+}
+
+static int stop_at_once(void *context, const pb_progress *progress)
+{
+    (void)progress;
+    ++*(int *)context;
+    return 1;
+}
+
+/* Distances are measured under the study's run. */
+static void test_distances(void **state)
+{
+    int asked = 0;
+    const pb_workshop w = {.inner = {.monitor = stop_at_once, .context = &asked}};
+    const float axes[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+    pb_space spaces[3] = {{0}};
+    double d[9];
+    pb_error why;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        MUST(pb_space_new(&spaces[i], 3, 1, axes[i], error));
+    assert_int_equal(pb_all_distances(&w, 3, spaces, d, &why), PB_CANCELLED);
+    assert_int_equal(asked, 1);
+    MUST(pb_all_distances(&(pb_workshop){0}, 3, spaces, d, error));
+    assert_true(d[0] == 0 && fabs(d[1] - 1) < 1e-6);
+    for (size_t i = 0; i < 3; i++)
+        pb_space_clear(&spaces[i]);
 }
 
 /* -- what goes together --------------------------------------------------------------------------
@@ -393,8 +422,10 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_way),           cmocka_unit_test(test_check), SCRATCH_TEST(test_stop),
-        SCRATCH_TEST(test_stop_in_bases), SCRATCH_TEST(test_warning),
+        SCRATCH_TEST(test_way),     cmocka_unit_test(test_check),
+        SCRATCH_TEST(test_stop),    cmocka_unit_test(test_distances),
+        SCRATCH_TEST(test_warning), SCRATCH_TEST(test_stop_in_bases),
+        SCRATCH_TEST(test_warning),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

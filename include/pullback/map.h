@@ -26,7 +26,8 @@ extern "C" {
 
 /* A tensor that a network is conditioned on, by the name of its input: "context", the text's
  * embedding (tokens, width), width being pb_model_info.context_width; (1, tokens, width) is the
- * same. Both are the caller's. */
+ * same, and no other shape is one: of several prompts each is a condition. All numbers are finite.
+ * Both are the caller's. */
 typedef struct pb_input {
     const char *name;
     const pb_tensor *value;
@@ -58,8 +59,9 @@ PB_API void pb_evaluator_free(pb_evaluator *evaluator);
  * and the evaluator's run.
  * out[i] gets n times the shape of taps[i] (pb_model_tap_shape), NCHW.
  * "eps" and "x0" read alpha-bar at floor(timestep). Nothing is done where n or count is 0.
- * Errors: PB_INVALID (also points or tensors of another size, more than 64 taps), PB_MEMORY,
- * PB_CANCELLED, PB_IO (weights are still to be read), PB_INTERNAL. */
+ * Errors: PB_INVALID (also points or tensors of another size or with numbers that are not finite,
+ * more than 64 taps), PB_MEMORY, PB_CANCELLED, PB_IO (weights are still to be read), PB_INTERNAL.
+ * What a network makes of finite points is not looked through. */
 PB_API pb_status pb_evaluate(pb_evaluator *evaluator, const pb_condition *condition, size_t n,
                              size_t size, const float *x, size_t count, const char *const *taps,
                              float *const *out, pb_error *error);
@@ -98,8 +100,11 @@ PB_API void pb_map_options_init(pb_map_options *options);
  * The run is copied: its memory is for the saved state, packed weights and a block of tangents
  * together, and its operators work under it, too.
  * Errors: PB_INVALID (an image of other channels or of a size the network does not take, several
- * images, tensors of another shape, no such taps), PB_MEMORY, PB_CANCELLED, PB_IO, PB_INTERNAL.
- * The model must outlive it. */
+ * images, tensors of another shape or with numbers that are not finite, no such taps),
+ * PB_UNSUPPORTED (an operation on the way has no derivative, as from = "timestep"), PB_NUMERIC (the
+ * network's value at the point is not finite, as where the point is not), PB_MEMORY, PB_CANCELLED,
+ * PB_IO, PB_INTERNAL. The model must outlive it.
+ */
 PB_API pb_status pb_linearise(pb_linearisation **out, const pb_model *model,
                               const pb_map_options *options, const pb_tensor *x, const pb_run *run,
                               pb_error *error);
@@ -107,16 +112,18 @@ PB_API void pb_linearisation_free(pb_linearisation *linearisation);
 
 /* The Jacobian: cols = size of `from`, rows = size of `to`, vectors in C, H, W order.
  * Valid as long as the linearisation, and of NULL, NULL. Wide blocks are chunked to the memory. It
- * stops with PB_MEMORY, PB_CANCELLED, PB_IO or PB_INTERNAL. */
+ * stops with PB_MEMORY, PB_CANCELLED, PB_IO or PB_INTERNAL. Vectors are not looked through for what
+ * is not finite: a NaN among them is one in what comes out. */
 PB_API const pb_operator *pb_linearisation_operator(const pb_linearisation *linearisation);
 
 /* The same Jacobian with every convolution's products in bfloat16 and sums in float32: for a rough
  * basis that pb_svd_refined makes exact. For random v and for leading singular vectors J v is off
  * by less than 2 % of its norm, J^T u likewise (0.03 to 1.4 % on the networks of the tests; each
- * convolution adds its own rounding). Faster only where the processor multiplies such numbers
- * (pb_bf16_is_native() is then 1); elsewhere it rounds and computes in float32. */
+ * convolution adds its own rounding). Faster only where what computes multiplies such numbers:
+ * pb_bf16_is_native() of the backend, by its name (pb_model_options.backend), is then 1; elsewhere
+ * "cpu" rounds and computes in float32, and "reference" does not round. */
 PB_API const pb_operator *pb_linearisation_operator_bf16(const pb_linearisation *linearisation);
-PB_API int pb_bf16_is_native(void);
+PB_API int pb_bf16_is_native(const char *backend);
 
 /* Shapes (C, H, W) of the two taps. */
 PB_API void pb_linearisation_shapes(const pb_linearisation *linearisation, size_t from[3],

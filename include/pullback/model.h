@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <pullback/diffusion.h>
+#include <pullback/run.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -121,7 +122,9 @@ PB_API const pb_schedule *pb_model_schedule(const pb_model *model);
  * NULL past the last. "eps" and "x0" are affine in "out" and may be named wherever it is. */
 PB_API const char *pb_model_tap(const pb_model *model, size_t i);
 
-/* Shape (C, H, W) of a tap for inputs of height x width.
+/* Shape (C, H, W) of a tap for inputs of height x width; of a tensor of the condition, at which a
+ * map may begin too ("context": map.h), as a model of its kind has it: (1, 77, width), whatever
+ * number of tokens it is given then.
  * Errors: PB_INVALID (no such tap, or a size the network does not take). */
 PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height,
                                     size_t width, size_t shape[3], pb_error *error);
@@ -131,9 +134,11 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
  * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
  * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies;
  * the network's weights are those that are open.
- * Reads every file the first time: milliseconds to seconds. Errors: PB_IO (also where a config has
- * changed since the model was opened), PB_MEMORY. */
-PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error);
+ * Reads every file the first time: milliseconds to seconds, in which the run is asked about once a
+ * millisecond; other threads that want the hash of the same model wait meanwhile. Errors: PB_IO
+ * (also where a config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
+PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run,
+                               pb_error *error);
 
 /* Tells the hash, where it is known from before (a cache by pb_model_signature), so that it need
  * not be computed. To be called before the model is shared. Errors: PB_INVALID. */

@@ -29,16 +29,27 @@ extern "C" {
 
 struct pb_svd_progress; /* svd.h */
 
-/* How far a task is. */
+/* How far a task is. It is called what the function does that was called, not what that calls:
+ *
+ *     map.h        "evaluating", "linearising"; of its operators "J v", "J^T u"
+ *     basis.h      "basis", "mean", "matching directions"
+ *     svd.h        "basis", "verifying"
+ *     operator.h   "least squares"
+ *     space.h      "distances", "random spaces", "mean of spaces"
+ *     compare.h    "comparing"
+ *     diffusion.h  "sampling" (towards 0), "inverting"
+ *     edit.h       "guiding", "re-linearising"
+ *     latent.h     "encoding", "decoding"
+ *     text.h       "embedding"
+ *     model.h      "hashing"
+ *     session.h    those, "moving", "moving to t" and "pre-images"; "decoding" is down to a
+ * picture, of any model
+ *
+ * Later versions may have more. */
 typedef struct pb_progress {
-    const char *task;   /* static storage, or the caller's own: "basis", "guiding", "evaluating",
-                           "embedding"; of a session also "encoding", "inverting", "moving to t",
-                           "pre-images", "re-linearising", "decoding" (down to a picture, of any
-                           model), "sampling"; of bases "comparing", "distances",
-                           "random spaces", "mean", "mean of spaces", "matching directions"; later
-                           versions may have more */
-    size_t done, total; /* steps; total 0: they are not counted */
-    const struct pb_svd_progress *svd; /* of an SVD, else NULL */
+    const char *task;                  /* static storage, or the caller's own: see above */
+    size_t done, total;                /* steps; total 0: they are not counted */
+    const struct pb_svd_progress *svd; /* while the task computes an SVD, else NULL */
 } pb_progress;
 
 typedef struct pb_run {

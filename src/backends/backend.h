@@ -160,6 +160,9 @@ typedef struct pb_backend {
     /* Bytes of all weights in the layouts that the kernels read. */
     size_t (*packed_bytes)(pb_device *device);
 
+    /* Does it multiply bfloat16 numbers faster than it would float32? NULL: no. */
+    bool (*native_bf16)(void);
+
     /* Takes the choice of algorithms from a table of costs that was measured. NULL: it has no
      * choice. Errors: PB_IO, PB_FORMAT, PB_MEMORY. */
     pb_status (*read_costs)(pb_device *device, const char *path, pb_error *error);
@@ -169,7 +172,7 @@ typedef struct pb_backend {
  * them). */
 pb_status pb_backend_find(const pb_backend **out, const char *name, pb_error *error);
 
-/* The names, in one line: "cpu, reference". Number i, or NULL. */
+/* The name of number i; NULL past the last. */
 const char *pb_backend_name(size_t i);
 
 void pb_device_close(pb_device *device);

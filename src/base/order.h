@@ -1,4 +1,3 @@
-/* The order of an image's entries: C,H,W in files and in the API, H,W,C in networks. */
 /* The order of a tensor's entries: C, H, W in files and in the API; H, W, C as networks compute. */
 #ifndef PB_BASE_ORDER_H
 #define PB_BASE_ORDER_H

@@ -31,10 +31,20 @@ pb_status pb_work_begin(pb_work *work, const pb_run *run, const char *task, size
     return PB_OK;
 }
 
+static int hear(void *context, const pb_progress *part);
+
+/* An SVD that has ended is no longer that of the tasks it was a part of. */
+static void forget_svd(pb_work *work)
+{
+    for (; work && work->progress.svd; work = work->run.monitor == hear ? work->run.context : NULL)
+        work->progress.svd = NULL;
+}
+
 void pb_work_end(pb_work *work)
 {
     if (work->threads)
         omp_set_num_threads(work->threads);
+    forget_svd(work);
 }
 
 /* -- questions ------------------------------------------------------------------------------- */
@@ -78,7 +88,8 @@ pb_status pb_work_svd(pb_work *work, const pb_svd_progress *svd, pb_error *error
 
 /* -- parts ----------------------------------------------------------------------------------- */
 
-/* What a part tells: an SVD's progress is the task's too. */
+/* What a part tells: an SVD's progress is the task's too, until that ends (the operators that it
+ * applies are parts as well, and know of none). */
 static int hear(void *context, const pb_progress *part)
 {
     pb_work *work = context;

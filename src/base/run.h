@@ -40,7 +40,7 @@ pb_status pb_work_ask(pb_work *work, pb_error *error);
 pb_stop pb_work_stop(pb_work *work);
 
 /* A run for a part of the task, by a function that takes one: whoever watches hears of the task
- * itself, and of the part what an SVD tells. Valid as long as the work. */
+ * itself, and of the part what an SVD tells, while there is one. Valid as long as the work. */
 pb_run pb_work_part(pb_work *work);
 
 #endif

@@ -1,5 +1,6 @@
 #include "base/shape.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +96,15 @@ pb_status pb_shape_check_one(const pb_tensor *tensor, size_t rank, const size_t 
         fits(rank, tensor->shape + 1, shape))
         return PB_OK;
     return pb_shape_check(tensor, rank, shape, what, error);
+}
+
+pb_status pb_finite_check(size_t count, const float *x, const char *what, pb_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
+            return pb_fail(error, PB_INVALID, "%s: expected finite numbers, found %g at %zu", what,
+                           (double)x[i], i);
+    return PB_OK;
 }
 
 void pb_shape_batch(pb_tensor *tensor)

@@ -139,22 +139,9 @@ static pb_status rearrange(float *vectors, size_t k, const size_t shape[3], pb_e
     return PB_OK;
 }
 
-/* Names the model; of a run that was stopped with its hash only where that is known already, for
- * all files are read for it. */
-static pb_status name_model(pb_basis *basis, const pb_model *model, int stopped, pb_error *error)
-{
-    char hash[65];
-
-    if (stopped)
-        pb_model_known_hash(model, hash);
-    else
-        PB_TRY(pb_model_hash(model, hash, error));
-    return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
-}
-
-/* What was found, as a basis. */
+/* What was found, as a basis of the model of that hash, "" where it is not known. */
 static pb_status build(pb_basis *basis, const work *w, const pb_model *model, const pb_tensor *x,
-                       int stopped, pb_error *error)
+                       const char *hash, pb_error *error)
 {
     const pb_basis_request *r = w->request;
 
@@ -165,7 +152,7 @@ static pb_status build(pb_basis *basis, const work *w, const pb_model *model, co
         PB_TRY(pb_tensor_copy(&basis->mask, r->mask, error));
     basis->null_rank = r->null_rank;
     PB_TRY(pb_basis_set_schedule(basis, pb_model_schedule(model), error));
-    return name_model(basis, model, stopped, error);
+    return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
 }
 
 /* Keeps of a run that was stopped the triplets that had converged, if there are any. */
@@ -185,6 +172,7 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
 {
     work w = {.request = request, .d = PB_DECOMPOSED_EMPTY};
     pb_status status, built = PB_OK;
+    char hash[65] = "";
     pb_work task;
 
     if (svd)
@@ -197,12 +185,16 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
     status = pb_decomposed_begin(&w.d, model, request, x, &w.run, error);
     if (status == PB_OK)
         status = decompose(&w, model, x, verified, error);
-    if (status == PB_CANCELLED)
+    if (status == PB_OK)
+        status = pb_model_hash(model, hash, &w.run, error);
+    if (status == PB_CANCELLED) {
         keep(&w);
+        pb_model_known_hash(model, hash);
+    }
     for (size_t i = 0; status == PB_CANCELLED && verified && i < request->svd.rank; i++)
         verified[i] = NAN;
     if (w.svd && (status == PB_OK || status == PB_CANCELLED))
-        built = build(basis, &w, model, x, status == PB_CANCELLED, error);
+        built = build(basis, &w, model, x, hash, error);
     if (built != PB_OK)
         status = built;
     if (status != PB_OK && status != PB_CANCELLED) {

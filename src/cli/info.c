@@ -154,7 +154,7 @@ static pb_status tell_model(const options *o, pb_error *error)
     PB_TRY(pb_cli_open_model(&model, &o->cli, error));
     status = pb_facts_find(&f, model, &run, error);
     if (status == PB_OK && o->hash)
-        status = pb_model_hash(model, digest, error);
+        status = pb_model_hash(model, digest, NULL, error);
     if (status == PB_OK && !o->cli.json)
         tell(&o->cli, model, &f, o->hash ? digest : NULL);
     else if (status == PB_OK)

@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/where.h"
 #include "picture/pixels.h"
-#include "study/folder.h"
+#include "study/store/folder.h"
 #include "study/study.h"
 #include "terminal/manual.h"
 #include "terminal/progress.h"

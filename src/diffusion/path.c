@@ -3,18 +3,15 @@
 #include "base/memory.h"
 #include "diffusion/schedule.h"
 
-#define LEAST_LENGTH 2
-#define MOST_LENGTH 100000
-
 pb_status pb_schedule_new_flow(pb_schedule **out, size_t length, pb_error *error)
 {
     pb_schedule *s;
     pb_status status;
 
     PB_OUT(out, "the schedule");
-    if (length < LEAST_LENGTH || length > MOST_LENGTH)
+    if (length < PB_LEAST_LENGTH || length > PB_MOST_LENGTH)
         return pb_fail(error, PB_INVALID, "a flow of %zu steps: expected %d to %d", length,
-                       LEAST_LENGTH, MOST_LENGTH);
+                       PB_LEAST_LENGTH, PB_MOST_LENGTH);
     s = pb_calloc(1, sizeof *s);
     if (!s)
         return pb_fail_memory(error, sizeof *s, "a flow");

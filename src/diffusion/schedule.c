@@ -4,8 +4,6 @@
 
 #include "base/memory.h"
 
-#define MAX_LENGTH 100000
-
 /* Entry i of torch.linspace(start, end, n) in float32: counted from the nearer end. */
 static float linspace(float start, float end, size_t n, size_t i)
 {
@@ -91,9 +89,9 @@ static pb_status check_options(const pb_schedule_options *o, pb_error *error)
         return pb_fail(error, PB_INVALID, "betas %d are not known", (int)o->betas);
     if ((int)o->prediction < PB_PREDICTION_EPSILON || (int)o->prediction > PB_PREDICTION_SAMPLE)
         return pb_fail(error, PB_INVALID, "prediction %d is not known", (int)o->prediction);
-    if (o->length < 2 || o->length > MAX_LENGTH)
-        return pb_fail(error, PB_INVALID, "a noise schedule of %zu steps: expected 2 to %d",
-                       o->length, MAX_LENGTH);
+    if (o->length < PB_LEAST_LENGTH || o->length > PB_MOST_LENGTH)
+        return pb_fail(error, PB_INVALID, "a noise schedule of %zu steps: expected %d to %d",
+                       o->length, PB_LEAST_LENGTH, PB_MOST_LENGTH);
     if (o->zero_snr && o->prediction == PB_PREDICTION_EPSILON)
         return pb_fail(error, PB_UNSUPPORTED,
                        "rescale_betas_zero_snr with prediction_type \"epsilon\": expected "

@@ -4,6 +4,10 @@
 
 #include <pullback/diffusion.h>
 
+/* Timesteps that a schedule has, at least and at most. */
+#define PB_LEAST_LENGTH 2
+#define PB_MOST_LENGTH 100000
+
 struct pb_schedule {
     pb_prediction prediction;
     size_t T;

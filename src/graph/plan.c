@@ -54,14 +54,9 @@ int pb_plan_threads(const pb_plan *plan)
     return plan->threads;
 }
 
-size_t pb_plan_steps(const pb_plan *plan)
+const pb_program *pb_plan_program(const pb_plan *plan)
 {
-    return plan->program.count;
-}
-
-const pb_step *pb_plan_step(const pb_plan *plan, size_t i)
-{
-    return &plan->program.steps[i];
+    return &plan->program;
 }
 
 void pb_plan_time(pb_plan *plan, double *seconds)

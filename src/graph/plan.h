@@ -47,11 +47,10 @@ pb_status pb_plan_run(const pb_plan *plan, pb_memory *arena, pb_memory *saved,
 pb_status pb_plan_estimate(size_t *arena, const pb_section *section, pb_pass pass, size_t n,
                            pb_plan_kind kind, pb_error *error);
 
-/* Its steps, in the order they run. */
-size_t pb_plan_steps(const pb_plan *plan);
-const pb_step *pb_plan_step(const pb_plan *plan, size_t i);
+/* What its device runs. */
+const pb_program *pb_plan_program(const pb_plan *plan);
 
-/* From now on, adds the seconds of step i to seconds[i] (pb_plan_steps() numbers). NULL: stops. */
+/* From now on, adds the seconds of step i to seconds[i], a number for each. NULL: stops. */
 void pb_plan_time(pb_plan *plan, double *seconds);
 
 #endif

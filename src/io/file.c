@@ -153,26 +153,33 @@ void pb_bytes_clear(pb_bytes *bytes)
     *bytes = (pb_bytes){NULL, 0};
 }
 
+/* Bytes between two questions; a multiple of the buffer's. */
+#define ASKED ((size_t)1 << 20)
+
 /* Adds a file's bytes to a digest. */
-static pb_status digest_file(struct sha256_ctx *context, const pb_file *file, pb_error *error)
+static pb_status digest_file(struct sha256_ctx *context, const pb_file *file, const pb_stop *stop,
+                             pb_error *error)
 {
     unsigned char buffer[32768];
 
     for (size_t at = 0; at < file->size; at += sizeof buffer) {
         size_t count = file->size - at < sizeof buffer ? file->size - at : sizeof buffer;
+        if (at % ASKED == 0)
+            PB_TRY(pb_stop_check(stop, error));
         PB_TRY(pb_file_read_at(file, at, buffer, count, error));
         sha256_update(context, count, buffer);
     }
     return PB_OK;
 }
 
-static pb_status digest_path(struct sha256_ctx *context, const char *path, pb_error *error)
+static pb_status digest_path(struct sha256_ctx *context, const char *path, const pb_stop *stop,
+                             pb_error *error)
 {
     pb_status status;
     pb_file file;
 
     PB_TRY(open_any(&file, path, error));
-    status = digest_file(context, &file, error);
+    status = digest_file(context, &file, stop, error);
     pb_file_close(&file);
     return status;
 }
@@ -191,14 +198,14 @@ static void print_digest(struct sha256_ctx *context, char digest[65])
 }
 
 pb_status pb_file_sha256(size_t count, const char *const *paths, const pb_file *const *open,
-                         char digest[65], pb_error *error)
+                         char digest[65], const pb_stop *stop, pb_error *error)
 {
     struct sha256_ctx context;
 
     sha256_init(&context);
     for (size_t i = 0; i < count; i++)
-        PB_TRY(open && open[i] ? digest_file(&context, open[i], error)
-                               : digest_path(&context, paths[i], error));
+        PB_TRY(open && open[i] ? digest_file(&context, open[i], stop, error)
+                               : digest_path(&context, paths[i], stop, error));
     print_digest(&context, digest);
     return PB_OK;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "io/temporary.h"
 
 /* A file that is open for reading, by any number of threads. It is never mapped: to read what
@@ -86,9 +87,10 @@ pb_status pb_file_write(const char *path, const void *bytes, size_t count, pb_er
 
 /* SHA-256 of files one after the other, as 64 hexadecimal digits and a NUL. open: NULL, or those of
  * them that are open already, which are read whatever has their names now (NULL: opened by its
- * path). Errors: PB_IO, also where one changes while it is read. */
+ * path). stop: asked about once in a million bytes, or NULL. Errors: PB_IO, also where one changes
+ * while it is read; PB_CANCELLED. */
 pb_status pb_file_sha256(size_t count, const char *const *paths, const pb_file *const *open,
-                         char digest[65], pb_error *error);
+                         char digest[65], const pb_stop *stop, pb_error *error);
 
 /* The same of bytes. */
 void pb_sha256(const void *bytes, size_t count, char digest[65]);

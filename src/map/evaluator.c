@@ -139,6 +139,7 @@ pb_status pb_evaluate_under(pb_evaluator *e, const pb_run *run, const pb_conditi
     PB_NEED(out, "room for the taps' values");
     PB_TRY(pb_size_check(size, pb_evaluator_image(e), "points", error));
     PB_TRY(pb_count_check(n, size, 1, "points", error));
+    PB_TRY(pb_finite_check(n * size, x, "points", error));
     PB_TRY(pb_condition_check(e->model, condition, error));
     PB_TRY(pb_condition_check_tensors(e->model, condition, false, error));
     for (size_t i = 0; i < count; i++) {

@@ -21,20 +21,12 @@ pb_status pb_condition_check(const pb_model *model, const pb_condition *conditio
     return pb_model_check_class(model, condition->class_label, error);
 }
 
-/* Is the input given by a tensor of the condition? The others have places of their own. */
-static bool is_tensor(const char *name)
-{
-    return strcmp(name, "x") && strcmp(name, "timestep") && strcmp(name, "class");
-}
-
-/* Numbers in the last dimension, and the positions that have them. */
+/* Of a tensor that has been checked: (positions, numbers) or (1, positions, numbers). */
 static pb_shape shape_of(const pb_tensor *tensor)
 {
-    pb_shape shape = {1, 1, tensor->rank ? tensor->shape[tensor->rank - 1] : 1};
+    const size_t *last = tensor->shape + tensor->rank - 2;
 
-    for (size_t i = 0; i + 1 < tensor->rank; i++)
-        shape.h *= tensor->shape[i];
-    return shape;
+    return (pb_shape){last[0], 1, last[1]};
 }
 
 static const pb_input *find_given(const pb_condition *condition, const char *name)
@@ -50,7 +42,7 @@ static pb_status fail_name(const pb_model *model, const char *name, pb_error *er
     pb_likeness likeness = pb_likeness_to(name);
 
     for (size_t i = 0; i < model->graph->inputs; i++)
-        if (is_tensor(model->graph->nodes[i].label))
+        if (pb_is_tensor_input(model->graph->nodes[i].label))
             pb_likeness_add(&likeness, model->graph->nodes[i].label);
     return pb_fail(error, PB_INVALID, "a tensor \"%s\" for a network that takes none such%s", name,
                    pb_likeness_hint(&likeness).text);
@@ -61,27 +53,21 @@ static pb_status check_tensor(const pb_model *model, const pb_condition *conditi
 {
     const pb_input *given = &condition->inputs[number];
     const pb_node *node;
-    pb_shape shape;
     pb_value value;
 
     PB_NEED(given->name, "the name of a tensor");
     PB_NEED(given->value, "a tensor");
     PB_NEED(given->value->data, "a tensor's numbers");
-    value = is_tensor(given->name) ? pb_graph_find_input(model->graph, given->name) : -1;
+    value = pb_is_tensor_input(given->name) ? pb_graph_find_input(model->graph, given->name) : -1;
     if (value < 0)
         return fail_name(model, given->name, error);
     if (find_given(condition, given->name) != given)
         return pb_fail(error, PB_INVALID, "two tensors \"%s\"", given->name);
-    PB_TRY(pb_shape_check(given->value, given->value->rank, (size_t[PB_MAX_RANK]){0}, given->name,
-                          error));
     node = &model->graph->nodes[value];
-    shape = shape_of(given->value);
-    if (shape.c != node->shape.c || (!node->many && shape.h != node->shape.h * node->shape.w))
-        return pb_fail(error, PB_INVALID,
-                       "a tensor \"%s\" of %zu times %zu numbers: this network takes %zu%s of %zu",
-                       given->name, shape.h, shape.c, node->shape.h * node->shape.w,
-                       node->many ? ", say," : "", node->shape.c);
-    return PB_OK;
+    PB_TRY(pb_shape_check_one(
+        given->value, 2, (size_t[2]){node->many ? 0 : node->shape.h * node->shape.w, node->shape.c},
+        given->name, error));
+    return pb_finite_check(pb_tensor_count(given->value), given->value->data, given->name, error);
 }
 
 pb_status pb_condition_check_tensors(const pb_model *model, const pb_condition *condition,
@@ -93,7 +79,7 @@ pb_status pb_condition_check_tensors(const pb_model *model, const pb_condition *
         PB_TRY(check_tensor(model, condition, i, error));
     for (size_t i = 0; !left_out && i < model->graph->inputs; i++) {
         const pb_node *node = &model->graph->nodes[i];
-        if (!is_tensor(node->label) || find_given(condition, node->label))
+        if (!pb_is_tensor_input(node->label) || find_given(condition, node->label))
             continue;
         return !strcmp(node->label, "context")
                    ? pb_fail(error, PB_INVALID,

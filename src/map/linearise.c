@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "backends/cpu/bfloat.h"
 #include "base/memory.h"
 #include "base/order.h"
 #include "base/shape.h"
@@ -55,14 +54,12 @@ static pb_status apply_engine(pb_linearisation *l, bool bf16, pb_pass pass, size
     return status;
 }
 
-/* A value's shape as it is told: lists of vectors (positions, numbers) that the network is
- * conditioned on are images of one channel. */
+/* A value's shape as it is told. */
 static pb_shape shape_outside(const pb_linearisation *l, pb_value value)
 {
     pb_shape s = l->section->shapes[value];
 
-    return (size_t)value < l->model->graph->inputs && value != l->x ? (pb_shape){s.h * s.w, s.c, 1}
-                                                                    : s;
+    return (size_t)value < l->model->graph->inputs && value != l->x ? pb_tensor_input_image(s) : s;
 }
 
 /* Are vectors of this shape the same in either order? */
@@ -252,9 +249,12 @@ const pb_operator *pb_linearisation_engine(const pb_linearisation *linearisation
     return &linearisation->ops[bf16][0].op;
 }
 
-int pb_bf16_is_native(void)
+int pb_bf16_is_native(const char *name)
 {
-    return pb_bfloat_native();
+    const pb_backend *backend;
+
+    return pb_backend_find(&backend, name, NULL) == PB_OK && backend->native_bf16 &&
+           backend->native_bf16();
 }
 
 static void copy_shape(size_t to[3], pb_shape from)

@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "base/repeat.h"
 #include "map/linearisation.h"
-
-#define MOST_RUNS 1000
 
 /* A pass with what goes in and comes out. */
 typedef struct bench {
@@ -29,22 +27,12 @@ static void clear(bench *b)
     pb_free(b->steps);
 }
 
-void pb_measure_fill(size_t count, float *x)
-{
-    unsigned state = 1;
-
-    for (size_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = (float)(state >> 8) / (float)(1 << 23) - 1.0f;
-    }
-}
-
 static pb_status make_in(float **in, size_t count, pb_error *error)
 {
     *in = pb_malloc(count, sizeof **in);
     if (!*in)
         return pb_fail_memory(error, count * sizeof **in, "a measurement");
-    pb_measure_fill(count, *in);
+    pb_repeat_fill(count, *in);
     return PB_OK;
 }
 
@@ -58,7 +46,7 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
     PB_TRY(pb_executor_plan(&b->plan, b->executor, pass, bf16 ? PB_PLAN_BF16 : PB_PLAN_PLAIN, n,
                             b->stop, error));
     b->out = pb_malloc(out, sizeof *b->out);
-    b->steps = pb_calloc(pb_plan_steps(b->plan), sizeof *b->steps);
+    b->steps = pb_calloc(pb_plan_program(b->plan)->count, sizeof *b->steps);
     if (!b->out || !b->steps)
         return pb_fail_memory(error, out * sizeof(float), "a measurement");
     if (pass != PB_FORWARD)
@@ -72,35 +60,11 @@ static pb_status make(bench *b, const pb_linearisation *l, pb_pass pass, size_t 
     return PB_OK;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-pb_status pb_measure_runs(double *seconds, pb_measured_run run, void *context, double budget,
-                          pb_error *error)
-{
-    double times[MOST_RUNS], all = 0;
-    size_t runs = 0;
-
-    PB_TRY(run(context, error));
-    while (runs < 3 || (all < budget && runs < MOST_RUNS)) {
-        double start = pb_seconds();
-        PB_TRY(run(context, error));
-        all += times[runs++] = pb_seconds() - start;
-    }
-    qsort(times, runs, sizeof *times, compare);
-    *seconds = times[runs / 2];
-    return PB_OK;
-}
-
 static int compare_kinds(const void *a, const void *b)
 {
     const pb_measured_kind *x = a, *y = b;
 
-    return compare(&y->seconds, &x->seconds);
+    return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
 /* The kind of a step, a new one if there is none yet. */
@@ -122,12 +86,13 @@ static pb_measured_kind *find_kind(pb_measured *m, const char *name, const char 
 /* Shares of the kinds: each one's part of the seconds of all steps, of the median run. */
 static void add_up(pb_measured *m, const bench *b)
 {
+    const pb_program *program = pb_plan_program(b->plan);
     double all = 0;
 
-    for (size_t i = 0; i < pb_plan_steps(b->plan); i++)
+    for (size_t i = 0; i < program->count; i++)
         all += b->steps[i];
-    for (size_t i = 0; i < pb_plan_steps(b->plan); i++) {
-        const pb_step *step = pb_plan_step(b->plan, i);
+    for (size_t i = 0; i < program->count; i++) {
+        const pb_step *step = &program->steps[i];
         const pb_kernel *kernel = step->kernel;
         pb_measured_kind *kind =
             find_kind(m, step->op->name, kernel->manner ? kernel->manner(&step->call) : NULL);
@@ -164,12 +129,29 @@ pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *lineari
     b.stop = &stop;
     status = make(&b, linearisation, pass, n, bf16, error);
     if (status == PB_OK)
-        status = pb_measure_runs(&measured->seconds, run_once, &b, budget, error);
+        status = pb_repeat(&measured->seconds, run_once, &b, budget, error);
     if (status == PB_OK) {
         measured->arena_bytes = pb_plan_arena(b.plan);
         add_up(measured, &b);
     }
     clear(&b);
     pb_work_end(&work);
+    return status;
+}
+
+pb_status pb_measured_program(const pb_program **program, const pb_linearisation *linearisation,
+                              pb_pass pass, size_t n, pb_error *error)
+{
+    pb_plan *plan = NULL;
+    pb_status status;
+    pb_work work;
+    pb_stop stop;
+
+    PB_TRY(pb_work_begin(&work, &linearisation->run, "measuring", 0, error));
+    stop = pb_work_stop(&work);
+    status = pb_executor_plan(&plan, linearisation->executor, pass, PB_PLAN_PLAIN, n, &stop, error);
+    pb_work_end(&work);
+    if (status == PB_OK)
+        *program = pb_plan_program(plan);
     return status;
 }

@@ -25,18 +25,14 @@ typedef struct pb_measured {
     pb_measured_kind kind[PB_MEASURED_KINDS]; /* the longest first */
 } pb_measured;
 
-/* Runs something again and again for about `budget` seconds, at least three times after one run
- * that does not count; returns the median seconds of a run. */
-typedef pb_status (*pb_measured_run)(void *context, pb_error *error);
-pb_status pb_measure_runs(double *seconds, pb_measured_run run, void *context, double budget,
-                          pb_error *error);
-
-/* Fills count numbers between -1 and 1. */
-void pb_measure_fill(size_t count, float *x);
-
 /* Runs a pass on n vectors (PB_FORWARD: n points; bf16: a linear pass of the bfloat16 operator) for
  * about `budget` seconds. Errors: PB_MEMORY, PB_INTERNAL. */
 pb_status pb_measure_pass(pb_measured *measured, const pb_linearisation *linearisation,
                           pb_pass pass, size_t n, bool bf16, double budget, pb_error *error);
+
+/* A linear pass on n vectors as the backend runs it, for what measures its parts; the
+ * linearisation's, until it is asked for others. Errors: PB_MEMORY, PB_CANCELLED, PB_INTERNAL. */
+pb_status pb_measured_program(const pb_program **program, const pb_linearisation *linearisation,
+                              pb_pass pass, size_t n, pb_error *error);
 
 #endif

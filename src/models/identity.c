@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/run.h"
 #include "io/file.h"
 #include "models/model.h"
 
@@ -170,14 +171,14 @@ static pb_status check_noted(const pb_model *model, pb_error *error)
 
 /* The hash of a text that names every file and its own hash. */
 static pb_status hash_files(const pb_model *model, const file_list *list, char hash[65],
-                            pb_error *error)
+                            const pb_stop *stop, pb_error *error)
 {
     char *text = pb_strdup(VERSION);
 
     for (size_t i = 0; text && i < list->count; i++) {
         const entry *e = &list->entries[i];
         char digest[65];
-        pb_status status = pb_file_sha256(1, &e->path, &e->open, digest, error);
+        pb_status status = pb_file_sha256(1, &e->path, &e->open, digest, stop, error);
         if (status != PB_OK) {
             pb_free(text);
             return status;
@@ -191,13 +192,14 @@ static pb_status hash_files(const pb_model *model, const file_list *list, char h
     return PB_OK;
 }
 
-static pb_status find_hash(const pb_model *model, char hash[65], pb_error *error)
+static pb_status find_hash(const pb_model *model, char hash[65], const pb_stop *stop,
+                           pb_error *error)
 {
     file_list list;
     pb_status status = list_files(model, &list, error);
 
     if (status == PB_OK)
-        status = hash_files(model, &list, hash, error);
+        status = hash_files(model, &list, hash, stop, error);
     if (status == PB_OK)
         status = check_noted(model, error);
     clear(&list);
@@ -206,19 +208,24 @@ static pb_status find_hash(const pb_model *model, char hash[65], pb_error *error
     return status;
 }
 
-pb_status pb_model_hash(const pb_model *model, char hash[65], pb_error *error)
+pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run, pb_error *error)
 {
     pb_status status = PB_OK;
     pb_model_digest *digest;
+    pb_work work;
+    pb_stop stop;
 
     PB_NEED(model, "a model");
     PB_NEED(hash, "room for the hash");
+    PB_TRY(pb_work_begin(&work, run, "hashing", 0, error));
+    stop = pb_work_stop(&work);
     digest = model->digest;
     pthread_mutex_lock(&digest->mutex);
     if (!*digest->hash)
-        status = find_hash(model, digest->hash, error);
+        status = find_hash(model, digest->hash, &stop, error);
     memcpy(hash, digest->hash, sizeof digest->hash);
     pthread_mutex_unlock(&digest->mutex);
+    pb_work_end(&work);
     return status;
 }
 

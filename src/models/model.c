@@ -320,6 +320,20 @@ pb_status pb_fail_tap(pb_error *error, const pb_model *model, const char *tap)
                    pb_likeness_hint(&likeness).text);
 }
 
+bool pb_is_tensor_input(const char *name)
+{
+    return strcmp(name, "x") && strcmp(name, "timestep") && strcmp(name, "class");
+}
+
+/* The value that has a shape by that name. */
+static pb_value find_shaped(const pb_graph *graph, const char *name)
+{
+    pb_value value =
+        pb_graph_find_tap(graph, strcmp(name, "eps") && strcmp(name, "x0") ? name : "out");
+
+    return value < 0 && pb_is_tensor_input(name) ? pb_graph_find_input(graph, name) : value;
+}
+
 pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t height, size_t width,
                              size_t shape[3], pb_error *error)
 {
@@ -330,7 +344,7 @@ pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t heig
     PB_NEED(model, "a model");
     PB_NEED(tap, "the name of a tap");
     PB_NEED(shape, "room for the shape");
-    value = pb_graph_find_tap(model->graph, strcmp(tap, "eps") && strcmp(tap, "x0") ? tap : "out");
+    value = find_shaped(model->graph, tap);
     if (value < 0)
         return pb_fail_tap(error, model, tap);
     PB_TRY(pb_model_check_size(model, height, width, error));
@@ -339,7 +353,9 @@ pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size_t heig
         return pb_fail_memory(error, model->graph->count * sizeof *shapes, "shapes");
     pb_model_input_shapes(model, height, width, shapes);
     status = pb_graph_shapes(model->graph, value, shapes, error);
-    found = shapes[value];
+    found = (size_t)value < model->graph->inputs && pb_is_tensor_input(tap)
+                ? pb_tensor_input_image(shapes[value])
+                : shapes[value];
     pb_free(shapes);
     shape[0] = found.c;
     shape[1] = found.h;

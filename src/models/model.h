@@ -3,6 +3,7 @@
 #define PB_MODELS_MODEL_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include <pullback/model.h>
 
@@ -37,6 +38,14 @@ pb_status pb_model_check_size(const pb_model *model, size_t height, size_t width
 /* The shapes of the graph's inputs (graph->inputs of them) for images of such a size; what else it
  * is conditioned on has its nominal shape. */
 void pb_model_input_shapes(const pb_model *model, size_t height, size_t width, pb_shape *shapes);
+
+/* Is an input of a network a tensor of its condition? The others have places of their own. Its
+ * shape as it is told: positions of numbers are an image of one channel. */
+bool pb_is_tensor_input(const char *name);
+static inline pb_shape pb_tensor_input_image(pb_shape s)
+{
+    return (pb_shape){s.h * s.w, s.c, 1};
+}
 
 /* Notes the files found, before any of them is read: the hash is refused once they are others.
  * Errors: PB_IO, PB_MEMORY. */

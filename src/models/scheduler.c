@@ -141,9 +141,9 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     options.prediction = (pb_prediction)read_choice(c, "prediction_type", pb_prediction_names, 0);
     options.beta_start = pb_config_number(c, "beta_start", k->start, 1e-12, 1);
     options.beta_end = pb_config_number(c, "beta_end", k->end, 1e-12, 1);
-    count = pb_config_numbers(c, "trained_betas", 100000, &betas);
-    options.length =
-        (size_t)pb_config_integer(c, "num_train_timesteps", count ? (long)count : 1000, 2, 100000);
+    count = pb_config_numbers(c, "trained_betas", PB_MOST_LENGTH, &betas);
+    options.length = (size_t)pb_config_integer(c, "num_train_timesteps", count ? (long)count : 1000,
+                                               PB_LEAST_LENGTH, PB_MOST_LENGTH);
     if (count && count != options.length)
         pb_config_fail(c, PB_FORMAT, "trained_betas", "expected %zu of them, found %zu",
                        options.length, count);

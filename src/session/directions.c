@@ -210,7 +210,7 @@ static pb_status pull_back(const search *f, const pb_decomposed *map, const pb_r
 {
     const pb_operator *op = map->op;
     const double damping = f->o->damping * (double)f->d->basis.s.data[0];
-    const size_t *from = map->from, *to = map->to, count = f->o->u->shape[0];
+    const size_t *from = map->from, count = f->o->u->shape[0];
     float *b, *x;
     pb_status status;
 

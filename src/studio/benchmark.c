@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "map/linearisation.h"
-#include "map/measure_convolutions.h"
+#include "studio/convolutions.h"
 
 /* What is at work: all of it, the map's operators too, is one task to whoever watches. */
 typedef struct bench {

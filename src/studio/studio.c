@@ -32,7 +32,7 @@ pb_status pb_check_model(const pb_model *model, const char *hash, const char *pa
 
     if (!hash || !*hash)
         return PB_OK;
-    PB_TRY(pb_model_hash(model, own, error));
+    PB_TRY(pb_model_hash(model, own, NULL, error));
     if (!strcmp(own, hash))
         return PB_OK;
     return pb_fail(error, PB_INVALID,
@@ -217,7 +217,7 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *
                       .guidance_scale = p->prompt ? p->guidance_scale : 1};
     char hash[65];
 
-    PB_TRY(pb_model_hash(s->model, hash, error));
+    PB_TRY(pb_model_hash(s->model, hash, NULL, error));
     noisy.model_hash = hash;
     return pb_noisy_write(&noisy, &point->x, path, error);
 }

@@ -6,11 +6,11 @@
 
 #include "base/memory.h"
 #include "study/executor/image.h"
-#include "study/folder.h"
 #include "study/measures/measure.h"
 #include "study/report/report.h"
 #include "study/report/thumbnails.h"
 #include "study/store/catalogue.h"
+#include "study/store/folder.h"
 #include "study/store/hashes.h"
 
 const char *const pb_study_outputs[] = {"data.csv",      "figure.svg", "figure.png",
@@ -36,7 +36,8 @@ static pb_status open_inputs(study *s, pb_error *error)
     PB_TRY(s->way->open(&s->store, s->catalogue, 0, error));
     PB_TRY(pb_study_models_open(&s->models, o, s->run, error));
     for (size_t m = 0; m < o->model_count; m++)
-        PB_TRY(pb_store_find_hash(s->store, s->models[m].studio.model, s->models[m].hash, error));
+        PB_TRY(pb_store_find_hash(s->store, s->models[m].studio.model, s->models[m].hash, s->run,
+                                  error));
     PB_TRY(pb_study_models_differ(s->models, o, error));
     PB_TRY(pb_plan_make(&s->plan, o, s->models, error));
     return pb_folder_begun(o) ? PB_OK : pb_study_images_check(o, s->models, error);
@@ -96,7 +97,7 @@ static pb_status work(study *s, pb_study_progress *progress, pb_error *error)
 pb_status pb_study_run(const pb_study_options *o, const pb_study_way *way, const pb_run *run,
                        pb_study_progress *progress, pb_error *error)
 {
-    const pb_study_way usual = {pb_catalogue_open, &pb_executor_here};
+    const pb_study_way usual = {pb_catalogue_open, &pb_study_executor_here};
     const pb_run silent = PB_RUN_DEFAULTS;
     study s = {.o = o, .way = way ? way : &usual, .run = run ? run : &silent};
     pb_status status;

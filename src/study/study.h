@@ -10,14 +10,14 @@
 
 #include <jansson.h>
 
-#include "study/executor/executor.h"
-#include "study/settings.h"
+#include "study/executor/study_executor.h"
+#include "study/settings/settings.h"
 #include "study/store/store.h"
 
 /* How a study is done: where its items are kept, and who makes them. */
 typedef struct pb_study_way {
     pb_store_opener open; /* of the catalogue that the settings name */
-    const pb_executor *executor;
+    const pb_study_executor *executor;
 } pb_study_way;
 
 /* Runs a study to its report. way: NULL, a catalogue in files, and this process. run: its memory
@@ -25,7 +25,7 @@ typedef struct pb_study_way {
  * *progress has all there is to tell, now and afterwards; it is warned of what is odd, and of items
  * that were damaged and are computed again. Errors: those of what it does, before anything is
  * written where models, images or settings are not right; PB_INVALID (another study's folder:
- * study/folder.h); PB_CANCELLED (what is done so far stays in the store). */
+ * study/store/folder.h); PB_CANCELLED (what is done so far stays in the store). */
 pb_status pb_study_run(const pb_study_options *options, const pb_study_way *way, const pb_run *run,
                        pb_study_progress *progress, pb_error *error);
 

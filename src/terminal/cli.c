@@ -323,7 +323,12 @@ int pb_cli_command(pb_cli *cli, const pb_help *help, const GOptionEntry *entries
 
 void pb_check_precision(const pb_cli *cli, const char *precision)
 {
-    if (precision && !strcmp(precision, "bf16") && !pb_bf16_is_native())
+    if (!precision || strcmp(precision, "bf16") || pb_bf16_is_native(cli->backend))
+        return;
+    if (cli->backend && strcmp(cli->backend, "cpu"))
+        pb_warn(cli, "--precision bf16: the backend \"%s\" does not multiply bfloat16 numbers",
+                cli->backend);
+    else
         pb_warn(cli, "this processor does not multiply bfloat16 numbers: they are rounded so and "
                      "computed in fp32, which is not faster");
 }

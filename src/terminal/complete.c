@@ -29,17 +29,13 @@ static void offer_values(FILE *stream, const char *before, const char *begun,
                          const GOptionEntry *option)
 {
     bool closed;
-    const char *words = pb_option_words(option->long_name, &closed);
-    char **all;
+    char **words = pb_option_words(option->long_name, &closed);
 
     if (!strcmp(option->long_name, "model"))
         offer_models(stream, before, begun);
-    if (!words || option->arg != G_OPTION_ARG_STRING)
-        return;
-    all = g_strsplit(words, ",", -1);
-    for (char **word = all; *word; word++)
+    for (char **word = words; word && *word && option->arg == G_OPTION_ARG_STRING; word++)
         offer(stream, before, begun, *word, "");
-    g_strfreev(all);
+    g_strfreev(words);
 }
 
 static void offer_options(const pb_manual *m, FILE *stream, const char *begun)

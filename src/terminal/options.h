@@ -16,7 +16,7 @@
 pb_status pb_options_parse(pb_cli *cli, GOptionContext *context, const GOptionEntry *const *tables,
                            size_t count, int *argc, char ***argv, pb_error *error);
 
-/* The words that an option takes, "crop,pad,stretch", or NULL; *closed: no others. */
-const char *pb_option_words(const char *name, bool *closed);
+/* The words that an option takes, or NULL; *closed: no others. For g_strfreev. */
+char **pb_option_words(const char *name, bool *closed);
 
 #endif

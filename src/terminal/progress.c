@@ -165,9 +165,25 @@ static int ask(void *context, const pb_progress *p)
     return interrupted;
 }
 
+/* Settings as the library calls them, which knows no options, and as they are called here. */
+static const struct {
+    const char *setting, *option;
+} settings[] = {
+    {"more steps", "more --steps"},
+    {"smaller strength", "smaller --strength"},
+    {"edit scale", "--edit-scale"},
+    {"edit length", "--edit-length"},
+};
+
 static void warn(void *context, const char *text)
 {
-    pb_warn(context, "%s", text);
+    const char *quoted = strchr(text, '"'); /* somebody's own words */
+    GString *said = g_string_new_len(text, quoted ? quoted - text : -1);
+
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        g_string_replace(said, settings[i].setting, settings[i].option, 0);
+    pb_warn(context, "%s%s", said->str, quoted ? quoted : "");
+    g_string_free(said, TRUE);
 }
 
 pb_run pb_progress_run(pb_cli *cli, int shown)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "backends/cpu/bfloat.h"
 #include "backends/cpu/kernels.h"
 #include "base/memory.h"
 
@@ -99,5 +100,6 @@ const pb_backend pb_cpu_backend = {
     .run = pb_steps_run,
     .sync = pb_steps_sync,
     .packed_bytes = packed_bytes,
+    .native_bf16 = pb_bfloat_native,
     .read_costs = read_costs,
 };

@@ -1,4 +1,4 @@
-#include "study/executor/executor.h"
+#include "study/executor/study_executor.h"
 
 /* One pass over all items; *busy: how many others compute. */
 static pb_status pass(pb_workshop *w, size_t *busy, pb_error *error)
@@ -29,4 +29,4 @@ static pb_status run(pb_workshop *w, pb_error *error)
     return PB_OK;
 }
 
-const pb_executor pb_executor_here = {.run = run};
+const pb_study_executor pb_study_executor_here = {.run = run};

@@ -19,11 +19,12 @@ pb_status pb_item_space(pb_workshop *w, const pb_item *item, pb_space *space, pb
     return status;
 }
 
-pb_status pb_all_distances(size_t n, const pb_space *spaces, double *d, pb_error *error)
+pb_status pb_all_distances(const pb_workshop *w, size_t n, const pb_space *spaces, double *d,
+                           pb_error *error)
 {
     double largest = pb_distances_largest(spaces->k).geodesic;
     pb_distances *all = pb_malloc(n * n, sizeof *all);
-    pb_status status = all ? pb_space_pairs(n, spaces, all, NULL, NULL, error)
+    pb_status status = all ? pb_space_pairs(n, spaces, all, NULL, &w->inner, error)
                            : pb_fail_memory(error, n * n * sizeof *all, "distances");
 
     for (size_t i = 0; status == PB_OK && i < n * n; i++)
@@ -47,7 +48,7 @@ static pb_status distances_of(pb_workshop *w, size_t model, int over_time, size_
             pb_item_space(w, pb_plan_basis(p, model, over_time ? at : i, 0, over_time ? i : at),
                           &spaces[i], error);
     if (status == PB_OK)
-        status = pb_all_distances(n, spaces, d, error);
+        status = pb_all_distances(w, n, spaces, d, error);
     for (size_t i = 0; spaces && i < n; i++)
         pb_space_clear(&spaces[i]);
     pb_free(spaces);

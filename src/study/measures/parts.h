@@ -29,7 +29,8 @@ double *pb_values_new(size_t count, pb_error *error);
 pb_status pb_item_space(pb_workshop *workshop, const pb_item *item, pb_space *space,
                         pb_error *error);
 
-/* The normalised geodesic distances of n spaces: n x n. */
-pb_status pb_all_distances(size_t n, const pb_space *spaces, double *d, pb_error *error);
+/* The normalised geodesic distances of n spaces: n x n; under the study's run. */
+pb_status pb_all_distances(const pb_workshop *workshop, size_t n, const pb_space *spaces, double *d,
+                           pb_error *error);
 
 #endif

@@ -20,7 +20,7 @@ static pb_status prompt_distances(pb_workshop *w, size_t model, size_t timestep,
         for (size_t c = 0; status == PB_OK && c < C; c++)
             status = pb_item_space(w, pb_plan_basis(p, model, s, c, timestep), &spaces[c], error);
         if (status == PB_OK)
-            status = pb_all_distances(C, spaces, d, error);
+            status = pb_all_distances(w, C, spaces, d, error);
         for (size_t i = 0; status == PB_OK && i < C * C; i++)
             mean[i] += d[i] / (double)p->samples;
         for (size_t c = 0; spaces && c < C; c++)

@@ -48,6 +48,8 @@ static pb_status find_label(pb_study_model *models, size_t count, pb_error *erro
     return label ? PB_OK : pb_fail_memory(error, strlen(path), "a label");
 }
 
+/* Not pb_schedule_hash: the keys of what lies in catalogues are made of this one (spec.c), and with
+ * another all of it would be computed again. */
 static pb_status digest_schedule(pb_study_model *m, pb_error *error)
 {
     size_t T = pb_schedule_length(m->studio.schedule);

@@ -3,7 +3,7 @@
 #define PB_STUDY_PLAN_MODELS_H
 
 #include "studio/studio.h"
-#include "study/settings.h"
+#include "study/settings/settings.h"
 
 typedef struct pb_study_model {
     pb_studio studio; /* the model, by the name given, and its session */

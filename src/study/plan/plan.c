@@ -68,9 +68,9 @@ static pb_status hash_files(pb_study_plan *p, pb_error *error)
 
     for (size_t i = 0; i < o->image_count; i++) {
         const char *paths[] = {o->images[i]};
-        PB_TRY(pb_file_sha256(1, paths, NULL, p->images[i], error));
+        PB_TRY(pb_file_sha256(1, paths, NULL, p->images[i], NULL, error));
     }
-    return o->costs ? pb_file_sha256(1, costs, NULL, p->costs, error) : PB_OK;
+    return o->costs ? pb_file_sha256(1, costs, NULL, p->costs, NULL, error) : PB_OK;
 }
 
 static pb_status put(const pb_study_plan *p, pb_item *at, pb_item item, pb_error *error)

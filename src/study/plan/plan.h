@@ -6,7 +6,7 @@
 #include "study/plan/key.h"
 #include "study/plan/models.h"
 #include "study/plan/prompts.h"
-#include "study/settings.h"
+#include "study/settings/settings.h"
 
 typedef enum pb_item_kind {
     PB_ITEM_TRAJECTORY, /* of a sample: its x_t at all timesteps and, last, x_T */

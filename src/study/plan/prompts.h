@@ -5,7 +5,7 @@
 
 #include <pullback/pullback.h>
 
-#include "study/settings.h"
+#include "study/settings/settings.h"
 
 /* How many conditions a study has for each sample, and the text of one. Beyond them, condition
  * number `count` is that of the trajectories, and `count` + 1 what guidance leads them away from;

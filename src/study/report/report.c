@@ -11,10 +11,10 @@
 #include "base/memory.h"
 #include "io/file.h"
 #include "picture/plot.h"
-#include "study/folder.h"
 #include "study/report/figure.h"
 #include "study/report/thumbnails.h"
 #include "study/report/words.h"
+#include "study/store/folder.h"
 
 /* -- HTML ---------------------------------------------------------------------------------------
  */

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "picture/sheet.h"
-#include "study/folder.h"
+#include "study/store/folder.h"
 
 #define THUMBNAIL 128 /* the longer side, at most */
 #define COLUMNS 10

@@ -322,7 +322,7 @@ static pb_status digest_file(const pb_store *store, const pb_key *key, const cha
     *path = path_of(store, key, ending);
     if (!*path)
         return pb_fail_memory(error, sizeof *key, "a path");
-    return pb_file_sha256(1, (const char *[]){*path}, NULL, digest, error);
+    return pb_file_sha256(1, (const char *[]){*path}, NULL, digest, NULL, error);
 }
 
 static pb_status finish_item(pb_store *store, const pb_key *key, const char *ending, double seconds,

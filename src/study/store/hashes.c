@@ -4,7 +4,8 @@
 
 #include "base/memory.h"
 
-pb_status pb_store_find_hash(pb_store *store, pb_model *model, char hash[65], pb_error *error)
+pb_status pb_store_find_hash(pb_store *store, pb_model *model, char hash[65], const pb_run *run,
+                             pb_error *error)
 {
     char *signature, *known = NULL;
     pb_status status = PB_OK;
@@ -15,7 +16,7 @@ pb_status pb_store_find_hash(pb_store *store, pb_model *model, char hash[65], pb
     if (status == PB_OK && known)
         status = pb_model_set_hash(model, known, error);
     if (status == PB_OK)
-        status = pb_model_hash(model, hash, error);
+        status = pb_model_hash(model, hash, run, error);
     pb_text_free(signature);
     pb_free(known);
     return status;

@@ -1,7 +1,7 @@
 /* What is studied, and how: the settings of a study, which settings.json keeps. Messages name them
  * as it does. */
-#ifndef PB_STUDY_SETTINGS_H
-#define PB_STUDY_SETTINGS_H
+#ifndef PB_STUDY_SETTINGS_SETTINGS_H
+#define PB_STUDY_SETTINGS_SETTINGS_H
 
 #include <jansson.h>
 
@@ -43,9 +43,9 @@ typedef struct pb_study_options {
     int class_label;
     const char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
     const char *negative_prompt;      /* of trajectories; NULL: empty */
-    double guidance_scale;      /* of trajectories, and of guided maps; 1: none */
-    int guided;                 /* maps with classifier-free guidance, to eps or x0 */
-    char **prompts;             /* of a study of prompts: of its bases */
+    double guidance_scale;            /* of trajectories, and of guided maps; 1: none */
+    int guided;                       /* maps with classifier-free guidance, to eps or x0 */
+    char **prompts;                   /* of a study of prompts: of its bases */
     size_t prompt_count;
     char *costs;
     char *catalogue; /* NULL: FOLDER/catalogue.sqlite */

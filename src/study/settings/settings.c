@@ -1,4 +1,4 @@
-#include "study/settings.h"
+#include "study/settings/settings.h"
 
 #include <math.h>
 #include <stdlib.h>

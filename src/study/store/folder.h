@@ -1,9 +1,9 @@
 /* The folder that a study leaves: data.csv, figure.gp, figure.svg, figure.png, report.html,
  * settings.json and, where samples are drawn, samples.png. */
-#ifndef PB_STUDY_FOLDER_H
-#define PB_STUDY_FOLDER_H
+#ifndef PB_STUDY_STORE_FOLDER_H
+#define PB_STUDY_STORE_FOLDER_H
 
-#include "study/settings.h"
+#include "study/settings/settings.h"
 #include "study/store/store.h"
 
 /* The path of a file in it (pb_free); NULL where there is no memory. */

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "io/file.h"
-#include "study/settings.h"
+#include "study/settings/settings.h"
 
 #define MAX_PROMPTS 4096 /* every pair of them is compared */
 #define MAX_TEXT ((size_t)16 << 20)

@@ -1,7 +1,7 @@
 /* Which settings go together. */
 #include <string.h>
 
-#include "study/settings.h"
+#include "study/settings/settings.h"
 
 static pb_status check_models(const pb_study_options *o, pb_error *error)
 {

@@ -1,4 +1,4 @@
-#include "study/folder.h"
+#include "study/store/folder.h"
 
 #include <errno.h>
 #include <glib.h>

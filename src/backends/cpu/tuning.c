@@ -1,4 +1,4 @@
-#include "map/measure_convolutions.h"
+#include "backends/cpu/tuning.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "backends/cpu/kernels.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "map/linearisation.h"
+#include "base/repeat.h"
 
 /* More than the caches that belong to one processor. */
 #define OTHER_DATA ((size_t)8 << 20)
@@ -21,70 +21,36 @@ static bool is_listed(const pb_cost *costs, size_t count, const pb_cost *one)
     return false;
 }
 
-static pb_pass pass_of(pb_direction direction)
+pb_status pb_cpu_list_convolutions(pb_cost **costs, size_t *count, const pb_program *program,
+                                   pb_error *error)
 {
-    return direction == PB_CONVOLVE ? PB_JVP : PB_VJP;
-}
+    pb_direction direction = program->pass == PB_JVP ? PB_CONVOLVE : PB_CONVOLVE_TRANSPOSE;
+    pb_cost *list = pb_calloc(*count + program->count, sizeof *list);
 
-/* The plan of a pass, the executor's. */
-static pb_status get_plan(pb_plan **plan, const pb_linearisation *l, pb_pass pass, size_t n,
-                          pb_error *error)
-{
-    pb_status status;
-    pb_work work;
-    pb_stop stop;
-
-    PB_TRY(pb_work_begin(&work, &l->run, "measuring", 0, error));
-    stop = pb_work_stop(&work);
-    status = pb_executor_plan(plan, l->executor, pass, PB_PLAN_PLAIN, n, &stop, error);
-    pb_work_end(&work);
-    return status;
-}
-
-/* Appends the convolutions of one pass. */
-static void list_pass(pb_cost *costs, size_t *count, const pb_plan *plan, pb_direction direction)
-{
-    for (size_t i = 0; i < pb_plan_steps(plan); i++) {
-        const pb_step *step = pb_plan_step(plan, i);
+    if (!list)
+        return pb_fail_memory(error, (*count + program->count) * sizeof *list, "a list");
+    if (*count)
+        memcpy(list, *costs, *count * sizeof *list);
+    pb_free(*costs);
+    *costs = list;
+    for (size_t i = 0; i < program->count; i++) {
+        const pb_step *step = &program->steps[i];
         pb_cost one = {.direction = direction};
 
         if (step->op != &pb_conv2d)
             continue;
+        if (step->kernel != &pb_cpu_conv2d)
+            return pb_fail(error, PB_INVALID,
+                           "the algorithms of convolution are measured on the backend \"cpu\": the "
+                           "model's is \"%s\"",
+                           step->call.device->backend->name);
         one.shape = pb_conv2d_shape(&step->call);
         for (size_t a = 0; a < PB_ALGORITHMS; a++)
             one.seconds[a] = INFINITY;
-        if (!is_listed(costs, *count, &one))
-            costs[(*count)++] = one;
+        if (!is_listed(list, *count, &one))
+            list[(*count)++] = one;
     }
-}
-
-pb_status pb_list_convolutions(pb_cost **costs, size_t *count, const pb_linearisation *l, size_t n,
-                               pb_error *error)
-{
-    pb_cost *list = pb_calloc(2 * l->section->count, sizeof *list);
-    pb_status status = PB_OK;
-
-    *count = 0;
-    if (l->model->device->backend != &pb_cpu_backend) {
-        pb_free(list);
-        return pb_fail(error, PB_INVALID,
-                       "the algorithms of convolution are measured on the backend \"cpu\": the "
-                       "model's is \"%s\"",
-                       l->model->device->backend->name);
-    }
-    if (!list)
-        return pb_fail_memory(error, 2 * l->section->count * sizeof *list, "a list");
-    for (pb_direction d = PB_CONVOLVE; status == PB_OK && d <= PB_CONVOLVE_TRANSPOSE; d++) {
-        pb_plan *plan;
-        status = get_plan(&plan, l, pass_of(d), n, error);
-        if (status == PB_OK)
-            list_pass(list, count, plan, d);
-    }
-    if (status == PB_OK)
-        *costs = list;
-    else
-        pb_free(list);
-    return status;
+    return PB_OK;
 }
 
 /* -- one convolution --------------------------------------------------------------------------- */
@@ -136,8 +102,8 @@ static pb_status make(bench *b, pb_algorithm algorithm, bool cold, pb_error *err
     b->other = pb_calloc(cold ? OTHER_DATA : 1, sizeof *b->other);
     if (!call->work || !b->in || !b->out || !b->other)
         return pb_fail_memory(error, (in + out) * sizeof(float), "a measurement");
-    pb_measure_fill(in, b->in);
-    pb_measure_fill(out, b->out);
+    pb_repeat_fill(in, b->in);
+    pb_repeat_fill(out, b->out);
     call->x[0] = b->in;
     call->y = b->out;
     call->dy = b->out;
@@ -155,11 +121,11 @@ static void clear(bench *b)
     pb_free(b->other);
 }
 
-/* A call of that shape in the plan. */
-static pb_call find_call(const pb_plan *plan, const pb_convolution_shape *shape)
+/* A call of that shape. */
+static pb_call find_call(const pb_program *program, const pb_convolution_shape *shape)
 {
-    for (size_t i = 0; i < pb_plan_steps(plan); i++) {
-        const pb_step *step = pb_plan_step(plan, i);
+    for (size_t i = 0; i < program->count; i++) {
+        const pb_step *step = &program->steps[i];
         if (step->op == &pb_conv2d) {
             const pb_convolution_shape found = pb_conv2d_shape(&step->call);
             if (!memcmp(&found, shape, sizeof found))
@@ -169,21 +135,19 @@ static pb_call find_call(const pb_plan *plan, const pb_convolution_shape *shape)
     return (pb_call){0};
 }
 
-pb_status pb_measure_convolution(pb_cost *cost, pb_algorithm algorithm, const pb_linearisation *l,
-                                 bool cold, double budget, pb_error *error)
+pb_status pb_cpu_measure_convolution(pb_cost *cost, pb_algorithm algorithm,
+                                     const pb_program *program, bool cold, double budget,
+                                     pb_error *error)
 {
-    bench b = {.pass = pass_of(cost->direction)};
-    pb_plan *plan;
+    bench b = {.call = find_call(program, &cost->shape), .pass = program->pass};
     pb_status status;
 
-    PB_TRY(get_plan(&plan, l, b.pass, cost->shape.n, error));
-    b.call = find_call(plan, &cost->shape);
-    b.call.kernel = NULL; /* the plan's */
+    b.call.kernel = NULL; /* the program's */
     b.call.add[0] = false;
     status = make(&b, algorithm, cold, error);
     if (status == PB_OK)
         status = cold ? run_cold(&cost->seconds[algorithm], &b, budget, error)
-                      : pb_measure_runs(&cost->seconds[algorithm], run, &b, budget, error);
+                      : pb_repeat(&cost->seconds[algorithm], run, &b, budget, error);
     clear(&b);
     return status;
 }
