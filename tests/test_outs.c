@@ -12,7 +12,7 @@ static char nothing;
 #define GARBAGE ((void *)&nothing)
 
 /* A call of something that hands over a `type`, by `out`, and is refused. */
-#define NULL_AFTER(type, call)                                                                     \
+#define LEAVES_NULL(type, call)                                                                        \
     do {                                                                                           \
         type *made = GARBAGE, **out = &made;                                                       \
         pb_error why = {0}, *error = &why;                                                         \
@@ -28,16 +28,16 @@ static void test_models(void **state)
     pb_model *model;
 
     (void)state;
-    NULL_AFTER(pb_model, pb_model_open(out, NULL, error));
-    NULL_AFTER(pb_model, pb_model_open(out, "no-such-model", error));
-    NULL_AFTER(pb_model, pb_model_open_with(out, NULL, NULL, error));
-    NULL_AFTER(char, pb_model_signature(NULL, out, error));
-    NULL_AFTER(pb_autoencoder, pb_autoencoder_open(out, NULL, error));
-    NULL_AFTER(pb_text_encoder, pb_text_encoder_open(out, NULL, error));
-    NULL_AFTER(pb_session, pb_session_new(out, NULL, error));
+    LEAVES_NULL(pb_model, pb_model_open(out, NULL, error));
+    LEAVES_NULL(pb_model, pb_model_open(out, "no-such-model", error));
+    LEAVES_NULL(pb_model, pb_model_open_with(out, NULL, NULL, error));
+    LEAVES_NULL(char, pb_model_signature(NULL, out, error));
+    LEAVES_NULL(pb_autoencoder, pb_autoencoder_open(out, NULL, error));
+    LEAVES_NULL(pb_text_encoder, pb_text_encoder_open(out, NULL, error));
+    LEAVES_NULL(pb_session, pb_session_new(out, NULL, error));
     MUST(pb_model_open(&model, GOLDEN "variants/variance", error)); /* of pixels, without text */
-    NULL_AFTER(pb_autoencoder, pb_autoencoder_open(out, model, error));
-    NULL_AFTER(pb_text_encoder, pb_text_encoder_open(out, model, error));
+    LEAVES_NULL(pb_autoencoder, pb_autoencoder_open(out, model, error));
+    LEAVES_NULL(pb_text_encoder, pb_text_encoder_open(out, model, error));
     assert_null(pb_model_component(model, 100, &class));
     assert_null(class);
     pb_model_free(model);
@@ -49,9 +49,9 @@ static void test_diffusion(void **state)
 
     (void)state;
     none.length = 0;
-    NULL_AFTER(pb_schedule, pb_schedule_new(out, NULL, error));
-    NULL_AFTER(pb_schedule, pb_schedule_new(out, &none, error));
-    NULL_AFTER(pb_schedule, pb_schedule_new_flow(out, 0, error));
+    LEAVES_NULL(pb_schedule, pb_schedule_new(out, NULL, error));
+    LEAVES_NULL(pb_schedule, pb_schedule_new(out, &none, error));
+    LEAVES_NULL(pb_schedule, pb_schedule_new_flow(out, 0, error));
 }
 
 static void test_maps(void **state)
@@ -63,15 +63,15 @@ static void test_maps(void **state)
 
     (void)state;
     MUST(pb_model_open(&model, TEXT, error));
-    NULL_AFTER(pb_evaluator, pb_evaluator_new(out, NULL, 8, 8, NULL, error));
-    NULL_AFTER(pb_evaluator, pb_evaluator_new(out, model, 0, 8, NULL, error));
-    NULL_AFTER(pb_evaluator, pb_evaluator_new(out, model, 8, 8, &(pb_run){.threads = -1}, error));
+    LEAVES_NULL(pb_evaluator, pb_evaluator_new(out, NULL, 8, 8, NULL, error));
+    LEAVES_NULL(pb_evaluator, pb_evaluator_new(out, model, 0, 8, NULL, error));
+    LEAVES_NULL(pb_evaluator, pb_evaluator_new(out, model, 8, 8, &(pb_run){.threads = -1}, error));
     MUST(pb_evaluator_new(&evaluator, model, 8, 8, NULL, error));
-    NULL_AFTER(pb_denoiser, pb_denoiser_new(out, NULL, &map.condition, NULL, 1, error));
-    NULL_AFTER(pb_denoiser, pb_denoiser_new(out, evaluator, NULL, NULL, 1, error));
-    NULL_AFTER(pb_denoiser, pb_denoiser_new(out, evaluator, &map.condition, NULL, 1, error));
-    NULL_AFTER(pb_linearisation, pb_linearise(out, NULL, &map, &empty, NULL, error));
-    NULL_AFTER(pb_linearisation, pb_linearise(out, model, &map, &empty, NULL, error));
+    LEAVES_NULL(pb_denoiser, pb_denoiser_new(out, NULL, &map.condition, NULL, 1, error));
+    LEAVES_NULL(pb_denoiser, pb_denoiser_new(out, evaluator, NULL, NULL, 1, error));
+    LEAVES_NULL(pb_denoiser, pb_denoiser_new(out, evaluator, &map.condition, NULL, 1, error));
+    LEAVES_NULL(pb_linearisation, pb_linearise(out, NULL, &map, &empty, NULL, error));
+    LEAVES_NULL(pb_linearisation, pb_linearise(out, model, &map, &empty, NULL, error));
     pb_evaluator_free(evaluator);
     pb_model_free(model);
 }
@@ -82,13 +82,13 @@ static void test_operators(void **state)
     const pb_operator empty = {.rows = 0};
 
     (void)state;
-    NULL_AFTER(pb_operator, pb_operator_weigh(out, NULL, 1, NULL, error));
-    NULL_AFTER(pb_operator, pb_operator_deflate(out, NULL, 1, 1, NULL, error));
-    NULL_AFTER(pb_operator, pb_operator_sum(out, 1, NULL, 1, NULL, error));
-    NULL_AFTER(pb_operator, pb_operator_sum(out, 1, &empty, 1, &empty, error));
-    NULL_AFTER(pb_svd, pb_svd_compute(out, NULL, &options, NULL, error));
-    NULL_AFTER(pb_svd, pb_svd_compute(out, &empty, NULL, NULL, error));
-    NULL_AFTER(pb_svd, pb_svd_refined(out, NULL, NULL, &options, NULL, error));
+    LEAVES_NULL(pb_operator, pb_operator_weigh(out, NULL, 1, NULL, error));
+    LEAVES_NULL(pb_operator, pb_operator_deflate(out, NULL, 1, 1, NULL, error));
+    LEAVES_NULL(pb_operator, pb_operator_sum(out, 1, NULL, 1, NULL, error));
+    LEAVES_NULL(pb_operator, pb_operator_sum(out, 1, &empty, 1, &empty, error));
+    LEAVES_NULL(pb_svd, pb_svd_compute(out, NULL, &options, NULL, error));
+    LEAVES_NULL(pb_svd, pb_svd_compute(out, &empty, NULL, NULL, error));
+    LEAVES_NULL(pb_svd, pb_svd_refined(out, NULL, NULL, &options, NULL, error));
 }
 
 static void test_bases(void **state)
@@ -107,13 +107,13 @@ static void test_bases(void **state)
     where.has_seed = 1;
     where.steps = 2;
     MUST(pb_session_point(session, &where, &point, NULL, error));
-    NULL_AFTER(pb_svd, pb_basis_compute(NULL, out, NULL, model, &request, &point.x, NULL, error));
-    NULL_AFTER(pb_svd, pb_basis_compute(&basis, out, NULL, model, NULL, &point.x, NULL, error));
-    NULL_AFTER(pb_svd, pb_basis_compute(&basis, out, NULL, model, &request, NULL, NULL, error));
-    NULL_AFTER(pb_svd, pb_session_basis(NULL, &point, NULL, &basis, out, NULL, NULL, error));
-    NULL_AFTER(pb_svd, pb_session_basis(session, NULL, NULL, &basis, out, NULL, NULL, error));
+    LEAVES_NULL(pb_svd, pb_basis_compute(NULL, out, NULL, model, &request, &point.x, NULL, error));
+    LEAVES_NULL(pb_svd, pb_basis_compute(&basis, out, NULL, model, NULL, &point.x, NULL, error));
+    LEAVES_NULL(pb_svd, pb_basis_compute(&basis, out, NULL, model, &request, NULL, NULL, error));
+    LEAVES_NULL(pb_svd, pb_session_basis(NULL, &point, NULL, &basis, out, NULL, NULL, error));
+    LEAVES_NULL(pb_svd, pb_session_basis(session, NULL, NULL, &basis, out, NULL, NULL, error));
     options.to = "nowhere";
-    NULL_AFTER(pb_svd, pb_session_basis(session, &point, &options, &basis, out, NULL, NULL, error));
+    LEAVES_NULL(pb_svd, pb_session_basis(session, &point, &options, &basis, out, NULL, NULL, error));
     pb_basis_clear(&basis);
     pb_point_clear(&point);
     pb_session_free(session);
@@ -130,9 +130,9 @@ static void test_rest(void **state)
     (void)state;
     MUST(pb_model_open(&model, TEXT, error));
     MUST(pb_text_encoder_open(&text, model, error));
-    NULL_AFTER(char, pb_text_encoder_tokens(NULL, "a", 1, &id, NULL, out, error));
-    NULL_AFTER(char, pb_text_encoder_tokens(text, NULL, 1, &id, NULL, out, error));
-    NULL_AFTER(char, pb_text_encoder_tokens(text, "a", 1, &id, NULL, out, error));
+    LEAVES_NULL(char, pb_text_encoder_tokens(NULL, "a", 1, &id, NULL, out, error));
+    LEAVES_NULL(char, pb_text_encoder_tokens(text, NULL, 1, &id, NULL, out, error));
+    LEAVES_NULL(char, pb_text_encoder_tokens(text, "a", 1, &id, NULL, out, error));
     pb_text_encoder_free(text);
     pb_model_free(model);
 }

@@ -38,11 +38,11 @@ pb_status pb_shape_check(const pb_tensor *tensor, size_t rank, const size_t *sha
 pb_status pb_shape_check_one(const pb_tensor *tensor, size_t rank, const size_t *shape,
                              const char *what, pb_error *error);
 
-/* Are all of count numbers finite? Errors: PB_INVALID. */
-pb_status pb_finite_check(size_t count, const float *x, const char *what, pb_error *error);
-
 /* Are they the same in shape and numbers, or both empty? */
 bool pb_tensor_same(const pb_tensor *a, const pb_tensor *b);
+
+/* Are all of count numbers finite? Errors: PB_INVALID. */
+pb_status pb_finite_check(size_t count, const float *x, const char *what, pb_error *error);
 
 /* Does a function for items of `expected` floats get such ones? Errors: PB_INVALID. */
 pb_status pb_size_check(size_t size, size_t expected, const char *what, pb_error *error);
