@@ -51,7 +51,7 @@ static pb_point point_of(const desk *d, uint64_t seed, const char *prompt, const
 
 /* to: or NULL */
 static pb_basis basis_at(const desk *d, const pb_point *point, size_t rank, const char *to,
-                         int guided)
+                         int guided, double tolerance)
 {
     pb_basis_options how = PB_BASIS_DEFAULTS;
     pb_basis basis = PB_BASIS_EMPTY;
@@ -59,7 +59,7 @@ static pb_basis basis_at(const desk *d, const pb_point *point, size_t rank, cons
     how.rank = rank;
     how.to = to;
     how.guided = guided;
-    how.tolerance = 1e-4;
+    how.tolerance = tolerance;
     how.null_rank = point->mask.data ? 5 : -1;
     MUST(pb_session_basis(d->session, point, &how, &basis, NULL, NULL, NULL, error));
     return basis;
@@ -102,7 +102,7 @@ static double cosine(size_t n, const float *a, const float *b)
 static void check_preimages(const desk *d, const pb_point *point, const char *to, int guided)
 {
     pb_direction_options which = PB_DIRECTION_DEFAULTS;
-    pb_basis basis = basis_at(d, point, 2, to, guided);
+    pb_basis basis = basis_at(d, point, 2, to, guided, 1e-4);
     pb_directions back;
 
     which.u = &basis.u;
@@ -154,7 +154,7 @@ static void test_form(void **state)
     static const pb_transport_form forms[2] = {PB_TRANSPORT_PROJECTION, PB_TRANSPORT_INVERSE};
     desk d = open_desk(FACES);
     pb_point a = point_of(&d, 1, NULL, NULL), b = point_of(&d, 2, NULL, NULL);
-    pb_basis from = basis_at(&d, &a, 3, NULL, 0), onto = basis_at(&d, &b, 4, NULL, 0);
+    pb_basis from = basis_at(&d, &a, 3, NULL, 0, 1e-2), onto = basis_at(&d, &b, 4, NULL, 0, 1e-2);
     pb_direction_options which = PB_DIRECTION_DEFAULTS;
     pb_directions found[2], own;
     pb_tensor v = PB_TENSOR_EMPTY;
@@ -192,7 +192,7 @@ static void test_project(void **state)
 {
     desk d = open_desk(FACES);
     pb_point a = point_of(&d, 1, NULL, NULL), b = point_of(&d, 2, NULL, NULL);
-    pb_basis from = basis_at(&d, &a, 3, NULL, 0), onto = basis_at(&d, &b, 4, NULL, 0);
+    pb_basis from = basis_at(&d, &a, 3, NULL, 0, 1e-2), onto = basis_at(&d, &b, 4, NULL, 0, 1e-2);
     const pb_basis *bases[] = {&from};
     pb_basis mean = PB_BASIS_EMPTY;
     pb_direction_options which = PB_DIRECTION_DEFAULTS;
@@ -230,7 +230,7 @@ static void test_guided(void **state)
 {
     desk d = open_desk(TEXT);
     pb_point a = point_of(&d, 1, "a face", NULL);
-    pb_basis from = basis_at(&d, &a, 2, "eps", 1);
+    pb_basis from = basis_at(&d, &a, 2, "eps", 1, 1e-4);
     pb_direction_options which = PB_DIRECTION_DEFAULTS;
     pb_directions found;
 
@@ -392,8 +392,9 @@ static void test_followed(void **state)
     pb_tensor mask = mask_of(&d);
     pb_point one = point_of(&d, 1, "a face", NULL), two = point_of(&d, 2, "a face", NULL);
     pb_point masked = point_of(&d, 1, "a face", &mask), other;
-    pb_basis plain = basis_at(&d, &one, 2, "x0", 0), guided = basis_at(&d, &one, 2, "x0", 1);
-    pb_basis local = basis_at(&d, &masked, 2, "x0", 0);
+    pb_basis plain = basis_at(&d, &one, 1, "x0", 0, 0.1),
+             guided = basis_at(&d, &one, 1, "x0", 1, 0.1);
+    pb_basis local = basis_at(&d, &masked, 1, "x0", 0, 0.1);
 
     (void)state;
     assert_true(info->context_width > 0);

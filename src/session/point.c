@@ -333,10 +333,7 @@ static int is_map_of(const pb_point *point, const pb_basis *b)
     if (is_other(b->prompt, point, PB_PROMPT_EDIT) ||
         (b->guided && is_other(b->negative_prompt, point, PB_PROMPT_NEGATIVE)))
         return 0;
-    return !mask->data ||
-           (b->mask.data && mask->rank == 2 && b->mask.rank == 2 &&
-            !memcmp(mask->shape, b->mask.shape, 2 * sizeof *mask->shape) &&
-            !memcmp(mask->data, b->mask.data, pb_tensor_count(mask) * sizeof *mask->data));
+    return !mask->data || pb_tensor_same(mask, &b->mask);
 }
 
 int pb_point_is(const pb_point *point, const pb_basis *b)
