@@ -19,7 +19,7 @@
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
 #if SANITIZED
-#define GRID " --steps 10 "
+#define GRID " --steps 12 "
 #else
 #define GRID " --steps 20 "
 #endif
