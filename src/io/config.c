@@ -29,25 +29,23 @@ struct pb_config {
     pb_error first; /* status PB_OK: none yet */
 };
 
-pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
+/* root: taken over, also on failure; NULL: no fields. */
+static pb_status new_config(pb_config **out, const char *name, json_t *root, pb_error *error)
 {
     pb_config *config = pb_calloc(1, sizeof *config);
-    pb_status status;
     const char *key;
     json_t *value;
 
     *out = NULL;
-    if (!config || !(config->path = pb_strdup(path))) {
-        status = pb_fail_memory(error, sizeof *config + strlen(path), path);
-        goto fail;
-    }
-    status = pb_json_read(&config->root, path, MOST_BYTES, PB_JSON_INFINITY, error);
-    if (status)
-        goto fail;
-    config->fields = pb_calloc(json_object_size(config->root), sizeof *config->fields);
-    if (!config->fields) {
-        status = pb_fail_memory(error, json_object_size(config->root) * sizeof(field), path);
-        goto fail;
+    if (config) {
+        config->root = root;
+        config->path = pb_strdup(name);
+        config->fields = pb_calloc(json_object_size(root), sizeof *config->fields);
+    } else
+        json_decref(root);
+    if (!config || !config->path || !config->fields) {
+        pb_config_free(config);
+        return pb_fail_memory(error, sizeof *config + strlen(name), name);
     }
     json_object_foreach(config->root, key, value)
     {
@@ -55,22 +53,25 @@ pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
     }
     *out = config;
     return PB_OK;
-fail:
-    pb_config_free(config);
-    return status;
+}
+
+pb_status pb_config_open(pb_config **out, const char *path, pb_error *error)
+{
+    json_t *root;
+
+    *out = NULL;
+    PB_TRY(pb_json_read(&root, path, MOST_BYTES, PB_JSON_INFINITY, error));
+    return new_config(out, path, root, error);
 }
 
 pb_status pb_config_empty(pb_config **out, const char *name, pb_error *error)
 {
-    pb_config *config = pb_calloc(1, sizeof *config);
+    return new_config(out, name, NULL, error);
+}
 
-    *out = NULL;
-    if (!config || !(config->path = pb_strdup(name))) {
-        pb_config_free(config);
-        return pb_fail_memory(error, sizeof *config + strlen(name), name);
-    }
-    *out = config;
-    return PB_OK;
+pb_status pb_config_of(pb_config **out, const char *name, const json_t *root, pb_error *error)
+{
+    return new_config(out, name, json_incref((json_t *)root), error);
 }
 
 void pb_config_free(pb_config *config)

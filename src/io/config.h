@@ -13,6 +13,7 @@
 #ifndef PB_IO_CONFIG_H
 #define PB_IO_CONFIG_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,6 +28,10 @@ pb_status pb_config_open(pb_config **out, const char *path, pb_error *error);
 /* A config without fields, for one that is not there: all have their fallbacks. name: in place of a
  * path. Errors: PB_MEMORY. */
 pb_status pb_config_empty(pb_config **out, const char *name, pb_error *error);
+
+/* A config of an object's fields, which nobody may change meanwhile; name: in place of a path.
+ * Errors: PB_MEMORY. */
+pb_status pb_config_of(pb_config **out, const char *name, const json_t *root, pb_error *error);
 
 /* The first error met since opening, or PB_UNSUPPORTED with the names of all fields that were
  * never asked for (those starting with '_' are ignored). Frees the config in any case: strings

@@ -123,6 +123,92 @@ static void order_bytes(size_t n, float *values)
 #endif
 }
 
+/* `count` entries that follow each other, from number `first` of the file's order on. */
+static pb_status read_run(const pb_stored *stored, size_t first, size_t count, float *out,
+                          pb_error *error)
+{
+    const size_t width = entry_bytes(stored->dtype);
+    unsigned char piece[PIECE];
+
+    if (stored->dtype == PB_F32) {
+        PB_TRY(fetch(stored, first * width, count * width, out, error));
+        order_bytes(count, out);
+        return PB_OK;
+    }
+    for (size_t done = 0; done < count; done += PIECE / width) {
+        size_t n = count - done < PIECE / width ? count - done : PIECE / width;
+        PB_TRY(fetch(stored, (first + done) * width, n * width, piece, error));
+        convert(stored->dtype, n, piece, out + done);
+    }
+    return PB_OK;
+}
+
+/* -- entries that do not follow each other ----------------------------------------------------- */
+
+/* Where entry number i lies, in the file's order from the first on. */
+static size_t place(const pb_layout *l, size_t i)
+{
+    size_t at = 0;
+
+    for (size_t d = l->rank; d-- > 0; i /= l->shape[d])
+        at += i % l->shape[d] * l->stride[d];
+    return at;
+}
+
+/* Row by row, where those of the last dimension follow each other. */
+static pb_status read_rows(const pb_stored *stored, size_t first, size_t count, float *out,
+                           pb_error *error)
+{
+    const pb_layout *l = stored->layout;
+    const size_t row = l->shape[l->rank - 1];
+
+    for (size_t done = 0; done < count;) {
+        size_t left = row - (first + done) % row, n = count - done < left ? count - done : left;
+        PB_TRY(read_run(stored, place(l, first + done), n, out + done, error));
+        done += n;
+    }
+    return PB_OK;
+}
+
+/* All that lies between the first of them and the last is read, and these are taken from it. */
+static pb_status read_scattered(const pb_stored *stored, size_t first, size_t count, float *out,
+                                pb_error *error)
+{
+    const pb_layout *l = stored->layout;
+    size_t least = SIZE_MAX, most = 0;
+    pb_status status;
+    float *all;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = place(l, first + i);
+        least = at < least ? at : least;
+        most = at > most ? at : most;
+    }
+    all = pb_malloc(most - least + 1, sizeof *all);
+    if (!all)
+        return pb_fail_memory(error, (most - least + 1) * sizeof *all, stored->name);
+    status = read_run(stored, least, most - least + 1, all, error);
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        out[i] = all[place(l, first + i) - least];
+    pb_free(all);
+    return status;
+}
+
+/* -- all -----------------------------------------------------------------------------------------
+ */
+
+pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
+                              pb_error *error)
+{
+    const pb_layout *l = stored->layout;
+
+    if (stored->dtype == PB_INTEGER || count == 0) /* an empty tensor may have no data at all */
+        return PB_OK;
+    return !l                            ? read_run(stored, first, count, out, error)
+           : l->stride[l->rank - 1] == 1 ? read_rows(stored, first, count, out, error)
+                                         : read_scattered(stored, first, count, out, error);
+}
+
 pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error)
 {
     float *values = pb_malloc(stored->count, sizeof *values);
@@ -135,27 +221,6 @@ pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error)
     }
     *out = values;
     return status;
-}
-
-pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
-                              pb_error *error)
-{
-    const size_t width = entry_bytes(stored->dtype);
-    unsigned char piece[PIECE];
-
-    if (stored->dtype == PB_INTEGER || count == 0) /* an empty tensor may have no data at all */
-        return PB_OK;
-    if (stored->dtype == PB_F32) {
-        PB_TRY(fetch(stored, first * width, count * width, out, error));
-        order_bytes(count, out);
-        return PB_OK;
-    }
-    for (size_t done = 0; done < count; done += PIECE / width) {
-        size_t n = count - done < PIECE / width ? count - done : PIECE / width;
-        PB_TRY(fetch(stored, (first + done) * width, n * width, piece, error));
-        convert(stored->dtype, n, piece, out + done);
-    }
-    return PB_OK;
 }
 
 pb_status pb_stored_read(const pb_stored *stored, float *out, pb_error *error)

@@ -1,5 +1,5 @@
-/* Named tensors of safetensors files, proven sound before use and read when they are needed: one
- * file, or several with an index ("….safetensors.index.json"). */
+/* Named tensors of files, proven sound before use and read when they are needed: of one file, or of
+ * several with an index ("….safetensors.index.json"), or some of those under other names. */
 #ifndef PB_IO_WEIGHTS_H
 #define PB_IO_WEIGHTS_H
 
@@ -8,6 +8,13 @@
 #include "base/error.h"
 
 typedef enum pb_dtype { PB_F64, PB_F32, PB_F16, PB_BF16, PB_INTEGER } pb_dtype;
+
+/* Where a tensor's entries lie that are not one after the other: those of this shape, in order,
+ * with so many entries from one to the next along each dimension. */
+typedef struct pb_layout {
+    size_t rank;
+    size_t shape[PB_MAX_RANK], stride[PB_MAX_RANK];
+} pb_layout;
 
 /* A tensor as it lies in a file. Owned by its pb_weights. */
 typedef struct pb_stored {
@@ -22,6 +29,7 @@ typedef struct pb_stored {
     const struct pb_file *source; /* where it begins at byte `offset`; */
     size_t offset;
     const void *data; /* or NULL, or where it lies in memory: little-endian, at any alignment */
+    const pb_layout *layout; /* NULL: one entry after the other */
 } pb_stored;
 
 typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
@@ -33,6 +41,24 @@ typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
  * PB_MAX_RANK), PB_MEMORY. */
 pb_status pb_weights_open(pb_weights **out, const char *path, pb_error *error);
 void pb_weights_free(pb_weights *weights);
+
+/* The same once more: each is to be freed. */
+pb_weights *pb_weights_share(pb_weights *weights);
+
+/* A tensor that is another's, all of it or a part, under a name of its own. */
+typedef struct pb_selected {
+    char *name;              /* pb_free's: taken over, also on failure */
+    const pb_stored *stored; /* whose entries it has; of the weights selected from */
+    size_t rank;             /* 0: it is all of it, as it is */
+    size_t shape[PB_MAX_RANK];
+    size_t first;     /* the number of its first entry in the file's order, */
+    pb_layout layout; /* and how the others follow; rank 0: one after the other */
+} pb_selected;
+
+/* Weights of nothing but these, which share those they are of. Errors: PB_FORMAT (two of one name),
+ * PB_MEMORY. */
+pb_status pb_weights_select(pb_weights **out, pb_weights *from, size_t count, pb_selected *selected,
+                            pb_error *error);
 
 /* The tensors, in order of name. */
 size_t pb_weights_count(const pb_weights *weights);

@@ -63,11 +63,12 @@ static pb_status add_weights(file_list *list, const char *path, const pb_weights
 static pb_status add_named(file_list *list, const pb_model_files *files, pb_error *error)
 {
     PB_TRY(add(list, files->index, NULL, error));
-    PB_TRY(add(list, files->config, NULL, error));
-    PB_TRY(add(list, files->scheduler, NULL, error));
-    for (size_t i = 0; i < PB_ROLES; i++)
+    for (pb_role i = 0; i < PB_ROLES; i++) {
         for (size_t j = 0; j < files->parts[i].count; j++)
             PB_TRY(add(list, files->parts[i].files[j], NULL, error));
+        if (i == PB_ROLE_SCHEDULER)
+            PB_TRY(add(list, files->scheduler, NULL, error));
+    }
     return PB_OK;
 }
 
@@ -79,8 +80,8 @@ static pb_status list_files(const pb_model *model, file_list *list, pb_error *er
 
     *list = (file_list){0};
     PB_TRY(add_named(list, files, error));
-    PB_TRY(add_weights(list, files->weights, model->weights, error));
-    for (size_t i = 0; i < PB_ROLES; i++) {
+    PB_TRY(add_weights(list, files->parts[PB_ROLE_UNET].weights, model->weights, error));
+    for (size_t i = PB_ROLE_UNET + 1; i < PB_ROLES; i++) {
         const char *path = files->parts[i].weights;
         if (!path)
             continue;

@@ -16,17 +16,10 @@ void pb_model_files_clear(pb_model_files *files)
 {
     pb_free(files->folder);
     pb_free(files->index);
-    pb_free(files->config);
-    pb_free(files->weights);
     pb_free(files->scheduler);
     pb_free(files->recommended);
-    for (pb_role role = 0; role < PB_ROLES; role++) {
-        pb_part *part = &files->parts[role];
-        pb_free(part->folder);
-        for (size_t i = 0; i < part->count; i++)
-            pb_free(part->files[i]);
-        pb_free(part->weights);
-    }
+    for (pb_role role = 0; role < PB_ROLES; role++)
+        pb_part_clear(&files->parts[role]);
     pb_free(files->unused);
     *files = (pb_model_files){0};
 }
@@ -133,20 +126,24 @@ static pb_status find_component(pb_model_files *files, pb_config *index, pb_role
 }
 
 /* Its files that are there. Weights that are missing or of another format are an error only when
- * they are needed. */
-static pb_status list_files(pb_part *part, char **unused, pb_error *error)
+ * they are needed: those of the network itself are. */
+static pb_status list_files(pb_model_files *files, pb_role role, pb_error *error)
 {
-    const char *const *names = part->component->files;
-    pb_status status = PB_OK;
+    static const char *const network[] = {"config.json", NULL};
+    pb_part *part = &files->parts[role];
+    const pb_component *component = part->component;
+    const char *const *names = component ? component->files : network;
+    pb_status status;
 
     for (size_t i = 0; names[i]; i++) {
         PB_TRY(file_in(&part->files[part->count], part->folder, names[i], error));
         part->count += part->files[part->count] != NULL;
     }
-    if (part->component->build)
-        status = pb_weights_locate(&part->weights, unused, part->folder, part->component->library,
-                                   error);
-    return status == PB_MEMORY ? status : PB_OK;
+    if (component && !component->build)
+        return PB_OK;
+    status = pb_weights_locate(&part->weights, &files->unused, part->folder,
+                               component ? component->library : PB_DIFFUSERS, error);
+    return role == PB_ROLE_UNET || status == PB_MEMORY ? status : PB_OK;
 }
 
 /* The noise schedule: the model's own, or what is given for one that has none. */
@@ -177,29 +174,26 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
 static pb_status find_parts(pb_model_files *files, pb_config *index, const char *schedule,
                             pb_error *error)
 {
+    pb_part *unet = &files->parts[PB_ROLE_UNET];
     const char *class;
-    char *unet;
-    pb_status status;
+    char *config;
 
     PB_TRY(check_pipeline(index, error));
     if (has_component(index, "unet", &class))
-        files->parts[PB_ROLE_UNET].component = pb_component_find(PB_KIND_DENOISER, class);
-    PB_TRY(file_in(&files->config, files->folder, "unet/config.json", error));
-    if (!files->config)
+        unet->component = pb_component_find(PB_KIND_DENOISER, class);
+    PB_TRY(file_in(&config, files->folder, "unet/config.json", error));
+    if (!config)
         return pb_fail(error, PB_IO, "%s has no unet/config.json: the network itself",
                        files->folder);
+    pb_free(config);
     PB_TRY(find_schedule(files, schedule, error));
-    unet = pb_sprintf("%s/unet", files->folder);
-    if (!unet)
-        return pb_fail_memory(error, strlen(files->folder) + 6, "a path");
-    status = pb_weights_locate(&files->weights, &files->unused, unet, PB_DIFFUSERS, error);
-    pb_free(unet);
-    PB_TRY(status);
+    PB_TRY(file_in(&unet->folder, files->folder, "unet", error));
+    PB_TRY(list_files(files, PB_ROLE_UNET, error));
     for (pb_role role = PB_ROLE_VAE; role < PB_ROLES; role++)
         PB_TRY(find_component(files, index, role, error));
-    for (pb_role role = 0; role < PB_ROLES; role++)
+    for (pb_role role = PB_ROLE_VAE; role < PB_ROLES; role++)
         if (files->parts[role].folder)
-            PB_TRY(list_files(&files->parts[role], &files->unused, error));
+            PB_TRY(list_files(files, role, error));
     return PB_OK;
 }
 
@@ -216,14 +210,17 @@ static pb_status find_pipeline(pb_model_files *files, const char *schedule, pb_e
 
 static pb_status find_flat(pb_model_files *files, const char *schedule, pb_error *error)
 {
-    char *single;
+    char *config, *single;
     pb_status status;
 
-    PB_TRY(file_in(&files->config, files->folder, "config.json", error));
-    if (files->config) {
+    PB_TRY(file_in(&config, files->folder, "config.json", error));
+    if (config) {
+        pb_free(config);
         PB_TRY(find_schedule(files, schedule, error));
-        return pb_weights_locate(&files->weights, &files->unused, files->folder, PB_DIFFUSERS,
-                                 error);
+        files->parts[PB_ROLE_UNET].folder = pb_strdup(files->folder);
+        if (!files->parts[PB_ROLE_UNET].folder)
+            return pb_fail_memory(error, strlen(files->folder) + 1, "a path");
+        return list_files(files, PB_ROLE_UNET, error);
     }
     single = file_ending(files->folder, ".ckpt");
     if (!single)

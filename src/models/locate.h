@@ -2,23 +2,12 @@
 #ifndef PB_MODELS_LOCATE_H
 #define PB_MODELS_LOCATE_H
 
-#include "models/components.h"
-
-/* A component of a pipeline beside the network and its schedule. */
-typedef struct pb_part {
-    const pb_component *component;   /* what model_index.json says it is, also of the network */
-    char *folder;                    /* or NULL: it is not there */
-    char *files[PB_COMPONENT_FILES]; /* those in it that results depend on */
-    size_t count;
-    char *weights; /* likewise, as those of the network; or NULL */
-} pb_part;
+#include "models/part.h"
 
 /* The files of a model; absent ones are NULL. Strings are the caller's (pb_model_files_clear). */
 typedef struct pb_model_files {
     char *folder;
     char *index;       /* model_index.json of a pipeline, or NULL */
-    char *config;      /* the network's config.json */
-    char *weights;     /* a .safetensors file, or the index of several */
     char *scheduler;   /* scheduler_config.json; NULL: DDPMScheduler's defaults */
     char *recommended; /* pullback.json, or NULL */
     pb_part parts[PB_ROLES];

@@ -29,11 +29,12 @@ void pb_model_free(pb_model *model)
 
 static pb_status build_network(pb_model *model, pb_error *error)
 {
-    const pb_component *component = model->files.parts[PB_ROLE_UNET].component;
+    const pb_part *part = &model->files.parts[PB_ROLE_UNET];
+    const pb_component *component = part->component;
     pb_component_facts facts;
     pb_config *config;
 
-    PB_TRY(pb_config_open(&config, model->files.config, error));
+    PB_TRY(pb_part_config(&config, part, error));
     PB_TRY(pb_component_build(&component, &model->graph, &facts, config, model->weights, error));
     model->facts = facts.denoiser;
     model->info.architecture = component->class;
@@ -122,7 +123,7 @@ static void describe(pb_model *model)
     }
     info->path = model->files.folder;
     info->scheduler = model->scheduler.name;
-    info->weights = file_name(model->files.weights);
+    info->weights = file_name(parts[PB_ROLE_UNET].weights);
     info->dtype = dtype_of(model->weights);
     info->sample_height = facts->sample_height;
     info->sample_width = facts->sample_width;
@@ -134,9 +135,9 @@ static void describe(pb_model *model)
     info->class_conditional = facts->class_conditional;
     info->classes = facts->classes;
     info->context_width = facts->context_width;
-    info->has_autoencoder = parts[PB_ROLE_VAE].folder != NULL;
-    info->has_tokenizer = parts[PB_ROLE_TOKENIZER].folder != NULL;
-    info->has_text_encoder = parts[PB_ROLE_TEXT_ENCODER].folder != NULL;
+    info->has_autoencoder = pb_part_is_there(&parts[PB_ROLE_VAE]);
+    info->has_tokenizer = pb_part_is_there(&parts[PB_ROLE_TOKENIZER]);
+    info->has_text_encoder = pb_part_is_there(&parts[PB_ROLE_TEXT_ENCODER]);
     info->latent = info->has_autoencoder || facts->context_width;
     info->unused = model->files.unused;
     info->steps_offset = facts->context_width ? 1 : model->scheduler.steps_offset;
@@ -157,7 +158,7 @@ static pb_status open_parts(pb_model *model, const char *name, const pb_model_op
     PB_TRY(pb_model_note_files(model, error));
     PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
-    PB_TRY(pb_weights_open(&model->weights, model->files.weights, error));
+    PB_TRY(pb_part_weights(&model->weights, &model->files.parts[PB_ROLE_UNET], error));
     PB_TRY(backend->open(&model->device, error));
     PB_TRY(build_network(model, error));
     describe(model);
@@ -229,7 +230,7 @@ static const char *class_of(const pb_model *model, pb_role role)
         return model->info.architecture;
     if (role == PB_ROLE_SCHEDULER)
         return model->info.scheduler;
-    return part->folder ? part->component->class : NULL;
+    return pb_part_is_there(part) ? part->component->class : NULL;
 }
 
 const char *pb_model_component(const pb_model *model, size_t i, const char **class_name)

@@ -3,7 +3,7 @@
 #define PB_MODELS_NETWORK_H
 
 #include "backends/backend.h"
-#include "models/components.h"
+#include "models/part.h"
 
 typedef struct pb_network {
     pb_weights *weights;
@@ -12,11 +12,11 @@ typedef struct pb_network {
     pb_component_facts facts;
 } pb_network;
 
-/* Opens the network in a folder, "vae" of a pipeline, say. component: what the pipeline says it is;
- * backend: the U-Net's. *network must be zero-filled; pb_network_close frees it, also on failure.
+/* Opens a part that is a network. backend: the U-Net's. *network must be zero-filled;
+ * pb_network_close frees it, also on failure.
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
-pb_status pb_network_open(pb_network *network, const pb_component *component, const char *folder,
-                          const pb_backend *backend, pb_error *error);
+pb_status pb_network_open(pb_network *network, const pb_part *part, const pb_backend *backend,
+                          pb_error *error);
 void pb_network_close(pb_network *network);
 
 #endif

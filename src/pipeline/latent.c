@@ -26,13 +26,12 @@ static pb_status open_network(pb_autoencoder *a, const pb_model *model, pb_error
 {
     const pb_part *vae = &model->files.parts[PB_ROLE_VAE];
 
-    PB_TRY(
-        pb_network_open(&a->network, vae->component, vae->folder, model->device->backend, error));
+    PB_TRY(pb_network_open(&a->network, vae, model->device->backend, error));
     a->facts = a->network.facts.autoencoder;
     if (a->facts.latent_channels != model->facts.in_channels)
         return pb_fail(error, PB_FORMAT,
                        "%s: latents of %zu channels, but the U-Net takes %zu: not of one model",
-                       vae->folder, a->facts.latent_channels, model->facts.in_channels);
+                       pb_part_place(vae), a->facts.latent_channels, model->facts.in_channels);
     return PB_OK;
 }
 
@@ -43,7 +42,7 @@ pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_er
 
     PB_OUT(out, "the autoencoder");
     PB_NEED(model, "a model");
-    if (!model->files.parts[PB_ROLE_VAE].folder)
+    if (!pb_part_is_there(&model->files.parts[PB_ROLE_VAE]))
         return pb_fail(error, PB_INVALID,
                        "%s has no vae/: pictures cannot be turned into latents, nor latents into "
                        "pictures",

@@ -31,8 +31,7 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
     const pb_part *encoder = &model->files.parts[PB_ROLE_TEXT_ENCODER];
 
     PB_TRY(words->component->tokenizer(&t->tokenizer, words->folder, error));
-    PB_TRY(pb_network_open(&t->network, encoder->component, encoder->folder, model->device->backend,
-                           error));
+    PB_TRY(pb_network_open(&t->network, encoder, model->device->backend, error));
     t->facts = t->network.facts.text;
     if (pb_tokenizer_size(t->tokenizer) > t->facts.vocabulary)
         return pb_fail(error, PB_FORMAT, "%s: tokens up to %zu, but the text encoder has %zu",
@@ -40,7 +39,7 @@ static pb_status open_parts(pb_text_encoder *t, const pb_model *model, pb_error 
     if (t->facts.width != model->facts.context_width)
         return pb_fail(error, PB_FORMAT,
                        "%s: embeddings of %zu numbers, but the U-Net takes %zu: not of one model",
-                       encoder->folder, t->facts.width, model->facts.context_width);
+                       pb_part_place(encoder), t->facts.width, model->facts.context_width);
     t->length = pb_tokenizer_length(t->tokenizer);
     if (t->length == SIZE_MAX)
         t->length = t->facts.length;
@@ -63,10 +62,12 @@ pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model, pb_
     parts = model->files.parts;
     if (!model->facts.context_width)
         return pb_fail(error, PB_INVALID, "%s is not conditioned on text", model->files.folder);
-    if (!parts[PB_ROLE_TOKENIZER].folder || !parts[PB_ROLE_TEXT_ENCODER].folder)
+    if (!pb_part_is_there(&parts[PB_ROLE_TOKENIZER]) ||
+        !pb_part_is_there(&parts[PB_ROLE_TEXT_ENCODER]))
         return pb_fail(error, PB_INVALID, "%s has no %s: prompts cannot be read",
                        model->files.folder,
-                       parts[PB_ROLE_TOKENIZER].folder ? "text_encoder/" : "tokenizer/");
+                       pb_part_is_there(&parts[PB_ROLE_TOKENIZER]) ? "text_encoder/"
+                                                                    : "tokenizer/");
     t = pb_calloc(1, sizeof *t);
     if (!t)
         return pb_fail_memory(error, sizeof *t, "a text encoder");
