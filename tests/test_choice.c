@@ -13,6 +13,7 @@
 #include "golden.h"
 #include "models/weights_files.h"
 #include "scratch.h"
+#include "torch_file.h"
 
 #define DDPM GOLDEN "unet2d-ddpm"
 #define SD1 GOLDEN "sd1-tiny"
@@ -60,6 +61,16 @@ static void write_weights(const char *name, float scale, int part)
     MUST(pb_safetensors_write(scratch_path(&here, name).text, count, named, 0, NULL, error));
     while (count-- > 0)
         pb_tensor_clear(&tensors[count]);
+    pb_weights_free(w);
+}
+
+/* The same as torch.save writes it. */
+static void write_bin(const char *name, const char *safetensors)
+{
+    pb_weights *w;
+
+    MUST(pb_weights_open(&w, scratch_path(&here, safetensors).text, error));
+    write_torch(scratch_path(&here, name).text, w, 0, pb_weights_count(w));
     pb_weights_free(w);
 }
 
@@ -148,16 +159,27 @@ static void test_variants(void **state)
     snprintf(model, sizeof model, "%s/m", here.folder);
     scratch_copy(&here, DDPM, "m");
     unlink(scratch_path(&here, "m/" WEIGHTS ".safetensors").text);
-    expect_failure(model, PB_IO, "no weights: expected " WEIGHTS ".safetensors");
-    put("m/" WEIGHTS ".bin", "x");
-    expect_failure(model, PB_UNSUPPORTED, WEIGHTS ".bin: expected " WEIGHTS ".safetensors");
-    /* diffusers would read the .bin, which we cannot, and not the variant. */
+    expect_failure(model, PB_IO,
+                   "no weights: expected " WEIGHTS ".safetensors or " WEIGHTS ".bin, one file or");
+    /* What torch.save wrote goes before a variant, but not before safetensors of the same one. */
+    write_weights("m/half.safetensors", 0.5f, 0);
+    write_bin("m/" WEIGHTS ".bin", "m/half.safetensors");
+    expect_golden(model, false, NULL);
     write_weights("m/" WEIGHTS ".ema.safetensors", 1, 0);
-    expect_failure(model, PB_UNSUPPORTED,
-                   WEIGHTS ".bin is not read, and " WEIGHTS ".ema.safetensors is of a variant");
+    expect_golden(model, false, "m/" WEIGHTS ".ema.safetensors");
+    write_weights("m/" WEIGHTS ".safetensors", 1, 0);
+    expect_golden(model, true, "m/" WEIGHTS ".bin");
+    unlink(scratch_path(&here, "m/" WEIGHTS ".safetensors").text);
     /* The only variant there is, whatever it is called. */
     unlink(scratch_path(&here, "m/" WEIGHTS ".bin").text);
-    put("m/" WEIGHTS ".ema.bin", "x");
+    write_bin("m/" WEIGHTS ".ema.bin", "m/half.safetensors");
+    expect_golden(model, true, WEIGHTS ".ema.bin");
+    unlink(scratch_path(&here, "m/" WEIGHTS ".ema.safetensors").text);
+    expect_golden(model, false, NULL);
+    write_bin("m/" WEIGHTS ".fp16.bin", "m/half.safetensors");
+    expect_failure(model, PB_UNSUPPORTED, WEIGHTS ".ema.bin, " WEIGHTS ".fp16.bin");
+    unlink(scratch_path(&here, "m/" WEIGHTS ".fp16.bin").text);
+    write_weights("m/" WEIGHTS ".ema.safetensors", 1, 0);
     expect_golden(model, true, WEIGHTS ".ema.bin");
     /* Two of them: which? */
     write_weights("m/" WEIGHTS ".fp16.safetensors", 0.5f, 0);

@@ -358,9 +358,10 @@ static void test_folders(void **state)
     expect_error(here.folder, PB_IO, "no scheduler_config.json");
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     expect_error(here.folder, PB_IO, "no weights");
+    scratch_write(&here, "model.ckpt", "x", 1);
+    expect_error(here.folder, PB_UNSUPPORTED, "under these names are not read: model.ckpt");
     scratch_write(&here, "diffusion_pytorch_model.bin", "x", 1);
-    expect_error(here.folder, PB_UNSUPPORTED,
-                 "these formats are not read: diffusion_pytorch_model.bin");
+    expect_error(here.folder, PB_FORMAT, "diffusion_pytorch_model.bin: not a safetensors file");
 }
 
 /* The names that diffusers gives the weights of a variant: one file, and several with an index. */

@@ -7,6 +7,7 @@
 #include "base/ending.h"
 #include "base/memory.h"
 #include "io/json.h"
+#include "io/torch.h"
 #include "io/weights_inside.h"
 
 /* The largest index of a sharded set. */
@@ -18,16 +19,27 @@
 static pb_status find_reader(pb_shard *s, pb_error *error)
 {
     static const char lfs[] = "version https://git-lfs";
-    unsigned char first[sizeof lfs] = {0};
-    const size_t size = s->file.size;
+    unsigned char first[PB_TORCH_FIRST] = {0};
+    const size_t size = s->file.size < sizeof first ? s->file.size : sizeof first;
+    const char *other;
 
-    PB_TRY(pb_file_read_at(&s->file, 0, first, size < sizeof first ? size : sizeof first, error));
+    PB_TRY(pb_file_read_at(&s->file, 0, first, size, error));
     if (size >= sizeof lfs && !memcmp(first, lfs, sizeof lfs - 1))
         return pb_fail(error, PB_FORMAT,
                        "%s: expected tensors, found a Git LFS pointer to them (git lfs pull gets "
                        "the file itself)",
                        s->path);
     s->reader = &pb_safetensors_reader;
+    if (first[8] == '{') /* its length may begin like anything */
+        return PB_OK;
+    other = pb_torch_other(first, size);
+    if (other)
+        return pb_fail(error, PB_UNSUPPORTED,
+                       "%s: %s, which is not read: torch.load it in Python, and torch.save it "
+                       "again (or save_file of safetensors.torch)",
+                       s->path, other);
+    if (pb_torch_knows(first, size))
+        s->reader = &pb_torch_reader;
     return PB_OK;
 }
 

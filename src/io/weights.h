@@ -1,5 +1,6 @@
 /* Named tensors of files, proven sound before use and read when they are needed: of one file, or of
- * several with an index ("….safetensors.index.json"), or some of those under other names. */
+ * several with an index ("….safetensors.index.json"), or some of those under other names. Formats:
+ * safetensors, and what torch.save writes (io/torch.h). */
 #ifndef PB_IO_WEIGHTS_H
 #define PB_IO_WEIGHTS_H
 
@@ -34,9 +35,10 @@ typedef struct pb_stored {
 
 typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
 
-/* Opens a .safetensors file, or the index of a sharded set (a name that ends in ".json"); the
- * set's files lie in the index's folder. The caller frees *out. The files stay open, and are the
- * ones that are read later whatever becomes of their names (see pb_file).
+/* Opens a file of tensors, whatever its name says of its format, or the index of a sharded set (a
+ * name that ends in ".json"); the set's files lie in the index's folder. The caller frees *out. The
+ * files stay open, and are the ones that are read later whatever becomes of their names (see
+ * pb_file).
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED (a dtype this program cannot read, or a rank above
  * PB_MAX_RANK), PB_MEMORY. */
 pb_status pb_weights_open(pb_weights **out, const char *path, pb_error *error);
@@ -51,11 +53,12 @@ typedef struct pb_selected {
     const pb_stored *stored; /* whose entries it has; of the weights selected from */
     size_t rank;             /* 0: it is all of it, as it is */
     size_t shape[PB_MAX_RANK];
-    size_t first;     /* the number of its first entry in the file's order, */
+    size_t first;     /* the number of its first entry among those of `stored` in order, */
     pb_layout layout; /* and how the others follow; rank 0: one after the other */
 } pb_selected;
 
 /* Weights of nothing but these, which share those they are of. Errors: PB_FORMAT (two of one name),
+ * PB_UNSUPPORTED (a part or another shape of a tensor that has a layout, which no layout describes),
  * PB_MEMORY. */
 pb_status pb_weights_select(pb_weights **out, pb_weights *from, size_t count, pb_selected *selected,
                             pb_error *error);

@@ -16,13 +16,13 @@ typedef struct candidate {
     char *name;
     size_t variant, length; /* where its variant, "fp16", lies in the name; length 0: none */
     bool index;             /* of several files */
+    bool torch;             /* as torch.save writes them */
 } candidate;
 
 typedef struct candidates {
     size_t count, room;
     candidate *list;
-    char *foreign; /* names of files in other formats, "a, b", or NULL */
-    char *plain;   /* the one of them that has no variant, or NULL */
+    char *foreign; /* names of files that are no weights' here, "a, b", or NULL */
 } candidates;
 
 static void clear(candidates *c)
@@ -31,7 +31,6 @@ static void clear(candidates *c)
         pb_free(c->list[i].name);
     pb_free(c->list);
     pb_free(c->foreign);
-    pb_free(c->plain);
 }
 
 /* Is the name BEGINNING, perhaps a dot and a variant without dots, ENDING? */
@@ -69,24 +68,30 @@ static pb_status add_candidate(candidates *c, const candidate *found, const char
     return c->list[c->count++].name ? PB_OK : pb_fail_memory(error, strlen(name), "a file name");
 }
 
+static const char *stem_of(pb_family family, bool torch)
+{
+    return family == PB_DIFFUSERS ? "diffusion_pytorch_model" : torch ? "pytorch_model" : "model";
+}
+
 /* Adds a file if its name is one of weights. diffusers and transformers write a variant's name
  * before the last ending; early releases wrote that of an index before the last two. */
-static pb_status examine(candidates *c, const char *name, const char *stem, pb_error *error)
+static pb_status examine(candidates *c, const char *name, pb_family family, pb_error *error)
 {
     static const struct {
         const char *after_stem, *ending;
-        bool index;
+        bool index, torch;
     } forms[] = {
-        {"", ".safetensors", false},
-        {".safetensors.index", ".json", true},
-        {".safetensors", ".index.json", true},
+        {"", ".safetensors", false, false},           {".safetensors.index", ".json", true, false},
+        {".safetensors", ".index.json", true, false}, {"", ".bin", false, true},
+        {".bin.index", ".json", true, true},          {".bin", ".index.json", true, true},
     };
 
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        candidate found = {.index = forms[i].index};
+        candidate found = {.index = forms[i].index, .torch = forms[i].torch};
         char beginning[64];
 
-        snprintf(beginning, sizeof beginning, "%s%s", stem, forms[i].after_stem);
+        snprintf(beginning, sizeof beginning, "%s%s", stem_of(family, found.torch),
+                 forms[i].after_stem);
         if (has_form(&found, name, beginning, forms[i].ending))
             return is_shard(&found, name) ? PB_OK : add_candidate(c, &found, name, error);
     }
@@ -98,21 +103,9 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const candidate *)a)->name, ((const candidate *)b)->name);
 }
 
-/* Weights of no variant that from_pretrained would read in PyTorch's own format? */
-static bool is_plain_foreign(const char *name, const char *stem)
+static pb_status gather(candidates *c, const char *folder, pb_family family, pb_error *error)
 {
-    size_t n = strlen("pytorch_");
-
-    if (!strncmp(name, "pytorch_model.", n + 6) && !strcmp(stem, "model"))
-        name += n;
-    return !strncmp(name, stem, strlen(stem)) && (!strcmp(name + strlen(stem), ".bin") ||
-                                                  !strcmp(name + strlen(stem), ".bin.index.json"));
-}
-
-static pb_status gather(candidates *c, const char *folder, const char *stem, pb_error *error)
-{
-    static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
-                                         ".msgpack", ".h5",   ".onnx"};
+    static const char *const others[] = {".ckpt", ".pt", ".pth", ".msgpack", ".h5", ".onnx"};
     DIR *directory = opendir(folder);
     struct dirent *entry;
     pb_status status = PB_OK;
@@ -120,12 +113,10 @@ static pb_status gather(candidates *c, const char *folder, const char *stem, pb_
     if (!directory)
         return pb_fail_system(error, folder, NULL);
     while (status == PB_OK && (entry = readdir(directory)) != NULL) {
-        status = examine(c, entry->d_name, stem, error);
+        status = examine(c, entry->d_name, family, error);
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             if (pb_ends_with(entry->d_name, others[i]))
                 c->foreign = pb_list_add(c->foreign, entry->d_name);
-        if (!c->plain && is_plain_foreign(entry->d_name, stem))
-            c->plain = pb_strdup(entry->d_name);
     }
     closedir(directory);
     if (c->count)
@@ -138,13 +129,18 @@ static bool same_variant(const candidate *a, const candidate *b)
     return a->length == b->length && !memcmp(a->name + a->variant, b->name + b->variant, a->length);
 }
 
-/* The first of the candidates of a variant, an index or a single file before the other. */
+/* The first of the candidates of a variant: safetensors before the others; of those an index or a
+ * single file before the other, and of the others a single file. */
 static const candidate *pick(const candidates *c, const candidate *like, bool index_first)
 {
-    for (int second = 0; second < 2; second++)
+    const struct {
+        bool torch, index;
+    } order[] = {{false, index_first}, {false, !index_first}, {true, false}, {true, true}};
+
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
         for (size_t i = 0; i < c->count; i++)
-            if (same_variant(&c->list[i], like) &&
-                c->list[i].index == (second ? !index_first : index_first))
+            if (same_variant(&c->list[i], like) && c->list[i].torch == order[k].torch &&
+                c->list[i].index == order[k].index)
                 return &c->list[i];
     return NULL;
 }
@@ -165,35 +161,45 @@ static pb_status fail_ambiguous(const candidates *c, const char *folder, const c
     return PB_UNSUPPORTED;
 }
 
-static pb_status choose(const candidate **chosen, const candidates *c, const char *folder,
-                        const char *stem, bool index_first, pb_error *error)
+/* The only variant of those in a format; *chosen stays NULL where there is none. */
+static pb_status choose_variant(const candidate **chosen, const candidates *c, const char *folder,
+                                const char *stem, bool torch, bool index_first, pb_error *error)
 {
+    const candidate *first = NULL;
+
+    for (size_t i = 0; i < c->count; i++) {
+        const candidate *one = &c->list[i];
+        if (one->torch != torch)
+            continue;
+        if (first && !same_variant(one, first))
+            return fail_ambiguous(c, folder, stem, error);
+        first = first ? first : one;
+    }
+    if (first)
+        *chosen = pick(c, first, index_first);
+    return PB_OK;
+}
+
+static pb_status choose(const candidate **chosen, const candidates *c, const char *folder,
+                        pb_family family, pb_error *error)
+{
+    const char *stem = stem_of(family, false), *torch_stem = stem_of(family, true);
+    const bool index_first = family == PB_DIFFUSERS;
     const candidate plain = {.name = ""};
 
     *chosen = pick(c, &plain, index_first);
+    for (int torch = 0; !*chosen && torch < 2; torch++)
+        PB_TRY(choose_variant(chosen, c, folder, stem, torch, index_first, error));
     if (*chosen)
         return PB_OK;
-    if (c->count && c->plain)
-        return pb_fail(
-            error, PB_UNSUPPORTED,
-            "%s: %s is not read, and %s is of a variant, which may be other weights: "
-            "expected %s.safetensors (save_pretrained(…, safe_serialization=True) of the "
-            "one, or a copy of the other under that name)",
-            folder, c->plain, c->list[0].name, stem);
-    for (size_t i = 1; i < c->count; i++)
-        if (!same_variant(&c->list[i], &c->list[0]))
-            return fail_ambiguous(c, folder, stem, error);
-    if (c->count) {
-        *chosen = pick(c, &c->list[0], index_first);
-        return PB_OK;
-    }
     if (c->foreign)
         return pb_fail(error, PB_UNSUPPORTED,
-                       "%s: weights in these formats are not read: %s: expected %s.safetensors "
-                       "(convert them with save_pretrained(…, safe_serialization=True))",
-                       folder, c->foreign, stem);
-    return pb_fail(error, PB_IO, "%s: no weights: expected %s.safetensors, one file or sharded",
-                   folder, stem);
+                       "%s: weights under these names are not read: %s: expected %s.safetensors or "
+                       "%s.bin (save_pretrained writes the first)",
+                       folder, c->foreign, stem, torch_stem);
+    return pb_fail(error, PB_IO,
+                   "%s: no weights: expected %s.safetensors or %s.bin, one file or sharded", folder,
+                   stem, torch_stem);
 }
 
 static pb_status note(char **unused, const char *folder, const char *name, pb_error *error)
@@ -208,14 +214,13 @@ static pb_status note(char **unused, const char *folder, const char *name, pb_er
 pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_family family,
                             pb_error *error)
 {
-    const char *stem = family == PB_DIFFUSERS ? "diffusion_pytorch_model" : "model";
     candidates c = {0};
     const candidate *chosen;
-    pb_status status = gather(&c, folder, stem, error);
+    pb_status status = gather(&c, folder, family, error);
 
     *path = NULL;
     if (status == PB_OK)
-        status = choose(&chosen, &c, folder, stem, family == PB_DIFFUSERS, error);
+        status = choose(&chosen, &c, folder, family, error);
     for (size_t i = 0; unused && status == PB_OK && i < c.count; i++)
         if (&c.list[i] != chosen)
             status = note(unused, folder, c.list[i].name, error);

@@ -4,17 +4,19 @@
 
 #include "base/error.h"
 
-/* Who wrote the folder: what its weights are called, and which of two candidates is read. */
+/* Who wrote the folder: what its weights are called, and which of two candidates is read. Those of
+ * torch.save (.bin) come after all others of the same variant, and of them a single file before an
+ * index. */
 typedef enum pb_family {
     PB_DIFFUSERS,   /* diffusion_pytorch_model; an index comes before a single file */
-    PB_TRANSFORMERS /* model; a single file comes before an index */
+    PB_TRANSFORMERS /* model, pytorch_model.bin; a single file comes before an index */
 } pb_family;
 
-/* The weights in a folder, a .safetensors file or the index of several, as from_pretrained of the
- * family chooses them; of a variant ("fp16") where the folder has that one only. *path is
+/* The weights in a folder, a .safetensors or .bin file or the index of several, as from_pretrained
+ * of the family chooses them; of a variant ("fp16") where the folder has that one only. *path is
  * pb_free's. unused (or NULL): a list (pb_list_add), to which the paths of what could have been
- * chosen are added. Errors: PB_IO (none), PB_UNSUPPORTED (in other formats only, of several
- * variants), PB_MEMORY. */
+ * chosen are added. Errors: PB_IO (none), PB_UNSUPPORTED (under other names only, of
+ * several variants), PB_MEMORY. */
 pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_family family,
                             pb_error *error);
 

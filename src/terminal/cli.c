@@ -390,7 +390,8 @@ static int is_weights(const char *weights, const char *path, const struct stat *
         return found;
     of_index = g_path_get_dirname(weights), of_path = g_path_get_dirname(path);
     index = g_path_get_basename(weights), name = g_path_get_basename(path);
-    if (g_str_has_suffix(index, ".json") && g_str_has_suffix(name, ".safetensors") &&
+    if (g_str_has_suffix(index, ".json") &&
+        (g_str_has_suffix(name, ".safetensors") || g_str_has_suffix(name, ".bin")) &&
         stat(of_index, &a) == 0 && stat(of_path, &b) == 0 && a.st_dev == b.st_dev &&
         a.st_ino == b.st_ino)
         found = !strncmp(index, name, strcspn(index, "."));

@@ -1,0 +1,11 @@
+/* Files as torch.save writes them, made of other weights. */
+#ifndef TORCH_FILE_H
+#define TORCH_FILE_H
+
+#include "io/weights.h"
+
+/* Writes `count` tensors of weights from number `first` on, with the very bytes that they have
+ * there, as a dict. Ends the test when it fails. */
+void write_torch(const char *path, const pb_weights *weights, size_t first, size_t count);
+
+#endif
