@@ -65,9 +65,8 @@ void original_rename(json_t *list, const char *from, const char *to)
 
 void original_add(json_t *list, const char *name, const char *dtype, const char *shape)
 {
-    json_object_set_new(
-        list, name,
-        json_pack("[s, o, []]", dtype, json_loads(shape, JSON_DECODE_ANY, NULL)));
+    json_object_set_new(list, name,
+                        json_pack("[s, o, []]", dtype, json_loads(shape, JSON_DECODE_ANY, NULL)));
 }
 
 /* -- writing --------------------------------------------------------------------------------- */

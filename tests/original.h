@@ -6,8 +6,9 @@
 
 #include "scratch.h"
 
-/* A list: {"model.diffusion_model.…": ["F16", [320], ["unet/conv_in.bias"]], …}: a tensor's type and
- * shape, and those of the folder whose bytes it has, one behind the other; none: other numbers. */
+/* A list: {"model.diffusion_model.…": ["F16", [320], ["unet/conv_in.bias"]], …}: a tensor's type
+ * and shape, and those of the folder whose bytes it has, one behind the other; none: other numbers.
+ */
 json_t *original_list(const char *name); /* "sd1-tiny"; json_decref */
 
 /* Leaves of a list what begins so, or all else. */

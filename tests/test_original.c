@@ -193,9 +193,9 @@ static void test_contents(void **state)
     original_add(list, "cond_stage_model.logit_scale", "F32", "[]");
     check_same(list, &file, "sd1-tiny");
     expect(program(here.folder, "info -m model.safetensors --config " GOLDEN "sd1-tiny"), 0, NULL);
-    assert_non_null(strstr(
-        program(here.folder, "info -m model.safetensors --config " GOLDEN "sd1-tiny")->out,
-        "averaged ones, model_ema."));
+    assert_non_null(
+        strstr(program(here.folder, "info -m model.safetensors --config " GOLDEN "sd1-tiny")->out,
+               "averaged ones, model_ema."));
     json_decref(list);
 }
 
@@ -430,9 +430,51 @@ static void test_yaml(void **state)
     pb_model_free(m);
 }
 
+/* -- the program ------------------------------------------------------------------------------ */
+
+/* info says what was inferred, of files only; a study keeps what the model was opened with. */
+static void test_program(void **state)
+{
+    const original_file file = {.folder = folder_of("sd1-tiny")};
+    json_t *list = original_list("sd1-tiny"), *found, *settings;
+
+    (void)state;
+    original_write("m.safetensors", list, &file);
+    json_decref(list);
+    found =
+        object_of(program(here.folder, "info m.safetensors --json --config " GOLDEN "sd1-tiny"));
+    assert_string_equal(json_string_value(json_object_get(found, "weights")), "m.safetensors");
+    assert_true(json_array_size(json_object_get(found, "inferred")) == 0);
+    json_decref(found);
+    original_write("shapes.safetensors", list = original_list("v1-5"), &(original_file){0});
+    json_decref(list);
+    found = object_of(program(here.folder, "info shapes.safetensors --json"));
+    assert_true(json_array_size(json_object_get(found, "inferred")) > 4);
+    json_decref(found);
+    expect(program(here.folder, "study timesteps -m m.safetensors --config " GOLDEN "sd1-tiny "
+                                "--vae " GOLDEN "sd1-tiny/vae --prediction-type v_prediction "
+                                "--samples 1 --timesteps 2 --steps 4 --rank 2 --boost 0 "
+                                "--catalogue c.sqlite -q -o study"),
+           0, NULL);
+    settings = json_load_file(scratch_path(&here, "study/settings.json").text, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(settings, "prediction_type")),
+                        "v_prediction");
+    assert_string_equal(json_string_value(json_object_get(settings, "vae")), GOLDEN "sd1-tiny/vae");
+    assert_string_equal(json_string_value(json_object_get(settings, "config")), GOLDEN "sd1-tiny");
+    json_decref(settings);
+    expect(program(here.folder, "study timesteps --settings study/settings.json "
+                                "--catalogue c.sqlite -q -o again"),
+           0, NULL);
+    expect(program(here.folder, "sample -m m.safetensors --config " GOLDEN "sd1-tiny -n 1 -s 2 "
+                                "-o m.safetensors"),
+           2, NULL);
+    expect(program(here.folder, "info m.safetensors --prediction-type w"), 2, "v_prediction");
+}
+
 /* -- identity -------------------------------------------------------------------------------- */
 
-static void hash(const char *name, const pb_model_options *options, char found[65], char **signed_by)
+static void hash(const char *name, const pb_model_options *options, char found[65],
+                 char **signed_by)
 {
     pb_model *m = open_file(name, options);
 
@@ -513,6 +555,7 @@ int main(void)
         SCRATCH_TEST(test_architecture_2),
         SCRATCH_TEST(test_prediction),
         SCRATCH_TEST(test_yaml),
+        SCRATCH_TEST(test_program),
         SCRATCH_TEST(test_identity),
         cmocka_unit_test(test_identity_of_vae),
     };

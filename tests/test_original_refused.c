@@ -97,6 +97,19 @@ static void test_kinds(void **state)
     }
 }
 
+/* Names without numbers. */
+static void test_no_numbers(void **state)
+{
+    json_t *list = original_list("v1-5");
+
+    (void)state;
+    original_drop(list, "cond_stage_model.");
+    original_add(list, "cond_stage_model.transformer.text_model.final_layer_norm.bias", "I64",
+                 "[768]");
+    refuse_list(list, NULL, PB_FORMAT, "expected tensors of numbers, found none");
+    json_decref(list);
+}
+
 /* What no part has, and what a part lacks. */
 static void test_rest(void **state)
 {
@@ -188,6 +201,8 @@ static void test_yaml(void **state)
                  "linear_start: expected a number, found none");
     refuse_words("v1-5", NULL, "model: {params: {unet_config: {params: {num_heads: .inf}}}}",
                  PB_FORMAT, "num_heads: expected a number");
+    refuse_words("v1-5", NULL, "model: {params: {timesteps: 999.5}}", PB_FORMAT,
+                 "timesteps: expected a whole number, found \"999.5\"");
     refuse_words("v1-5", NULL, "model: {params: {parameterization: w}}", PB_UNSUPPORTED,
                  "expected eps, v or x0, found \"w\"");
     refuse_words("v1-5", NULL, "model: {params: {linear_start: 2}}", PB_FORMAT, "beta_start");
@@ -255,9 +270,9 @@ static void test_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_networks), SCRATCH_TEST(test_kinds),    SCRATCH_TEST(test_rest),
-        SCRATCH_TEST(test_families), SCRATCH_TEST(test_readings), SCRATCH_TEST(test_yaml),
-        SCRATCH_TEST(test_options),  SCRATCH_TEST(test_damaged),
+        SCRATCH_TEST(test_networks),   SCRATCH_TEST(test_kinds),    SCRATCH_TEST(test_rest),
+        SCRATCH_TEST(test_no_numbers), SCRATCH_TEST(test_families), SCRATCH_TEST(test_readings),
+        SCRATCH_TEST(test_yaml),       SCRATCH_TEST(test_options),  SCRATCH_TEST(test_damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,12 +123,16 @@ pb_status pb_scheduler_of(pb_schedule **schedule, pb_scheduler_facts *facts, pb_
                           pb_error *error)
 {
     pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
-    char *name = pb_strdup(pb_config_path(c)); /* NULL: one message says less */
+    char *name = pb_strdup(pb_config_path(c));
     const class *k;
     float *betas = NULL;
     size_t count;
     pb_status status;
 
+    if (!name) {
+        pb_config_free(c);
+        return pb_fail_memory(error, 1, "a path");
+    }
     pb_config_nullable(c, "trained_betas");
     pb_ignore_inert(c);
     k = read_class(c);
@@ -158,7 +162,7 @@ pb_status pb_scheduler_of(pb_schedule **schedule, pb_scheduler_facts *facts, pb_
     if (status == PB_OK) {
         status = pb_schedule_new(schedule, &options, error);
         if (status != PB_OK)
-            pb_fail_in(error, status, "%s", name ? name : facts->name);
+            pb_fail_in(error, status, "%s", name);
     }
     pb_free(name);
     pb_free(betas);

@@ -112,12 +112,12 @@ static json_t *config_of(const pb_original *o, const char *prediction)
                  *end = json_object_get(o->yaml, "linear_end"),
                  *steps = json_object_get(o->yaml, "timesteps");
 
-    return json_pack(
-        "{s:s, s:s, s:f, s:f, s:I, s:i, s:b, s:b, s:s}", "_class_name", "DDIMScheduler",
-        "beta_schedule", "scaled_linear", "beta_start", start ? json_number_value(start) : 0.00085,
-        "beta_end", end ? json_number_value(end) : 0.012, "num_train_timesteps",
-        steps ? (json_int_t)json_number_value(steps) : (json_int_t)1000, "steps_offset", 1,
-        "clip_sample", 0, "set_alpha_to_one", 0, "prediction_type", prediction);
+    return json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:b, s:b, s:s}", "_class_name",
+                     "DDIMScheduler", "beta_schedule", "scaled_linear", "beta_start",
+                     start ? json_number_value(start) : 0.00085, "beta_end",
+                     end ? json_number_value(end) : 0.012, "num_train_timesteps",
+                     steps ? json_integer_value(steps) : (json_int_t)1000, "steps_offset", 1,
+                     "clip_sample", 0, "set_alpha_to_one", 0, "prediction_type", prediction);
 }
 
 pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release,

@@ -7,6 +7,7 @@
 
 #include "base/ending.h"
 #include "base/memory.h"
+#include "base/plain.h"
 #include "io/json.h"
 
 pb_status pb_original_open(pb_original *o, const char *path, pb_error *error)
@@ -51,7 +52,7 @@ pb_status pb_original_note(pb_original *o, pb_error *error, const char *format, 
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    pb_plain_vprint(line, sizeof line, format, arguments);
     va_end(arguments);
     longer = o->inferred ? pb_sprintf("%s\n%s", o->inferred, line) : pb_strdup(line);
     if (!longer)
@@ -169,6 +170,9 @@ pb_status pb_original_take(pb_part *part, pb_original *o, const char *prefix,
     list l = {0};
     pb_status status = take_all(&l, o, prefix, translate, naming, error);
 
+    if (status == PB_OK && l.count == 0)
+        status = pb_fail(error, PB_FORMAT, "%s: %s…: expected tensors of numbers, found none",
+                         o->path, prefix);
     if (status == PB_OK)
         status = pb_weights_select(&part->selected, o->weights, l.count, l.items, error);
     else

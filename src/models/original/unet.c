@@ -48,8 +48,8 @@ static size_t count_transformers(const pb_weights *w, size_t i)
 {
     size_t n = 0;
 
-    while (pb_size_of(w, 0, "down_blocks.%zu.attentions.0.transformer_blocks.%zu.norm1.weight",
-                      i, n))
+    while (
+        pb_size_of(w, 0, "down_blocks.%zu.attentions.0.transformer_blocks.%zu.norm1.weight", i, n))
         n++;
     return n ? n : 1;
 }
@@ -82,13 +82,9 @@ static pb_status fail_rule(const pb_original *o, pb_error *error, const char *it
                    o->path, item, expected, found);
 }
 
-/* Which family it is of. */
-static pb_status find_release(const shapes *s, const pb_original *o, pb_release *release,
-                              pb_error *error)
+/* Is it of the family that its projections say? */
+static pb_status check_release(const shapes *s, const pb_original *o, pb_error *error)
 {
-    *release = s->linear ? PB_SD2 : PB_SD1;
-    if (o->configs)
-        return PB_OK;
     if (s->context == 768 && s->linear)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: the U-Net takes 768 numbers of each token, as Stable Diffusion 1.x, "
@@ -173,8 +169,11 @@ pb_status pb_original_unet(pb_part *part, pb_original *o, pb_release *release, p
                        "%s: the U-Net is not conditioned on text: expected Stable Diffusion 1.x or "
                        "2.x",
                        o->path);
-    PB_TRY(find_release(&s, o, release, error));
+    *release = s.linear ? PB_SD2 : PB_SD1;
     part->component = pb_component_find(PB_KIND_DENOISER, "UNet2DConditionModel");
     PB_TRY(pb_original_config(&part->config, o, PB_ROLE_UNET, error));
-    return part->config ? PB_OK : infer(part, o, &s, *release, error);
+    if (part->config)
+        return PB_OK;
+    PB_TRY(check_release(&s, o, error));
+    return infer(part, o, &s, *release, error);
 }

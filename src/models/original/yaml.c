@@ -1,6 +1,7 @@
 #include "models/original/yaml.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,8 @@ static yaml_node_t *member(yaml_document_t *d, const yaml_node_t *map, const cha
     return NULL;
 }
 
-/* A scalar that must be a number. */
-static pb_status set_number(json_t *settings, const char *key, const yaml_node_t *value,
+/* A scalar that must be a number, perhaps a whole one. */
+static pb_status set_number(json_t *settings, const char *key, const yaml_node_t *value, bool whole,
                             const char *path, pb_error *error)
 {
     const char *text =
@@ -43,18 +44,18 @@ static pb_status set_number(json_t *settings, const char *key, const yaml_node_t
     if (!end || end == text || *end || !isfinite(number))
         return pb_fail(error, PB_FORMAT, "%s: %s: expected a number, found %s", path, key,
                        value->type == YAML_SCALAR_NODE ? pb_quote(text).text : "none");
+    if (whole && (number != floor(number) || fabs(number) > 1e9))
+        return pb_fail(error, PB_FORMAT, "%s: %s: expected a whole number, found %s", path, key,
+                       pb_quote(text).text);
     json_object_set_new(settings, key,
-                        number == floor(number) && fabs(number) < 1e9
-                            ? json_integer((json_int_t)number)
-                            : json_real(number));
+                        whole ? json_integer((json_int_t)number) : json_real(number));
     return PB_OK;
 }
 
 static pb_status read_settings(json_t *settings, yaml_document_t *d, const char *path,
                                pb_error *error)
 {
-    static const char *const numbers[] = {"linear_start", "linear_end", "timesteps",
-                                          "scale_factor"};
+    static const char *const numbers[] = {"linear_start", "linear_end", "scale_factor"};
     static const char *const heads[] = {"num_heads", "num_head_channels"};
     const yaml_node_t *root = yaml_document_get_root_node(d), *value;
     const yaml_node_t *params = member(d, member(d, root, "model"), "params");
@@ -70,10 +71,12 @@ static pb_status read_settings(json_t *settings, yaml_document_t *d, const char 
                             json_string((const char *)value->data.scalar.value));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if ((value = member(d, params, numbers[i])) != NULL)
-            PB_TRY(set_number(settings, numbers[i], value, path, error));
+            PB_TRY(set_number(settings, numbers[i], value, false, path, error));
+    if ((value = member(d, params, "timesteps")) != NULL)
+        PB_TRY(set_number(settings, "timesteps", value, true, path, error));
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         if ((value = member(d, unet, heads[i])) != NULL)
-            PB_TRY(set_number(settings, heads[i], value, path, error));
+            PB_TRY(set_number(settings, heads[i], value, true, path, error));
     return PB_OK;
 }
 
