@@ -13,7 +13,8 @@ memory do not depend on the values of weights; how many applications a basis nee
 
 makes FOLDER/stable-diffusion-v1-5 (2.1 GB): the architecture of Stable Diffusion 1.5, all parts of it,
 with random weights in fp16 and the tokenizer of tests/golden/sd1-tiny; `2.1` makes that of
-stable-diffusion-2-1, of 768 pixels and v-prediction, with the tokenizer of sd2-tiny.
+stable-diffusion-2-1, of 768 pixels and v-prediction, with the tokenizer of sd2-tiny. bench/original.py makes
+single files of them.
 """
 
 import argparse

@@ -369,6 +369,8 @@ static void test_autoencoder_alone(void **state)
     const pb_shape shapes[2] = {{32, 32, 3}, {8, 8, 4}};
     float found[32 * 32 * 3];
     pb_autoencoder_facts facts;
+    const pb_part part = {.component = pb_component_find(PB_KIND_AUTOENCODER, "AutoencoderKL"),
+                          .folder = (char *)GOLDEN "autoencoder-kl"};
     pb_network network = {0};
     pb_weights *io;
     pb_tensor x, mean, decoded;
@@ -377,8 +379,7 @@ static void test_autoencoder_alone(void **state)
     (void)state;
     MUST(pb_work_begin(&work, NULL, "converting", 0, error));
     MUST(pb_weights_open(&io, GOLDEN "autoencoder-kl/io.safetensors", error));
-    MUST(pb_network_open(&network, pb_component_find(PB_KIND_AUTOENCODER, "AutoencoderKL"),
-                         GOLDEN "autoencoder-kl", &pb_cpu_backend, error));
+    MUST(pb_network_open(&network, &part, &pb_cpu_backend, error));
     facts = network.facts.autoencoder;
     x = golden(io, "x");
     mean = golden(io, "mean");

@@ -1,4 +1,4 @@
-/* Models: a folder in the diffusers layout, read and checked.
+/* Models: a folder in the diffusers layout, or one file in the original layout, read and checked.
  *
  * A pb_model is immutable once open and may be shared by threads.
  */
@@ -16,7 +16,8 @@ extern "C" {
 
 typedef struct pb_model pb_model;
 
-/* Opens a model: a pipeline folder (model_index.json, unet/, scheduler/) or a flat one
+/* Opens a model: a file in the original layout of Stable Diffusion (docs/models.md), by its path; a
+ * pipeline folder (model_index.json, unet/, scheduler/) or a flat one
  * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
  * a folder of that name inside $PULLBACK_MODELS, `models/` of the working directory, of the clone
  * in whose build folder the running program lies, or of the installation; failing that owner/name
@@ -39,13 +40,23 @@ typedef struct pb_model_options {
     /* What computes: "cpu" (NULL), or "reference": plain loops in double precision, slow, for whom
      * it is an oracle. */
     const char *backend;
+    /* An autoencoder in the place of the model's own, or of none: its folder, that of a pipeline,
+     * or a file in the original layout or in the names of diffusers. NULL: the model's own. */
+    const char *vae;
+    /* What the network of a model that is one file predicts, where nothing in it says: "epsilon",
+     * "v_prediction" or "sample"; NULL: what it says, or what its family does. */
+    const char *prediction_type;
+    /* A folder with configs of diffusers (unet/config.json …), which count in the place of what is
+     * inferred of a model that is one file; NULL: none. */
+    const char *config;
 } pb_model_options;
 
 #define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
 PB_API void pb_model_options_init(pb_model_options *options);
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
- * has its own; no such backend). */
+ * has its own; no such backend; two readings of a file that fit equally: the message names the
+ * option that decides). */
 PB_API pb_status pb_model_open_with(pb_model **out, const char *name,
                                     const pb_model_options *options, pb_error *error);
 
@@ -74,7 +85,7 @@ typedef struct pb_recommended {
 PB_API pb_status pb_model_set_costs(pb_model *model, const char *path, pb_error *error);
 
 typedef struct pb_model_info {
-    const char *path;         /* the folder, as found */
+    const char *path;         /* the folder or the file, as found */
     const char *architecture; /* "UNet2DModel", "UNet2DConditionModel" */
     const char *scheduler;    /* the class named in the scheduler's config */
     const char *weights;      /* file name of the weights or of their index */
@@ -102,6 +113,8 @@ typedef struct pb_model_info {
     int has_autoencoder, has_tokenizer, has_text_encoder; /* folders of a pipeline */
     const char *unused; /* files and folders that look as if they could have been read and were not,
                            "PATH, PATH", or NULL */
+    const char *inferred; /* of a model that is one file, what no config says: lines
+                             "WHAT: VALUE (FROM WHAT)"; or NULL */
     const char *ignored; /* what all other steps leave out of it, since they must be reversible
                             ("clip_sample", "thresholding"), or NULL */
     pb_recommended recommended;
@@ -132,7 +145,8 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
 /* SHA-256 over all files that can change a number, as 64 hexadecimal digits and a final NUL:
  * model_index.json, the network's config and weights, the noise schedule's config, and the configs,
  * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
- * pullback.json. Depends on the files' names in the folder and their bytes, not on where it lies;
+ * pullback.json. Of a model that is one file: the file, what the configs would say, and the
+ * tokenizer. Depends on the files' names in the folder and their bytes, not on where it lies;
  * the network's weights are those that are open.
  * Reads every file the first time: milliseconds to seconds, in which the run is asked about once a
  * millisecond; other threads that want the hash of the same model wait meanwhile. Errors: PB_IO

@@ -1,4 +1,4 @@
-/* Where the files that come with Pullback lie: models/, examples/. */
+/* Where the files that come with Pullback lie: models/, examples/, tokenizers/. */
 #ifndef PB_BASE_PLACES_H
 #define PB_BASE_PLACES_H
 

@@ -7,7 +7,7 @@
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
-    const pb_model_options options = {.schedule = cli->schedule, .backend = cli->backend};
+    const pb_model_options options = pb_cli_model_options(cli);
     pb_status status;
 
     PB_TRY(pb_model_open_with(model, cli->model, &options, error));

@@ -85,6 +85,16 @@ static void print_recommended(const pb_cli *cli, const pb_recommended *r)
     g_string_free(text, TRUE);
 }
 
+/* Of a model that is one file: line by line. */
+static void print_inferred(const pb_cli *cli, const char *inferred)
+{
+    char **lines = g_strsplit(inferred ? inferred : "", "\n", -1);
+
+    for (size_t i = 0; lines[i]; i++)
+        pb_say(cli, "%s%s", i ? "              " : "inferred      ", lines[i]);
+    g_strfreev(lines);
+}
+
 static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
@@ -132,6 +142,7 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
            "              read them, saved state %.0f, a block of %zu tangents %.0f, vectors %.0f",
            (double)f->map.saved_bytes / 1e6, f->map.block, (double)f->map.arena_bytes / 1e6,
            (double)f->vectors / 1e6);
+    print_inferred(cli, info->inferred);
     if (info->unused)
         pb_say(cli, "not read      %s", info->unused);
     if (hash)

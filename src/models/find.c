@@ -345,13 +345,14 @@ static pb_status find(char **folder, char **unused, const char *name, pb_error *
     if (!*name)
         return pb_fail(error, PB_INVALID, "a model's name is empty");
     PB_TRY(try_folder(folder, unused, pb_strdup(name), error));
-    if (!*folder && stat(name, &info) == 0)
-        return pb_fail(error, PB_UNSUPPORTED,
-                       "%s: a model is a folder in the diffusers layout, not a single file", name);
+    if (!*folder && stat(name, &info) == 0) {
+        *folder = pb_strdup(name);
+        return *folder ? PB_OK : pb_fail_memory(error, strlen(name) + 1, "a path");
+    }
     if (name[0] != '/')
         return find_named(folder, unused, name, error);
     return *folder ? PB_OK
-                   : pb_fail(error, PB_IO, "%s: no such model: there is no such folder", name);
+                   : pb_fail(error, PB_IO, "%s: no such model: there is no such folder or file", name);
 }
 
 pb_status pb_model_find(char **folder, char **unused, const char *name, pb_error *error)

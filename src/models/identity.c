@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -83,10 +84,13 @@ static pb_status list_files(const pb_model *model, file_list *list, pb_error *er
     PB_TRY(add_weights(list, files->parts[PB_ROLE_UNET].weights, model->weights, error));
     for (size_t i = PB_ROLE_UNET + 1; i < PB_ROLES; i++) {
         const char *path = files->parts[i].weights;
-        if (!path)
-            continue;
-        PB_TRY(pb_weights_open(&list->opened[i], path, error));
-        PB_TRY(add_weights(list, path, list->opened[i], error));
+        pb_weights *selected = files->parts[i].selected;
+        if (selected)
+            list->opened[i] = pb_weights_share(selected);
+        else if (path)
+            PB_TRY(pb_weights_open(&list->opened[i], path, error));
+        if (list->opened[i])
+            PB_TRY(add_weights(list, path, list->opened[i], error));
     }
     return PB_OK;
 }
@@ -100,22 +104,64 @@ static char *add_line(char *text, const char *name, const char *what)
     return longer;
 }
 
-/* A file's name within the model's folder: what it is called decides what it is read as. A schedule
- * from elsewhere is called as the model's own would be. */
-static const char *name_in(const pb_model *model, const char *path)
+/* What is left of a path in a folder (or NULL) behind it; NULL: it lies elsewhere. */
+static const char *within(const char *folder, const char *path)
 {
-    size_t n = strlen(model->files.folder);
+    size_t n = folder ? strlen(folder) : 0;
 
-    if (!strncmp(path, model->files.folder, n) && path[n] == '/')
-        return path + n + 1;
-    return "scheduler_config.json";
+    return n && !strncmp(path, folder, n) && path[n] == '/' ? path + n + 1 : NULL;
+}
+
+/* A file's name within the model's folder, pb_free's: what it is called decides what it is read as.
+ * What lies elsewhere is called as the model's own would be: a schedule, a part; a part in a file of
+ * its own by its role, and the file that is the model "model". */
+static char *name_in(const pb_model *model, const char *path)
+{
+    const pb_part *parts = model->files.parts;
+    const char *rest = within(model->files.folder, path);
+
+    if (rest)
+        return pb_strdup(rest);
+    if (!strcmp(path, model->files.folder))
+        return pb_strdup("model");
+    for (pb_role i = 0; i < PB_ROLES; i++) {
+        rest = within(parts[i].folder, path);
+        if (rest)
+            return pb_sprintf("%s/%s", pb_role_name(i), rest);
+        if (parts[i].selected && !strcmp(path, pb_part_place(&parts[i])))
+            return pb_strdup(pb_role_name(i));
+    }
+    return pb_strdup("scheduler_config.json");
+}
+
+/* text + a line for every config that is no file: inferred ones are what the options and all that
+ * lies beside the weights come to. Frees text. NULL: no memory. */
+static char *add_configs(char *text, const pb_model *model)
+{
+    for (pb_role i = 0; text && i < PB_ROLES; i++) {
+        const json_t *config = model->files.parts[i].config;
+        char *dump = config ? json_dumps(config, JSON_SORT_KEYS | JSON_COMPACT) : NULL, digest[65];
+        char *name = pb_sprintf("%s/config", pb_role_name(i));
+
+        if ((config && !dump) || !name) {
+            pb_free(text);
+            text = NULL;
+        } else if (config) {
+            pb_sha256(dump, strlen(dump), digest);
+            text = add_line(text, name, digest);
+        }
+        pb_free(name);
+        free(dump);
+    }
+    return text;
 }
 
 /* The first line of what is hashed and signed: another where either is made another way. */
 #define VERSION "pullback model 2\n"
 
 /* "path|size|times of modification and of change|inode" of every file. */
-static pb_status sign_files(char **signature, const file_list *list, pb_error *error)
+static pb_status sign_files(char **signature, const pb_model *model, const file_list *list,
+                            pb_error *error)
 {
     char *text = pb_strdup(VERSION);
 
@@ -135,6 +181,7 @@ static pb_status sign_files(char **signature, const file_list *list, pb_error *e
                  info.st_ctim.tv_nsec, (uintmax_t)info.st_ino);
         text = add_line(text, e->path, line);
     }
+    text = text ? add_configs(text, model) : NULL;
     if (!text)
         return pb_fail_memory(error, list->count * 65, "a signature");
     *signature = text;
@@ -147,7 +194,7 @@ static pb_status sign_named(char **signature, const pb_model *model, pb_error *e
     pb_status status = add_named(&list, &model->files, error);
 
     if (status == PB_OK)
-        status = sign_files(signature, &list, error);
+        status = sign_files(signature, model, &list, error);
     clear(&list);
     return status;
 }
@@ -178,14 +225,21 @@ static pb_status hash_files(const pb_model *model, const file_list *list, char h
 
     for (size_t i = 0; text && i < list->count; i++) {
         const entry *e = &list->entries[i];
-        char digest[65];
+        char digest[65], *name;
         pb_status status = pb_file_sha256(1, &e->path, &e->open, digest, stop, error);
         if (status != PB_OK) {
             pb_free(text);
             return status;
         }
-        text = add_line(text, name_in(model, e->path), digest);
+        name = name_in(model, e->path);
+        if (!name) {
+            pb_free(text);
+            return pb_fail_memory(error, strlen(e->path), "a name");
+        }
+        text = add_line(text, name, digest);
+        pb_free(name);
     }
+    text = text ? add_configs(text, model) : NULL;
     if (!text)
         return pb_fail_memory(error, list->count * 65, "a hash");
     pb_sha256(text, strlen(text), hash);
@@ -260,7 +314,7 @@ pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *
     if (status == PB_OK)
         status = check_noted(model, error);
     if (status == PB_OK)
-        status = sign_files(signature, &list, error);
+        status = sign_files(signature, model, &list, error);
     clear(&list);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "io/config.h"
 #include "models/find.h"
+#include "models/original/original.h"
 #include "models/weights_files.h"
 
 void pb_model_files_clear(pb_model_files *files)
@@ -21,6 +22,7 @@ void pb_model_files_clear(pb_model_files *files)
     for (pb_role role = 0; role < PB_ROLES; role++)
         pb_part_clear(&files->parts[role]);
     pb_free(files->unused);
+    pb_free(files->inferred);
     *files = (pb_model_files){0};
 }
 
@@ -29,6 +31,13 @@ static bool exists(const char *path)
     struct stat info;
 
     return path && stat(path, &info) == 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 /* -- the files ------------------------------------------------------------------------------- */
@@ -233,7 +242,57 @@ static pb_status find_flat(pb_model_files *files, const char *schedule, pb_error
     return status;
 }
 
-pb_status pb_model_locate(pb_model_files *files, const char *name, const char *schedule,
+static pb_status find_in_folder(pb_model_files *files, const pb_model_options *options,
+                                pb_error *error)
+{
+    if (options->prediction_type || options->config)
+        return pb_fail(error, PB_INVALID,
+                       "%s: a %s is for a model that is one file: a folder has its own",
+                       files->folder,
+                       options->config ? "folder of configs (--config)"
+                                       : "prediction type (--prediction-type)");
+    PB_TRY(file_in(&files->index, files->folder, "model_index.json", error));
+    PB_TRY((files->index ? find_pipeline : find_flat)(files, options->schedule, error));
+    return file_in(&files->recommended, files->folder, "pullback.json", error);
+}
+
+static pb_status find_in_file(pb_model_files *files, const pb_model_options *options,
+                              pb_error *error)
+{
+    if (options->schedule)
+        return pb_fail(error, PB_INVALID,
+                       "a schedule (%s) for a model whose family has its own: %s",
+                       options->schedule, files->folder);
+    PB_TRY(pb_original_locate(files, options, error));
+    return files->parts[PB_ROLE_TOKENIZER].folder ? list_files(files, PB_ROLE_TOKENIZER, error)
+                                                  : PB_OK;
+}
+
+/* An autoencoder from elsewhere: its folder, that of a pipeline, or a file. */
+static pb_status find_vae(pb_model_files *files, const char *path, pb_error *error)
+{
+    static const char *const places[] = {"config.json", "vae/config.json"};
+    pb_part *part = &files->parts[PB_ROLE_VAE];
+    char *config = NULL;
+
+    if (!is_folder(path))
+        return pb_original_locate_vae(part, path, error);
+    for (size_t i = 0; !config && i < 2; i++)
+        PB_TRY(file_in(&config, path, places[i], error));
+    if (!config)
+        return pb_fail(error, PB_IO, "%s: no autoencoder: neither config.json nor vae/ is there",
+                       path);
+    pb_part_clear(part);
+    part->component = pb_component_find(PB_KIND_AUTOENCODER, "AutoencoderKL");
+    part->folder = config;
+    *strrchr(config, '/') = '\0';
+    PB_TRY(list_files(files, PB_ROLE_VAE, error));
+    return part->weights ? PB_OK
+                         : pb_weights_locate(&part->weights, NULL, part->folder, PB_DIFFUSERS,
+                                             error);
+}
+
+pb_status pb_model_locate(pb_model_files *files, const char *name, const pb_model_options *options,
                           pb_error *error)
 {
     pb_status status;
@@ -241,11 +300,9 @@ pb_status pb_model_locate(pb_model_files *files, const char *name, const char *s
     *files = (pb_model_files){0};
     status = pb_model_find(&files->folder, &files->unused, name, error);
     if (status == PB_OK)
-        status = file_in(&files->index, files->folder, "model_index.json", error);
-    if (status == PB_OK)
-        status = (files->index ? find_pipeline : find_flat)(files, schedule, error);
-    if (status == PB_OK)
-        status = file_in(&files->recommended, files->folder, "pullback.json", error);
+        status = (is_folder(files->folder) ? find_in_folder : find_in_file)(files, options, error);
+    if (status == PB_OK && options->vae)
+        status = find_vae(files, options->vae, error);
     if (status != PB_OK && files->unused && error) {
         const pb_error found = *error;
         pb_fail(error, status, "%s (not read: %s)", found.message, files->unused);

@@ -2,24 +2,26 @@
 #ifndef PB_MODELS_LOCATE_H
 #define PB_MODELS_LOCATE_H
 
+#include <pullback/model.h>
+
 #include "models/part.h"
 
 /* The files of a model; absent ones are NULL. Strings are the caller's (pb_model_files_clear). */
 typedef struct pb_model_files {
-    char *folder;
+    char *folder;      /* or the file, of a model that is one file */
     char *index;       /* model_index.json of a pipeline, or NULL */
     char *scheduler;   /* scheduler_config.json; NULL: DDPMScheduler's defaults */
     char *recommended; /* pullback.json, or NULL */
     pb_part parts[PB_ROLES];
     char *unused; /* what could have been chosen and was not: "unet/a.safetensors, …", or NULL */
+    char *inferred; /* of a file: lines "WHAT: VALUE (FROM WHAT)"; or NULL */
 } pb_model_files;
 
-/* Finds the folder of a model by name (see pb_model_open) and the files in it. schedule: as in
- * pb_model_options, or NULL.
- * Errors: PB_INVALID (a schedule for a model that has one), PB_IO, PB_FORMAT, PB_UNSUPPORTED (what
+/* Finds the folder or the file of a model by name (see pb_model_open) and its parts.
+ * Errors: PB_INVALID (an option for a model that it does not go with), PB_IO, PB_FORMAT, PB_UNSUPPORTED (what
  * it is instead, a component that is not read), PB_MEMORY. */
-pb_status pb_model_locate(pb_model_files *files, const char *name, const char *schedule,
-                          pb_error *error);
+pb_status pb_model_locate(pb_model_files *files, const char *name, 
+                          const pb_model_options *options, pb_error *error);
 
 void pb_model_files_clear(pb_model_files *files);
 

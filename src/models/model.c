@@ -123,7 +123,8 @@ static void describe(pb_model *model)
     }
     info->path = model->files.folder;
     info->scheduler = model->scheduler.name;
-    info->weights = file_name(parts[PB_ROLE_UNET].weights);
+    info->weights = file_name(parts[PB_ROLE_UNET].weights ? parts[PB_ROLE_UNET].weights
+                                                          : pb_part_place(&parts[PB_ROLE_UNET]));
     info->dtype = dtype_of(model->weights);
     info->sample_height = facts->sample_height;
     info->sample_width = facts->sample_width;
@@ -140,6 +141,7 @@ static void describe(pb_model *model)
     info->has_text_encoder = pb_part_is_there(&parts[PB_ROLE_TEXT_ENCODER]);
     info->latent = info->has_autoencoder || facts->context_width;
     info->unused = model->files.unused;
+    info->inferred = model->files.inferred;
     info->steps_offset = facts->context_width ? 1 : model->scheduler.steps_offset;
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
     info->clip = clip_of(&model->scheduler, facts);
@@ -148,15 +150,28 @@ static void describe(pb_model *model)
                                                           : NULL;
 }
 
+/* The scheduler's file, or what would stand in it. */
+static pb_status read_schedule(pb_model *model, pb_error *error)
+{
+    const pb_part *part = &model->files.parts[PB_ROLE_SCHEDULER];
+    pb_config *config;
+
+    if (!part->config)
+        return pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler,
+                                 error);
+    PB_TRY(pb_config_of(&config, model->files.folder, part->config, error));
+    return pb_scheduler_of(&model->schedule, &model->scheduler, config, error);
+}
+
 static pb_status open_parts(pb_model *model, const char *name, const pb_model_options *options,
                             pb_error *error)
 {
     const pb_backend *backend;
 
     PB_TRY(pb_backend_find(&backend, options->backend, error));
-    PB_TRY(pb_model_locate(&model->files, name, options->schedule, error));
+    PB_TRY(pb_model_locate(&model->files, name, options, error));
     PB_TRY(pb_model_note_files(model, error));
-    PB_TRY(pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler, error));
+    PB_TRY(read_schedule(model, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
     PB_TRY(pb_part_weights(&model->weights, &model->files.parts[PB_ROLE_UNET], error));
     PB_TRY(backend->open(&model->device, error));

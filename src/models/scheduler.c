@@ -119,20 +119,20 @@ static pb_clip read_clip(pb_config *c)
                 : (pb_clip){.kind = PB_CLIP_NONE};
 }
 
-pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, const char *path,
-                            pb_error *error)
+pb_status pb_scheduler_of(pb_schedule **schedule, pb_scheduler_facts *facts, pb_config *c,
+                          pb_error *error)
 {
     pb_schedule_options options = PB_SCHEDULE_DEFAULTS;
-    pb_config *c;
+    char *name = pb_strdup(pb_config_path(c));
     const class *k;
     float *betas = NULL;
     size_t count;
     pb_status status;
 
-    if (!path)
-        PB_TRY(pb_config_empty(&c, "DDPMScheduler's defaults", error));
-    else
-        PB_TRY(pb_config_open(&c, path, error));
+    if (!name) {
+        pb_config_free(c);
+        return pb_fail_memory(error, 1, "a path");
+    }
     pb_config_nullable(c, "trained_betas");
     pb_ignore_inert(c);
     k = read_class(c);
@@ -162,8 +162,21 @@ pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, c
     if (status == PB_OK) {
         status = pb_schedule_new(schedule, &options, error);
         if (status != PB_OK)
-            pb_fail_in(error, status, "%s", path ? path : "ddpm");
+            pb_fail_in(error, status, "%s", name);
     }
+    pb_free(name);
     pb_free(betas);
     return status;
+}
+
+pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, const char *path,
+                            pb_error *error)
+{
+    pb_config *c;
+
+    if (!path)
+        PB_TRY(pb_config_empty(&c, "DDPMScheduler's defaults", error));
+    else
+        PB_TRY(pb_config_open(&c, path, error));
+    return pb_scheduler_of(schedule, facts, c, error);
 }

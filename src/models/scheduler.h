@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "io/config.h"
 
 /* What the config says besides the betas: as DDIMScheduler.from_config takes it from a scheduler of
  * the config's class. Fields that the file has not are at DDIMScheduler's defaults then, whatever
@@ -23,5 +24,9 @@ typedef struct pb_scheduler_facts {
  * PB_UNSUPPORTED (naming the field), PB_MEMORY. */
 pb_status pb_scheduler_read(pb_schedule **schedule, pb_scheduler_facts *facts, const char *path,
                             pb_error *error);
+
+/* The same of a config that is open, which it takes over and closes. */
+pb_status pb_scheduler_of(pb_schedule **schedule, pb_scheduler_facts *facts, pb_config *config,
+                          pb_error *error);
 
 #endif

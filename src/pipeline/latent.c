@@ -45,7 +45,7 @@ pb_status pb_autoencoder_open(pb_autoencoder **out, const pb_model *model, pb_er
     if (!pb_part_is_there(&model->files.parts[PB_ROLE_VAE]))
         return pb_fail(error, PB_INVALID,
                        "%s has no vae/: pictures cannot be turned into latents, nor latents into "
-                       "pictures",
+                       "pictures (--vae gives one)",
                        model->files.folder);
     a = pb_calloc(1, sizeof *a);
     if (!a)

@@ -95,6 +95,18 @@ static json_t *components_json(const pb_model *model)
     return all;
 }
 
+/* The lines, as a list; NULL: there are none. */
+static json_t *inferred_json(const char *inferred)
+{
+    char **lines = inferred ? g_strsplit(inferred, "\n", -1) : NULL;
+    json_t *all = lines ? json_array() : NULL;
+
+    for (size_t i = 0; lines && lines[i]; i++)
+        json_array_append_new(all, json_string(lines[i]));
+    g_strfreev(lines);
+    return all;
+}
+
 /* A number that may be absent. */
 static json_t *optional(double value)
 {
@@ -137,7 +149,7 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:i, s:b, "
         "s:i, s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
-        "s:i, s:b, s:o, s:s?, s:o, s:o}",
+        "s:i, s:b, s:o, s:s?, s:o, s:o, s:o*}",
         "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
         "weights", info->weights, "dtype", info->dtype, "parameters", (json_int_t)info->parameters,
         "weight_bytes", (json_int_t)info->weight_bytes, "sample_size", (int)info->sample_height,
@@ -155,5 +167,6 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
         optional(r->boost), "memory", needs_json(f), "hash", hash, "latent", info->latent,
         "context_width", (int)info->context_width, "steps_offset", (int)info->steps_offset,
         "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused,
-        "clip", clip_json(&info->clip), "components", components_json(model));
+        "clip", clip_json(&info->clip), "components", components_json(model), "inferred",
+        inferred_json(info->inferred));
 }

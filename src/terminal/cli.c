@@ -88,7 +88,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
          "The model: a name (pullback info lists those there are), a folder in the diffusers "
-         "layout, or owner/name in the Hugging Face cache (default, of a photo: faces64-text)",
+         "layout, a file in the original layout of Stable Diffusion, or owner/name in the Hugging "
+         "Face cache (default, of a photo: faces64-text)",
          "MODEL"},
         {"backend", 0, 0, G_OPTION_ARG_STRING, &cli->backend,
          "What computes: cpu, or reference: plain loops in double precision, to check numbers by, "
@@ -101,6 +102,18 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "The noise schedule of a model that has none with it: ddpm (DDPMScheduler's defaults), or "
          "a scheduler_config.json",
          "HOW"},
+        {"vae", 0, 0, G_OPTION_ARG_FILENAME, &cli->vae,
+         "The autoencoder to use, in the place of the model's own if it has one: a file, its "
+         "folder, or the folder of another model",
+         "FILE|FOLDER"},
+        {"prediction-type", 0, 0, G_OPTION_ARG_STRING, &cli->prediction_type,
+         "What a model that is one file predicts: epsilon, v_prediction or sample (default: what "
+         "the file or the .yaml beside it says, or its family does)",
+         "WHAT"},
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &cli->config,
+         "A folder with diffusers' configs (unet/config.json …) for a model that is one file, in "
+         "the place of what is inferred from its tensors",
+         "FOLDER"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
          "Working memory, for activations and for weights as the kernels read them: 512M, 8G … "
          "(default: 2G)",
@@ -198,6 +211,15 @@ static void drop_lists(pb_cli *cli)
     g_ptr_array_unref(cli->given);
     g_ptr_array_unref(cli->inputs);
     g_ptr_array_unref(cli->swept);
+}
+
+pb_model_options pb_cli_model_options(const pb_cli *cli)
+{
+    return (pb_model_options){.schedule = cli->schedule,
+                              .backend = cli->backend,
+                              .vae = cli->vae,
+                              .prediction_type = cli->prediction_type,
+                              .config = cli->config};
 }
 
 /* -- messages -------------------------------------------------------------------------------- */
@@ -405,13 +427,14 @@ static int is_weights(const char *weights, const char *path, const struct stat *
 /* Is it a file of the command's model? */
 static int is_of_model(const pb_cli *cli, const char *path, const struct stat *file)
 {
+    const pb_model_options options = pb_cli_model_options(cli);
     pb_model_files f;
     int found = 0;
 
-    if (!cli->model || pb_model_locate(&f, cli->model, cli->schedule, NULL) != PB_OK)
+    if (!cli->model || pb_model_locate(&f, cli->model, &options, NULL) != PB_OK)
         return 0;
-    found =
-        is_same(f.index, file) || is_same(f.scheduler, file) || is_same(f.recommended, file);
+    found = is_same(f.folder, file) || is_same(f.index, file) || is_same(f.scheduler, file) ||
+            is_same(f.recommended, file);
     for (size_t i = 0; !found && i < PB_ROLES; i++) {
         for (size_t j = 0; !found && j < f.parts[i].count; j++)
             found = is_same(f.parts[i].files[j], file);

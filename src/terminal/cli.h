@@ -33,7 +33,8 @@ typedef struct pb_cli {
     size_t memory; /* bytes; 0: the library's default */
     pb_run run;    /* of its work, with a bar, once it is parsed */
     pb_progress_bar bar;
-    char *schedule; /* of a model without one: "ddpm" or a file; or NULL */
+    /* What pb_model_options has by these names, each or NULL. */
+    char *schedule, *vae, *prediction_type, *config;
     gboolean json, quiet, force;
     int help_asked;    /* --help stands among the options */
     GPtrArray *owned;  /* the strings of options, freed at the end */
@@ -63,6 +64,9 @@ typedef pb_status (*pb_cli_run)(pb_cli *cli, pb_error *error);
 int pb_cli_command(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                    const GOptionEntry *more, int argc, char **argv, pb_cli_check check,
                    pb_cli_run run);
+
+/* The options that say how the command's model is opened. */
+pb_model_options pb_cli_model_options(const pb_cli *cli);
 
 /* The names of the models that --model can find by name, sorted; g_ptr_array_unref. */
 GPtrArray *pb_model_names(void);

@@ -96,6 +96,7 @@ static const struct {
     {"method", "krylov,subspace", true},
     {"mode", "guidance,straight,relinearise,all", false},
     {"precision", "fp32,bf16", true},
+    {"prediction-type", "epsilon,v_prediction,sample", true},
     {"space", "H,X", true},
     {"spacing", "paper,leading,trailing,linspace", true},
     {"tap", "mid,eps,x0,out,down.0,up.0", false},

@@ -78,7 +78,10 @@ static pb_status find_grid(pb_study_model *m, const pb_study_options *o, pb_erro
 static pb_status open_model(pb_study_model *models, size_t number, const pb_study_options *o,
                             const pb_run *run, pb_error *error)
 {
-    const pb_model_options options = {.schedule = o->schedule};
+    const pb_model_options options = {.schedule = o->schedule,
+                                      .vae = o->vae,
+                                      .prediction_type = o->prediction_type,
+                                      .config = o->config};
     pb_study_model *m = &models[number];
     pb_model *model;
 

@@ -43,7 +43,8 @@ static char *relative(const char *folder, const char *path)
 
 static int names_files(const char *key)
 {
-    static const char *const keys[] = {"models", "images", "costs", "catalogue", "schedule"};
+    static const char *const keys[] = {"models",   "images", "costs", "catalogue",
+                                       "schedule", "vae",    "config"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(key, keys[i]))

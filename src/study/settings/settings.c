@@ -65,7 +65,7 @@ static int crop_of(pb_crop *crop, json_t *value)
 
 pb_status pb_study_check_names(const pb_study_options *o, pb_error *error)
 {
-    const char *const names[] = {o->folder, o->catalogue, o->costs, o->schedule};
+    const char *const names[] = {o->folder, o->catalogue, o->costs, o->schedule, o->vae, o->config};
 
     for (size_t i = 0; i < o->model_count; i++)
         PB_TRY(pb_check_utf8(o->models[i], error));
@@ -98,6 +98,12 @@ json_t *pb_study_settings(const pb_study_options *o)
         json_object_set_new(settings, "latents", json_true());
     if (o->schedule)
         json_object_set_new(settings, "schedule", json_string(o->schedule));
+    if (o->vae)
+        json_object_set_new(settings, "vae", json_string(o->vae));
+    if (o->prediction_type)
+        json_object_set_new(settings, "prediction_type", json_string(o->prediction_type));
+    if (o->config)
+        json_object_set_new(settings, "config", json_string(o->config));
     if (o->prompt)
         json_object_set_new(settings, "prompt", json_string(o->prompt));
     if (o->edit_prompt)
@@ -144,24 +150,28 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
     json_t *models, *images, *prompts = NULL, *crop = NULL;
     const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL, *schedule = NULL;
+    const char *vae = NULL, *prediction_type = NULL, *config = NULL;
     json_int_t samples, seed, timesteps, steps, rank, label;
     const char *version;
     double megapixels = 0;
     int kind, fix_number;
     json_error_t why;
 
-    if (json_unpack_ex(
-            o->file, &why, 0,
-            "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
-            "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, s?F, s?F}",
-            "pullback", &version, "study", &study, "models", &models, "images", &images, "samples",
-            &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps, "rank", &rank, "tol",
-            &o->tolerance, "from", &from, "tap", &to, "fix", &fix, "space", &space, "direct",
-            &o->direct, "fit", &fit, "crop", &crop, "class", &label, "costs", &costs, "catalogue",
-            &catalogue, "folder", &folder, "prompt", &prompt, "edit_prompt", &edit_prompt,
-            "prompts", &prompts, "negative_prompt", &negative, "guidance_scale", &o->guidance_scale,
-            "guided", &o->guided, "latents", &o->latents, "schedule", &schedule, "boost", &o->boost,
-            "max_megapixels", &megapixels))
+    if (json_unpack_ex(o->file, &why, 0,
+                       "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
+                       "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, "
+                       "s?F, s?F, s?s, "
+                       "s?s, s?s}",
+                       "pullback", &version, "study", &study, "models", &models, "images", &images,
+                       "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
+                       "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
+                       "space", &space, "direct", &o->direct, "fit", &fit, "crop", &crop, "class",
+                       &label, "costs", &costs, "catalogue", &catalogue, "folder", &folder,
+                       "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
+                       "negative_prompt", &negative, "guidance_scale", &o->guidance_scale, "guided",
+                       &o->guided, "latents", &o->latents, "schedule", &schedule, "boost",
+                       &o->boost, "max_megapixels", &megapixels, "vae", &vae, "prediction_type",
+                       &prediction_type, "config", &config))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, COUNT(kinds));
     fix_number = number_of(fix, fixes, COUNT(fixes));
@@ -187,6 +197,9 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     o->to = (char *)to;
     o->costs = (char *)costs;
     o->schedule = (char *)schedule;
+    o->vae = (char *)vae;
+    o->prediction_type = (char *)prediction_type;
+    o->config = (char *)config;
     o->catalogue = (char *)catalogue;
     o->folder = (char *)folder;
     o->prompt = prompt;

@@ -38,6 +38,7 @@ typedef struct pb_study_options {
     int in_x; /* distances in X instead of H */
     int direct;
     char *schedule; /* of a model without one, as pb_model_options has it; or NULL */
+    char *vae, *prediction_type, *config; /* likewise, of all the models */
     int latents;    /* images in .npy are latents, not pictures */
     pb_crop crop;   /* PB_CROP_FACE: of models of faces; PB_CROP_FIT of the others */
     int class_label;

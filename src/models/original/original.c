@@ -1,0 +1,135 @@
+#include "models/original/original.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/memory.h"
+#include "base/places.h"
+#include "models/original/parts.h"
+#include "models/original/yaml.h"
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+
+    return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* The tokenizer of the family: that of the folder of configs, else the one that comes with
+ * Pullback. */
+static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_release release, pb_error *error)
+{
+    const char *name = release == PB_SD1 ? "tokenizers/clip" : "tokenizers/openclip";
+    pb_error why;
+    char *given = o->configs ? pb_sprintf("%s/tokenizer", o->configs) : NULL;
+
+    part->component = pb_component_find(PB_KIND_TOKENIZER, "CLIPTokenizer");
+    if (is_folder(given)) {
+        part->folder = given;
+        return PB_OK;
+    }
+    pb_free(given);
+    if (pb_place_find(&part->folder, name, &why) != PB_OK)
+        return pb_fail(error, why.status, "%s: the vocabulary of CLIP: %s", o->path, why.message);
+    return pb_original_note(o, error, "tokenizer: CLIP's, padded with %s (%s)",
+                            release == PB_SD1 ? "<|endoftext|>" : "!", pb_release_name(release));
+}
+
+/* The scaling of latents: the original config's, or NaN. */
+static double scaling_of(const pb_original *o)
+{
+    const json_t *factor = json_object_get(o->yaml, "scale_factor");
+
+    return factor ? json_number_value(factor) : NAN;
+}
+
+static pb_status take_parts(pb_model_files *files, pb_original *o, const char *prediction,
+                            pb_error *error)
+{
+    pb_part *parts = files->parts;
+    pb_release release;
+    size_t sample = 0;
+
+    PB_TRY(pb_original_refuse(o, error));
+    PB_TRY(pb_original_yaml(&o->yaml, o->path, error));
+    PB_TRY(pb_original_unet(&parts[PB_ROLE_UNET], o, &release, error));
+    PB_TRY(pb_original_schedule(&parts[PB_ROLE_SCHEDULER], o, release, prediction, &sample, error));
+    if (sample && !json_object_get(parts[PB_ROLE_UNET].config, "sample_size"))
+        json_object_set_new(parts[PB_ROLE_UNET].config, "sample_size",
+                            json_integer((json_int_t)sample));
+    if (pb_vae_prefix(o))
+        PB_TRY(pb_original_vae(&parts[PB_ROLE_VAE], o, scaling_of(o), error));
+    if (pb_text_prefix(o)) {
+        PB_TRY(pb_original_text(&parts[PB_ROLE_TEXT_ENCODER], o, release, error));
+        PB_TRY(find_tokenizer(&parts[PB_ROLE_TOKENIZER], o, release, error));
+    }
+    if (pb_original_has(o, "model_ema."))
+        PB_TRY(pb_original_note(o, error,
+                                "weights: the plain ones (averaged ones, model_ema.…, "
+                                "lie beside them and are not read)"));
+    return pb_original_check_rest(o, error);
+}
+
+pb_status pb_original_locate(pb_model_files *files, const pb_model_options *options,
+                             pb_error *error)
+{
+    pb_original o;
+    pb_status status;
+
+    if (options->config && !is_folder(options->config))
+        return pb_fail(error, PB_IO, "%s: expected a folder with configs of diffusers",
+                       options->config);
+    status = pb_original_open(&o, files->folder, error);
+    o.configs = options->config;
+    if (status == PB_OK)
+        status = take_parts(files, &o, options->prediction_type, error);
+    files->inferred = o.inferred;
+    o.inferred = NULL;
+    pb_original_close(&o);
+    return status;
+}
+
+/* -- an autoencoder -------------------------------------------------------------------------- */
+
+/* The scaling that a part's config says; NaN: none. */
+static double scaling_in(const pb_part *part)
+{
+    pb_config *config;
+    double scaling;
+
+    if (!pb_part_is_there(part) || pb_part_config(&config, part, NULL) != PB_OK)
+        return NAN;
+    scaling = pb_config_number(config, "scaling_factor", NAN, 1e-6, 1e6);
+    pb_config_free(config);
+    return scaling;
+}
+
+static pb_status take_vae(pb_part *part, pb_original *o, double scaling, pb_error *error)
+{
+    if (!pb_vae_prefix(o))
+        return pb_fail(error, PB_UNSUPPORTED,
+                       "%s: no autoencoder: expected its tensors (encoder.conv_in.weight, with "
+                       "first_stage_model. before it or not)",
+                       o->path);
+    PB_TRY(pb_original_vae(part, o, scaling, error));
+    return pb_unet_prefix(o) ? PB_OK : pb_original_check_rest(o, error);
+}
+
+pb_status pb_original_locate_vae(pb_part *part, const char *path, pb_error *error)
+{
+    pb_part found = {0};
+    pb_original o;
+    pb_status status = pb_original_open(&o, path, error);
+
+    if (status == PB_OK)
+        status = take_vae(&found, &o, scaling_in(part), error);
+    pb_original_close(&o);
+    if (status != PB_OK) {
+        pb_part_clear(&found);
+        return status;
+    }
+    pb_part_clear(part);
+    *part = found;
+    return PB_OK;
+}
