@@ -5,6 +5,7 @@
 #include <pullback/session.h>
 
 #include "base/error.h"
+#include "models/facts.h"
 
 /* A prompt that was embedded. */
 typedef struct pb_embedding {
@@ -96,7 +97,7 @@ pb_status pb_session_denoiser(pb_session *session, const pb_prompts *prompts, in
 /* -- sizes ---------------------------------------------------------------------------------------
  */
 
-#define PB_SIZES 6
+#define PB_SIZES PB_TIME_IDS
 
 /* Original size, crop coordinates, target size, as the network is given them. */
 void pb_sizes_numbers(const pb_sizes *sizes, float numbers[PB_SIZES]);
