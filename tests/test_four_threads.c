@@ -274,7 +274,7 @@ static pb_status embed(const worker *w, struct result *r)
         status = pb_text_encoder_tokens(text, prompts[i], length, ids + i * length, NULL, NULL,
                                         &r->error);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, PROMPTS, length, ids, out, &run, &r->error);
+        status = pb_text_encoder_embed(text, PROMPTS, length, ids, out, NULL, &run, &r->error);
     if (status == PB_OK)
         status = note(r, out, floats * sizeof *out);
     pb_free(out);

@@ -242,7 +242,7 @@ static pb_status pipeline(void *data, pb_error *error)
     if (status == PB_OK)
         status = pb_text_encoder_tokens(text, "ab ab", 77, ids, NULL, &rest, error);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(text, 1, 77, ids, hidden, NULL, error);
+        status = pb_text_encoder_embed(text, 1, 77, ids, hidden, NULL, NULL, error);
     if (status == PB_OK)
         status = pb_autoencoder_open(&vae, model, error);
     if (status == PB_OK)

@@ -28,6 +28,29 @@ static void test_time_embedding(void **state)
     }
 }
 
+/* Of several numbers, on every backend, each is as it is alone. */
+static void test_times(void **state)
+{
+    const float times[3] = {0, 512, 64};
+    const pb_time_embedding_params params = {6, true, 0};
+    op_case c = {.name = "time_embedding",
+                 .op = &pb_time_embedding,
+                 .params = &params,
+                 .inputs = 1,
+                 .constant = {true},
+                 .in = {{1, 1, 3}}};
+    float y[18], one[6];
+
+    (void)state;
+    MUST(forward_op(&c, &(const float *){times}, y, error));
+    c.in[0].c = 1;
+    for (size_t i = 0; i < 3; i++) {
+        MUST(forward_op(&c, &(const float *){&times[i]}, one, error));
+        assert_memory_equal(y + 6 * i, one, sizeof one);
+    }
+    assert_true(y[0] == 1 && y[3] == 0); /* cosines first */
+}
+
 static void test_lookup(void **state)
 {
     static weight table;
@@ -84,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_time_embedding),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_add_table),
     };

@@ -253,7 +253,7 @@ static void test_pipeline(void **state)
         MUST(pb_text_encoder_tokens(text, "a smiling face", length, ids, NULL, NULL, error));
         embedding[b] = pb_malloc(length * width, sizeof(float));
         assert_non_null(embedding[b]);
-        MUST(pb_text_encoder_embed(text, 1, length, ids, embedding[b], NULL, error));
+        MUST(pb_text_encoder_embed(text, 1, length, ids, embedding[b], NULL, NULL, error));
         pb_text_encoder_free(text);
         pb_autoencoder_free(vae);
         pb_model_free(model);

@@ -285,7 +285,8 @@ static void test_without_text(void **state)
     for (size_t i = 0; i < 4; i++) {
         REFUSED(pb_session_move(d.session, &all[i], NULL, &x, STEPS, 1, 0, NULL, NULL, error), why);
         REFUSED(pb_session_sample(d.session, &all[i], &x, PB_SPACING_LEADING, 2, NULL, error), why);
-        REFUSED(pb_session_condition(d.session, &all[i], PB_PROMPT_MAIN, 5, &c, NULL, error), why);
+        REFUSED(pb_session_condition(d.session, &all[i], PB_PROMPT_MAIN, 5, 8, 8, &c, NULL, error),
+                why);
         REFUSED(pb_session_prompts(d.session, &all[i], &(pb_prompts){0}, error), why);
     }
     pb_tensor_clear(&x);

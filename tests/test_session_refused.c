@@ -240,9 +240,12 @@ static void test_prompts_refused(void **state)
     REFUSED(pb_session_prompts(NULL, &given, &out, error), "a session");
     REFUSED(pb_session_prompts(own, &given, NULL, error), "a place for prompts");
     REFUSED(pb_session_prompts(pixel.session, &given, &out, error), "not conditioned on text");
-    REFUSED(pb_session_condition(NULL, &given, PB_PROMPT_MAIN, 0, &c, NULL, error), "a session");
-    REFUSED(pb_session_condition(own, &given, PB_PROMPT_MAIN, 0, NULL, NULL, error),
+    REFUSED(pb_session_condition(NULL, &given, PB_PROMPT_MAIN, 0, 8, 8, &c, NULL, error),
+            "a session");
+    REFUSED(pb_session_condition(own, &given, PB_PROMPT_MAIN, 0, 8, 8, NULL, NULL, error),
             "a place for the condition");
+    REFUSED(pb_session_sizes(NULL, &given.sizes, 8, 8, error), "a session");
+    REFUSED(pb_session_sizes(own, NULL, 8, 8, error), "sizes");
     REFUSED(pb_session_embed(NULL, 1, texts, 0, NULL, error), "a session");
     REFUSED(pb_session_embed(own, 1, NULL, 0, NULL, error), "texts");
     REFUSED(pb_session_embed(own, 2, texts, 0, NULL, error), "a text");

@@ -48,7 +48,7 @@ static int stop(void *context, const pb_progress *progress)
 static pb_status embed(world *w, pb_error *error)
 {
     return pb_text_encoder_embed(w->text, 1, pb_text_encoder_length(w->text), w->ids,
-                                 w->context.data, &w->run, error);
+                                 w->context.data, NULL, &w->run, error);
 }
 
 static pb_status evaluate(world *w, pb_error *error)

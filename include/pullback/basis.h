@@ -7,8 +7,8 @@
  *
  * The metadata are what a pb_basis says of itself besides its arrays, under the names of its fields
  * ("tap" is `to`, "tol" the tolerance), and "format". Files of before lack some: prediction,
- * schedule, schedule_hash and steps; the first also version, prompts of the trajectory, guidance,
- * null_rank and samples. What is not there is not known, and agrees with anything.
+ * schedule, schedule_hash, steps and sizes; the first also version, prompts of the trajectory,
+ * guidance, null_rank and samples. What is not there is not known, and agrees with anything.
  */
 #ifndef PULLBACK_BASIS_H
 #define PULLBACK_BASIS_H
@@ -42,10 +42,13 @@ typedef struct pb_basis {
     char *method;            /* "krylov", "subspace" */
     char *prompt;            /* what the map was conditioned on; "" where there is no text */
     char *trajectory_prompt; /* what led to x; NULL: not known (files of 0.1 that have none) */
-    char *negative_prompt;   /* likewise */
-    double guidance_scale;   /* of the trajectory, and of a guided map; 1: none */
-    int guided;              /* is the map one with classifier-free guidance? */
-    size_t converged;        /* leading triplets with residual <= tolerance */
+    char *negative_prompt; /* likewise; also where there was none (pb_model_info.zeros_for_none) */
+    char *sizes;           /* that the network was told, "1024,1024,0,0,1024,1024": height and
+                              width of the original, top and left of the crop, height and width
+                              asked for; NULL: none, or not known */
+    double guidance_scale; /* of the trajectory, and of a guided map; 1: none */
+    int guided;            /* is the map one with classifier-free guidance? */
+    size_t converged;      /* leading triplets with residual <= tolerance */
     size_t applications;
     pb_tensor mask;      /* (H,W): weights of the tap observed; empty: none */
     size_t null_rank;    /* leading directions of the unmasked region that v is orthogonal to */

@@ -8,7 +8,7 @@
  * A prompt becomes a condition by text.h (or by pb_session_condition, in one call):
  *
  *     pb_text_encoder_tokens(text, "a face", length, ids, NULL, NULL, &error);
- *     pb_text_encoder_embed(text, 1, length, ids, embedding.data, NULL, &error); // (length, width)
+ *     pb_text_encoder_embed(text, 1, length, ids, embedding.data, NULL, NULL, &error);
  *     pb_input context = {"context", &embedding};
  *     pb_condition condition = {.class_label = -1, .count = 1, .inputs = &context};
  *     pb_denoiser_new(&denoiser, evaluator, &condition, &of_the_empty_prompt, 7.5, &error);
@@ -26,8 +26,11 @@ extern "C" {
 
 /* A tensor that a network is conditioned on, by the name of its input: "context", the text's
  * embedding (tokens, width), width being pb_model_info.context_width; (1, tokens, width) is the
- * same, and no other shape is one: of several prompts each is a condition. All numbers are finite.
- * Both are the caller's. */
+ * same, and no other shape is one: of several prompts each is a condition. A network that takes
+ * pooled embeddings has two more: "pooled" (1, width), width being pb_model_info.pooled_width, and
+ * "time_ids" (1, 6), in pixels height and width of the original, top and left of the crop, height
+ * and width asked for; maps begin at the first of them, too, not at the second, which is not
+ * differentiated. All numbers are finite. Both are the caller's. */
 typedef struct pb_input {
     const char *name;
     const pb_tensor *value;

@@ -104,13 +104,20 @@ typedef struct pb_model_info {
     size_t classes;        /* labels 0 … classes-1; 0: any number, or not conditional */
     int latent;            /* works on latents: has an autoencoder, or should have one */
     size_t context_width;  /* numbers of each token's embedding; 0: not conditioned on text */
+    size_t pooled_width;   /* numbers of a prompt's pooled embedding, which a network as that of
+                              Stable Diffusion XL is given too, with sizes in pixels (map.h); 0: it
+                              takes neither */
+    int zeros_for_none;    /* no negative prompt at all is zeros, not the empty prompt's embedding
+                              ("force_zeros_for_empty_prompt") */
     size_t steps_offset;   /* for pb_ddim_spaced: the scheduler's, or 1 where the network is
-                              conditioned on text, since StableDiffusionPipeline sets it so */
+                              conditioned on text alone, since StableDiffusionPipeline sets it so */
     int set_alpha_to_one;  /* of the scheduler's config, likewise */
     pb_clip clip;          /* likewise, for steps that are never reversed: of pb_ddim_spaced, and
                               of pb_ddim's from `boost` down. Without clip_sample where the network
-                              is conditioned on text, since StableDiffusionPipeline sets it so */
+                              is conditioned on text alone, since StableDiffusionPipeline sets it
+                              so; StableDiffusionXLPipeline leaves both as they are */
     int has_autoencoder, has_tokenizer, has_text_encoder; /* folders of a pipeline */
+    int has_tokenizer_2, has_text_encoder_2;              /* likewise */
     const char *unused; /* files and folders that look as if they could have been read and were not,
                            "PATH, PATH", or NULL */
     const char *inferred; /* of a model that is one file, what no config says: lines
@@ -124,8 +131,8 @@ typedef struct pb_model_info {
 PB_API const pb_model_info *pb_model_get_info(const pb_model *model);
 
 /* What the model is made of: the role of component i as a pipeline calls it, "unet", "scheduler",
- * "vae", "text_encoder", "tokenizer", those that are there, and its class in *class_name (or NULL).
- * NULL, both, past the last. */
+ * "vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", those that are there, and
+ * its class in *class_name (or NULL). NULL, both, past the last. */
 PB_API const char *pb_model_component(const pb_model *model, size_t i, const char **class_name);
 
 /* The noise schedule; owned by the model. */
@@ -144,7 +151,7 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
 
 /* SHA-256 over all files that can change a number, as 64 hexadecimal digits and a final NUL:
  * model_index.json, the network's config and weights, the noise schedule's config, and the configs,
- * weights and vocabularies of the autoencoder, the text encoder and the tokenizer; not
+ * weights and vocabularies of the autoencoder, the text encoders and the tokenizers; not
  * pullback.json. Of a model that is one file: the file, what the configs would say, and the
  * tokenizer. Depends on the files' names in the folder and their bytes, not on where it lies;
  * the network's weights are those that are open.

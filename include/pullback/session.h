@@ -94,35 +94,55 @@ PB_API pb_status pb_rgb_of_picture(const float *picture, size_t channels, size_t
 /* -- what a model is told ------------------------------------------------------------------------
  */
 
+/* What a model as Stable Diffusion XL is told of the pictures it was trained on, besides prompts,
+ * in pixels: the height and width of the original, the top and left of what was cut out of it, and
+ * the height and width that are asked for. 0, 0: not given; then the size of the picture at work,
+ * and nothing was cut. It is the same under all prompts. At most PB_SIZE_MOST. */
+typedef struct pb_sizes {
+    size_t original[2], crop[2], target[2];
+} pb_sizes;
+
+#define PB_SIZE_MOST 65536
+
 /* Trajectories are conditioned on the prompt, with classifier-free guidance against the negative
  * one; Jacobians, and guidance in x-space, on the edit prompt, as in the paper's code. */
 typedef struct pb_prompts {
     const char *prompt;          /* NULL: not given; then the empty prompt */
     const char *edit_prompt;     /* NULL: the prompt */
-    const char *negative_prompt; /* NULL: the empty prompt */
+    const char *negative_prompt; /* NULL: the empty prompt, or none where that is something else
+                                    (pb_model_info.zeros_for_none) */
     double guidance_scale;       /* 1: none. NaN: not given; then 1 */
     long class_label;            /* of a network with classes; -1: none */
+    pb_sizes sizes;              /* of a network that takes pooled embeddings */
 } pb_prompts;
 
 #define PB_PROMPTS_DEFAULTS ((pb_prompts){.guidance_scale = PB_NOT_GIVEN, .class_label = -1})
 
-/* All of them given, as copies, for a model that reads text; none for another. *prompts must be
- * PB_PROMPTS_DEFAULTS; pb_prompts_clear frees what it then holds (and nothing else). Errors:
- * PB_INVALID (prompts or a guidance scale for a model without text, a class that the model does not
- * take or none where it needs one), PB_MEMORY. */
+/* All of them given, as copies, for a model that reads text (but for a negative prompt, of which
+ * there may be none, and sizes, which pb_session_sizes fills in); none for another. *prompts must
+ * be PB_PROMPTS_DEFAULTS; pb_prompts_clear frees what it then holds (and nothing else). Errors:
+ * PB_INVALID (prompts or a guidance scale for a model without text, sizes for one that is told
+ * none, a class that the model does not take or none where it needs one), PB_MEMORY. */
 PB_API pb_status pb_session_prompts(const pb_session *session, const pb_prompts *given,
                                     pb_prompts *prompts, pb_error *error);
+/* Fills in what is not given of sizes for images of height x width; of a model that is told none it
+ * leaves them. Errors: PB_INVALID, those of pb_autoencoder_open. */
+PB_API pb_status pb_session_sizes(pb_session *session, pb_sizes *sizes, size_t height, size_t width,
+                                  pb_error *error);
+
 PB_API void pb_prompts_init(pb_prompts *prompts);
 PB_API void pb_prompts_clear(pb_prompts *prompts);
 
 typedef enum pb_prompt_use { PB_PROMPT_MAIN, PB_PROMPT_EDIT, PB_PROMPT_NEGATIVE } pb_prompt_use;
 
 /* What the network is conditioned on at a timestep under one of the prompts, which is embedded if
- * it was not before. *condition points into the session. Errors: those of embedding, PB_INVALID
- * (prompts or a guidance scale for a model without text). */
+ * it was not before, of images of height x width (for the sizes that are not given). *condition
+ * points into the session. Errors: those of embedding, PB_INVALID (prompts or a guidance scale for
+ * a model without text). */
 PB_API pb_status pb_session_condition(pb_session *session, const pb_prompts *prompts,
-                                      pb_prompt_use use, double timestep, pb_condition *condition,
-                                      const pb_run *run, pb_error *error);
+                                      pb_prompt_use use, double timestep, size_t height,
+                                      size_t width, pb_condition *condition, const pb_run *run,
+                                      pb_error *error);
 
 /* Embeds several prompts ahead of their use, in one batch: those that were not before, and equal
  * ones once. whole: one that is too long for the encoder is an error, also if it was embedded, and

@@ -133,12 +133,15 @@ static pb_status name_conditions(pb_basis *mean, size_t count, const pb_basis *c
                                  pb_error *error)
 {
     const pb_basis *first = bases[0];
+    const char *sizes = common(count, bases, offsetof(pb_basis, sizes));
     double scale = first->guidance_scale;
 
     for (size_t i = 1; i < count; i++)
         if (bases[i]->guidance_scale != scale && !first->guided)
             scale = 1;
     mean->steps = common_steps(count, bases);
+    if (sizes && *sizes)
+        PB_TRY(set(&mean->sizes, sizes, error));
     return pb_basis_set_prompts(mean, common(count, bases, offsetof(pb_basis, prompt)),
                                 common(count, bases, offsetof(pb_basis, trajectory_prompt)),
                                 common(count, bases, offsetof(pb_basis, negative_prompt)), scale,

@@ -3,6 +3,7 @@
 
 #include "cli/basis_at.h"
 #include "cli/commands.h"
+#include "cli/sizes.h"
 #include "io/json.h"
 #include "io/noisy.h"
 #include "studio/evaluation.h"
@@ -14,7 +15,8 @@ typedef struct options {
     double timestep;
     int class_label;
     pb_prompts prompts;
-    char *context; /* a .npy (tokens, width) in place of a prompt */
+    pb_size_flags sizes;
+    char *context, *pooled; /* .npy (tokens, width) and (1, width) in place of a prompt */
 } options;
 
 /* Of a .safetensors the timestep is what it says of itself. */
@@ -52,7 +54,10 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "--jvp and --vjp exclude each other");
     if (o->prompts.prompt && o->context)
         return pb_fail(error, PB_INVALID, "--prompt and --context exclude each other");
+    if (o->pooled && !o->context)
+        return pb_fail(error, PB_INVALID, "--pooled goes with --context");
     PB_TRY(pb_prompts_check(&o->prompts, 0, error));
+    PB_TRY(pb_sizes_take(&o->prompts.sizes, &o->sizes, error));
     o->prompts.class_label = o->class_label;
     if (pb_evaluation_is_guided(&o->prompts) && strcmp(o->tap, "out") && strcmp(o->tap, "eps") &&
         strcmp(o->tap, "x0"))
@@ -84,7 +89,7 @@ static void tell(const options *o, const pb_tensor *out)
 /* What is read, and what comes of it. */
 typedef struct work {
     pb_desk desk;
-    pb_tensor x, context, block, out;
+    pb_tensor x, context, pooled, block, out;
 } work;
 
 static pb_status evaluate(options *o, work *w, pb_error *error)
@@ -96,6 +101,7 @@ static pb_status evaluate(options *o, work *w, pb_error *error)
                                 .timestep = o->timestep,
                                 .prompts = o->prompts,
                                 .context = o->context ? &w->context : NULL,
+                                .pooled = o->pooled ? &w->pooled : NULL,
                                 .block = block ? &w->block : NULL,
                                 .transpose = o->vjp != NULL,
                                 .x_name = o->x,
@@ -105,6 +111,8 @@ static pb_status evaluate(options *o, work *w, pb_error *error)
     PB_TRY(check_prompts(&w->desk, o, error));
     if (o->context)
         PB_TRY(pb_read_context(&w->context, s, o->context, error));
+    if (o->pooled)
+        PB_TRY(pb_read_pooled(&w->pooled, s, o->pooled, error));
     PB_TRY(pb_read_images(&w->x, s, o->x, SIZE_MAX, error));
     if (block)
         PB_TRY(pb_npy_read(&w->block, block, error));
@@ -119,6 +127,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
     options *o = (options *)cli;
     work w = {.x = PB_TENSOR_EMPTY,
               .context = PB_TENSOR_EMPTY,
+              .pooled = PB_TENSOR_EMPTY,
               .block = PB_TENSOR_EMPTY,
               .out = PB_TENSOR_EMPTY};
     pb_status status;
@@ -127,6 +136,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
     status = evaluate(o, &w, error);
     pb_tensor_clear(&w.x);
     pb_tensor_clear(&w.context);
+    pb_tensor_clear(&w.pooled);
     pb_tensor_clear(&w.block);
     pb_tensor_clear(&w.out);
     pb_desk_close(&w.desk);
@@ -158,6 +168,14 @@ int pb_command_eval(int argc, char **argv)
          "TEXT"},
         {"context", 0, 0, G_OPTION_ARG_FILENAME, &o.context,
          "The same as an embedding (tokens, width), as pullback prompt -o writes it", "c.npy"},
+        {"pooled", 0, 0, G_OPTION_ARG_FILENAME, &o.pooled,
+         "With --context: the pooled embedding that a model as Stable Diffusion XL is given too, "
+         "as "
+         "pullback prompt --pooled writes it",
+         "p.npy"},
+        PB_ORIGINAL_SIZE_ENTRY(o.sizes),
+        PB_CROP_COORDS_ENTRY(o.sizes),
+        PB_TARGET_SIZE_ENTRY(o.sizes),
         {"negative-prompt", 0, 0, G_OPTION_ARG_STRING, &o.prompts.negative_prompt,
          "What the guidance scale leads away from (default: the empty prompt)", "TEXT"},
         {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o.prompts.guidance_scale,

@@ -120,6 +120,11 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
     if (info->context_width)
         pb_say(cli, "text          embeddings of %zu numbers for each token (--prompt)",
                info->context_width);
+    if (info->pooled_width)
+        pb_say(cli,
+               "              and %zu for all of them, with sizes in pixels (--original-size, "
+               "--crop-coords, --target-size)",
+               info->pooled_width);
     print_components(cli, model);
     for (size_t i = 0; i < f->missing_count; i++)
         pb_say(cli, "missing       %s/: %s", f->missing[i],

@@ -5,7 +5,7 @@
 typedef struct options {
     pb_cli cli;
     const char *text;
-    char *out;
+    char *out, *pooled;
 } options;
 
 static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
@@ -18,6 +18,8 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one text in quotes, found %d arguments",
                        argc - 1);
     o->text = argv[1];
+    if (o->pooled)
+        PB_TRY(pb_check_out(o->pooled, PB_OUT_NPY, "pooled.npy", error));
     return o->out ? pb_check_out(o->out, PB_OUT_NPY, "embedding.npy", error) : PB_OK;
 }
 
@@ -31,28 +33,46 @@ static void tell(const options *o, const pb_tokens *t)
         pb_warn(&o->cli, "the prompt is cut to %zu tokens; left out: \"%s\"", t->length, t->rest);
     if (o->out)
         pb_say(&o->cli, "%s: the embedding, %zu x %zu", o->out, t->length, t->width);
+    if (o->pooled)
+        pb_say(&o->cli, "%s: the pooled embedding, 1 x %zu", o->pooled, t->pooled);
     pb_cli_print(&o->cli, pb_tokens_json(t, o->text));
+}
+
+/* Writes what is asked for of the prompt's embeddings. */
+static pb_status write_embeddings(const options *o, const pb_tokens *t, pb_error *error)
+{
+    pb_tensor embedding = PB_TENSOR_EMPTY, pooled = PB_TENSOR_EMPTY;
+    pb_status status;
+
+    if (o->pooled && !t->pooled)
+        return pb_fail(error, PB_INVALID, "--pooled: this model takes no pooled embedding");
+    status = pb_tokens_embed(t, &embedding, &pooled, &o->cli.run, error);
+    if (status == PB_OK && o->out)
+        status = pb_npy_write(&embedding, o->out, error);
+    if (status == PB_OK && o->pooled)
+        status = pb_npy_write(&pooled, o->pooled, error);
+    pb_tensor_clear(&embedding);
+    pb_tensor_clear(&pooled);
+    return status;
 }
 
 static pb_status run(pb_cli *cli, pb_error *error)
 {
     const options *o = (const options *)cli;
-    pb_tensor embedding = PB_TENSOR_EMPTY;
     pb_tokens tokens;
     pb_model *model;
     pb_status status;
 
     if (o->out)
         PB_TRY(pb_check_output(&o->cli, o->out, error));
+    if (o->pooled)
+        PB_TRY(pb_check_output(&o->cli, o->pooled, error));
     PB_TRY(pb_cli_open_model(&model, &o->cli, error));
     status = pb_tokens_find(&tokens, model, o->text, error);
-    if (status == PB_OK && o->out)
-        status = pb_tokens_embed(&tokens, &embedding, &o->cli.run, error);
-    if (status == PB_OK && o->out)
-        status = pb_npy_write(&embedding, o->out, error);
+    if (status == PB_OK && (o->out || o->pooled))
+        status = write_embeddings(o, &tokens, error);
     if (status == PB_OK)
         tell(o, &tokens);
-    pb_tensor_clear(&embedding);
     pb_tokens_clear(&tokens);
     pb_model_free(model);
     return status;
@@ -70,6 +90,10 @@ int pb_command_prompt(int argc, char **argv)
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write the embedding (tokens, width)", "OUT.npy"},
+        {"pooled", 0, 0, G_OPTION_ARG_FILENAME, &o.pooled,
+         "Where to write the pooled embedding (1, width), which a model as Stable Diffusion XL is "
+         "given too",
+         "OUT.npy"},
         G_OPTION_ENTRY_NULL,
     };
 

@@ -118,6 +118,7 @@ static pb_status draw(options *o, pb_desk *d, pb_prompts *prompts, pb_tensor *x,
     PB_TRY(pb_session_prompts(s->session, &given, prompts, error));
     PB_TRY(o->where.x ? pb_read_images(x, s, o->where.x, SIZE_MAX, error)
                       : pb_draw_noise(&o->how, s, x, error));
+    PB_TRY(pb_session_sizes(s->session, &prompts->sizes, x->shape[2], x->shape[3], error));
     PB_TRY(find_start(&from, o, d, error));
     if (pb_drawing_reverses(&o->how, s, from))
         pb_desk_tell_unclipped(d);
@@ -181,7 +182,7 @@ int pb_command_sample(int argc, char **argv)
 
     pb_where_entries(&o.where,
                      PB_WHERE_SEED | PB_WHERE_X | PB_WHERE_STEPS | PB_WHERE_CLASS | PB_WHERE_TEXT |
-                         PB_WHERE_SIZE,
+                         PB_WHERE_TOLD | PB_WHERE_SIZE,
                      where);
     return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

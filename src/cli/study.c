@@ -36,7 +36,8 @@ static pb_status check_idle(const options *o, pb_error *error)
             &o->cli,
             "model,samples,seed,timesteps,rank,tol,from,tap,guided,space,fix,"
             "steps,fit,crop,max-megapixels,direct,latents,class,prompt,edit-prompt,"
-            "negative-prompt,guidance-scale,schedule,vae,prediction-type,config,costs",
+            "negative-prompt,guidance-scale,original-size,crop-coords,target-size,"
+            "schedule,vae,prediction-type,config,costs",
             "is taken from --settings", error));
     if (o->where.image)
         PB_TRY(pb_cli_refuse(&o->cli, "samples,seed", DRAWN, error));
@@ -85,6 +86,7 @@ static pb_status take_options(options *o, int argc, char **argv, pb_error *error
     s->prompt = prompts->prompt;
     s->edit_prompt = prompts->edit_prompt;
     s->negative_prompt = prompts->negative_prompt;
+    s->sizes = prompts->sizes;
     if (!isnan(prompts->guidance_scale))
         s->guidance_scale = prompts->guidance_scale;
     s->guided = o->guided;
@@ -275,7 +277,7 @@ static int run_study(pb_study_kind kind, const char *name, const pb_help *help, 
 
     o.study.kind = kind;
     pb_where_entries(&o.where,
-                     PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS |
+                     PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_CLASS | PB_WHERE_TOLD |
                          (kind == PB_STUDY_PROMPTS ? 0 : PB_WHERE_TEXT | PB_WHERE_EDIT_TEXT),
                      where);
     code = pb_cli_command(&o.cli, help, entries, where, argc, argv, check, run);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/noisy.h"
+#include "session/session.h"
 #include "studio/basis.h"
 
 void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES])
@@ -76,6 +77,9 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
           "Classifier-free guidance of inversion and sampling, and of a --guided map (default: 7.5 "
           "in sample, else 1: none)",
           "W"}},
+        {PB_WHERE_TOLD, PB_ORIGINAL_SIZE_ENTRY(o->sizes)},
+        {PB_WHERE_TOLD, PB_CROP_COORDS_ENTRY(o->sizes)},
+        {PB_WHERE_TOLD, PB_TARGET_SIZE_ENTRY(o->sizes)},
         {PB_WHERE_SIZE,
          {"height", 0, 0, G_OPTION_ARG_INT, &o->pixel_height,
           "Height in pixels of what a seed draws or a photo becomes (default: what the model was "
@@ -151,9 +155,15 @@ static pb_status take_noisy(pb_cli *cli, pb_where *o, pb_error *error)
             p->prompt = kept(cli, n.trajectory_prompt);
         if (isnan(p->guidance_scale) && n.trajectory_prompt) {
             p->guidance_scale = n.guidance_scale;
-            if (!p->negative_prompt && n.negative_prompt && *n.negative_prompt)
+            if (!p->negative_prompt && n.negative_prompt)
                 p->negative_prompt = kept(cli, n.negative_prompt);
         }
+        if (n.sizes && pb_sizes_read(&p->sizes, n.sizes))
+            status =
+                pb_fail(error, PB_FORMAT,
+                        "%s: sizes in the metadata: expected six whole numbers up to %d, found "
+                        "\"%.80s\"",
+                        o->x, PB_SIZE_MOST, n.sizes);
     }
     pb_noisy_clear(&n);
     return status;
@@ -182,6 +192,7 @@ pb_status pb_where_check(pb_cli *cli, pb_where *o, int guidance, pb_error *error
         return pb_fail(error, PB_INVALID, "--t and --timestep exclude each other");
     if (o->x && pb_has_ending(o->x, ".safetensors"))
         PB_TRY(take_noisy(cli, o, error));
+    PB_TRY(pb_sizes_take(&o->prompts.sizes, &o->sizes, error));
     if (!isnan(o->timestep) && !o->x)
         return pb_fail(error, PB_INVALID,
                        "--timestep goes with --x: a point of the time grid is named by --t");

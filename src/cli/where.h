@@ -4,6 +4,7 @@
 #define PB_CLI_WHERE_H
 
 #include "cli/desk.h"
+#include "cli/sizes.h"
 
 /* Begin with PB_WHERE_DEFAULTS. */
 typedef struct pb_where {
@@ -20,6 +21,7 @@ typedef struct pb_where {
     double megapixels; /* the largest photo or mask that is read */
     int class_label;   /* -1: none */
     pb_prompts prompts;
+    pb_size_flags sizes;           /* into prompts.sizes */
     int pixel_height, pixel_width; /* of what a seed draws or a photo becomes; 0: the model's own */
     char *mask;                    /* a picture, white where the edit is wanted, or a .npy */
     pb_crop cut;                   /* fit and crop, after pb_where_check */
@@ -53,10 +55,11 @@ enum {
     PB_WHERE_GUIDANCE = 1024, /* --negative-prompt, --guidance-scale */
     PB_WHERE_TEXT = PB_WHERE_PROMPT | PB_WHERE_GUIDANCE,
     PB_WHERE_EDIT_TEXT = 256, /* --edit-prompt */
-    PB_WHERE_SIZE = 512       /* --height, --width */
+    PB_WHERE_SIZE = 512,      /* --height, --width */
+    PB_WHERE_TOLD = 4096      /* --original-size, --crop-coords, --target-size */
 };
 
-#define PB_WHERE_ENTRIES 19
+#define PB_WHERE_ENTRIES 22
 
 /* Fills the table of the options that `kinds` names, for pb_cli_command. */
 void pb_where_entries(pb_where *where, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES]);

@@ -19,6 +19,7 @@ typedef struct pb_noisy {
     char *model, *model_hash;
     char *prediction, *schedule, *schedule_hash; /* as of a pb_basis; NULL: not known */
     char *trajectory_prompt, *negative_prompt;   /* NULL: not known */
+    char *sizes;                                 /* likewise */
     double guidance_scale;
 } pb_noisy;
 
@@ -38,6 +39,7 @@ typedef struct pb_noisy {
         {"class_label", PB_FIELD_LABEL, offsetof(type, class_label), needed, -1, 1e9},             \
         {"trajectory_prompt", PB_FIELD_TEXT, offsetof(type, trajectory_prompt), false, 0, 0},      \
         {"negative_prompt", PB_FIELD_TEXT, offsetof(type, negative_prompt), false, 0, 0},          \
+        {"sizes", PB_FIELD_TEXT, offsetof(type, sizes), false, 0, 0},                              \
     {                                                                                              \
         "guidance_scale", PB_FIELD_REAL, offsetof(type, guidance_scale), false, -1000, 1000        \
     }

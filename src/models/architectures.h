@@ -15,7 +15,7 @@ typedef pb_status pb_architecture(pb_graph **graph, pb_component_facts *facts, p
 pb_architecture pb_unet2d;
 
 /* UNet2DConditionModel of diffusers: the U-Net of Stable Diffusion 1.x and 2.x (Rombach et al.
- * 2022). */
+ * 2022), and of XL (Podell et al. 2023). */
 pb_architecture pb_unet2d_condition;
 
 /* AutoencoderKL of diffusers: the variational autoencoder of latent diffusion (Rombach et al.
@@ -24,5 +24,8 @@ pb_architecture pb_autoencoder_kl;
 
 /* CLIPTextModel of transformers: the text encoder of Stable Diffusion (Radford et al. 2021). */
 pb_architecture pb_clip_text;
+
+/* CLIPTextModelWithProjection of transformers: the second one of Stable Diffusion XL. */
+pb_architecture pb_clip_text_projected;
 
 #endif

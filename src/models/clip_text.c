@@ -8,13 +8,15 @@
 
 typedef struct clip_text {
     size_t vocabulary, length, width, inner, layers, heads;
+    size_t projected; /* 0: there is no projection */
+    uint32_t end;
     double eps;
     pb_activation activation;
 } clip_text;
 
 /* Every field of CLIPTextConfig; those of any transformers model that the weights' use does not
  * depend on are ignored. */
-static void read_config(pb_config *c, clip_text *t)
+static void read_config(pb_config *c, clip_text *t, bool projected)
 {
     static const char *const ignored[] = {
         "architectures",
@@ -59,6 +61,10 @@ static void read_config(pb_config *c, clip_text *t)
     if (t->width % t->heads)
         pb_config_fail(c, PB_FORMAT, "num_attention_heads",
                        "a hidden_size of %zu does not divide into %zu heads", t->width, t->heads);
+    if (projected) {
+        t->projected = pb_read_size(c, "projection_dim", 512, 1, PB_MAX_CHANNELS);
+        t->end = (uint32_t)pb_config_integer(c, "eos_token_id", 49407, 0, 10000000);
+    }
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         pb_config_ignore(c, ignored[i]);
 }
@@ -83,34 +89,51 @@ static pb_value layer(pb_builder *b, const clip_text *t, pb_value x, const char 
 }
 
 /* CLIPTextTransformer; its tensors have a prefix or not. */
-static pb_value build(pb_builder *b, const clip_text *t)
+static pb_text_facts build(pb_builder *b, const clip_text *t)
 {
     const char *prefix = pb_build_has(b, "text_model.final_layer_norm.weight") ? "text_model." : "";
     pb_value x = pb_build_input(b, "tokens", (pb_shape){t->length, 1, 1}, true);
+    pb_text_facts facts = {.vocabulary = t->vocabulary,
+                           .length = t->length,
+                           .width = t->width,
+                           .projected_width = t->projected,
+                           .end = t->end};
     char name[80];
 
     x = pb_build_lookup(b, x, t->vocabulary, t->width, "%sembeddings.token_embedding", prefix);
     x = pb_build_add_table(b, x, t->length, "%sembeddings.position_embedding", prefix);
     for (size_t i = 0; i < t->layers; i++) {
         snprintf(name, sizeof name, "%sencoder.layers.%zu", prefix, i);
+        facts.penultimate = x;
         x = layer(b, t, x, name);
     }
-    return pb_build_layer_norm(b, x, t->eps, "%sfinal_layer_norm", prefix);
+    facts.hidden = pb_build_layer_norm(b, x, t->eps, "%sfinal_layer_norm", prefix);
+    if (t->projected)
+        facts.projected = pb_build_linear(b, facts.hidden, t->projected, false, "text_projection");
+    return facts;
+}
+
+static pb_status read_and_build(pb_graph **graph, pb_component_facts *facts, pb_config *config,
+                                const pb_weights *weights, bool projected, pb_error *error)
+{
+    clip_text t = {0};
+    pb_builder *b;
+
+    read_config(config, &t, projected);
+    PB_TRY(pb_config_close(config, error));
+    PB_TRY(pb_builder_new(&b, weights, error));
+    facts->text = build(b, &t);
+    return pb_builder_finish(b, graph, error);
 }
 
 pb_status pb_clip_text(pb_graph **graph, pb_component_facts *facts, pb_config *config,
                        const pb_weights *weights, pb_error *error)
 {
-    clip_text t = {0};
-    pb_value hidden;
-    pb_builder *b;
+    return read_and_build(graph, facts, config, weights, false, error);
+}
 
-    read_config(config, &t);
-    PB_TRY(pb_config_close(config, error));
-    PB_TRY(pb_builder_new(&b, weights, error));
-    hidden = build(b, &t);
-    PB_TRY(pb_builder_finish(b, graph, error));
-    facts->text = (pb_text_facts){
-        .vocabulary = t.vocabulary, .length = t.length, .width = t.width, .hidden = hidden};
-    return PB_OK;
+pb_status pb_clip_text_projected(pb_graph **graph, pb_component_facts *facts, pb_config *config,
+                                 const pb_weights *weights, pb_error *error)
+{
+    return read_and_build(graph, facts, config, weights, true, error);
 }

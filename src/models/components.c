@@ -14,6 +14,8 @@ static const struct {
     [PB_ROLE_VAE] = {"vae", PB_KIND_AUTOENCODER},
     [PB_ROLE_TEXT_ENCODER] = {"text_encoder", PB_KIND_TEXT_ENCODER},
     [PB_ROLE_TOKENIZER] = {"tokenizer", PB_KIND_TOKENIZER},
+    [PB_ROLE_TEXT_ENCODER_2] = {"text_encoder_2", PB_KIND_TEXT_ENCODER},
+    [PB_ROLE_TOKENIZER_2] = {"tokenizer_2", PB_KIND_TOKENIZER},
     /* Results do not depend on these: */
     [PB_ROLES] = {"safety_checker", PB_KIND_ANY}, /* blackens pictures */
     {"feature_extractor", PB_KIND_ANY},           /* of the safety checker */
@@ -50,6 +52,11 @@ static const pb_component components[] = {
      .library = PB_TRANSFORMERS,
      .files = {"config.json"},
      .build = pb_clip_text},
+    {.class = "CLIPTextModelWithProjection",
+     .kind = PB_KIND_TEXT_ENCODER,
+     .library = PB_TRANSFORMERS,
+     .files = {"config.json"},
+     .build = pb_clip_text_projected},
     {.class = "CLIPTokenizer", CLIP_TOKENIZER},
     {.class = "CLIPTokenizerFast", CLIP_TOKENIZER},
 };

@@ -23,6 +23,8 @@ typedef enum pb_role {
     PB_ROLE_VAE,
     PB_ROLE_TEXT_ENCODER,
     PB_ROLE_TOKENIZER,
+    PB_ROLE_TEXT_ENCODER_2,
+    PB_ROLE_TOKENIZER_2,
     PB_ROLES
 } pb_role;
 

@@ -2,13 +2,18 @@
 #ifndef PB_MODELS_FACTS_H
 #define PB_MODELS_FACTS_H
 
+#include <stdint.h>
+
 #include "graph/graph.h"
 
 /* The largest height and width. */
 #define PB_LARGEST 65536
 
 /* A network that predicts noise. The inputs of its graph are known by name: "x", "timestep",
- * "class", and whatever tensors it is conditioned on besides, "context". */
+ * "class", and whatever tensors it is conditioned on besides: "context", and where pooled_width is
+ * not 0 "pooled" (1, pooled_width) and "time_ids" (1, PB_TIME_IDS). */
+#define PB_TIME_IDS 6 /* heights and widths: original size, crop's top and left, target size */
+
 typedef struct pb_denoiser_facts {
     size_t in_channels, out_channels; /* of `out` as used */
     bool learned_variance;
@@ -17,6 +22,7 @@ typedef struct pb_denoiser_facts {
     bool class_conditional;
     size_t classes;       /* 0: not conditional, or any number (class_embed_type "timestep") */
     size_t context_width; /* numbers of each token's embedding; 0: not conditioned on text */
+    size_t pooled_width;  /* numbers of a prompt's pooled embedding; 0: it takes none */
 } pb_denoiser_facts;
 
 /* The inputs of an autoencoder's graph. */
@@ -30,10 +36,17 @@ typedef struct pb_autoencoder_facts {
     pb_value image; /* from the latent */
 } pb_autoencoder_facts;
 
+/* Of configs that say 2 (transformers before 4.31). */
+#define PB_LARGEST_TOKEN 2
+
 /* A text encoder; its graph's one input is the tokens (length, 1, 1). */
 typedef struct pb_text_facts {
     size_t vocabulary, length, width; /* tokens there are, tokens of a prompt, numbers of each */
     pb_value hidden;                  /* the last hidden state, behind the final norm */
+    pb_value penultimate;             /* the one before the last, which goes into the last layer */
+    size_t projected_width;           /* numbers of each position of `projected`; 0: it has none */
+    pb_value projected;               /* of `hidden`: a prompt's is that of its end token */
+    uint32_t end; /* which one that is; PB_LARGEST_TOKEN: the largest there is */
 } pb_text_facts;
 
 typedef union pb_component_facts {

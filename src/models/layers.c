@@ -58,19 +58,25 @@ pb_value pb_layer_attention(const pb_layers *l, pb_value x, size_t head_dim, siz
     return pb_build_add(b, h, x, 1.0 / scale);
 }
 
-/* embeddings.py, TimestepEmbedding */
+pb_value pb_layer_embed(const pb_layers *l, pb_value x, size_t width, pb_activation inner,
+                        const char *name)
+{
+    pb_value h = pb_build_linear(l->b, x, width, true, "%s.linear_1", name);
+
+    h = pb_build_activate(l->b, h, inner);
+    return pb_build_linear(l->b, h, width, true, "%s.linear_2", name);
+}
+
 static pb_value embed_time(const pb_layers *l, pb_value time, const pb_embedding_options *o,
                            const char *name)
 {
     pb_value h =
         pb_build_time_embedding(l->b, time, o->channels, o->flip_sin_to_cos, o->freq_shift);
 
-    h = pb_build_linear(l->b, h, o->width, true, "%s.linear_1", name);
-    h = pb_build_activate(l->b, h, o->inner);
-    return pb_build_linear(l->b, h, o->width, true, "%s.linear_2", name);
+    return pb_layer_embed(l, h, o->width, o->inner, name);
 }
 
-pb_value pb_layer_embedding(const pb_layers *l, pb_value time, pb_value label,
+pb_value pb_layer_embedding(const pb_layers *l, pb_value time, pb_value label, pb_value added,
                             const pb_embedding_options *o)
 {
     pb_value embedding = embed_time(l, time, o, "time_embedding"), class = PB_NO_VALUE;
@@ -81,5 +87,7 @@ pb_value pb_layer_embedding(const pb_layers *l, pb_value time, pb_value label,
         class = pb_build_lookup(l->b, label, o->classes, o->width, "class_embedding");
     if (class != PB_NO_VALUE)
         embedding = pb_build_add(l->b, embedding, class, 1);
+    if (added != PB_NO_VALUE)
+        embedding = pb_build_add(l->b, embedding, added, 1);
     return pb_build_activate(l->b, embedding, l->activation);
 }

@@ -33,8 +33,13 @@ typedef struct pb_embedding_options {
     bool class_by_timestep; /* the label is embedded as a timestep */
 } pb_embedding_options;
 
-/* embeddings.py: "time_embedding", with "class_embedding" added where there is one, activated. */
-pb_value pb_layer_embedding(const pb_layers *l, pb_value time, pb_value label,
+/* embeddings.py: "time_embedding", with "class_embedding" added where there is one, and then
+ * `added` (or PB_NO_VALUE), activated. */
+pb_value pb_layer_embedding(const pb_layers *l, pb_value time, pb_value label, pb_value added,
                             const pb_embedding_options *options);
+
+/* embeddings.py, TimestepEmbedding: two linear layers. */
+pb_value pb_layer_embed(const pb_layers *l, pb_value x, size_t width, pb_activation inner,
+                        const char *name);
 
 #endif

@@ -107,6 +107,9 @@ static pb_status check_pipeline(pb_config *index, pb_error *error)
     if (pb_config_status(index, NULL) == PB_OK && !has_component(index, "unet", &class))
         return pb_fail(error, PB_UNSUPPORTED, "%s: %s has no U-Net and is not supported",
                        pb_config_path(index), pipeline);
+    if (pb_config_boolean(index, "requires_aesthetics_score", false))
+        pb_config_fail(index, PB_UNSUPPORTED, "requires_aesthetics_score",
+                       "true: the refiner of Stable Diffusion XL is not supported: its base is");
     for (size_t i = 0; (key = pb_config_key(index, i)) != NULL; i++)
         if (has_component(index, key, &class))
             check_component(index, pipeline, key, class);
@@ -188,6 +191,7 @@ static pb_status find_parts(pb_model_files *files, pb_config *index, const char 
     char *config;
 
     PB_TRY(check_pipeline(index, error));
+    files->reads_none = !pb_config_boolean(index, "force_zeros_for_empty_prompt", true);
     if (has_component(index, "unet", &class))
         unet->component = pb_component_find(PB_KIND_DENOISER, class);
     PB_TRY(file_in(&config, files->folder, "unet/config.json", error));

@@ -13,6 +13,7 @@ typedef struct pb_model_files {
     char *scheduler;   /* scheduler_config.json; NULL: DDPMScheduler's defaults */
     char *recommended; /* pullback.json, or NULL */
     pb_part parts[PB_ROLES];
+    bool reads_none; /* "force_zeros_for_empty_prompt" is false */
     char *unused; /* what could have been chosen and was not: "unet/a.safetensors, …", or NULL */
     char *inferred; /* of a file: lines "WHAT: VALUE (FROM WHAT)"; or NULL */
 } pb_model_files;

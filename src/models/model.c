@@ -100,10 +100,17 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* StableDiffusionPipeline switches clip_sample off whatever the file says, thresholding not. */
+/* Is it StableDiffusionPipeline's, not StableDiffusionXLPipeline's, which takes its scheduler as it
+ * is? */
+static bool is_first_kind(const pb_denoiser_facts *network)
+{
+    return network->context_width && !network->pooled_width;
+}
+
+/* That switches clip_sample off whatever the file says, thresholding not. */
 static pb_clip clip_of(const pb_scheduler_facts *scheduler, const pb_denoiser_facts *network)
 {
-    return network->context_width && scheduler->clip.kind == PB_CLIP_RANGE
+    return is_first_kind(network) && scheduler->clip.kind == PB_CLIP_RANGE
                ? (pb_clip){.kind = PB_CLIP_NONE}
                : scheduler->clip;
 }
@@ -136,13 +143,17 @@ static void describe(pb_model *model)
     info->class_conditional = facts->class_conditional;
     info->classes = facts->classes;
     info->context_width = facts->context_width;
+    info->pooled_width = facts->pooled_width;
+    info->zeros_for_none = facts->pooled_width && !model->files.reads_none;
     info->has_autoencoder = pb_part_is_there(&parts[PB_ROLE_VAE]);
     info->has_tokenizer = pb_part_is_there(&parts[PB_ROLE_TOKENIZER]);
     info->has_text_encoder = pb_part_is_there(&parts[PB_ROLE_TEXT_ENCODER]);
+    info->has_tokenizer_2 = pb_part_is_there(&parts[PB_ROLE_TOKENIZER_2]);
+    info->has_text_encoder_2 = pb_part_is_there(&parts[PB_ROLE_TEXT_ENCODER_2]);
     info->latent = info->has_autoencoder || facts->context_width;
     info->unused = model->files.unused;
     info->inferred = model->files.inferred;
-    info->steps_offset = facts->context_width ? 1 : model->scheduler.steps_offset;
+    info->steps_offset = is_first_kind(facts) ? 1 : model->scheduler.steps_offset;
     info->set_alpha_to_one = model->scheduler.set_alpha_to_one;
     info->clip = clip_of(&model->scheduler, facts);
     info->ignored = info->clip.kind == PB_CLIP_RANGE      ? "clip_sample"

@@ -215,7 +215,7 @@ static void build(pb_builder *b, const unet2d *u)
     size_t count = 0;
 
     pb_build_tap(b, x, "x");
-    k.layers.embedding = pb_layer_embedding(&k.layers, time, label, &embedding);
+    k.layers.embedding = pb_layer_embedding(&k.layers, time, label, PB_NO_VALUE, &embedding);
     h = u->common.center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
     h = pb_build_conv(b, h, u->channels[0], 3, 1, 1, 1, "conv_in");
     skips[count++] = h;

@@ -24,6 +24,8 @@ typedef struct unet2d_condition {
     bool mid, mid_attention;
     bool linear_projection;
     size_t conv_in_kernel, conv_out_kernel;
+    size_t pooled, time_ids; /* numbers of what is embedded besides the time, and of each of its
+                                time ids; 0: nothing is */
 } unet2d_condition;
 
 /* -- config ---------------------------------------------------------------------------------- */
@@ -117,12 +119,9 @@ static void read_levels(pb_config *c, unet2d_condition *u)
 static void refuse(pb_config *c)
 {
     static const char *const keys[] = {
-        "encoder_hid_dim",         "encoder_hid_dim_type",
-        "dual_cross_attention",    "addition_embed_type",
-        "addition_time_embed_dim", "resnet_skip_time_act",
-        "time_embedding_act_fn",   "timestep_post_act",
-        "time_cond_proj_dim",      "projection_class_embeddings_input_dim",
-        "class_embeddings_concat", "cross_attention_norm",
+        "encoder_hid_dim",      "encoder_hid_dim_type",    "dual_cross_attention",
+        "resnet_skip_time_act", "time_embedding_act_fn",   "timestep_post_act",
+        "time_cond_proj_dim",   "class_embeddings_concat", "cross_attention_norm",
         "num_attention_heads",
     };
     static const char *const plain[] = {"default", NULL};
@@ -132,9 +131,42 @@ static void refuse(pb_config *c)
     pb_read_choice(c, "attention_type", "default", plain);
     if (pb_config_number(c, "resnet_out_scale_factor", 1, -1e6, 1e6) != 1)
         pb_config_fail(c, PB_UNSUPPORTED, "resnet_out_scale_factor", "expected 1");
-    pb_config_ignore(c, "addition_embed_type_num_heads");  /* of addition_embed_type only */
+    pb_config_ignore(c, "addition_embed_type_num_heads");  /* of "text" only */
     pb_config_ignore(c, "mid_block_only_cross_attention"); /* of a mid block that is refused */
     pb_config_ignore(c, "upcast_attention");               /* everything is float32 here */
+}
+
+/* "text_time": a pooled embedding of the prompt and PB_TIME_IDS numbers, each of them as sinusoids,
+ * are embedded together. */
+static void read_added(pb_config *c, unet2d_condition *u)
+{
+    static const char *const types[] = {"text_time", NULL};
+    size_t all;
+
+    pb_config_nullable(c, "addition_embed_type");
+    if (!pb_config_string(c, "addition_embed_type", NULL)) {
+        pb_refuse_set(c, "addition_time_embed_dim");
+        pb_refuse_set(c, "projection_class_embeddings_input_dim");
+        return;
+    }
+    pb_read_choice(c, "addition_embed_type", NULL, types);
+    u->time_ids = pb_read_size(c, "addition_time_embed_dim", 0, 2, PB_MAX_CHANNELS);
+    all = pb_read_size(c, "projection_class_embeddings_input_dim", 0, 1, 16 * PB_MAX_CHANNELS);
+    if (u->time_ids && all > PB_TIME_IDS * u->time_ids)
+        u->pooled = all - PB_TIME_IDS * u->time_ids;
+    else
+        pb_config_fail(c, PB_FORMAT, "projection_class_embeddings_input_dim",
+                       "expected more than %d times the addition_time_embed_dim (%zu), found %zu",
+                       PB_TIME_IDS, u->time_ids, all);
+}
+
+/* Stable Diffusion's U-Nets that paint into pictures are given the mask and what is masked, too. */
+static void refuse_inpainting(pb_config *c)
+{
+    if (pb_config_integer(c, "in_channels", 4, 1, PB_MAX_CHANNELS) == 9 &&
+        pb_config_integer(c, "out_channels", 4, 1, PB_MAX_CHANNELS) == 4)
+        pb_config_fail(c, PB_UNSUPPORTED, "in_channels",
+                       "9, an inpainting network, is not supported");
 }
 
 /* Was it written by a release of diffusers before 0.9? */
@@ -184,6 +216,8 @@ static void read_config(pb_config *c, unet2d_condition *u)
     read_levels(c, u);
     read_sample_size(c, u);
     refuse(c);
+    read_added(c, u);
+    refuse_inpainting(c);
     pb_read_unet_fields(c, &u->common, u->level[0].channels, 4);
     u->mid = !pb_config_is_null(c, "mid_block_type");
     if (u->mid)
@@ -335,6 +369,21 @@ static size_t size_least(const unet2d_condition *u)
     return u->common.downsample_padding ? 1 : (size_t)1 << (u->blocks - 1);
 }
 
+/* unet_2d_condition.py, get_aug_embed of "text_time"; whatever act_fn is, this is "silu". */
+static pb_value added(pb_builder *b, const unet2d_condition *u, const pb_layers *layers)
+{
+    pb_value pooled, ids;
+
+    if (!u->pooled)
+        return PB_NO_VALUE;
+    pooled = pb_build_input(b, "pooled", (pb_shape){1, 1, u->pooled}, false);
+    ids = pb_build_input(b, "time_ids", (pb_shape){1, 1, PB_TIME_IDS}, false);
+    ids = pb_build_time_embedding(b, ids, u->time_ids, u->common.flip_sin_to_cos,
+                                  u->common.freq_shift);
+    return pb_layer_embed(layers, pb_build_concat(b, pooled, ids), u->common.time_embed_dim,
+                          PB_ACT_SILU, "add_embedding");
+}
+
 /* unet_2d_condition.py, UNet2DConditionModel.forward */
 static void build(pb_builder *b, const unet2d_condition *u)
 {
@@ -353,7 +402,8 @@ static void build(pb_builder *b, const unet2d_condition *u)
     size_t count = 0;
 
     pb_build_tap(b, x, "x");
-    k.layers.embedding = pb_layer_embedding(&k.layers, time, label, &embedding);
+    k.layers.embedding =
+        pb_layer_embedding(&k.layers, time, label, added(b, u, &k.layers), &embedding);
     h = u->common.center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
     h = pb_build_conv(b, h, u->level[0].channels, u->conv_in_kernel, 1, u->conv_in_kernel / 2,
                       u->conv_in_kernel / 2, "conv_in");
@@ -389,5 +439,6 @@ pb_status pb_unet2d_condition(pb_graph **graph, pb_component_facts *facts, pb_co
     facts->denoiser.size_multiple = 1;
     facts->denoiser.size_least = size_least(&u);
     facts->denoiser.context_width = u.level[0].context;
+    facts->denoiser.pooled_width = u.pooled;
     return PB_OK;
 }

@@ -112,8 +112,9 @@ extern const pb_op pb_upsample, pb_upsample_to;
 /* s(a): which of `in` positions along one side position a of `out` shows. */
 size_t pb_upsample_source(size_t in, size_t out, size_t a);
 
-/* (1, 1, 1) -> (1, 1, channels): sinusoids of the timestep t (Ho et al. 2020, after Vaswani et al.
- * 2017). With half = channels/2 and f_i = exp(-log(10000) i/(half - freq_shift)),
+/* (1, 1, n) -> (1, 1, n channels): sinusoids of each of n numbers, of the timestep t say (Ho et al.
+ * 2020, after Vaswani et al. 2017), one behind the other. With half = channels/2 and f_i =
+ * exp(-log(10000) i/(half - freq_shift)),
  *
  *     y = (sin(t f_0), …, cos(t f_0), …), or cosines first; 0 last where channels is odd
  *

@@ -14,10 +14,10 @@ static pb_status shape(const void *params, size_t inputs, const pb_shape *in, pb
                        pb_error *error)
 {
     (void)inputs;
-    if (pb_shape_size(in[0]) != 1)
-        return pb_fail(error, PB_INTERNAL, "a timestep is one number, not %zu",
-                       pb_shape_size(in[0]));
-    *out = (pb_shape){1, 1, ((const pb_time_embedding_params *)params)->channels};
+    if (in[0].h * in[0].w != 1)
+        return pb_fail(error, PB_INTERNAL, "times stand at one position, not at %zu",
+                       in[0].h * in[0].w);
+    *out = (pb_shape){1, 1, in[0].c * ((const pb_time_embedding_params *)params)->channels};
     return PB_OK;
 }
 

@@ -78,8 +78,8 @@ static pb_status convert(const pb_autoencoder *a, pb_value from, pb_value to, si
     PB_TRY(pb_work_begin(&work, run, from == PB_VAE_IMAGE ? "encoding" : "decoding", 0, error));
     status = pb_tensor_new(y, 4, (size_t[4]){n, out.c, out.h, out.w}, error);
     if (status == PB_OK)
-        status = pb_graph_run(a->network.graph, a->network.device, from, to, shapes, n, x, true,
-                              y->data, &work, error);
+        status = pb_graph_run(a->network.graph, a->network.device, from, shapes, n, x, true, 1, &to,
+                              &y->data, &work, error);
     pb_work_end(&work);
     for (size_t i = 0; status == PB_OK && i < size; i++)
         if (!isfinite(y->data[i]))

@@ -47,11 +47,12 @@ pb_status pb_session_ask(pb_session *s, const pb_point *point, const pb_basis_op
         return pb_fail(error, PB_INVALID, "guided: %s is not conditioned on text", s->info->path);
     if (o->guided && strcmp(to, "eps") && strcmp(to, "x0"))
         return pb_fail(error, PB_INVALID, "guided, to %s: a guided map ends at eps or x0", to);
-    PB_TRY(pb_session_condition(s, &point->prompts, PB_PROMPT_EDIT, point->timestep, &condition,
-                                run, error));
+    PB_TRY(pb_session_condition(s, &point->prompts, PB_PROMPT_EDIT, point->timestep,
+                                point->x.shape[2], point->x.shape[3], &condition, run, error));
     if (o->guided)
         PB_TRY(pb_session_condition(s, &point->prompts, PB_PROMPT_NEGATIVE, point->timestep,
-                                    &asked->negative, run, error));
+                                    point->x.shape[2], point->x.shape[3], &asked->negative, run,
+                                    error));
     asked->request = (pb_basis_request){
         .map = {.from = o->from ? o->from : "x", .to = to, .condition = condition},
         .svd = {.rank = o->rank,
@@ -89,18 +90,23 @@ static pb_status check_memory(const pb_session *s, const pb_point *point, const 
 }
 
 /* Says what led to it, and what it is of. */
-static pb_status describe(const pb_session *s, const pb_point *point, const pb_basis_options *o,
+static pb_status describe(pb_session *s, const pb_point *point, const pb_basis_options *o,
                           pb_basis *basis, pb_error *error)
 {
     const pb_prompts *p = &point->prompts;
+    pb_sizes sizes = p->sizes;
 
     basis->t = point->t;
     basis->steps = point->grid == SIZE_MAX ? 0 : point->steps;
-    return s->info->context_width ? pb_basis_set_prompts(basis, pb_prompt_of(p, PB_PROMPT_EDIT),
-                                                         pb_prompt_of(p, PB_PROMPT_MAIN),
-                                                         pb_prompt_of(p, PB_PROMPT_NEGATIVE),
-                                                         p->guidance_scale, o->guided, error)
-                                  : PB_OK;
+    if (!s->info->context_width)
+        return PB_OK;
+    PB_TRY(pb_basis_set_prompts(basis, pb_prompt_of(p, PB_PROMPT_EDIT),
+                                pb_prompt_of(p, PB_PROMPT_MAIN), pb_session_negative(s, p),
+                                p->guidance_scale, o->guided, error));
+    if (!s->info->pooled_width)
+        return PB_OK;
+    PB_TRY(pb_session_sizes(s, &sizes, point->x.shape[2], point->x.shape[3], error));
+    return pb_set_text(&basis->sizes, pb_sizes_write(&sizes).text, "a basis", error);
 }
 
 pb_status pb_session_basis(pb_session *s, const pb_point *point, const pb_basis_options *o,

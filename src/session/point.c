@@ -221,6 +221,7 @@ pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *p
     PB_TRY(pb_session_time(s, o, point, run, error));
     PB_TRY(pb_session_prompts(s, &o->prompts, &point->prompts, error));
     PB_TRY(check_source(s, o, size, error));
+    PB_TRY(pb_session_sizes(s, &point->prompts.sizes, size[0], size[1], error));
     if (o->mask) {
         PB_TRY(pb_mask_check(o->mask, size[0], size[1], run, error));
         PB_TRY(pb_tensor_copy(&point->mask, o->mask, error));
@@ -234,6 +235,30 @@ pb_status pb_session_point(pb_session *s, const pb_point_options *o, pb_point *p
 
 /* -- of a basis ----------------------------------------------------------------------------------
  */
+
+/* A basis's sizes; others than those are another map's. */
+static pb_status take_sizes(pb_sizes *sizes, const pb_basis *b, pb_error *error)
+{
+    pb_sizes of_basis, given = *sizes;
+
+    if (!b->sizes)
+        return PB_OK;
+    if (pb_sizes_read(&of_basis, b->sizes))
+        return pb_fail(error, PB_INVALID,
+                       "sizes \"%s\" of the basis: expected six whole numbers up to %d", b->sizes,
+                       PB_SIZE_MOST);
+    *sizes = of_basis;
+    if (given.original[0])
+        memcpy(sizes->original, given.original, sizeof given.original);
+    if (given.target[0])
+        memcpy(sizes->target, given.target, sizeof given.target);
+    if (given.crop[0] || given.crop[1])
+        memcpy(sizes->crop, given.crop, sizeof given.crop);
+    return memcmp(sizes, &of_basis, sizeof of_basis)
+               ? pb_fail(error, PB_INVALID, "sizes %s: the basis is that of %s",
+                         pb_sizes_write(sizes).text, b->sizes)
+               : PB_OK;
+}
 
 /* A basis's prompts, but for those that are given. Its class and its edit prompt, where it says
  * one, are those of its map. */
@@ -258,6 +283,7 @@ static pb_status take_prompts(pb_session *s, const pb_basis *b, const pb_prompts
             mixed.negative_prompt = b->negative_prompt;
         if (isnan(mixed.guidance_scale))
             mixed.guidance_scale = b->guidance_scale;
+        PB_TRY(take_sizes(&mixed.sizes, b, error));
     }
     return pb_session_prompts(s, &mixed, prompts, error);
 }
@@ -276,6 +302,7 @@ pb_status pb_session_point_of(pb_session *s, const pb_basis *b, size_t steps,
     PB_TRY(pb_basis_compatible(b, s->model, 0, 0, error));
     PB_TRY(take_prompts(s, b, given, &point->prompts, error));
     PB_TRY(copy_one(&point->x, &b->x, error));
+    PB_TRY(pb_session_sizes(s, &point->prompts.sizes, point->x.shape[2], point->x.shape[3], error));
     point->t = b->t;
     point->timestep = b->timestep;
     point->steps = steps;
@@ -321,6 +348,18 @@ static int is_other(const char *prompt, const pb_point *point, pb_prompt_use use
     return prompt && strcmp(prompt, pb_prompt_of(&point->prompts, use));
 }
 
+/* Is the negative prompt another? There is none, of a point that knows its prompts and of a basis
+ * that knows its trajectory's, where it is NULL (pb_session_negative). */
+static int is_other_negative(const pb_point *point, const pb_basis *b)
+{
+    const char *negative = point->prompts.negative_prompt;
+
+    if (!b->negative_prompt)
+        return b->trajectory_prompt && negative;
+    return (point->prompts.prompt && !negative) ||
+           is_other(b->negative_prompt, point, PB_PROMPT_NEGATIVE);
+}
+
 /* Is the basis that of a map which the network has here: at this time, under what it is told
  * here, of where an edit is wanted? */
 static int is_map_of(const pb_point *point, const pb_basis *b)
@@ -330,8 +369,9 @@ static int is_map_of(const pb_point *point, const pb_basis *b)
     if (!(fabs(point->timestep - b->timestep) < SAME_TIME) ||
         point->prompts.class_label != b->class_label)
         return 0;
-    if (is_other(b->prompt, point, PB_PROMPT_EDIT) ||
-        (b->guided && is_other(b->negative_prompt, point, PB_PROMPT_NEGATIVE)))
+    if (is_other(b->prompt, point, PB_PROMPT_EDIT) || (b->guided && is_other_negative(point, b)))
+        return 0;
+    if (b->sizes && strcmp(b->sizes, pb_sizes_write(&point->prompts.sizes).text))
         return 0;
     return !mask->data || pb_tensor_same(mask, &b->mask);
 }

@@ -38,8 +38,16 @@ void pb_prompts_clear(pb_prompts *p)
 }
 
 /* A model that does not read text is given none, and no guidance. */
-static pb_status check_text(const pb_session *s, const pb_prompts *given, pb_error *error)
+pb_status pb_session_check_prompts(const pb_session *s, const pb_prompts *given, pb_error *error)
 {
+    const pb_sizes none = PB_PROMPTS_DEFAULTS.sizes;
+
+    if (!s->info->pooled_width && memcmp(&given->sizes, &none, sizeof none))
+        return pb_fail(error, PB_INVALID,
+                       "%s is told no sizes of pictures: it takes no original size, crop "
+                       "coordinates and target size",
+                       s->info->path);
+    PB_TRY(pb_sizes_check(&given->sizes, error));
     return !s->info->context_width && (given->prompt || given->edit_prompt ||
                                        given->negative_prompt || !isnan(given->guidance_scale))
                ? pb_fail(error, PB_INVALID,
@@ -59,15 +67,23 @@ pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_pr
         return pb_fail(error, PB_INVALID, "a place for prompts: expected an empty one");
     if (!given)
         given = &none;
-    PB_TRY(check_text(s, given, error));
+    PB_TRY(pb_session_check_prompts(s, given, error));
     PB_TRY(pb_model_check_class(s->model, given->class_label, error));
     p->class_label = given->class_label;
     if (!s->info->context_width)
         return PB_OK;
     p->guidance_scale = isnan(given->guidance_scale) ? 1 : given->guidance_scale;
+    p->sizes = given->sizes;
     PB_TRY(copy_text(&p->prompt, pb_prompt_of(given, PB_PROMPT_MAIN), error));
     PB_TRY(copy_text(&p->edit_prompt, pb_prompt_of(given, PB_PROMPT_EDIT), error));
-    return copy_text(&p->negative_prompt, pb_prompt_of(given, PB_PROMPT_NEGATIVE), error);
+    return pb_session_negative(s, given)
+               ? copy_text(&p->negative_prompt, pb_session_negative(s, given), error)
+               : PB_OK;
+}
+
+const char *pb_session_negative(const pb_session *s, const pb_prompts *p)
+{
+    return s->info->zeros_for_none ? p->negative_prompt : pb_prompt_of(p, PB_PROMPT_NEGATIVE);
 }
 
 /* -- embeddings ----------------------------------------------------------------------------------
@@ -91,13 +107,44 @@ static pb_status check_whole(const pb_session *s, const pb_embedding *e, pb_erro
                : PB_OK;
 }
 
+pb_status pb_embedding_new(pb_embedding **out, const pb_tensor *value, const pb_tensor *pooled,
+                           pb_error *error)
+{
+    pb_embedding *e = pb_calloc(1, sizeof *e);
+    pb_status status;
+
+    if (!e)
+        return pb_fail_memory(error, sizeof *e, "an embedding");
+    e->input = (pb_input){"context", &e->value};
+    status = pb_tensor_new(&e->value, value->rank, value->shape, error);
+    if (status == PB_OK && pooled->shape[1])
+        status = pb_tensor_new(&e->pooled, pooled->rank, pooled->shape, error);
+    if (status == PB_OK)
+        *out = e;
+    else
+        pb_embedding_free(e);
+    return status;
+}
+
+void pb_embedding_free(pb_embedding *e)
+{
+    if (!e)
+        return;
+    pb_tensor_clear(&e->value);
+    pb_tensor_clear(&e->pooled);
+    pb_free((char *)e->text);
+    pb_text_free(e->rest);
+    pb_free(e);
+}
+
 /* The tokens of one prompt, the place of its end token, and what is cut off. */
 static pb_status read_tokens(const pb_session *s, pb_embedding *e, int whole, uint32_t *ids,
                              const pb_run *run, pb_error *error)
 {
     size_t length = pb_text_encoder_length(s->encoder), used = 0;
 
-    PB_TRY(pb_text_encoder_tokens(s->encoder, e->text, length, ids, &used, &e->rest, error));
+    PB_TRY(pb_text_encoder_tokens(s->encoder, e->text, pb_text_encoder_ids(s->encoder), ids, &used,
+                                  &e->rest, error));
     if (whole)
         PB_TRY(check_whole(s, e, error));
     if (e->rest)
@@ -109,7 +156,10 @@ static pb_status read_tokens(const pb_session *s, pb_embedding *e, int whole, ui
 /* A new embedding, its value still zero; the session's. */
 static pb_status add(pb_session *s, const char *text, pb_error *error)
 {
-    const size_t shape[2] = {pb_text_encoder_length(s->encoder), pb_text_encoder_width(s->encoder)};
+    const pb_tensor value = {
+        .rank = 2,
+        .shape = {pb_text_encoder_length(s->encoder), pb_text_encoder_width(s->encoder)}};
+    const pb_tensor pooled = {.rank = 2, .shape = {1, pb_text_encoder_pooled(s->encoder)}};
     pb_embedding *e, **more = s->embeddings;
 
     if (s->embedding_count == s->embedding_room)
@@ -117,46 +167,47 @@ static pb_status add(pb_session *s, const char *text, pb_error *error)
     if (!more)
         return pb_fail_memory(error, (s->embedding_count + 1) * sizeof *more, "embeddings");
     s->embeddings = more;
-    e = pb_calloc(1, sizeof *e);
-    if (!e)
-        return pb_fail_memory(error, sizeof *e, "an embedding");
-    e->input = (pb_input){"context", &e->value};
+    PB_TRY(pb_embedding_new(&e, &value, &pooled, error));
     s->embeddings[s->embedding_count++] = e;
-    PB_TRY(copy_text(&e->text, text, error));
-    return pb_tensor_new(&e->value, 2, shape, error);
+    return copy_text(&e->text, text, error);
 }
 
 void pb_session_forget(pb_session *s, size_t first)
 {
     while (s->embedding_count > first) {
         pb_embedding *e = s->embeddings[--s->embedding_count];
-        pb_tensor_clear(&e->value);
-        pb_free((char *)e->text);
-        pb_text_free(e->rest);
-        pb_free(e);
+        pb_embedding_free(e);
     }
 }
 
 /* Embeds those that were added from number `first` on. */
 static pb_status embed(pb_session *s, size_t first, int whole, const pb_run *run, pb_error *error)
 {
-    size_t count = s->embedding_count - first, length = pb_text_encoder_length(s->encoder);
-    size_t size = length * pb_text_encoder_width(s->encoder);
+    size_t count = s->embedding_count - first, length = pb_text_encoder_ids(s->encoder);
+    size_t size = pb_text_encoder_length(s->encoder) * pb_text_encoder_width(s->encoder);
+    size_t pooled_size = pb_text_encoder_pooled(s->encoder);
     uint32_t *ids = pb_malloc(count * length, sizeof *ids);
     float *values = pb_malloc(count * size, sizeof *values);
-    pb_status status =
-        ids && values ? PB_OK : pb_fail_memory(error, count * size * sizeof *values, "prompts");
+    float *pooled = pooled_size ? pb_malloc(count * pooled_size, sizeof *pooled) : NULL;
+    pb_status status = ids && values && (pooled || !pooled_size)
+                           ? PB_OK
+                           : pb_fail_memory(error, count * size * sizeof *values, "prompts");
     pb_task task;
 
     for (size_t i = 0; status == PB_OK && i < count; i++)
         status = read_tokens(s, s->embeddings[first + i], whole, ids + i * length, run, error);
     if (status == PB_OK)
-        status = pb_text_encoder_embed(s->encoder, count, length, ids, values,
+        status = pb_text_encoder_embed(s->encoder, count, length, ids, values, pooled,
                                        pb_task_begin(&task, "embedding", run), error);
-    for (size_t i = 0; status == PB_OK && i < count; i++)
-        memcpy(s->embeddings[first + i]->value.data, values + i * size, size * sizeof *values);
+    for (size_t i = 0; status == PB_OK && i < count; i++) {
+        pb_embedding *e = s->embeddings[first + i];
+        memcpy(e->value.data, values + i * size, size * sizeof *values);
+        if (pooled)
+            memcpy(e->pooled.data, pooled + i * pooled_size, pooled_size * sizeof *pooled);
+    }
     pb_free(ids);
     pb_free(values);
+    pb_free(pooled);
     return status;
 }
 
@@ -211,51 +262,4 @@ pb_status pb_session_likeness(pb_session *s, const char *a, const char *b, doubl
     }
     *cosine = xy / sqrt(xx * yy);
     return PB_OK;
-}
-
-/* -- conditions ----------------------------------------------------------------------------------
- */
-
-pb_status pb_session_condition(pb_session *s, const pb_prompts *prompts, pb_prompt_use use,
-                               double timestep, pb_condition *condition, const pb_run *run,
-                               pb_error *error)
-{
-    const pb_prompts none = PB_PROMPTS_DEFAULTS;
-    const pb_embedding *e;
-    const char *text;
-
-    PB_NEED(s, "a session");
-    PB_NEED(condition, "a place for the condition");
-    if (!prompts)
-        prompts = &none;
-    PB_TRY(check_text(s, prompts, error));
-    text = pb_prompt_of(prompts, use);
-    *condition = (pb_condition){.timestep = timestep, .class_label = prompts->class_label};
-    if (!s->info->context_width)
-        return PB_OK;
-    PB_TRY(pb_session_embed(s, 1, &text, 0, run, error));
-    e = pb_session_embedding(s, text);
-    condition->count = 1;
-    condition->inputs = &e->input;
-    return PB_OK;
-}
-
-pb_status pb_session_denoiser(pb_session *s, const pb_prompts *prompts, int editing, size_t height,
-                              size_t width, pb_denoiser **denoiser, const pb_run *run,
-                              pb_error *error)
-{
-    const pb_prompts none = PB_PROMPTS_DEFAULTS;
-    pb_condition positive, negative;
-    double scale;
-
-    if (!prompts)
-        prompts = &none;
-    scale = editing || isnan(prompts->guidance_scale) ? 1 : prompts->guidance_scale;
-    PB_TRY(pb_session_prepare(s, height, width, run, error));
-    PB_TRY(pb_session_condition(s, prompts, editing ? PB_PROMPT_EDIT : PB_PROMPT_MAIN, 0, &positive,
-                                run, error));
-    if (scale == 1)
-        return pb_denoiser_new(denoiser, s->evaluator, &positive, NULL, 1, error);
-    PB_TRY(pb_session_condition(s, prompts, PB_PROMPT_NEGATIVE, 0, &negative, run, error));
-    return pb_denoiser_new(denoiser, s->evaluator, &positive, &negative, scale, error);
 }

@@ -25,7 +25,9 @@ void pb_session_free(pb_session *s)
 {
     if (!s)
         return;
+    pb_session_forget_told(s);
     pb_session_forget(s, 0);
+    pb_embedding_free(s->nothing);
     pb_free(s->embeddings);
     pb_text_encoder_free(s->encoder);
     pb_autoencoder_free(s->autoencoder);

@@ -5,15 +5,24 @@
 #include <pullback/session.h>
 
 #include "base/error.h"
+#include "models/facts.h"
 
 /* A prompt that was embedded. */
 typedef struct pb_embedding {
     const char *text;
-    pb_tensor value; /* (tokens, width) */
-    pb_input input;  /* the value as what a network is conditioned on */
-    size_t end;      /* the place of its end token */
-    char *rest;      /* of its text what the encoder has no room for; NULL: nothing */
+    pb_tensor value;  /* (tokens, width) */
+    pb_tensor pooled; /* (1, width), or empty: the model takes none */
+    pb_input input;   /* the value as what a network is conditioned on */
+    size_t end;       /* the place of its end token */
+    char *rest;       /* of its text what the encoder has no room for; NULL: nothing */
 } pb_embedding;
+
+/* A prompt with sizes in pixels (pb_sizes), as all that a network is conditioned on. */
+typedef struct pb_told {
+    const pb_embedding *embedding;
+    pb_tensor time_ids; /* (1, PB_SIZES) */
+    pb_input inputs[3];
+} pb_told;
 
 struct pb_session {
     const pb_model *model;
@@ -25,6 +34,9 @@ struct pb_session {
     pb_text_encoder *encoder;
     pb_embedding **embeddings; /* of all prompts so far */
     size_t embedding_count, embedding_room;
+    pb_embedding *nothing; /* of no prompt at all: zeros; NULL until there is need of it */
+    pb_told **told;        /* all so far, of a model that is told sizes */
+    size_t told_count, told_room;
 };
 
 /* -- images --------------------------------------------------------------------------------------
@@ -53,6 +65,23 @@ pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
 /* What a prompt of these is used for; "" where none is given. */
 const char *pb_prompt_of(const pb_prompts *prompts, pb_prompt_use use);
 
+/* The negative prompt of these; NULL: there is none, where that is not the empty one. */
+const char *pb_session_negative(const pb_session *session, const pb_prompts *prompts);
+
+/* Does the model take such prompts and sizes? Errors: PB_INVALID. */
+pb_status pb_session_check_prompts(const pb_session *session, const pb_prompts *given,
+                                   pb_error *error);
+
+/* A new embedding of these shapes, all zeros, of no text. pooled: (1, 0) is none. Errors:
+ * PB_MEMORY.
+ */
+pb_status pb_embedding_new(pb_embedding **out, const pb_tensor *value, const pb_tensor *pooled,
+                           pb_error *error);
+void pb_embedding_free(pb_embedding *embedding);
+
+/* Frees all that was told. */
+void pb_session_forget_told(pb_session *session);
+
 /* Takes back all embeddings from number `first` on. */
 void pb_session_forget(pb_session *session, size_t first);
 
@@ -64,6 +93,24 @@ const pb_embedding *pb_session_embedding(const pb_session *session, const char *
 pb_status pb_session_denoiser(pb_session *session, const pb_prompts *prompts, int editing,
                               size_t height, size_t width, pb_denoiser **denoiser,
                               const pb_run *run, pb_error *error);
+
+/* -- sizes ---------------------------------------------------------------------------------------
+ */
+
+#define PB_SIZES PB_TIME_IDS
+
+/* Original size, crop coordinates, target size, as the network is given them. */
+void pb_sizes_numbers(const pb_sizes *sizes, float numbers[PB_SIZES]);
+
+/* Are both of each given, or none? Errors: PB_INVALID. */
+pb_status pb_sizes_check(const pb_sizes *sizes, pb_error *error);
+
+/* As files keep them, "1024,1024,0,0,1024,1024", and back: 0, or -1: it is none. */
+typedef struct pb_sizes_text {
+    char text[6 * 24];
+} pb_sizes_text;
+pb_sizes_text pb_sizes_write(const pb_sizes *sizes);
+int pb_sizes_read(pb_sizes *sizes, const char *text);
 
 /* -- the run -------------------------------------------------------------------------------------
  */

@@ -27,7 +27,8 @@ static pb_status linearise(bench *w, const pb_studio *s, const pb_tensor *x, pb_
 {
     pb_map_options map = {.from = w->o->from, .to = w->o->to};
 
-    PB_TRY(pb_session_condition(s->session, NULL, PB_PROMPT_EDIT, w->o->timestep, &map.condition,
+    PB_TRY(pb_session_condition(s->session, NULL, PB_PROMPT_EDIT, w->o->timestep,
+                                x->shape[x->rank - 2], x->shape[x->rank - 1], &map.condition,
                                 &w->run, error));
     for (int i = 0; i < 2; i++) {
         double start = pb_seconds();

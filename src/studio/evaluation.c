@@ -5,6 +5,7 @@
 
 #include "base/shape.h"
 #include "map/guidance.h"
+#include "session/session.h"
 
 int pb_evaluation_is_guided(const pb_prompts *p)
 {
@@ -23,6 +24,22 @@ pb_status pb_read_context(pb_tensor *context, const pb_studio *s, const char *pa
                    path, width);
 }
 
+pb_status pb_read_pooled(pb_tensor *pooled, const pb_studio *s, const char *path, pb_error *error)
+{
+    size_t width = s->info->pooled_width;
+
+    if (!width)
+        return pb_fail(error, PB_INVALID, "%s: %s takes no pooled embedding", path, s->info->path);
+    PB_TRY(pb_npy_read(pooled, path, error));
+    if (pb_tensor_count(pooled) != width)
+        return pb_fail(error, PB_INVALID, "%s: expected (1, %zu), what this network is given", path,
+                       width);
+    pooled->rank = 2;
+    pooled->shape[0] = 1;
+    pooled->shape[1] = width;
+    return PB_OK;
+}
+
 /* -- at one or two conditions --------------------------------------------------------------------
  */
 
@@ -30,24 +47,51 @@ pb_status pb_read_context(pb_tensor *context, const pb_studio *s, const char *pa
 typedef struct pair {
     size_t count;
     pb_condition condition[2];
+    pb_input given[3]; /* in place of the prompt's, */
+    float time_ids[PB_SIZES];
+    pb_tensor told; /* these */
     pb_tensor *out[2];
 } pair;
 
+/* What is given in place of a prompt, with the sizes at images x where they are told. */
+static pb_status find_given(pair *p, const pb_evaluation *e, const pb_studio *s, const pb_tensor *x,
+                            pb_error *error)
+{
+    pb_sizes sizes = e->prompts.sizes;
+    pb_condition *c = &p->condition[0];
+
+    *c = (pb_condition){.timestep = e->timestep,
+                        .class_label = e->prompts.class_label,
+                        .count = 1,
+                        .inputs = p->given};
+    p->given[0] = (pb_input){"context", e->context};
+    if (!s->info->pooled_width)
+        return PB_OK;
+    if (!e->pooled)
+        return pb_fail(error, PB_INVALID,
+                       "a context without its pooled embedding: this network is given both");
+    PB_TRY(pb_session_sizes(s->session, &sizes, x->shape[2], x->shape[3], error));
+    pb_sizes_numbers(&sizes, p->time_ids);
+    p->told = (pb_tensor){.rank = 2, .shape = {1, PB_SIZES}, .data = p->time_ids};
+    p->given[1] = (pb_input){"pooled", e->pooled};
+    p->given[2] = (pb_input){"time_ids", &p->told};
+    c->count = 3;
+    return PB_OK;
+}
+
 /* The prompt or what stands in its place, and the negative prompt. */
 static pb_status find_conditions(pair *p, const pb_evaluation *e, const pb_studio *s,
-                                 const pb_input *context, const pb_run *run, pb_error *error)
+                                 const pb_tensor *x, const pb_run *run, pb_error *error)
 {
-    if (e->context)
-        p->condition[0] = (pb_condition){.timestep = e->timestep,
-                                         .class_label = e->prompts.class_label,
-                                         .count = 1,
-                                         .inputs = context};
-    else
-        PB_TRY(pb_session_condition(s->session, &e->prompts, PB_PROMPT_MAIN, e->timestep,
-                                    &p->condition[0], run, error));
-    return p->count == 1 ? PB_OK
-                         : pb_session_condition(s->session, &e->prompts, PB_PROMPT_NEGATIVE,
-                                                e->timestep, &p->condition[1], run, error);
+    size_t height = x->shape[2], width = x->shape[3];
+
+    PB_TRY(e->context ? find_given(p, e, s, x, error)
+                      : pb_session_condition(s->session, &e->prompts, PB_PROMPT_MAIN, e->timestep,
+                                             height, width, &p->condition[0], run, error));
+    return p->count == 1
+               ? PB_OK
+               : pb_session_condition(s->session, &e->prompts, PB_PROMPT_NEGATIVE, e->timestep,
+                                      height, width, &p->condition[1], run, error);
 }
 
 static pb_status evaluate(pair *p, const pb_evaluation *e, const pb_studio *s, const pb_tensor *x,
@@ -112,12 +156,11 @@ static pb_status differentiate(pair *p, const pb_evaluation *e, const pb_studio 
 pb_status pb_evaluation_compute(const pb_evaluation *e, const pb_studio *s, const pb_tensor *x,
                                 pb_tensor *out, const pb_run *run, pb_error *error)
 {
-    const pb_input context = {"context", e->context};
     pb_tensor without = PB_TENSOR_EMPTY;
     pair p = {.count = pb_evaluation_is_guided(&e->prompts) ? 2 : 1, .out = {out, &without}};
     pb_status status;
 
-    PB_TRY(find_conditions(&p, e, s, &context, run, error));
+    PB_TRY(find_conditions(&p, e, s, x, run, error));
     status = (e->block ? differentiate : evaluate)(&p, e, s, x, run, error);
     if (status == PB_OK && p.count == 2)
         pb_guided(pb_tensor_count(out), e->prompts.guidance_scale, without.data, out->data);

@@ -10,6 +10,7 @@ typedef struct pb_evaluation {
     double timestep;
     pb_prompts prompts;
     const pb_tensor *context; /* (tokens, width) in place of a prompt, or NULL */
+    const pb_tensor *pooled;  /* (1, width), with it, where the network takes one; or NULL */
     const pb_tensor *block;   /* (c,h,w), or several (k,c,h,w): what is multiplied; NULL: nothing */
     int transpose;            /* by J^T, of cotangents; 0: by J, of tangents */
     const char *x_name, *block_name; /* of x and the block, for messages */
@@ -25,9 +26,12 @@ pb_status pb_evaluation_compute(const pb_evaluation *evaluation, const pb_studio
                                 const pb_tensor *x, pb_tensor *out, const pb_run *run,
                                 pb_error *error);
 
-/* Reads such a context, of the width that the model is given. Errors: PB_INVALID, those of reading.
+/* Reads such a context, or a pooled embedding, of the width that the model is given. Errors:
+ * PB_INVALID, those of reading.
  */
 pb_status pb_read_context(pb_tensor *context, const pb_studio *studio, const char *path,
                           pb_error *error);
+pb_status pb_read_pooled(pb_tensor *pooled, const pb_studio *studio, const char *path,
+                         pb_error *error);
 
 #endif

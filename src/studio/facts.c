@@ -22,6 +22,10 @@ static void find_missing(pb_facts *f, const pb_model_info *info)
         f->missing[f->missing_count++] = "tokenizer";
     if (info->context_width && !info->has_text_encoder)
         f->missing[f->missing_count++] = "text_encoder";
+    if (info->pooled_width && !info->has_tokenizer_2)
+        f->missing[f->missing_count++] = "tokenizer_2";
+    if (info->pooled_width && !info->has_text_encoder_2)
+        f->missing[f->missing_count++] = "text_encoder_2";
 }
 
 pb_status pb_facts_find(pb_facts *f, const pb_model *model, const pb_run *run, pb_error *error)
@@ -149,7 +153,7 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:i, s:b, "
         "s:i, s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
-        "s:i, s:b, s:o, s:s?, s:o, s:o, s:o*}",
+        "s:i, s:b, s:o, s:s?, s:o, s:o, s:i, s:b, s:o*}",
         "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
         "weights", info->weights, "dtype", info->dtype, "parameters", (json_int_t)info->parameters,
         "weight_bytes", (json_int_t)info->weight_bytes, "sample_size", (int)info->sample_height,
@@ -167,6 +171,7 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
         optional(r->boost), "memory", needs_json(f), "hash", hash, "latent", info->latent,
         "context_width", (int)info->context_width, "steps_offset", (int)info->steps_offset,
         "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused,
-        "clip", clip_json(&info->clip), "components", components_json(model), "inferred",
+        "clip", clip_json(&info->clip), "components", components_json(model), "pooled_width",
+        (int)info->pooled_width, "zeros_for_none", info->zeros_for_none, "inferred",
         inferred_json(info->inferred));
 }

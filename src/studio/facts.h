@@ -18,7 +18,7 @@ typedef struct pb_facts {
     size_t vectors;    /* bytes of a basis of PB_FACTS_RANK triplets at work */
     size_t all;        /* with the weights */
     size_t missing_count;
-    const char *missing[3]; /* parts that this network needs, and its folder has not */
+    const char *missing[5]; /* parts that this network needs, and its folder has not */
 } pb_facts;
 
 /* Errors: those of pb_map_estimate. */

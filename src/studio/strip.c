@@ -9,6 +9,7 @@
 #include "picture/blend.h"
 #include "picture/original.h"
 #include "picture/sheet.h"
+#include "session/session.h"
 
 int pb_edit_mode_of(pb_edit_mode *mode, const char *name)
 {
@@ -47,8 +48,11 @@ void pb_prompts_describe(const pb_prompts *p, json_t *object)
     json_object_set_new(object, "prompt", json_string(p->prompt));
     if (strcmp(p->edit_prompt, p->prompt))
         json_object_set_new(object, "edit_prompt", json_string(p->edit_prompt));
-    json_object_set_new(object, "negative_prompt", json_string(p->negative_prompt));
+    json_object_set_new(object, "negative_prompt",
+                        p->negative_prompt ? json_string(p->negative_prompt) : json_null());
     json_object_set_new(object, "guidance_scale", json_real(p->guidance_scale));
+    if (p->sizes.original[0])
+        json_object_set_new(object, "sizes", json_string(pb_sizes_write(&p->sizes).text));
 }
 
 /* The null space, what of the change lies outside the mask, and what was warned of. */

@@ -8,6 +8,7 @@
 #include "base/shape.h"
 #include "io/noisy.h"
 #include "picture/sheet.h"
+#include "session/session.h"
 
 pb_status pb_studio_open(pb_studio *s, const char *name, pb_model *model, pb_error *error)
 {
@@ -204,6 +205,7 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *
                          pb_error *error)
 {
     const pb_prompts *p = &point->prompts;
+    pb_sizes_text sizes = pb_sizes_write(&p->sizes);
     pb_noisy noisy = {.timestep = point->timestep,
                       .t = point->t,
                       .steps = point->steps,
@@ -214,6 +216,7 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *
                       .schedule_hash = (char *)pb_schedule_hash(s->schedule),
                       .trajectory_prompt = (char *)p->prompt,
                       .negative_prompt = (char *)p->negative_prompt,
+                      .sizes = s->info->pooled_width ? sizes.text : NULL,
                       .guidance_scale = p->prompt ? p->guidance_scale : 1};
     char hash[65];
 

@@ -8,9 +8,10 @@ pb_status pb_tokens_find(pb_tokens *t, const pb_model *model, const char *prompt
     PB_TRY(pb_text_encoder_open(&t->encoder, model, error));
     t->length = pb_text_encoder_length(t->encoder);
     t->width = pb_text_encoder_width(t->encoder);
-    t->ids = pb_malloc(t->length, sizeof *t->ids);
-    return t->ids ? pb_text_encoder_tokens(t->encoder, prompt, t->length, t->ids, &t->used,
-                                           &t->rest, error)
+    t->pooled = pb_text_encoder_pooled(t->encoder);
+    t->ids = pb_malloc(pb_text_encoder_ids(t->encoder), sizeof *t->ids);
+    return t->ids ? pb_text_encoder_tokens(t->encoder, prompt, pb_text_encoder_ids(t->encoder),
+                                           t->ids, &t->used, &t->rest, error)
                   : pb_fail_memory(error, t->length * sizeof *t->ids, "tokens");
 }
 
@@ -29,11 +30,14 @@ const char *pb_tokens_piece(const pb_tokens *t, size_t i)
     return piece ? piece : "";
 }
 
-pb_status pb_tokens_embed(const pb_tokens *t, pb_tensor *embedding, const pb_run *run,
-                          pb_error *error)
+pb_status pb_tokens_embed(const pb_tokens *t, pb_tensor *embedding, pb_tensor *pooled,
+                          const pb_run *run, pb_error *error)
 {
     PB_TRY(pb_tensor_new(embedding, 2, (size_t[2]){t->length, t->width}, error));
-    return pb_text_encoder_embed(t->encoder, 1, t->length, t->ids, embedding->data, run, error);
+    if (t->pooled)
+        PB_TRY(pb_tensor_new(pooled, 2, (size_t[2]){1, t->pooled}, error));
+    return pb_text_encoder_embed(t->encoder, 1, pb_text_encoder_ids(t->encoder), t->ids,
+                                 embedding->data, pooled->data, run, error);
 }
 
 json_t *pb_tokens_json(const pb_tokens *t, const char *prompt)

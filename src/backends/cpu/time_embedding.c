@@ -16,7 +16,7 @@ static pb_status forward(const pb_call *call, pb_error *error)
     const float *times = call->x[0];
 
     (void)error;
-    for (size_t j = 0; j < call->n; j++) {
+    for (size_t j = 0; j < call->n * call->in[0].c; j++) {
         float *y = (float *)call->y + j * p->channels;
         float *sines = y + (p->cosines_first ? half : 0);
         float *cosines = y + (p->cosines_first ? 0 : half);

@@ -31,11 +31,14 @@ static pb_status time_embedding_value(const pb_reference_item *it, pb_error *err
     size_t half = p->channels / 2;
 
     (void)error;
-    it->y[p->channels - 1] = 0;
-    for (size_t i = 0; i < half; i++) {
-        double angle = (double)pb_time_angle(p, (float)it->at[0][0], i);
-        it->y[i + (p->cosines_first ? half : 0)] = sin(angle);
-        it->y[i + (p->cosines_first ? 0 : half)] = cos(angle);
+    for (size_t j = 0; j < it->in[0].c; j++) {
+        double *y = it->y + j * p->channels;
+        y[p->channels - 1] = 0;
+        for (size_t i = 0; i < half; i++) {
+            double angle = (double)pb_time_angle(p, (float)it->at[0][j], i);
+            y[i + (p->cosines_first ? half : 0)] = sin(angle);
+            y[i + (p->cosines_first ? 0 : half)] = cos(angle);
+        }
     }
     return PB_OK;
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "session/session.h"
 #include "study/executor/craft.h"
 
 static double timestep_of(const pb_study_plan *p, const pb_item *item)
@@ -76,6 +77,9 @@ static pb_status check(const pb_study_plan *p, const pb_item *item, const pb_bas
                        timestep_of(p, item));
     if (m->studio.info->context_width && strcmp(b->prompt, pb_study_prompt(o, item->condition)))
         return pb_fail(error, PB_INVALID, "under another prompt");
+    if (m->studio.info->pooled_width &&
+        (!b->sizes || strcmp(b->sizes, pb_sizes_write(&m->sizes).text)))
+        return pb_fail(error, PB_INVALID, "told other sizes");
     return PB_OK;
 }
 

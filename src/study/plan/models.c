@@ -5,6 +5,7 @@
 #include "base/legible.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "session/session.h"
 #include "study/plan/prompts.h"
 
 /* Are there the taps, and as many dimensions in both as the rank? */
@@ -75,6 +76,15 @@ static pb_status find_grid(pb_study_model *m, const pb_study_options *o, pb_erro
     return PB_OK;
 }
 
+static pb_status find_sizes(pb_study_model *m, const pb_study_options *o, pb_error *error)
+{
+    pb_prompts told = PB_PROMPTS_DEFAULTS;
+
+    told.sizes = m->sizes = o->sizes;
+    PB_TRY(pb_session_check_prompts(m->studio.session, &told, error));
+    return pb_session_sizes(m->studio.session, &m->sizes, m->height, m->width, error);
+}
+
 static pb_status open_model(pb_study_model *models, size_t number, const pb_study_options *o,
                             const pb_run *run, pb_error *error)
 {
@@ -97,6 +107,7 @@ static pb_status open_model(pb_study_model *models, size_t number, const pb_stud
     PB_TRY(find_grid(m, o, error));
     PB_TRY(check_taps(o, m, error));
     PB_TRY(pb_study_embed(o, m->studio.info, m->studio.session, run, error));
+    PB_TRY(find_sizes(m, o, error));
     return pb_study_attributes(&m->attributes, o, m->studio.info, error);
 }
 

@@ -12,6 +12,7 @@ typedef struct pb_study_model {
     char hash[65];    /* of the model; filled in by whoever knows it, or has it computed */
     size_t *grid;     /* grid points of the timesteps, ascending */
     size_t height, width;
+    pb_sizes sizes;       /* that it is told at that size, if it is told any */
     uint64_t *attributes; /* of each condition's prompt; NULL: none */
 } pb_study_model;
 

@@ -40,7 +40,10 @@ pb_prompts pb_study_prompts_of(const pb_study_options *o, const pb_model_info *i
         return none;
     return (pb_prompts){.prompt = pb_study_prompt(o, conditions),
                         .edit_prompt = pb_study_prompt(o, condition),
-                        .negative_prompt = pb_study_prompt(o, conditions + 1),
+                        .negative_prompt = info->zeros_for_none
+                                               ? o->negative_prompt
+                                               : pb_study_prompt(o, conditions + 1),
+                        .sizes = o->sizes,
                         .guidance_scale = o->guidance_scale,
                         .class_label = o->class_label};
 }

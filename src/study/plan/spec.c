@@ -4,6 +4,7 @@
 #include "base/ending.h"
 
 #include "picture/photo.h"
+#include "session/session.h"
 #include "study/plan/plan.h"
 #include <pullback/version.h>
 
@@ -64,9 +65,12 @@ static json_t *origin_spec(const pb_study_plan *p, const pb_item *item)
     if (spec && m->studio.info->context_width)
         json_object_set_new(spec, "prompt", json_string(pb_study_prompt(o, p->conditions)));
     if (spec && o->guidance_scale != 1)
-        json_object_update_new(spec, json_pack("{s:s, s:f}", "negative_prompt",
-                                               pb_study_prompt(o, p->conditions + 1),
-                                               "guidance_scale", o->guidance_scale));
+        json_object_update_new(
+            spec, json_pack("{s:s?, s:f}", "negative_prompt",
+                            pb_study_prompts_of(o, m->studio.info, p->conditions).negative_prompt,
+                            "guidance_scale", o->guidance_scale));
+    if (spec && m->studio.info->pooled_width)
+        json_object_set_new(spec, "sizes", json_string(pb_sizes_write(&m->sizes).text));
     if (spec && *p->costs)
         json_object_set_new(spec, "costs", json_string(p->costs));
     return spec;

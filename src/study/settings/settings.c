@@ -7,6 +7,7 @@
 #include "base/legible.h"
 #include "base/memory.h"
 #include "io/json.h"
+#include "session/session.h"
 
 #define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -114,6 +115,10 @@ json_t *pb_study_settings(const pb_study_options *o)
         json_object_set_new(settings, "guidance_scale", json_real(o->guidance_scale));
         json_object_set_new(settings, "guided", json_boolean(o->guided));
     }
+    if (o->negative_prompt && !*o->negative_prompt) /* which "" alone does not tell from none */
+        json_object_set_new(settings, "negative_prompt_given", json_true());
+    if (memcmp(&o->sizes, &PB_STUDY_DEFAULTS.sizes, sizeof o->sizes))
+        json_object_set_new(settings, "sizes", json_string(pb_sizes_write(&o->sizes).text));
     if (o->prompt_count)
         json_object_set_new(settings, "prompts", list(o->prompt_count, o->prompts));
     return settings;
@@ -151,6 +156,8 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     json_t *models, *images, *prompts = NULL, *crop = NULL;
     const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL, *schedule = NULL;
     const char *vae = NULL, *prediction_type = NULL, *config = NULL;
+    const char *sizes = NULL;
+    int negative_given = 0;
     json_int_t samples, seed, timesteps, steps, rank, label;
     const char *version;
     double megapixels = 0;
@@ -160,8 +167,7 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     if (json_unpack_ex(o->file, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
                        "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, "
-                       "s?F, s?F, s?s, "
-                       "s?s, s?s}",
+                       "s?F, s?F, s?s, s?b, s?s, s?s, s?s}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
@@ -170,7 +176,8 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
                        "prompt", &prompt, "edit_prompt", &edit_prompt, "prompts", &prompts,
                        "negative_prompt", &negative, "guidance_scale", &o->guidance_scale, "guided",
                        &o->guided, "latents", &o->latents, "schedule", &schedule, "boost",
-                       &o->boost, "max_megapixels", &megapixels, "vae", &vae, "prediction_type",
+                       &o->boost, "max_megapixels", &megapixels, "sizes", &sizes,
+                       "negative_prompt_given", &negative_given, "vae", &vae, "prediction_type",
                        &prediction_type, "config", &config))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, COUNT(kinds));
@@ -181,7 +188,7 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
         (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
         !(fabs(o->guidance_scale) <= 1000) || !(o->boost >= 0 && o->boost <= 1) ||
         !(megapixels >= 0 && megapixels <= 10000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
-        crop_of(&o->crop, crop))
+        crop_of(&o->crop, crop) || (sizes && pb_sizes_read(&o->sizes, sizes)))
         return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;
@@ -204,7 +211,7 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     o->folder = (char *)folder;
     o->prompt = prompt;
     o->edit_prompt = edit_prompt;
-    o->negative_prompt = negative;
+    o->negative_prompt = negative && (*negative || negative_given) ? negative : NULL;
     if (prompts)
         PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
     PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));

@@ -43,7 +43,8 @@ typedef struct pb_study_options {
     pb_crop crop;   /* PB_CROP_FACE: of models of faces; PB_CROP_FIT of the others */
     int class_label;
     const char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */
-    const char *negative_prompt;      /* of trajectories; NULL: empty */
+    const char *negative_prompt;      /* of trajectories; NULL: empty, or none (pb_prompts) */
+    pb_sizes sizes;                   /* that a model as Stable Diffusion XL is told */
     double guidance_scale;            /* of trajectories, and of guided maps; 1: none */
     int guided;                       /* maps with classifier-free guidance, to eps or x0 */
     char **prompts;                   /* of a study of prompts: of its bases */
