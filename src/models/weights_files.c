@@ -109,27 +109,39 @@ static bool is_plain_foreign(const char *name, const char *stem)
                                                   !strcmp(name + strlen(stem), ".bin.index.json"));
 }
 
-static pb_status gather(candidates *c, const char *folder, const char *stem, pb_error *error)
+/* Adds a file, to the candidates or to those of other formats, or to neither. */
+static pb_status consider(candidates *c, const char *name, const char *stem, pb_error *error)
 {
     static const char *const others[] = {".bin",     ".ckpt", ".pt",  ".pth",
                                          ".msgpack", ".h5",   ".onnx"};
+
+    PB_TRY(examine(c, name, stem, error));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (pb_ends_with(name, others[i]))
+            c->foreign = pb_list_add(c->foreign, name);
+    if (!c->plain && is_plain_foreign(name, stem))
+        c->plain = pb_strdup(name);
+    return PB_OK;
+}
+
+static void sort(candidates *c)
+{
+    if (c->count)
+        qsort(c->list, c->count, sizeof *c->list, by_name); /* a folder has no order */
+}
+
+static pb_status gather(candidates *c, const char *folder, const char *stem, pb_error *error)
+{
     DIR *directory = opendir(folder);
     struct dirent *entry;
     pb_status status = PB_OK;
 
     if (!directory)
         return pb_fail_system(error, folder, NULL);
-    while (status == PB_OK && (entry = readdir(directory)) != NULL) {
-        status = examine(c, entry->d_name, stem, error);
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-            if (pb_ends_with(entry->d_name, others[i]))
-                c->foreign = pb_list_add(c->foreign, entry->d_name);
-        if (!c->plain && is_plain_foreign(entry->d_name, stem))
-            c->plain = pb_strdup(entry->d_name);
-    }
+    while (status == PB_OK && (entry = readdir(directory)) != NULL)
+        status = consider(c, entry->d_name, stem, error);
     closedir(directory);
-    if (c->count)
-        qsort(c->list, c->count, sizeof *c->list, by_name); /* a folder has no order */
+    sort(c);
     return status;
 }
 
@@ -205,10 +217,15 @@ static pb_status note(char **unused, const char *folder, const char *name, pb_er
     return path && *unused ? PB_OK : pb_fail_memory(error, strlen(name), "a list of files");
 }
 
+static const char *stem_of(pb_family family)
+{
+    return family == PB_DIFFUSERS ? "diffusion_pytorch_model" : "model";
+}
+
 pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_family family,
                             pb_error *error)
 {
-    const char *stem = family == PB_DIFFUSERS ? "diffusion_pytorch_model" : "model";
+    const char *stem = stem_of(family);
     candidates c = {0};
     const candidate *chosen;
     pb_status status = gather(&c, folder, stem, error);
@@ -226,6 +243,41 @@ pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_f
         if (!*path)
             status = pb_fail_memory(error, strlen(folder) + strlen(chosen->name) + 2, "a path");
     }
+    clear(&c);
+    return status;
+}
+
+/* Which of the names a candidate's is. */
+static const char *name_among(const char *name, size_t count, const char *const *names)
+{
+    size_t i = 0;
+
+    while (i < count && strcmp(names[i], name))
+        i++;
+    return i < count ? names[i] : NULL;
+}
+
+pb_status pb_weights_choose(const char **name, size_t count, const char *const *names,
+                            const char *folder, pb_family family, const char *variant,
+                            pb_error *error)
+{
+    const bool index_first = family == PB_DIFFUSERS;
+    const char *stem = stem_of(family);
+    candidates c = {0};
+    const candidate *chosen = NULL;
+    pb_status status = PB_OK;
+
+    *name = NULL;
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        status = consider(&c, names[i], stem, error);
+    sort(&c);
+    if (status == PB_OK && variant) {
+        const candidate like = {.name = (char *)variant, .length = strlen(variant)};
+        chosen = pick(&c, &like, index_first);
+    } else if (status == PB_OK)
+        status = choose(&chosen, &c, folder, stem, index_first, error);
+    if (chosen && status == PB_OK)
+        *name = name_among(chosen->name, count, names);
     clear(&c);
     return status;
 }
