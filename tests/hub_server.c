@@ -255,7 +255,7 @@ static void send_away(int connection, const served *f, const hub_fault *fault)
 
     snprintf(headers, sizeof headers,
              "Location: http://localhost:%d/far/%s\r\nX-Linked-Etag: \"%s\"\r\n"
-             "X-Repo-Commit: %s\r\nETag: \"of-a-redirection\"\r\n",
+             "X-Repo-Commit: %s\r\nETag: \"ffffffffffffffffffffffffffffffffffffffff\"\r\n",
              hub.ports[1], f->name, fault->hash ? fault->hash : f->hash, HUB_COMMIT);
     reply(connection, 302, headers, "");
 }

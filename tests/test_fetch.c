@@ -37,7 +37,7 @@ static void test_whole(void **state)
     assert_null(strstr(o->out, "io.safetensors"));
     assert_false(fetched_any("cache"));
     assert_int_equal(hub_asked("GET"), 2); /* the list, and what the pipeline is made of */
-    expect(program(here.folder, "info me/net"), 1, "no such model");
+    expect(program(here.folder, "info me/net"), 1, "(pullback fetch me/net brings it there)");
     hub_behave_well();
     o = program(here.folder, "fetch me/net");
     expect(o, 0, NULL);

@@ -97,7 +97,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
         }
         return length;
     }
-    if (!*e->reply.hash)
+    if (!*e->reply.hash && e->reply.code < 300) /* that of a redirection is of itself */
         memcpy(e->reply.hash, e->last, sizeof e->last);
     if (e->reply.code >= 200 && e->reply.code < 400)
         e->status = e->sink->begin(e->sink->context, &e->reply, e->error);

@@ -111,9 +111,19 @@ static void add_likely(void *likeness, const char *name)
     pb_likeness_add(likeness, name);
 }
 
+/* OWNER/NAME, as a hub has it? */
+static bool has_owner(const char *name)
+{
+    const char *slash = strchr(name, '/');
+
+    return slash && slash > name && slash[1] && name[0] != '.' && name[0] != '~' &&
+           !strchr(slash + 1, '/');
+}
+
 static pb_status fail_unknown(const char *name, const folders *f, pb_error *error)
 {
     pb_likeness likeness = pb_likeness_to(name);
+    const bool owned = has_owner(name);
     char *cache = pb_cache_folder(), *all = NULL;
 
     pb_models_visit(add_likely, &likeness);
@@ -121,8 +131,10 @@ static pb_status fail_unknown(const char *name, const folders *f, pb_error *erro
         all = pb_list_add(all, f->path[i]);
     pb_fail(error, PB_IO,
             "%s: no such model%s: looked for a folder of that name, here, in %s and in the Hugging "
-            "Face cache, %s; give its path, or name the folder that holds it in PULLBACK_MODELS",
-            name, pb_likeness_hint(&likeness).text, all ? all : "", cache ? cache : "");
+            "Face cache, %s; give its path, or name the folder that holds it in PULLBACK_MODELS"
+            "%s%s%s",
+            name, pb_likeness_hint(&likeness).text, all ? all : "", cache ? cache : "",
+            owned ? " (pullback fetch " : "", owned ? name : "", owned ? " brings it there)" : "");
     pb_free(cache);
     pb_free(all);
     return PB_IO;
