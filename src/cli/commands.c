@@ -4,6 +4,8 @@
 
 const pb_command pb_commands[] = {
     {"info", "what a model is: architecture, taps, noise schedule", pb_command_info},
+    {"models", "the models there are, and which can be read", pb_command_models},
+    {"fetch", "a model from a hub, over the network, into its cache", pb_command_fetch},
     {"sample", "draw images from noise", pb_command_sample},
     {"invert", "the noise that an image comes from", pb_command_invert},
     {"basis", "the local latent basis at an image, with certified residuals", pb_command_basis},

@@ -2,6 +2,8 @@
 #ifndef PB_CLI_COMMANDS_H
 #define PB_CLI_COMMANDS_H
 
+int pb_command_fetch(int argc, char **argv);
+int pb_command_models(int argc, char **argv);
 int pb_command_info(int argc, char **argv);
 int pb_command_sample(int argc, char **argv);
 int pb_command_invert(int argc, char **argv);

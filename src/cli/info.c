@@ -3,7 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/desk.h"
-#include "io/json.h"
+#include "cli/models.h"
 #include "studio/facts.h"
 #include "terminal/cli.h"
 
@@ -179,38 +179,6 @@ static pb_status tell_model(const options *o, pb_error *error)
     return status;
 }
 
-/* The models there are: what has a model's name and cannot be read says so itself. */
-static void list(const pb_cli *cli)
-{
-    GPtrArray *names = pb_model_names();
-    json_t *array = json_array();
-
-    for (guint i = 0; i < names->len; i++) {
-        const char *name = names->pdata[i];
-        const pb_model_info *info;
-        pb_model *model;
-        pb_error why;
-
-        json_array_append_new(array, pb_json_name(name));
-        if (pb_model_open(&model, name, &why) != PB_OK) {
-            pb_say(cli, "%s", name);
-            pb_say(cli, "    %s", why.message);
-            continue;
-        }
-        info = pb_model_get_info(model);
-        pb_say(cli, "%s", name);
-        pb_say(cli, "    %s, %.1f M parameters, %s%zux%zu%s, %s", info->architecture,
-               (double)info->parameters / 1e6, info->latent ? "latents of " : "",
-               info->sample_height, info->sample_width, info->context_width ? ", reads text" : "",
-               info->path);
-        pb_model_free(model);
-    }
-    if (names->len == 0)
-        pb_say(cli, "no models: neither in models/ here nor among those installed");
-    g_ptr_array_unref(names);
-    pb_cli_print(cli, json_pack("{s:o}", "models", array));
-}
-
 static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
     if (argc == 2 && !cli->model)
@@ -224,8 +192,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
 {
     if (cli->model)
         return tell_model((const options *)cli, error);
-    list(cli);
-    return PB_OK;
+    return pb_list_models(cli, error);
 }
 
 int pb_command_info(int argc, char **argv)
@@ -234,7 +201,8 @@ int pb_command_info(int argc, char **argv)
         "[MODEL]",
         "Prints what a model is: its architecture and size, the sizes of images it takes, whether "
         "it reads text, its noise schedule, recommended settings, the memory that a basis needs, "
-        "and the taps that --tap and --from may name. Without MODEL: the models there are.",
+        "and the taps that --tap and --from may name. Without MODEL: the models there are, as "
+        "models lists them.",
         "Examples:\n  pullback info\n  pullback info faces32"};
     options o = {.cli = {.name = "info"}};
     const GOptionEntry entries[] = {

@@ -1,10 +1,6 @@
 /* Where models lie, in the order in which it is looked at: the name as a path, the folder that
- * $PULLBACK_MODELS names, models/ of every place (base/places.h), and the cache of huggingface_hub,
- * which is laid out as
- *
- *     models--OWNER--NAME/refs/main              the commit that "main" was at
- *     models--OWNER--NAME/snapshots/COMMIT/…     the files of a commit
- */
+ * $PULLBACK_MODELS names, models/ of every place (base/places.h), and the cache of huggingface_hub
+ * (models/cache.h). */
 #include "models/find.h"
 
 #include <dirent.h>
@@ -14,159 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/likeness.h"
 #include "base/memory.h"
 #include "base/places.h"
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-
-    return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* -- the cache ------------------------------------------------------------------------------- */
-
-static const char *set_variable(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && *value ? value : NULL;
-}
-
-/* A path with a leading ~ of the user's, as expanduser of Python has it; NULL: no memory. */
-static char *expand(const char *path)
-{
-    const char *home = set_variable("HOME");
-
-    return home && path[0] == '~' && (path[1] == '/' || !path[1])
-               ? pb_sprintf("%s%s", home, path + 1)
-               : pb_strdup(path);
-}
-
-/* The folder of the cache, as constants.py of huggingface_hub finds it; NULL: no memory. */
-static char *cache_folder(void)
-{
-    const char *hub = set_variable("HF_HUB_CACHE"), *home = set_variable("HF_HOME");
-    const char *cache = set_variable("XDG_CACHE_HOME");
-    char *base, *folder;
-
-    if (!hub)
-        hub = set_variable("HUGGINGFACE_HUB_CACHE");
-    if (hub)
-        return expand(hub);
-    base = home ? expand(home) : expand(cache ? cache : "~/.cache");
-    folder = base ? pb_sprintf(home ? "%s/hub" : "%s/huggingface/hub", base) : NULL;
-    pb_free(base);
-    return folder;
-}
-
-/* The commit of refs/main, or "". */
-static void read_commit(char commit[128], const char *repository)
-{
-    char *path = pb_sprintf("%s/refs/main", repository);
-    FILE *file = path ? fopen(path, "re") : NULL;
-
-    commit[0] = '\0';
-    if (file) {
-        if (!fgets(commit, 128, file))
-            commit[0] = '\0';
-        fclose(file);
-    }
-    commit[strcspn(commit, " \r\n")] = '\0';
-    if (strchr(commit, '/') || commit[0] == '.')
-        commit[0] = '\0'; /* no name of a folder */
-    pb_free(path);
-}
-
-/* The snapshots but for one (or NULL), as "A, B"; *last: one of them. Both pb_free's, NULL: none.
- */
-static void list_snapshots(const char *folder, const char *except, char **names, char **last)
-{
-    DIR *directory = opendir(folder);
-    struct dirent *entry;
-
-    *names = *last = NULL;
-    while (directory && (entry = readdir(directory)) != NULL) {
-        char *path;
-        if (entry->d_name[0] == '.' || (except && !strcmp(entry->d_name, except)))
-            continue;
-        path = pb_sprintf("%s/%s", folder, entry->d_name);
-        if (!is_folder(path)) {
-            pb_free(path);
-            continue;
-        }
-        *names = pb_list_add(*names, path);
-        pb_free(*last);
-        *last = path;
-    }
-    if (directory)
-        closedir(directory);
-}
-
-/* The snapshot of a repository that huggingface_hub takes when it may not ask the hub: that of
- * refs/main. Without one, the only snapshot there is. *folder NULL: no snapshot at all. */
-static pb_status find_snapshot(char **folder, char **unused, const char *repository,
-                               const char *name, pb_error *error)
-{
-    char *snapshots = pb_sprintf("%s/snapshots", repository), *others, *last, commit[128];
-    pb_status status = PB_OK;
-
-    *folder = NULL;
-    if (!snapshots)
-        return pb_fail_memory(error, strlen(repository) + 11, "a path");
-    read_commit(commit, repository);
-    if (*commit) {
-        *folder = pb_sprintf("%s/%s", snapshots, commit);
-        if (!is_folder(*folder)) {
-            pb_free(*folder);
-            *folder = NULL;
-        }
-    }
-    list_snapshots(snapshots, *folder ? commit : NULL, &others, &last);
-    if (*folder) {
-        *unused = others;
-        others = NULL;
-    } else if (others && *commit)
-        status = pb_fail(error, PB_IO,
-                         "%s: refs/main of the Hugging Face cache names the snapshot %s, which is "
-                         "not there: give one of those that are as the model: %s",
-                         name, commit, others);
-    else if (others && strcmp(others, last))
-        status = pb_fail(error, PB_IO,
-                         "%s: several snapshots in the Hugging Face cache, and no refs/main that "
-                         "says which: give one of them as the model: %s",
-                         name, others);
-    else {
-        *folder = last;
-        last = NULL;
-    }
-    pb_free(others);
-    pb_free(last);
-    pb_free(snapshots);
-    return status;
-}
-
-/* owner/name in the cache. *folder NULL: it is not there, or no such name. */
-static pb_status find_cached(char **folder, char **unused, const char *name, pb_error *error)
-{
-    const char *slash = strchr(name, '/');
-    char *cache, *repository;
-    pb_status status;
-
-    *folder = NULL;
-    if (!slash || slash == name || strchr(slash + 1, '/') || !slash[1])
-        return PB_OK;
-    cache = cache_folder();
-    repository =
-        cache ? pb_sprintf("%s/models--%.*s--%s", cache, (int)(slash - name), name, slash + 1)
-              : NULL;
-    status = repository ? find_snapshot(folder, unused, repository, name, error)
-                        : pb_fail_memory(error, strlen(name), "a path");
-    pb_free(repository);
-    pb_free(cache);
-    return status;
-}
+#include "base/variable.h"
+#include "models/cache.h"
 
 /* -- folders of models ----------------------------------------------------------------------- */
 
@@ -202,7 +51,7 @@ static void add_folder(folders *f, char *path)
 
 static pb_status open_folders(folders *f, pb_error *error)
 {
-    const char *named = set_variable("PULLBACK_MODELS");
+    const char *named = pb_variable("PULLBACK_MODELS");
     char *path;
 
     *f = (folders){.count = 0};
@@ -219,7 +68,7 @@ static pb_status open_folders(folders *f, pb_error *error)
             return status;
         }
         /* Beside a program there need not be any: those are not spoken of. */
-        if (path && (i == 0 || i == PB_PLACES - 1 || is_folder(path)))
+        if (path && (i == 0 || i == PB_PLACES - 1 || pb_is_folder(path)))
             add_folder(f, path);
         else
             pb_free(path);
@@ -237,35 +86,12 @@ static void visit_models(const char *folder, pb_model_visit visit, void *context
 
     while (directory && (entry = readdir(directory)) != NULL) {
         char *path = entry->d_name[0] == '.' ? NULL : pb_sprintf("%s/%s", folder, entry->d_name);
-        if (is_folder(path))
+        if (pb_is_folder(path))
             visit(context, entry->d_name);
         pb_free(path);
     }
     if (directory)
         closedir(directory);
-}
-
-/* Visits the repositories of the cache, "models--OWNER--NAME". */
-static void visit_cached(pb_model_visit visit, void *context)
-{
-    static const char mark[] = "models--";
-    char *cache = cache_folder();
-    DIR *directory = cache ? opendir(cache) : NULL;
-    struct dirent *entry;
-
-    while (directory && (entry = readdir(directory)) != NULL) {
-        const char *owner = entry->d_name + strlen(mark), *name;
-        char *text;
-        if (strncmp(entry->d_name, mark, strlen(mark)) || !(name = strstr(owner, "--")))
-            continue;
-        text = pb_sprintf("%.*s/%s", (int)(name - owner), owner, name + 2);
-        if (text)
-            visit(context, text);
-        pb_free(text);
-    }
-    if (directory)
-        closedir(directory);
-    pb_free(cache);
 }
 
 void pb_models_visit(pb_model_visit visit, void *context)
@@ -277,7 +103,7 @@ void pb_models_visit(pb_model_visit visit, void *context)
             visit_models(f.path[i], visit, context);
         close_folders(&f);
     }
-    visit_cached(visit, context);
+    pb_cache_visit(visit, context);
 }
 
 static void add_likely(void *likeness, const char *name)
@@ -285,18 +111,30 @@ static void add_likely(void *likeness, const char *name)
     pb_likeness_add(likeness, name);
 }
 
+/* OWNER/NAME, as a hub has it? */
+static bool has_owner(const char *name)
+{
+    const char *slash = strchr(name, '/');
+
+    return slash && slash > name && slash[1] && name[0] != '.' && name[0] != '~' &&
+           !strchr(slash + 1, '/');
+}
+
 static pb_status fail_unknown(const char *name, const folders *f, pb_error *error)
 {
     pb_likeness likeness = pb_likeness_to(name);
-    char *cache = cache_folder(), *all = NULL;
+    const bool owned = has_owner(name);
+    char *cache = pb_cache_folder(), *all = NULL;
 
     pb_models_visit(add_likely, &likeness);
     for (size_t i = 0; i < f->count; i++)
         all = pb_list_add(all, f->path[i]);
     pb_fail(error, PB_IO,
             "%s: no such model%s: looked for a folder of that name, here, in %s and in the Hugging "
-            "Face cache, %s; give its path, or name the folder that holds it in PULLBACK_MODELS",
-            name, pb_likeness_hint(&likeness).text, all ? all : "", cache ? cache : "");
+            "Face cache, %s; give its path, or name the folder that holds it in PULLBACK_MODELS"
+            "%s%s%s",
+            name, pb_likeness_hint(&likeness).text, all ? all : "", cache ? cache : "",
+            owned ? " (pullback fetch " : "", owned ? name : "", owned ? " brings it there)" : "");
     pb_free(cache);
     pb_free(all);
     return PB_IO;
@@ -308,7 +146,7 @@ static pb_status try_folder(char **folder, char **unused, char *path, pb_error *
 {
     if (!path)
         return pb_fail_memory(error, 1, "a path");
-    if (is_folder(path)) {
+    if (pb_is_folder(path)) {
         if (!*folder) {
             *folder = path;
             return PB_OK;
@@ -331,7 +169,7 @@ static pb_status find_named(char **folder, char **unused, const char *name, pb_e
     for (size_t i = 0; status == PB_OK && i < f.count; i++)
         status = try_folder(folder, unused, pb_sprintf("%s/%s", f.path[i], name), error);
     if (status == PB_OK && !*folder)
-        status = find_cached(folder, unused, name, error);
+        status = pb_cache_find(folder, unused, name, error);
     if (status == PB_OK && !*folder)
         status = fail_unknown(name, &f, error);
     close_folders(&f);

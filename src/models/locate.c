@@ -86,8 +86,8 @@ static void check_component(pb_config *index, const char *pipeline, const char *
                        pipeline, class, pb_component_names(kind, "").text);
 }
 
-/* Does a pipeline have this component? One may be optional: [null, null]. */
-static bool has_component(pb_config *index, const char *name, const char **class)
+/* One may be optional: [null, null]. */
+bool pb_pipeline_has(pb_config *index, const char *name, const char **class)
 {
     const char *names[2];
 
@@ -98,20 +98,19 @@ static bool has_component(pb_config *index, const char *name, const char **class
     return true;
 }
 
-/* A pipeline: model_index.json says of what classes its parts are. */
-static pb_status check_pipeline(pb_config *index, pb_error *error)
+pb_status pb_pipeline_check(pb_config *index, pb_error *error)
 {
     const char *pipeline = pb_config_string(index, "_class_name", "a pipeline without a name");
     const char *key, *class;
 
-    if (pb_config_status(index, NULL) == PB_OK && !has_component(index, "unet", &class))
+    if (pb_config_status(index, NULL) == PB_OK && !pb_pipeline_has(index, "unet", &class))
         return pb_fail(error, PB_UNSUPPORTED, "%s: %s has no U-Net and is not supported",
                        pb_config_path(index), pipeline);
     if (pb_config_boolean(index, "requires_aesthetics_score", false))
         pb_config_fail(index, PB_UNSUPPORTED, "requires_aesthetics_score",
                        "true: the refiner of Stable Diffusion XL is not supported: its base is");
     for (size_t i = 0; (key = pb_config_key(index, i)) != NULL; i++)
-        if (has_component(index, key, &class))
+        if (pb_pipeline_has(index, key, &class))
             check_component(index, pipeline, key, class);
     return pb_config_status(index, error);
 }
@@ -127,7 +126,7 @@ static pb_status find_component(pb_model_files *files, pb_config *index, pb_role
     PB_TRY(file_in(&part->folder, files->folder, pb_role_name(role), error));
     if (!part->folder)
         return PB_OK;
-    if (has_component(index, pb_role_name(role), &class)) {
+    if (pb_pipeline_has(index, pb_role_name(role), &class)) {
         part->component = pb_component_find(pb_role_kind(role), class);
         return PB_OK;
     }
@@ -190,9 +189,9 @@ static pb_status find_parts(pb_model_files *files, pb_config *index, const char 
     const char *class;
     char *config;
 
-    PB_TRY(check_pipeline(index, error));
+    PB_TRY(pb_pipeline_check(index, error));
     files->reads_none = !pb_config_boolean(index, "force_zeros_for_empty_prompt", true);
-    if (has_component(index, "unet", &class))
+    if (pb_pipeline_has(index, "unet", &class))
         unet->component = pb_component_find(PB_KIND_DENOISER, class);
     PB_TRY(file_in(&config, files->folder, "unet/config.json", error));
     if (!config)

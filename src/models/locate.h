@@ -4,6 +4,7 @@
 
 #include <pullback/model.h>
 
+#include "io/config.h"
 #include "models/part.h"
 
 /* The files of a model; absent ones are NULL. Strings are the caller's (pb_model_files_clear). */
@@ -25,5 +26,12 @@ pb_status pb_model_locate(pb_model_files *files, const char *name,
                           const pb_model_options *options, pb_error *error);
 
 void pb_model_files_clear(pb_model_files *files);
+
+/* Of a pipeline's model_index.json: is there a component of that name ("unet"), and of which class
+ * (the config's)? */
+bool pb_pipeline_has(pb_config *index, const char *name, const char **class);
+
+/* Are all of its components read? Errors: PB_FORMAT, PB_UNSUPPORTED (which is not). */
+pb_status pb_pipeline_check(pb_config *index, pb_error *error);
 
 #endif

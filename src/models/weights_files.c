@@ -103,24 +103,36 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const candidate *)a)->name, ((const candidate *)b)->name);
 }
 
-static pb_status gather(candidates *c, const char *folder, pb_family family, pb_error *error)
+/* Adds a file, to the candidates or to those of other formats, or to neither. */
+static pb_status consider(candidates *c, const char *name, pb_family family, pb_error *error)
 {
     static const char *const others[] = {".ckpt", ".pt", ".pth", ".msgpack", ".h5", ".onnx"};
+
+    PB_TRY(examine(c, name, family, error));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (pb_ends_with(name, others[i]))
+            c->foreign = pb_list_add(c->foreign, name);
+    return PB_OK;
+}
+
+static void sort(candidates *c)
+{
+    if (c->count)
+        qsort(c->list, c->count, sizeof *c->list, by_name); /* a folder has no order */
+}
+
+static pb_status gather(candidates *c, const char *folder, pb_family family, pb_error *error)
+{
     DIR *directory = opendir(folder);
     struct dirent *entry;
     pb_status status = PB_OK;
 
     if (!directory)
         return pb_fail_system(error, folder, NULL);
-    while (status == PB_OK && (entry = readdir(directory)) != NULL) {
-        status = examine(c, entry->d_name, family, error);
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-            if (pb_ends_with(entry->d_name, others[i]))
-                c->foreign = pb_list_add(c->foreign, entry->d_name);
-    }
+    while (status == PB_OK && (entry = readdir(directory)) != NULL)
+        status = consider(c, entry->d_name, family, error);
     closedir(directory);
-    if (c->count)
-        qsort(c->list, c->count, sizeof *c->list, by_name); /* a folder has no order */
+    sort(c);
     return status;
 }
 
@@ -231,6 +243,40 @@ pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_f
         if (!*path)
             status = pb_fail_memory(error, strlen(folder) + strlen(chosen->name) + 2, "a path");
     }
+    clear(&c);
+    return status;
+}
+
+/* Which of the names a candidate's is. */
+static const char *name_among(const char *name, size_t count, const char *const *names)
+{
+    size_t i = 0;
+
+    while (i < count && strcmp(names[i], name))
+        i++;
+    return i < count ? names[i] : NULL;
+}
+
+pb_status pb_weights_choose(const char **name, size_t count, const char *const *names,
+                            const char *folder, pb_family family, const char *variant,
+                            pb_error *error)
+{
+    const bool index_first = family == PB_DIFFUSERS;
+    candidates c = {0};
+    const candidate *chosen = NULL;
+    pb_status status = PB_OK;
+
+    *name = NULL;
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        status = consider(&c, names[i], family, error);
+    sort(&c);
+    if (status == PB_OK && variant) {
+        const candidate like = {.name = (char *)variant, .length = strlen(variant)};
+        chosen = pick(&c, &like, index_first);
+    } else if (status == PB_OK)
+        status = choose(&chosen, &c, folder, family, error);
+    if (chosen && status == PB_OK)
+        *name = name_among(chosen->name, count, names);
     clear(&c);
     return status;
 }

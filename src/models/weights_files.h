@@ -2,6 +2,8 @@
 #ifndef PB_MODELS_WEIGHTS_FILES_H
 #define PB_MODELS_WEIGHTS_FILES_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 /* Who wrote the folder: what its weights are called, and which of two candidates is read. Those of
@@ -18,6 +20,13 @@ typedef enum pb_family {
  * chosen are added. Errors: PB_IO (none), PB_UNSUPPORTED (under other names only, of
  * several variants), PB_MEMORY. */
 pb_status pb_weights_locate(char **path, char **unused, const char *folder, pb_family family,
+                            pb_error *error);
+
+/* The same choice among the names of a folder's files, which need not be here; `folder` is what
+ * messages call it. variant: "fp16", then that one's, or NULL. *name: one of the names; NULL: there
+ * are none of this variant. */
+pb_status pb_weights_choose(const char **name, size_t count, const char *const *names,
+                            const char *folder, pb_family family, const char *variant,
                             pb_error *error);
 
 #endif

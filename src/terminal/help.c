@@ -12,7 +12,8 @@ static const pb_help program = {
     "Riemannian geometry of a diffusion model's latent space, and editing by it.\n\n"
     "A model is named by its folder's path; or by the folder's name where that lies in the folder "
     "that PULLBACK_MODELS (in the environment) names, in models/ here, or among the models that "
-    "came with the program; or by owner/name in the Hugging Face cache.",
+    "came with the program; or by owner/name in the Hugging Face cache, "
+    "into which fetch brings it.",
     "Examples:\n"
     "  pullback demo          a first edit, with a photo and a model that come with it\n"
     "  pullback help edit     a command's options and an example: as pullback edit --help\n"

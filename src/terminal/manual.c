@@ -10,6 +10,7 @@ const char *pb_topic_title(pb_topic topic)
 {
     static const char *const titles[PB_TOPICS] = {
         [PB_TOPIC_IMAGE] = "Which image",
+        [PB_TOPIC_FILES] = "Which files",
         [PB_TOPIC_TARGET] = "Onto what",
         [PB_TOPIC_POINT] = "Which point on its way to noise",
         [PB_TOPIC_CONDITION] = "Under which prompt or class",
@@ -53,6 +54,7 @@ static const struct {
     {NULL, "damping", PB_TOPIC_DIRECTION},
     {NULL, "direct", PB_TOPIC_POINT},
     {NULL, "direction", PB_TOPIC_DIRECTION},
+    {NULL, "dry-run", PB_TOPIC_OUTPUT},
     {NULL, "edit-iterations", PB_TOPIC_TRAVEL},
     {NULL, "edit-length", PB_TOPIC_TRAVEL},
     {NULL, "edit-prompt", PB_TOPIC_CONDITION},
@@ -67,6 +69,7 @@ static const struct {
     {NULL, "guided", PB_TOPIC_MAP},
     {NULL, "hash", PB_TOPIC_OUTPUT},
     {NULL, "height", PB_TOPIC_IMAGE},
+    {NULL, "include", PB_TOPIC_FILES},
     {NULL, "json", PB_TOPIC_OUTPUT},
     {NULL, "jvp", PB_TOPIC_MAP},
     {NULL, "kind", PB_TOPIC_DIRECTION},
@@ -122,6 +125,7 @@ static const struct {
     {NULL, "tol", PB_TOPIC_SOLVER},
     {NULL, "u", PB_TOPIC_DIRECTION},
     {NULL, "vae", PB_TOPIC_MACHINE},
+    {NULL, "variant", PB_TOPIC_FILES},
     {NULL, "verify", PB_TOPIC_SOLVER},
     {NULL, "vjp", PB_TOPIC_MAP},
     {NULL, "width", PB_TOPIC_IMAGE},

@@ -34,6 +34,7 @@ int pb_manual_answer(const pb_manual *manual, int argc, char **argv);
 /* What an option is about: the groups in which options are listed. */
 typedef enum pb_topic {
     PB_TOPIC_IMAGE,
+    PB_TOPIC_FILES,
     PB_TOPIC_TARGET,
     PB_TOPIC_POINT,
     PB_TOPIC_CONDITION,

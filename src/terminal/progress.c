@@ -97,6 +97,42 @@ int pb_progress_show(pb_progress_bar *bar, size_t done, size_t total, double lef
     return interrupted;
 }
 
+/* Is a task counted in bytes? */
+static int is_in_bytes(const char *task)
+{
+    return !strcmp(task, "fetching");
+}
+
+#define RECENT 5 /* seconds after which a moment counts a third */
+
+/* Bytes in a second of late, which tells of the time left what a mean of all does not. */
+static double note_rate(pb_progress_bar *bar, size_t done, double seconds)
+{
+    const double kept = exp(-seconds / RECENT);
+
+    bar->came = kept * bar->came + (double)(done - bar->drawn);
+    bar->in = kept * bar->in + seconds;
+    bar->drawn = done;
+    return bar->in > 0 ? bar->came / bar->in : 0;
+}
+
+static int show_bytes(pb_progress_bar *bar, size_t done, size_t total)
+{
+    double before = bar->last > 0 ? bar->last : bar->start, rate;
+    int filled = total ? (int)((double)done / (double)total * WIDTH) : 0;
+
+    if (due(bar, done == total)) {
+        rate = note_rate(bar, done, bar->last - before);
+        fprintf(stderr, "\r\033[K%s [%.*s%*s] %.1f of %.1f MB", bar->label, filled,
+                "########################", WIDTH - filled, "", (double)done / 1e6,
+                (double)total / 1e6);
+        if (done < total && rate > 0)
+            fprintf(stderr, ", %.1f MB/s, %.0f s left", rate / 1e6, (double)(total - done) / rate);
+        fflush(stderr);
+    }
+    return interrupted;
+}
+
 void pb_progress_tell(pb_progress_bar *bar, double seconds)
 {
     if (bar->told || seconds < LONG || pb_seconds() - bar->start < SETTLED)
@@ -148,6 +184,8 @@ static int show(void *context, const pb_progress *p)
         *bar = pb_progress_begin(cli, p->task);
     if (p->total && p->done != bar->done) {
         bar->done = p->done;
+        if (is_in_bytes(p->task))
+            return show_bytes(bar, p->done, p->total);
         return pb_progress_step(bar, p->done, p->total);
     }
     if (!p->total && p->svd && p->svd->applications != bar->applications) {

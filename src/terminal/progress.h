@@ -14,6 +14,8 @@ typedef struct pb_progress_bar {
     int told;                  /* has it been said that this takes long? */
     size_t done, applications; /* when it was last looked at */
     double start, last;
+    size_t drawn;    /* bytes, when it was last drawn */
+    double came, in; /* bytes of late, in so many seconds */
 } pb_progress_bar;
 
 /* A bar labelled so; none with --quiet or where stderr is not a terminal. */
