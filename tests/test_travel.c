@@ -18,11 +18,7 @@
 #include "scratch.h"
 
 #define FACES PB_SOURCE_DIR "/models/faces32"
-#if SANITIZED
 #define GRID " --steps 12 "
-#else
-#define GRID " --steps 20 "
-#endif
 #define QUICK "--model " FACES GRID "-q"
 
 static scratch s;
