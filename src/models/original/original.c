@@ -82,6 +82,13 @@ pb_status pb_original_locate(pb_model_files *files, const pb_model_options *opti
                        options->config);
     status = pb_original_open(&o, files->folder, error);
     o.configs = options->config;
+    if (status == PB_FORMAT && error) {
+        const pb_error found = *error;
+        pb_fail(error, status,
+                "%s (a model is a folder in the diffusers layout, or one file of tensors in the "
+                "original layout)",
+                found.message);
+    }
     if (status == PB_OK)
         status = take_parts(files, &o, options->prediction_type, error);
     files->inferred = o.inferred;
