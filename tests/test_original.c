@@ -64,7 +64,7 @@ static void embed(values *v, const pb_model *model)
     v->embedding = pb_malloc(v->embedding_count, sizeof *v->embedding);
     ids = pb_malloc(length, sizeof *ids);
     MUST(pb_text_encoder_tokens(text, PROMPT, length, ids, NULL, NULL, error));
-    MUST(pb_text_encoder_embed(text, 1, length, ids, v->embedding, NULL, error));
+    MUST(pb_text_encoder_embed(text, 1, length, ids, v->embedding, NULL, NULL, error));
     pb_free(ids);
     pb_text_encoder_free(text);
 }

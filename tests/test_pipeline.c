@@ -371,8 +371,6 @@ static void test_autoencoder_alone(void **state)
                           .folder = (char *)GOLDEN "autoencoder-kl"};
     float found[32 * 32 * 3], *out = found;
     pb_autoencoder_facts facts;
-    const pb_part part = {.component = pb_component_find(PB_KIND_AUTOENCODER, "AutoencoderKL"),
-                          .folder = (char *)GOLDEN "autoencoder-kl"};
     pb_network network = {0};
     pb_weights *io;
     pb_tensor x, mean, decoded;

@@ -486,7 +486,7 @@ static computed compute(const char *path)
     c.count[0] = 77 * pb_text_encoder_width(text);
     c.values[0] = pb_malloc(c.count[0], sizeof(float));
     MUST(pb_text_encoder_tokens(text, "a cat", 77, ids, NULL, NULL, error));
-    MUST(pb_text_encoder_embed(text, 1, 77, ids, c.values[0], NULL, error));
+    MUST(pb_text_encoder_embed(text, 1, 77, ids, c.values[0], NULL, NULL, error));
 
     const size_t shape[] = {1, 77, pb_text_encoder_width(text)};
     pb_tensor context = PB_TENSOR_EMPTY;
