@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "golden.h"
 #include "io/file.h"
+#include "sanitized.h"
 #include "scratch.h"
 #include "study/store/catalogue.h"
 
@@ -485,8 +486,10 @@ static void check_model(const char *path)
     run_alone(path, &enough);
     run_alone(path, &little);
     run(path, (const expected *const[]){&enough, &enough}, 0);
-    run(path, (const expected *const[]){&enough, &enough}, 1);
-    run(path, (const expected *const[]){&little, &little}, 1);
+    if (OF_MANY(1, 0)) {
+        run(path, (const expected *const[]){&enough, &enough}, 1);
+        run(path, (const expected *const[]){&little, &little}, 1);
+    }
     run(path, (const expected *const[]){&little, &enough}, 1);
 }
 

@@ -296,16 +296,18 @@ static void test_sample(void **state)
 /* invert then sample from the .npy written comes back to the picture. */
 static void test_invert(void **state)
 {
+    const int steps = OF_MANY(100, 40);
     pb_tensor back, image;
     double square = 0;
     json_t *o;
 
     (void)state;
-    o = object_of(program(here.folder, "invert -m " FACES " " PORTRAIT " --steps 100 -o xT.npy "
-                                       "--json"));
+    o = object_of(program(here.folder,
+                          "invert -m " FACES " " PORTRAIT " --steps %d -o xT.npy --json", steps));
     assert_true(fabs(number(o, "timestep") - 999) < 1e-9);
     json_decref(o);
-    expect(program(here.folder, "sample -m " FACES " --x xT.npy --steps 100 -o back.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x xT.npy --steps %d -o back.npy", steps), 0,
+           NULL);
     expect(program(here.folder, "invert -m " FACES " " PORTRAIT " --t 0 --direct -o same.npy"), 0,
            NULL);
     back = read_npy("back.npy");
@@ -313,7 +315,7 @@ static void test_invert(void **state)
     for (size_t i = 0; i < 1024; i++)
         square += pow((double)back.data[i] - (double)image.data[i], 2);
     print_message("PSNR %.1f dB\n", 10 * log10(4 * 1024 / square));
-    assert_true(10 * log10(4 * 1024 / square) > 30);
+    assert_true(10 * log10(4 * 1024 / square) > OF_MANY(30, 25));
     pb_tensor_clear(&back);
     pb_tensor_clear(&image);
 }
@@ -511,11 +513,17 @@ static void test_costs(void **state)
     expect(program(here.folder, "bench " FACES " --tune nowhere/c.json"), 1, "nowhere");
 }
 
+#if SANITIZED
+#define RANK "15"
+#else
+#define RANK "30"
+#endif
+
 /* A neighbour's basis saves applications. */
 static void test_start(void **state)
 {
     static const char line[] =
-        "basis -m " FACES " --seed 1 --steps 21 --rank 30 --no-pictures --json -o";
+        "basis -m " FACES " --seed 1 --steps 21 --rank " RANK " --no-pictures --json -o";
     double fresh, started;
     json_t *o;
 
@@ -526,7 +534,7 @@ static void test_start(void **state)
     json_decref(o);
     o = object_of(program(here.folder, "%s b.safetensors --t 0.6 --start a.safetensors", line));
     started = number_of(o, "applications");
-    assert_int_equal(number_of(o, "converged"), 30);
+    assert_int_equal(number_of(o, "converged"), atoi(RANK));
     json_decref(o);
     print_message("%g applications, %g from a neighbour's basis\n", fresh, started);
     assert_true(started < 0.95 * fresh);
@@ -564,7 +572,7 @@ static void test_limit(void **state)
     (void)state;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
     small = limit;
-    small.rlim_cur = 512;
+    small.rlim_cur = 1024; /* what OpenMP of LLVM makes itself before main */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     o = program(here.folder, "sample -m " FACES " --steps 2 -n 1 -q -o a.npy");
     expect(o, 1, "a.npy: cannot write: ");
