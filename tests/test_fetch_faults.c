@@ -122,6 +122,14 @@ static void test_wrong(void **state)
     assert_int_equal(symlink("nowhere", scratch_path(&here, SNAPSHOT "/" UNET).text), 0);
     expect(program(here.folder, "fetch me/net"), 0, NULL);
     expect_fetched(UNET, true);
+    /* A redirection's own tag is not the file's. */
+    fetched_forget();
+    expect(fetch_under((hub_fault){.of = "resolve/" HUB_COMMIT "/tokenizer/vocab.json",
+                                   .status = 307,
+                                   .headers = "Location: /far/tokenizer/vocab.json\r\nETag: "
+                                              "\"ffffffffffffffffffffffffffffffffffffffff\"\r\n"}),
+           0, NULL);
+    assert_int_equal(hub_asked("/far/tokenizer/vocab.json"), 1);
     hub_close();
 }
 
