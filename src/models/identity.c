@@ -64,12 +64,9 @@ static pb_status add_weights(file_list *list, const char *path, const pb_weights
 static pb_status add_named(file_list *list, const pb_model_files *files, pb_error *error)
 {
     PB_TRY(add(list, files->index, NULL, error));
-    for (pb_role i = 0; i < PB_ROLES; i++) {
+    for (pb_role i = 0; i < PB_ROLES; i++)
         for (size_t j = 0; j < files->parts[i].count; j++)
             PB_TRY(add(list, files->parts[i].files[j], NULL, error));
-        if (i == PB_ROLE_SCHEDULER)
-            PB_TRY(add(list, files->scheduler, NULL, error));
-    }
     return PB_OK;
 }
 

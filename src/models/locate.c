@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/ending.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "io/config.h"
 #include "models/find.h"
@@ -17,7 +18,6 @@ void pb_model_files_clear(pb_model_files *files)
 {
     pb_free(files->folder);
     pb_free(files->index);
-    pb_free(files->scheduler);
     pb_free(files->recommended);
     for (pb_role role = 0; role < PB_ROLES; role++)
         pb_part_clear(&files->parts[role]);
@@ -31,13 +31,6 @@ static bool exists(const char *path)
     struct stat info;
 
     return path && stat(path, &info) == 0;
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 /* -- the files ------------------------------------------------------------------------------- */
@@ -160,13 +153,15 @@ static pb_status list_files(pb_model_files *files, pb_role role, pb_error *error
 /* The noise schedule: the model's own, or what is given for one that has none. */
 static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_error *error)
 {
+    pb_part *part = &files->parts[PB_ROLE_SCHEDULER];
     const char *name = files->index ? "scheduler/scheduler_config.json" : "scheduler_config.json";
 
-    PB_TRY(file_in(&files->scheduler, files->folder, name, error));
-    if (files->scheduler)
+    PB_TRY(file_in(&part->files[0], files->folder, name, error));
+    part->count = part->files[0] != NULL;
+    if (part->count)
         return schedule
                    ? pb_fail(error, PB_INVALID, "a schedule (%s) for a model that has its own: %s",
-                             schedule, files->scheduler)
+                             schedule, part->files[0])
                    : PB_OK;
     if (!schedule)
         return pb_fail(
@@ -178,8 +173,9 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
             files->folder, name);
     if (!strcmp(schedule, "ddpm"))
         return PB_OK;
-    files->scheduler = pb_strdup(schedule);
-    return files->scheduler ? PB_OK : pb_fail_memory(error, strlen(schedule), "a path");
+    part->files[0] = pb_strdup(schedule);
+    part->count = part->files[0] != NULL;
+    return part->count ? PB_OK : pb_fail_memory(error, strlen(schedule), "a path");
 }
 
 static pb_status find_parts(pb_model_files *files, pb_config *index, const char *schedule,
@@ -278,7 +274,7 @@ static pb_status find_vae(pb_model_files *files, const char *path, pb_error *err
     pb_part *part = &files->parts[PB_ROLE_VAE];
     char *config = NULL;
 
-    if (!is_folder(path))
+    if (!pb_is_folder(path))
         return pb_original_locate_vae(part, path, error);
     for (size_t i = 0; !config && i < 2; i++)
         PB_TRY(file_in(&config, path, places[i], error));
@@ -290,9 +286,9 @@ static pb_status find_vae(pb_model_files *files, const char *path, pb_error *err
     part->folder = config;
     *strrchr(config, '/') = '\0';
     PB_TRY(list_files(files, PB_ROLE_VAE, error));
-    return part->weights ? PB_OK
-                         : pb_weights_locate(&part->weights, NULL, part->folder, PB_DIFFUSERS,
-                                             error);
+    return part->weights
+               ? PB_OK
+               : pb_weights_locate(&part->weights, NULL, part->folder, PB_DIFFUSERS, error);
 }
 
 pb_status pb_model_locate(pb_model_files *files, const char *name, const pb_model_options *options,
@@ -303,7 +299,8 @@ pb_status pb_model_locate(pb_model_files *files, const char *name, const pb_mode
     *files = (pb_model_files){0};
     status = pb_model_find(&files->folder, &files->unused, name, error);
     if (status == PB_OK)
-        status = (is_folder(files->folder) ? find_in_folder : find_in_file)(files, options, error);
+        status =
+            (pb_is_folder(files->folder) ? find_in_folder : find_in_file)(files, options, error);
     if (status == PB_OK && options->vae)
         status = find_vae(files, options->vae, error);
     if (status != PB_OK && files->unused && error) {

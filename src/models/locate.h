@@ -11,7 +11,6 @@
 typedef struct pb_model_files {
     char *folder;      /* or the file, of a model that is one file */
     char *index;       /* model_index.json of a pipeline, or NULL */
-    char *scheduler;   /* scheduler_config.json; NULL: DDPMScheduler's defaults */
     char *recommended; /* pullback.json, or NULL */
     pb_part parts[PB_ROLES];
     bool reads_none; /* "force_zeros_for_empty_prompt" is false */
@@ -20,10 +19,10 @@ typedef struct pb_model_files {
 } pb_model_files;
 
 /* Finds the folder or the file of a model by name (see pb_model_open) and its parts.
- * Errors: PB_INVALID (an option for a model that it does not go with), PB_IO, PB_FORMAT, PB_UNSUPPORTED (what
- * it is instead, a component that is not read), PB_MEMORY. */
-pb_status pb_model_locate(pb_model_files *files, const char *name, 
-                          const pb_model_options *options, pb_error *error);
+ * Errors: PB_INVALID (an option for a model that it does not go with), PB_IO, PB_FORMAT,
+ * PB_UNSUPPORTED (what it is instead, a component that is not read), PB_MEMORY. */
+pb_status pb_model_locate(pb_model_files *files, const char *name, const pb_model_options *options,
+                          pb_error *error);
 
 void pb_model_files_clear(pb_model_files *files);
 

@@ -161,15 +161,15 @@ static void describe(pb_model *model)
                                                           : NULL;
 }
 
-/* The scheduler's file, or what would stand in it. */
+/* The scheduler's file (none: DDPMScheduler's defaults), or what would stand in it. */
 static pb_status read_schedule(pb_model *model, pb_error *error)
 {
     const pb_part *part = &model->files.parts[PB_ROLE_SCHEDULER];
     pb_config *config;
 
     if (!part->config)
-        return pb_scheduler_read(&model->schedule, &model->scheduler, model->files.scheduler,
-                                 error);
+        return pb_scheduler_read(&model->schedule, &model->scheduler,
+                                 part->count ? part->files[0] : NULL, error);
     PB_TRY(pb_config_of(&config, model->files.folder, part->config, error));
     return pb_scheduler_of(&model->schedule, &model->scheduler, config, error);
 }

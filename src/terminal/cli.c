@@ -433,8 +433,7 @@ static int is_of_model(const pb_cli *cli, const char *path, const struct stat *f
 
     if (!cli->model || pb_model_locate(&f, cli->model, &options, NULL) != PB_OK)
         return 0;
-    found = is_same(f.folder, file) || is_same(f.index, file) || is_same(f.scheduler, file) ||
-            is_same(f.recommended, file);
+    found = is_same(f.folder, file) || is_same(f.index, file) || is_same(f.recommended, file);
     for (size_t i = 0; !found && i < PB_ROLES; i++) {
         for (size_t j = 0; !found && j < f.parts[i].count; j++)
             found = is_same(f.parts[i].files[j], file);

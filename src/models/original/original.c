@@ -2,19 +2,12 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/places.h"
 #include "models/original/parts.h"
 #include "models/original/yaml.h"
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-
-    return path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
 
 /* The tokenizer of the family: that of the folder of configs, else the one that comes with
  * Pullback. */
@@ -25,7 +18,7 @@ static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_release releas
     char *given = o->configs ? pb_sprintf("%s/tokenizer", o->configs) : NULL;
 
     part->component = pb_component_find(PB_KIND_TOKENIZER, "CLIPTokenizer");
-    if (is_folder(given)) {
+    if (pb_is_folder(given)) {
         part->folder = given;
         return PB_OK;
     }
@@ -77,7 +70,7 @@ pb_status pb_original_locate(pb_model_files *files, const pb_model_options *opti
     pb_original o;
     pb_status status;
 
-    if (options->config && !is_folder(options->config))
+    if (options->config && !pb_is_folder(options->config))
         return pb_fail(error, PB_IO, "%s: expected a folder with configs of diffusers",
                        options->config);
     status = pb_original_open(&o, files->folder, error);

@@ -75,10 +75,19 @@ size_t pb_size_of(const pb_weights *weights, size_t dimension, const char *forma
     return t && dimension < t->rank ? t->shape[dimension] : 0;
 }
 
+pb_status pb_original_read_config(json_t **config, const char *path, pb_error *error)
+{
+    struct stat info;
+
+    *config = NULL;
+    return stat(path, &info) == 0
+               ? pb_json_read(config, path, (size_t)16 << 20, PB_JSON_INFINITY, error)
+               : PB_OK;
+}
+
 pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role, pb_error *error)
 {
-    pb_status status = PB_OK;
-    struct stat info;
+    pb_status status;
     char *path;
 
     *config = NULL;
@@ -88,8 +97,7 @@ pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role
                       role == PB_ROLE_SCHEDULER ? "scheduler_config.json" : "config.json");
     if (!path)
         return pb_fail_memory(error, strlen(o->configs) + 64, "a path");
-    if (stat(path, &info) == 0)
-        status = pb_json_read(config, path, (size_t)16 << 20, PB_JSON_INFINITY, error);
+    status = pb_original_read_config(config, path, error);
     pb_free(path);
     return status;
 }

@@ -41,6 +41,9 @@ pb_status pb_original_take(pb_part *part, pb_original *o, const char *prefix,
 size_t pb_size_of(const pb_weights *weights, size_t dimension, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A config that may be there; *config NULL: it is not. Errors: those of pb_json_read. */
+pb_status pb_original_read_config(json_t **config, const char *path, pb_error *error);
+
 /* The config of a role in the folder of configs; *config NULL: there is none. Errors: those of
  * pb_json_read. */
 pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role, pb_error *error);

@@ -1,9 +1,7 @@
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
-#include "io/json.h"
 #include "models/original/parts.h"
 
 #define MAX_LEVELS 8
@@ -69,13 +67,9 @@ static pb_status read_beside(json_t **config, const char *path, pb_error *error)
 {
     const char *slash = strrchr(path, '/');
     char *beside = pb_sprintf("%.*sconfig.json", slash ? (int)(slash + 1 - path) : 0, path);
-    pb_status status = PB_OK;
-    struct stat info;
+    pb_status status = beside ? pb_original_read_config(config, beside, error)
+                              : pb_fail_memory(error, strlen(path) + 12, "a path");
 
-    if (!beside)
-        return pb_fail_memory(error, strlen(path) + 12, "a path");
-    if (stat(beside, &info) == 0)
-        status = pb_json_read(config, beside, (size_t)16 << 20, PB_JSON_INFINITY, error);
     pb_free(beside);
     return status;
 }
