@@ -200,12 +200,12 @@ static void test_own_input(void **state)
 static void test_noise_level(void **state)
 {
     (void)state;
-    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 20 --t 0.6 -o xt.safetensors"),
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 10 --t 0.6 -o xt.safetensors"),
            0, NULL);
-    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 20 --t 0.6 -o xt.npy"), 0,
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 10 --t 0.6 -o xt.npy"), 0,
            NULL);
-    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 20 -o xT.npy"), 0, NULL);
-    expect(program(here.folder, "sample -m " FACES " --x xT.npy -s 20 -o right.npy"), 0,
+    expect(program(here.folder, "invert -m " FACES " " PORTRAIT " -s 10 -o xT.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x xT.npy -s 10 -o right.npy"), 0,
            "xT.npy does not say its noise level: taken for t = 1");
     /* It knows where it is: steps and t. */
     expect(program(here.folder, "sample -m " FACES " --x xt.safetensors -o a.npy"), 0, NULL);
@@ -213,23 +213,26 @@ static void test_noise_level(void **state)
     assert_near("down from t = 0.6", a.data, right.data, pb_tensor_count(&right), 1e-4);
     pb_tensor_clear(&right);
     pb_tensor_clear(&a);
-    expect(program(here.folder, "sample -m " FACES " --x xt.npy -s 20 --t 0.6 -o b.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x xt.npy -s 10 --t 0.6 -o b.npy"), 0, NULL);
     expect_equal("a.npy", "b.npy", true);
-    expect(program(here.folder, "sample -m " FACES " --x xt.npy -s 20 -o ghost.npy"), 0,
+    expect(program(here.folder, "sample -m " FACES " --x xt.npy -s 10 -o ghost.npy"), 0,
            "taken for t = 1");
     expect_equal("a.npy", "ghost.npy", false);
     /* The same for basis and edit; a basis file knows its point too. */
     expect(program(here.folder, "basis -m " FACES " --x xt.safetensors -k 2 --no-pictures "
                                 "-o b.safetensors"),
            0, NULL);
-    expect(program(here.folder, "basis -m " FACES " --x xt.npy -s 20 -k 2 --no-pictures "
+    expect(program(here.folder, "basis -m " FACES " --x xt.npy -s 10 -k 2 --no-pictures "
                                 "-o c.safetensors"),
            0, "xt.npy does not say its noise level: taken for t = 0.6");
-    expect(program(here.folder, "sample -m " FACES " --x b.safetensors -s 20 -o c.npy"), 0, NULL);
+    expect(program(here.folder, "sample -m " FACES " --x b.safetensors -s 10 -o c.npy"), 0, NULL);
     expect_equal("a.npy", "c.npy", true);
-    expect(program(here.folder, "edit -m " FACES " --x xt.safetensors -o strip.npy"), 0, NULL);
-    expect(program(here.folder, "edit -m " FACES " --x xt.npy -s 20 --t 0.6 -o strip2.npy"), 0,
-           NULL);
+    expect(program(here.folder,
+                   "edit -m " FACES " --x xt.safetensors --edit-iterations 2 -o strip.npy"),
+           0, NULL);
+    expect(program(here.folder,
+                   "edit -m " FACES " --x xt.npy -s 10 --t 0.6 --edit-iterations 2 -o strip2.npy"),
+           0, NULL);
     expect_equal("strip.npy", "strip2.npy", true);
     /* What does not go together. */
     expect(program(here.folder, "sample -m " FACES " --x xt.safetensors --t 0.4 -o d.npy"), 1,

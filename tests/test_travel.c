@@ -74,10 +74,9 @@ static void test_compare(void **state)
 
 static double share(const char *line)
 {
-    json_t *object = object_of(program(s.folder,
-                                       "transport -q --json --basis a.safetensors "
-                                       GRID "--stages 1 -o t.png %s",
-                                       line));
+    json_t *object = object_of(
+        program(s.folder,
+                "transport -q --json --basis a.safetensors " GRID "--stages 1 -o t.png %s", line));
     double value = json_number_value(json_array_get(json_object_get(object, "share"), 0));
 
     json_decref(object);
@@ -101,9 +100,8 @@ static void test_transport(void **state)
     expect(
         program(s.folder, "transport --basis a.safetensors --onto-t 0.4 --onto-basis b -o t.png"),
         2, "onto what?");
-    expect(
-        program(s.folder, "transport --basis a.safetensors --onto-t 0.4 -d 8" GRID "-o t.png"),
-        1, "has 0 to 7");
+    expect(program(s.folder, "transport --basis a.safetensors --onto-t 0.4 -d 8" GRID "-o t.png"),
+           1, "has 0 to 7");
     expect(program(s.folder, "transport --basis a.safetensors --onto-t 0.4 --steps 17 -o t.png"), 1,
            "not on a grid of 17 points");
     expect(program(s.folder, "transport --onto-t 0.4 -o t.png"), 2, "from where?");
@@ -126,27 +124,27 @@ static void expect_same(const char *a, const char *b)
 static void test_steps(void **state)
 {
     (void)state;
-    expect(program(s.folder, "basis --model " FACES " -q --no-pictures --seed 1 --steps 50 -k 3 "
-                             "-o fifty.safetensors"),
+    expect(program(s.folder, "basis --model " FACES " -q --no-pictures --seed 1 --steps 21 -k 3 "
+                             "-o grid.safetensors"),
            0, NULL);
-    expect(program(s.folder, "edit --basis fifty.safetensors --edit-iterations 2 -o one.npy"), 0,
+    expect(program(s.folder, "edit --basis grid.safetensors --edit-iterations 2 -o one.npy"), 0,
            NULL);
-    expect(program(s.folder, "edit --basis fifty.safetensors --edit-iterations 2 --steps 50 -o "
+    expect(program(s.folder, "edit --basis grid.safetensors --edit-iterations 2 --steps 21 -o "
                              "two.npy"),
            0, NULL);
     expect_same("one.npy", "two.npy");
-    expect(program(s.folder, "edit --basis fifty.safetensors --steps 100 -o three.npy"), 1,
+    expect(program(s.folder, "edit --basis grid.safetensors --steps 100 -o three.npy"), 1,
            "is not on a grid of 100 points");
-    expect(program(s.folder, "transport --basis fifty.safetensors --onto-basis a.safetensors "
+    expect(program(s.folder, "transport --basis grid.safetensors --onto-basis a.safetensors "
                              "--stages 1 --edit-iterations 2 -o t.png"),
            0, NULL); /* each of them on its own */
-    expect(program(s.folder, "transport --basis fifty.safetensors --onto " PB_SOURCE_DIR
+    expect(program(s.folder, "transport --basis grid.safetensors --onto " PB_SOURCE_DIR
                              "/examples/portrait.png -q --json "
                              "--stages 1 --edit-iterations 2 -o one.png"),
            0, NULL);
-    expect(program(s.folder, "transport --basis fifty.safetensors --onto " PB_SOURCE_DIR
+    expect(program(s.folder, "transport --basis grid.safetensors --onto " PB_SOURCE_DIR
                              "/examples/portrait.png -q --json "
-                             "--stages 1 --edit-iterations 2 --steps 50 -o two.png"),
+                             "--stages 1 --edit-iterations 2 --steps 21 -o two.png"),
            0, NULL);
     expect_same("one.png", "two.png");
 }
@@ -171,8 +169,8 @@ static void test_mean(void **state)
     expect(program(s.folder, "mean --space X --kind matched a.safetensors b.safetensors -o "
                              "x.safetensors"),
            0, NULL);
-    expect(program(s.folder, "edit --basis h.safetensors --seed 3" GRID "--stages 1 -o e.png"),
-           0, NULL);
+    expect(program(s.folder, "edit --basis h.safetensors --seed 3" GRID "--stages 1 -o e.png"), 0,
+           NULL);
     expect(program(s.folder,
                    "edit --basis x.safetensors --project --seed 3" GRID "--stages 1 -o e.png"),
            0, NULL);
@@ -311,7 +309,8 @@ static void test_mask(void **state)
                    "basis " QUICK " --seed 1 -k 2 --tap mid --mask mask.npy -o m.safetensors"),
            1, "the tap \"mid\" has 8 x 8 positions");
     expect(program(s.folder, MASKED "--null-rank 3 -o m.safetensors"), 1, "without a mask");
-    expect(program(s.folder, MASKED "--mask x.npy -o m.safetensors"), 1, "a mask: expected 32 x 32");
+    expect(program(s.folder, MASKED "--mask x.npy -o m.safetensors"), 1,
+           "a mask: expected 32 x 32");
 }
 
 /* The share of the squared change outside the mask that an edit tells of. */

@@ -50,6 +50,14 @@ static pb_status parse_memory(const char *text, size_t *bytes, pb_error *error)
     return PB_OK;
 }
 
+/* As many as there are processors, or fewer where OMP_NUM_THREADS says so. */
+static int default_threads(int available)
+{
+    int asked = getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : available;
+
+    return asked < available ? asked : available;
+}
+
 static pb_status settle(pb_cli *cli, pb_error *error)
 {
     int available = (int)pb_threads_available();
@@ -57,7 +65,7 @@ static pb_status settle(pb_cli *cli, pb_error *error)
     if (cli->memory_text)
         PB_TRY(parse_memory(cli->memory_text, &cli->memory, error));
     if (cli->threads == 0)
-        cli->threads = available;
+        cli->threads = default_threads(available);
     else if (cli->threads > available)
         pb_warn(cli,
                 "--threads %d: this process may use %d processor%s; more threads than that "
@@ -124,7 +132,9 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     };
     const GOptionEntry common[] = {
         {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
-         "Threads of computation (default: all processors this process may use)", "N"},
+         "Threads of computation (default: all processors this process may use, or what "
+         "OMP_NUM_THREADS says if that is fewer)",
+         "N"},
         {"force", 0, 0, G_OPTION_ARG_NONE, &cli->force,
          "Write even over a file that is read by the same command, or is the model's, or over "
          "another study",

@@ -87,21 +87,17 @@ static pb_status index_ids(pb_vocabulary *v, const char *path, pb_error *error)
 
 /* -- merges ---------------------------------------------------------------------------------- */
 
-/* Is a token in the vocabulary, as each of a merge must be? */
-static pb_status check_known(const pb_vocabulary *v, const char *token, size_t length,
-                             const char *path, size_t where, const char *pair, pb_error *error)
+/* "a b" without its space, the caller's, or NULL: 49,000 of them make a vocabulary of CLIP's. */
+static char *join(const char *pair, size_t first)
 {
-    char *copy = pb_sprintf("%.*s", (int)length, token);
-    bool known;
+    size_t size = strlen(pair);
+    char *joined = pb_malloc(size, 1);
 
-    if (!copy)
-        return pb_fail_memory(error, length, path);
-    known = json_object_get(v->ids, copy) != NULL;
-    pb_free(copy);
-    if (known)
-        return PB_OK;
-    return pb_fail(error, PB_FORMAT, "%s: line %zu: %s: not in vocabulary", path, where,
-                   pb_quote(pair).text);
+    if (joined) {
+        memcpy(joined, pair, first);
+        memcpy(joined + first, pair + first + 1, size - first);
+    }
+    return joined;
 }
 
 /* "a b"; where: the line or item, for messages. */
@@ -115,7 +111,7 @@ static pb_status add_merge(pb_vocabulary *v, const char *path, size_t where, con
     if (!space || space == pair || !space[1] || strchr(space + 1, ' '))
         return pb_fail(error, PB_FORMAT, "%s: line %zu: expected two tokens, found %s", path, where,
                        pb_quote(pair).text);
-    merged = pb_sprintf("%.*s%s", (int)(space - pair), pair, space + 1);
+    merged = join(pair, (size_t)(space - pair));
     if (!merged)
         return pb_fail_memory(error, strlen(pair), path);
     known = json_object_get(v->ids, merged) != NULL;
@@ -123,8 +119,10 @@ static pb_status add_merge(pb_vocabulary *v, const char *path, size_t where, con
     if (!known)
         return pb_fail(error, PB_FORMAT, "%s: line %zu: %s: not in vocabulary when merged", path,
                        where, pb_quote(pair).text);
-    PB_TRY(check_known(v, pair, (size_t)(space - pair), path, where, pair, error));
-    PB_TRY(check_known(v, space + 1, strlen(space + 1), path, where, pair, error));
+    if (!json_object_getn(v->ids, pair, (size_t)(space - pair)) ||
+        !json_object_get(v->ids, space + 1))
+        return pb_fail(error, PB_FORMAT, "%s: line %zu: %s: not in vocabulary", path, where,
+                       pb_quote(pair).text);
     if (json_object_set_new(v->ranks, pair, json_integer((json_int_t)where)))
         return pb_fail(error, PB_FORMAT, "%s: line %zu: not UTF-8", path, where);
     return PB_OK;
