@@ -208,12 +208,12 @@ static void test_alone(void **state)
     assert_true(a.pixels.width == face.width && a.pixels.height == face.height);
     assert_memory_equal(a.pixels.rgb, face.rgb, 3 * face.width * 30); /* above the face */
     pb_photo_clear(&a);
-    expect(program(here.folder, "edit my.photo.png --steps 4 --edit-iterations 2 --strength -0.25"),
+    expect(program(here.folder, "edit my.photo.png --steps 4 --edit-iterations 4 --strength -0.25"),
            0, NULL);
     MUST(pb_png_settings(&settings, scratch_path(&here, "my.photo-edited-2.png").text, error));
     assert_non_null(strstr(settings, "\"strength\":-0.25"));
     pb_free(settings);
-    expect(program(here.folder, "edit my.photo-edited-2.png --steps 4 --edit-iterations 2 "
+    expect(program(here.folder, "edit my.photo-edited-2.png --steps 4 --edit-iterations 4 "
                                 "--strength 0.75 -o again.png"),
            0, NULL); /* what a picture says of itself is what was done last */
     MUST(pb_png_settings(&settings, scratch_path(&here, "again.png").text, error));
