@@ -615,9 +615,9 @@ int main(void)
         SCRATCH_TEST(test_eval),           SCRATCH_TEST(test_sample),
         SCRATCH_TEST(test_basis_and_edit), SCRATCH_TEST(test_invert),
         SCRATCH_TEST(test_same_bits),      SCRATCH_TEST(test_golden_basis),
-        SCRATCH_TEST(test_fewer_threads),  SCRATCH_TEST(test_bench),
-        SCRATCH_TEST(test_costs),          SCRATCH_TEST(test_start),
-        SCRATCH_TEST(test_limit),          SCRATCH_TEST(test_sample_size),
+        SCRATCH_TEST(test_bench),          SCRATCH_TEST(test_costs),
+        SCRATCH_TEST(test_start),          SCRATCH_TEST(test_limit),
+        SCRATCH_TEST(test_sample_size),    SCRATCH_TEST(test_fewer_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
