@@ -13,7 +13,8 @@ memory do not depend on the values of weights; how many applications a basis nee
 
 makes FOLDER/stable-diffusion-v1-5 (2.1 GB): the architecture of Stable Diffusion 1.5, all parts of it,
 with random weights in fp16 and the tokenizer of tests/golden/sd1-tiny; `2.1` makes that of
-stable-diffusion-2-1, of 768 pixels and v-prediction, with the tokenizer of sd2-tiny. bench/original.py makes
+stable-diffusion-2-1, of 768 pixels and v-prediction, with the tokenizer of sd2-tiny, `xl` that of
+stable-diffusion-xl (7 GB) with those of sdxl-tiny. bench/original.py makes
 single files of them.
 """
 
@@ -104,28 +105,50 @@ STABLE_DIFFUSION = {
                   num_attention_heads=16, projection_dim=512, hidden_act="gelu"),
         scheduler=dict(prediction_type="v_prediction"),
     ),
+    "xl": dict(
+        folder="stable-diffusion-xl",
+        golden="sdxl-tiny",
+        unet=dict(sample_size=128, block_out_channels=(320, 640, 1280), cross_attention_dim=2048,
+                  down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+                  up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+                  transformer_layers_per_block=(1, 2, 10), attention_head_dim=(5, 10, 20),
+                  use_linear_projection=True, addition_embed_type="text_time",
+                  addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816),
+        text=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
+                  num_attention_heads=12, projection_dim=768),
+        text_2=dict(hidden_size=1280, intermediate_size=5120, num_hidden_layers=32,
+                    num_attention_heads=20, projection_dim=1280, hidden_act="gelu"),
+        vae=dict(sample_size=1024, scaling_factor=0.13025),
+        scheduler=dict(),
+    ),
 }
 
 
 def stable_diffusion(folder, release):
     """Parts are made and written one after the other: each needs its weights in memory."""
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     torch.manual_seed(0)
     made = STABLE_DIFFUSION[release]
     folder = folder / made["folder"]
-    AutoencoderKL(**AUTOENCODER).half().save_pretrained(folder / "vae")
+    AutoencoderKL(**{**AUTOENCODER, **made.get("vae", {})}).half().save_pretrained(folder / "vae")
     text = CLIPTextConfig(vocab_size=49408, **made["text"])
     CLIPTextModel(text).half().save_pretrained(folder / "text_encoder")
-    unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), **made["unet"])
+    if "text_2" in made:
+        text = CLIPTextConfig(vocab_size=49408, **made["text_2"])
+        CLIPTextModelWithProjection(text).half().save_pretrained(folder / "text_encoder_2")
+    torch.set_default_dtype(torch.float16)  # XL's U-Net in float32 is 10 GB
+    unet = UNet2DConditionModel(**{"block_out_channels": (320, 640, 1280, 1280), **made["unet"]})
+    torch.set_default_dtype(torch.float32)
     unet.half().save_pretrained(folder / "unet")
     DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
         set_alpha_to_one=False, steps_offset=1, **made["scheduler"],
     ).save_pretrained(folder / "scheduler")
     golden = pathlib.Path(__file__).resolve().parents[1] / "tests" / "golden" / made["golden"]
-    shutil.copytree(golden / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
+    for tokenizer in golden.glob("tokenizer*"):
+        shutil.copytree(tokenizer, folder / tokenizer.name, dirs_exist_ok=True)
     shutil.copy(golden / "model_index.json", folder)
 
 

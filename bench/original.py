@@ -1,11 +1,13 @@
-"""Writes a diffusers folder of Stable Diffusion 1.x or 2.x as one file in the original layout.
+"""Writes a diffusers folder of Stable Diffusion 1.x, 2.x or XL as one file in the original layout.
 
     python bench/original.py FOLDER FILE.safetensors [--parts unet,vae,text] [--ema] [--prefix P]
                              [--metadata KEY=VALUE]…
 
 The names are those of CompVis' and Stability's training code: model.diffusion_model, first_stage_model,
 and cond_stage_model.transformer (CLIP, 1.x) or cond_stage_model.model (OpenCLIP, 2.x: q, k and v as one
-in_proj_weight, and a last layer more, of random numbers, which no prompt passes through). The tensors are
+in_proj_weight, and a last layer more, of random numbers, which no prompt passes through); of XL
+conditioner.embedders.0.transformer (CLIP) and conditioner.embedders.1.model (OpenCLIP, text_projection
+transposed). The tensors are
 the folder's, byte for byte, of whatever type. Beside them lie what training leaves: the schedule's
 tables, position_ids, logit_scale, and with --ema averages of other values. `--prefix ""` writes a part
 alone without a prefix.
@@ -13,9 +15,9 @@ alone without a prefix.
     python bench/original.py FOLDER FILE.json [--shapes]
 
 writes what the file would be made of: each tensor's name, its type and shape, and the folder's tensors
-whose bytes it has, one behind the other (none: other numbers); with --shapes names, types and shapes alone.
-The lists of tests/golden/original are made so: of sd1-tiny and sd2-tiny, and the shapes of what
-bench/models.py --stable-diffusion makes.
+whose bytes it has, one behind the other (none: other numbers), and true where these are transposed; with --shapes names, types and shapes alone.
+The lists of tests/golden/original are made so: of sd1-tiny and sd2-tiny, of sdxl-tiny, and the
+shapes of what bench/models.py --stable-diffusion makes.
 """
 
 import argparse
@@ -41,6 +43,7 @@ def unet_name(name, config):
     channels = config["block_out_channels"]
     ups = config["up_block_types"]
     plain = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
+             "add_embedding.linear_1": "label_emb.0.0", "add_embedding.linear_2": "label_emb.0.2",
              "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2"}
     for begin, other in plain.items():
         if name.startswith(begin + "."):
@@ -82,8 +85,12 @@ def vae_name(name, config):
 class Listed:
     """In the place of a tensor: what it is made of."""
 
-    def __init__(self, dtype, shape, of=()):
-        self.dtype, self.shape, self.of = dtype, tuple(shape), list(of)
+    def __init__(self, dtype, shape, of=(), transposed=False):
+        self.dtype, self.shape, self.of, self.transposed = dtype, tuple(shape), list(of), transposed
+
+    @property
+    def T(self):
+        return Listed(self.dtype, self.shape[::-1], self.of, True)
 
 
 def join(tensors):
@@ -107,8 +114,8 @@ def like(tensor, random, shape=None):
     return random.standard_normal(shape).astype(tensor.dtype)
 
 
-def open_clip(tensors):
-    """What OpenCLIP calls the same, and one layer more."""
+def open_clip(tensors, cut):
+    """What OpenCLIP calls the same; cut: and one layer more."""
     names = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
              "self_attn.out_proj": "attn.out_proj"}
     out, layers = {}, {}
@@ -119,7 +126,8 @@ def open_clip(tensors):
             layers.setdefault(int(found[1]), {})[found[2], found[3]] = tensor
     random = numpy.random.default_rng(7)
     last = max(layers)
-    layers[last + 1] = {key: like(value, random) for key, value in layers[last].items()}
+    if cut:
+        layers[last + 1] = {key: like(value, random) for key, value in layers[last].items()}
     for i, layer in layers.items():
         before = f"transformer.resblocks.{i}"
         for leaf in "weight", "bias":
@@ -133,7 +141,8 @@ def open_clip(tensors):
     for leaf in "weight", "bias":
         out[f"ln_final.{leaf}"] = plain[f"final_layer_norm.{leaf}"]
     norm = out["ln_final.weight"]
-    out["text_projection"] = like(norm, random, (norm.shape[0], norm.shape[0]))
+    out["text_projection"] = (plain["text_projection.weight"].T if "text_projection.weight" in plain
+                              else like(norm, random, (norm.shape[0], norm.shape[0])))
     out["logit_scale"] = like(norm, random, ())
     return out
 
@@ -165,16 +174,20 @@ def convert(folder, parts, prefix=None, older=False, listed=False):
         renamed = {vae_name(n, config): t for n, t in tensors.items()}
         put("first_stage_model.", {n: with_pixels(t) if attention.search(n) and len(t.shape) == 2 else t
                                    for n, t in renamed.items()})
+    is_xl = (folder / "text_encoder_2").exists()
+    if "text" in parts and is_xl:
+        tensors, config = read(folder / "text_encoder_2", listed)
+        put("conditioner.embedders.1.model.", open_clip(tensors, cut=False))
     if "text" in parts:
         tensors, config = read(folder / "text_encoder", listed)
-        if config["hidden_act"] == "gelu":
-            put("cond_stage_model.model.", open_clip(tensors))
+        if config["hidden_act"] == "gelu" and not is_xl:
+            put("cond_stage_model.model.", open_clip(tensors, cut=True))
         else:
             before = "" if older else "text_model."
             tensors = {before + n.removeprefix("text_model."): t for n, t in tensors.items()}
             tensors[before + "embeddings.position_ids"] = (
                 Listed("I64", (1, 77)) if listed else numpy.arange(77, dtype=numpy.int64)[None])
-            put("cond_stage_model.transformer.", tensors)
+            put("conditioner.embedders.0.transformer." if is_xl else "cond_stage_model.transformer.", tensors)
     return out
 
 
@@ -192,7 +205,8 @@ def main():
     listed = arguments.file.suffix == ".json"
     out = convert(arguments.folder, arguments.parts.split(","), arguments.prefix, arguments.older, listed)
     if listed:
-        lines = [json.dumps(name) + ": " + json.dumps([t.dtype, t.shape, [] if arguments.shapes else t.of])
+        lines = [json.dumps(name) + ": " + json.dumps([t.dtype, t.shape, [] if arguments.shapes else t.of]
+                                                      + [True] * (t.transposed and not arguments.shapes))
                  for name, t in sorted(out.items())]
         arguments.file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
         return

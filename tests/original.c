@@ -88,7 +88,8 @@ static size_t count_of(const json_t *tensor)
 
 static bool is_wide(const json_t *tensor, size_t number, const original_file *f)
 {
-    return f->mixed && number % 2 && json_array_size(json_array_get(tensor, 2)) > 0;
+    return f->mixed && number % 2 && json_array_size(json_array_get(tensor, 2)) > 0 &&
+           !json_is_true(json_array_get(tensor, 3));
 }
 
 static const char *dtype_of(const json_t *tensor, size_t number, const original_file *f)
@@ -122,18 +123,32 @@ static char *make_header(const json_t *list, const original_file *f, size_t *tot
     return text;
 }
 
-/* The tensor "unet/conv_in.bias" of a folder's open weights. */
-static const pb_stored *find(pb_weights *const parts[3], const char *name)
-{
-    static const char *const roles[] = {"unet/", "vae/", "text_encoder/"};
+#define PARTS 4
 
-    for (size_t i = 0; i < 3; i++)
+/* A matrix of a folder, a column after the other. */
+static void write_transposed(FILE *file, const pb_stored *t, const char *raw)
+{
+    const size_t width = t->bytes / t->count;
+
+    assert_int_equal(t->rank, 2);
+    for (size_t k = 0; k < t->shape[1]; k++)
+        for (size_t i = 0; i < t->shape[0]; i++)
+            fwrite(raw + (i * t->shape[1] + k) * width, 1, width, file);
+}
+
+/* The tensor "unet/conv_in.bias" of a folder's open weights. */
+static const pb_stored *find(pb_weights *const parts[PARTS], const char *name)
+{
+    static const char *const roles[PARTS] = {"unet/", "vae/", "text_encoder/", "text_encoder_2/"};
+
+    for (size_t i = 0; i < PARTS; i++)
         if (!strncmp(name, roles[i], strlen(roles[i])))
             return pb_weights_find(parts[i], name + strlen(roles[i]));
     return NULL;
 }
 
-static void write_tensor(FILE *file, const json_t *tensor, bool wide, pb_weights *const parts[3])
+static void write_tensor(FILE *file, const json_t *tensor, bool wide,
+                         pb_weights *const parts[PARTS])
 {
     const json_t *of = json_array_get(tensor, 2);
     const size_t bytes = count_of(tensor) * width_of(json_string_value(json_array_get(tensor, 0)));
@@ -152,7 +167,10 @@ static void write_tensor(FILE *file, const json_t *tensor, bool wide, pb_weights
         } else {
             raw = pb_malloc(t->bytes, 1);
             MUST(pb_file_read_at(t->source, t->offset, raw, t->bytes, error));
-            fwrite(raw, 1, t->bytes, file);
+            if (json_is_true(json_array_get(tensor, 3)))
+                write_transposed(file, t, raw);
+            else
+                fwrite(raw, 1, t->bytes, file);
             pb_free(raw);
         }
     }
@@ -160,10 +178,10 @@ static void write_tensor(FILE *file, const json_t *tensor, bool wide, pb_weights
 
 void original_write(const char *name, const json_t *list, const original_file *f)
 {
-    static const char *const files[] = {"unet/diffusion_pytorch_model.safetensors",
-                                        "vae/diffusion_pytorch_model.safetensors",
-                                        "text_encoder/model.safetensors"};
-    pb_weights *parts[3] = {NULL};
+    static const char *const files[] = {
+        "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors", "text_encoder_2/model.safetensors"};
+    pb_weights *parts[PARTS] = {NULL};
     size_t total, number = 0;
     char *header = make_header(list, f, &total), path[512];
     uint64_t length = strlen(header); /* little-endian, as the machines that tests run on */
@@ -174,9 +192,10 @@ void original_write(const char *name, const json_t *list, const original_file *f
     assert_non_null(file);
     fwrite(&length, 8, 1, file);
     fwrite(header, 1, length, file);
-    for (size_t i = 0; f->folder && i < 3; i++) {
+    for (size_t i = 0; f->folder && i < PARTS; i++) {
         snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
-        MUST(pb_weights_open(&parts[i], path, error));
+        if (access(path, F_OK) == 0)
+            MUST(pb_weights_open(&parts[i], path, error));
     }
     json_object_foreach((json_t *)list, key, tensor)
     {
@@ -187,7 +206,7 @@ void original_write(const char *name, const json_t *list, const original_file *f
     if (!f->folder)
         assert_int_equal(ftruncate(fileno(file), (off_t)(8 + length + total)), 0);
     assert_int_equal(fclose(file), 0);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PARTS; i++)
         pb_weights_free(parts[i]);
     free(header);
 }

@@ -7,8 +7,8 @@
 #include "scratch.h"
 
 /* A list: {"model.diffusion_model.…": ["F16", [320], ["unet/conv_in.bias"]], …}: a tensor's type
- * and shape, and those of the folder whose bytes it has, one behind the other; none: other numbers.
- */
+ * and shape, and those of the folder whose bytes it has, one behind the other; none: other numbers;
+ * true behind them: a matrix that lies the other way in the folder. */
 json_t *original_list(const char *name); /* "sd1-tiny"; json_decref */
 
 /* Leaves of a list what begins so, or all else. */

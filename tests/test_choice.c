@@ -70,7 +70,7 @@ static void write_bin(const char *name, const char *safetensors)
     pb_weights *w;
 
     MUST(pb_weights_open(&w, scratch_path(&here, safetensors).text, error));
-    write_torch(scratch_path(&here, name).text, w, 0, pb_weights_count(w));
+    write_torch(scratch_path(&here, name).text, w, 0, pb_weights_count(w), NULL);
     pb_weights_free(w);
 }
 

@@ -8,6 +8,7 @@
 #include "models/model.h"
 #include "original.h"
 #include "program.h"
+#include "torch_file.h"
 
 #define PROMPT "a photo of a smiling young woman"
 
@@ -174,6 +175,31 @@ static void test_same(void **state)
         check_same(list, &mixed, tiny[i]);
         json_decref(list);
     }
+}
+
+/* As torch.save writes it: the tensors alone, and as Lightning wraps them. */
+static void test_checkpoint(void **state)
+{
+    static const char *const wrappers[] = {NULL, "state_dict"};
+    const original_file file = {.folder = folder_of("sd1-tiny")};
+    const pb_model_options options = {.config = file.folder};
+    json_t *list = original_list("sd1-tiny");
+    values expected = compute_folder("sd1-tiny");
+    pb_weights *weights;
+
+    (void)state;
+    original_write("model.safetensors", list, &file);
+    MUST(pb_weights_open(&weights, path_of("model.safetensors"), error));
+    for (size_t i = 0; i < 2; i++) {
+        values found;
+        write_torch(path_of("model.ckpt"), weights, 0, pb_weights_count(weights), wrappers[i]);
+        found = compute(open_file("model.ckpt", &options), "sd1-tiny");
+        assert_all_same(&found, &expected);
+        clear(&found);
+    }
+    pb_weights_free(weights);
+    clear(&expected);
+    json_decref(list);
 }
 
 /* CLIP's names as they were before transformers 4.31, averages beside, and what training leaves. */
@@ -548,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_same),
+        SCRATCH_TEST(test_checkpoint),
         SCRATCH_TEST(test_contents),
         SCRATCH_TEST(test_prefixes),
         SCRATCH_TEST(test_vae),

@@ -48,7 +48,8 @@ static void test_networks(void **state)
     refuse_with("v1-5", first, "[320, 8, 3, 3]", PB_UNSUPPORTED, "InstructPix2Pix");
     refuse_with("v1-5", first, "[320, 7, 3, 3]", PB_UNSUPPORTED, "upscaler");
     refuse_with("v2-1", first, "[320, 5, 3, 3]", PB_UNSUPPORTED, "of depth");
-    refuse_with("v2-1", label, "[1280, 2816]", PB_UNSUPPORTED, "Stable Diffusion XL");
+    refuse_with("v2-1", label, "[1280, 2816]", PB_UNSUPPORTED,
+                "expected 2048, with linear projections (Stable Diffusion XL), found 1024");
     refuse_with("v2-1", label, "[1536, 2560]", PB_UNSUPPORTED, "refiner");
     refuse_with("v2-1", label, "[1280, 2048]", PB_UNSUPPORTED, "of a picture");
     refuse_with("v2-1", "model.diffusion_model.label_emb.weight", "[1000, 1280]", PB_UNSUPPORTED,
@@ -65,10 +66,10 @@ static void test_kinds(void **state)
         {"joint_blocks.0.x_block.attn.qkv.weight", "Stable Diffusion 3"},
         {"double_blocks.0.img_attn.qkv.weight", "Flux"},
         {"model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "Flux"},
-        {"conditioner.embedders.1.model.ln_final.weight", "Stable Diffusion XL"},
+        {"conditioner.embedders.1.model.ln_final.weight", "a text encoder alone"},
         {"conditioner.embedders.0.model.ln_final.weight", "refiner"},
         {"conditioner.embedders.0.transformer.text_model.final_layer_norm.bias",
-         "Stable Diffusion XL"},
+         "a text encoder alone"},
         {"model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.bias",
          "Stable Video Diffusion"},
         {"control_model.input_hint_block.0.weight", "ControlNet"},

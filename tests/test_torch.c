@@ -444,7 +444,7 @@ static void convert(const char *folder, const char *safetensors, const char *ste
         for (size_t i = first; i < first + n; i++)
             json_object_set_new(map, pb_weights_at(w, i)->name, json_string(name));
         snprintf(path, sizeof path, "%s/%s", folder, name);
-        write_torch(scratch_path(&here, path).text, w, first, n);
+        write_torch(scratch_path(&here, path).text, w, first, n, NULL);
     }
     pb_weights_free(w);
     if (sharded) {

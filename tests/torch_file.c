@@ -68,7 +68,8 @@ static void put_member(zip_t *zip, const char *name, void *bytes, size_t count)
     assert_int_equal(zip_set_file_compression(zip, (zip_uint64_t)i, ZIP_CM_STORE, 0), 0);
 }
 
-void write_torch(const char *path, const pb_weights *weights, size_t first, size_t count)
+void write_torch(const char *path, const pb_weights *weights, size_t first, size_t count,
+                 const char *under)
 {
     int why = 0;
     zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &why);
@@ -79,13 +80,19 @@ void write_torch(const char *path, const pb_weights *weights, size_t first, size
     assert_non_null(zip);
     assert_non_null(out);
     fputs("\x80\x02}(", out);
+    if (under) {
+        put_text(out, "global_step");
+        put_number(out, 470000);
+        put_text(out, under);
+        fputs("}(", out);
+    }
     for (size_t i = first; i < first + count; i++) {
         const pb_stored *t = pb_weights_at(weights, i);
         snprintf(name, sizeof name, "%zu", i);
         put_text(out, t->name);
         put_tensor(out, t, name);
     }
-    fputs("u.", out);
+    fputs(under ? "uu." : "u.", out);
     assert_int_equal(fclose(out), 0);
     put_member(zip, "archive/data.pkl", pickle, size);
     for (size_t i = first; i < first + count; i++) {

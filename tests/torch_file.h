@@ -5,7 +5,9 @@
 #include "io/weights.h"
 
 /* Writes `count` tensors of weights from number `first` on, with the very bytes that they have
- * there, as a dict. Ends the test when it fails. */
-void write_torch(const char *path, const pb_weights *weights, size_t first, size_t count);
+ * there, as a dict; under: as Lightning wraps it, the dict of this name in another that tells of the
+ * training; or NULL. Ends the test when it fails. */
+void write_torch(const char *path, const pb_weights *weights, size_t first, size_t count,
+                 const char *under);
 
 #endif

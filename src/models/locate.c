@@ -263,8 +263,10 @@ static pb_status find_in_file(pb_model_files *files, const pb_model_options *opt
                        "a schedule (%s) for a model whose family has its own: %s",
                        options->schedule, files->folder);
     PB_TRY(pb_original_locate(files, options, error));
-    return files->parts[PB_ROLE_TOKENIZER].folder ? list_files(files, PB_ROLE_TOKENIZER, error)
-                                                  : PB_OK;
+    for (pb_role role = PB_ROLE_TOKENIZER; role < PB_ROLES; role++)
+        if (files->parts[role].folder)
+            PB_TRY(list_files(files, role, error));
+    return PB_OK;
 }
 
 /* An autoencoder from elsewhere: its folder, that of a pipeline, or a file. */

@@ -118,6 +118,8 @@ bool pb_unet_name(char to[PB_NAME], const char *name, const pb_naming *k)
     static const pb_renamed plain[] = {
         {"time_embed.0", "time_embedding.linear_1"},
         {"time_embed.2", "time_embedding.linear_2"},
+        {"label_emb.0.0", "add_embedding.linear_1"},
+        {"label_emb.0.2", "add_embedding.linear_2"},
         {"out.0", "conv_norm_out"},
         {"out.2", "conv_out"},
         {NULL, NULL},

@@ -23,8 +23,9 @@ bool pb_name_number(const char **name, size_t *number);
 /* A name of a network, behind its prefix, as diffusers or transformers has it. False: it is none of
  * the network's. What names alone do not say: */
 typedef struct pb_naming {
-    size_t layers; /* residual blocks of each level on the way down */
-    size_t levels; /* of an autoencoder */
+    size_t layers;  /* residual blocks of each level on the way down */
+    size_t levels;  /* of an autoencoder */
+    bool projected; /* is a text encoder's text_projection part of it? */
 } pb_naming;
 typedef bool pb_translation(char to[PB_NAME], const char *name, const pb_naming *naming);
 
@@ -37,7 +38,8 @@ pb_translation pb_vae_name;
 /* CLIPTextModel of transformers, whose tensors may be without "text_model.". */
 pb_translation pb_clip_name;
 
-/* The text encoder of OpenCLIP, but for what has two names (in_proj_weight: text.c). */
+/* The text encoder of OpenCLIP, but for what has two names (in_proj_weight) or lies
+ * otherwise (text_projection): take.c. */
 pb_translation pb_open_clip_name;
 
 /* Any name, as it is. */

@@ -9,13 +9,15 @@
 #include "models/original/parts.h"
 #include "models/original/yaml.h"
 
-/* The tokenizer of the family: that of the folder of configs, else the one that comes with
- * Pullback. */
-static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_release release, pb_error *error)
+/* A tokenizer of the family: that of the folder of configs, else the one that comes with Pullback.
+ */
+static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_role role, pb_release release,
+                                pb_error *error)
 {
-    const char *name = release == PB_SD1 ? "tokenizers/clip" : "tokenizers/openclip";
+    const bool is_open = release == PB_SD2 || role == PB_ROLE_TOKENIZER_2;
+    const char *name = is_open ? "tokenizers/openclip" : "tokenizers/clip";
     pb_error why;
-    char *given = o->configs ? pb_sprintf("%s/tokenizer", o->configs) : NULL;
+    char *given = o->configs ? pb_sprintf("%s/%s", o->configs, pb_role_name(role)) : NULL;
 
     part->component = pb_component_find(PB_KIND_TOKENIZER, "CLIPTokenizer");
     if (pb_is_folder(given)) {
@@ -25,16 +27,33 @@ static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_release releas
     pb_free(given);
     if (pb_place_find(&part->folder, name, &why) != PB_OK)
         return pb_fail(error, why.status, "%s: the vocabulary of CLIP: %s", o->path, why.message);
-    return pb_original_note(o, error, "tokenizer: CLIP's, padded with %s (%s)",
-                            release == PB_SD1 ? "<|endoftext|>" : "!", pb_release_name(release));
+    return pb_original_note(o, error, "%s: CLIP's, padded with %s (%s)", pb_role_name(role),
+                            is_open ? "!" : "<|endoftext|>", pb_release_name(release));
 }
 
-/* The scaling of latents: the original config's, or NaN. */
-static double scaling_of(const pb_original *o)
+/* Both text encoders that there are, each with its tokenizer. */
+static pb_status take_texts(pb_part *parts, pb_original *o, pb_release release, pb_error *error)
+{
+    static const pb_role roles[][2] = {{PB_ROLE_TEXT_ENCODER, PB_ROLE_TOKENIZER},
+                                       {PB_ROLE_TEXT_ENCODER_2, PB_ROLE_TOKENIZER_2}};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (!pb_text_prefix(o, roles[i][0]))
+            continue;
+        PB_TRY(pb_original_text(&parts[roles[i][0]], o, roles[i][0], release, error));
+        PB_TRY(find_tokenizer(&parts[roles[i][1]], o, roles[i][1], release, error));
+    }
+    return PB_OK;
+}
+
+/* The autoencoder; the scaling of its latents is the original config's or the family's. */
+static pb_status take_own_vae(pb_part *part, pb_original *o, pb_release release, pb_error *error)
 {
     const json_t *factor = json_object_get(o->yaml, "scale_factor");
+    const double scaling = factor ? json_number_value(factor) : release == PB_SDXL ? 0.13025 : NAN;
 
-    return factor ? json_number_value(factor) : NAN;
+    return pb_original_vae(part, o, scaling,
+                           factor ? "the .yaml beside the file" : pb_release_name(release), error);
 }
 
 static pb_status take_parts(pb_model_files *files, pb_original *o, const char *prediction,
@@ -52,11 +71,8 @@ static pb_status take_parts(pb_model_files *files, pb_original *o, const char *p
         json_object_set_new(parts[PB_ROLE_UNET].config, "sample_size",
                             json_integer((json_int_t)sample));
     if (pb_vae_prefix(o))
-        PB_TRY(pb_original_vae(&parts[PB_ROLE_VAE], o, scaling_of(o), error));
-    if (pb_text_prefix(o)) {
-        PB_TRY(pb_original_text(&parts[PB_ROLE_TEXT_ENCODER], o, release, error));
-        PB_TRY(find_tokenizer(&parts[PB_ROLE_TOKENIZER], o, release, error));
-    }
+        PB_TRY(take_own_vae(&parts[PB_ROLE_VAE], o, release, error));
+    PB_TRY(take_texts(parts, o, release, error));
     if (pb_original_has(o, "model_ema."))
         PB_TRY(pb_original_note(o, error,
                                 "weights: the plain ones (averaged ones, model_ema.…, "
@@ -112,7 +128,7 @@ static pb_status take_vae(pb_part *part, pb_original *o, double scaling, pb_erro
                        "%s: no autoencoder: expected its tensors (encoder.conv_in.weight, with "
                        "first_stage_model. before it or not)",
                        o->path);
-    PB_TRY(pb_original_vae(part, o, scaling, error));
+    PB_TRY(pb_original_vae(part, o, scaling, "the model", error));
     return pb_unet_prefix(o) ? PB_OK : pb_original_check_rest(o, error);
 }
 

@@ -7,8 +7,9 @@
 #include "models/original/take.h"
 
 /* The families: 1.x has a context of 768 numbers, convolutions around its transformers and 8 heads;
- * 2.x one of 1024, linear layers, and heads of 64 channels. */
-typedef enum pb_release { PB_SD1, PB_SD2 } pb_release;
+ * 2.x one of 1024, linear layers, and heads of 64 channels; XL (its base) these too, a
+ * context of 2048, and embeddings of sizes and of the whole prompt beside the timestep's. */
+typedef enum pb_release { PB_SD1, PB_SD2, PB_SDXL } pb_release;
 
 /* "Stable Diffusion 1.x" */
 const char *pb_release_name(pb_release release);
@@ -17,7 +18,7 @@ const char *pb_release_name(pb_release release);
  */
 const char *pb_unet_prefix(const pb_original *o);
 const char *pb_vae_prefix(const pb_original *o);
-const char *pb_text_prefix(const pb_original *o);
+const char *pb_text_prefix(const pb_original *o, pb_role role);
 
 /* Refuses by its name what is another kind of file, or a network that is not read.
  * Errors: PB_UNSUPPORTED. */
@@ -26,13 +27,15 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error);
 /* Errors, of all: PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY; those of pb_original_config. */
 pb_status pb_original_unet(pb_part *part, pb_original *o, pb_release *release, pb_error *error);
 
-/* scaling: of its latents, where no config says another; NaN: AutoencoderKL's own. Its tensors may
- * have the names of diffusers too. */
-pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, pb_error *error);
+/* scaling: of its latents, where no config says another, and whence; NaN: AutoencoderKL's own. Its
+ * tensors may have the names of diffusers too. */
+pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, const char *from,
+                          pb_error *error);
 
-/* The text encoder; of 2.x without its last layer, since the model was trained on what enters that.
- */
-pb_status pb_original_text(pb_part *part, pb_original *o, pb_release release, pb_error *error);
+/* A text encoder, the first or second (role); of 2.x without its last layer, since the model was
+ * trained on what enters that. */
+pb_status pb_original_text(pb_part *part, pb_original *o, pb_role role, pb_release release,
+                           pb_error *error);
 
 /* The scheduler's config, and what the network predicts: prediction is the option's word or NULL.
  * 2.x is trained to predict either, at 512 or 768 pixels: *sample gets the size of its latents.

@@ -13,9 +13,7 @@ static pb_status refuse_kind(const pb_original *o, pb_error *error)
         {"joint_blocks.", "Stable Diffusion 3"},
         {"model.diffusion_model.double_blocks.", "Flux"},
         {"double_blocks.", "Flux"},
-        {"conditioner.embedders.1.model.", "Stable Diffusion XL as a single file"},
         {"conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"},
-        {"conditioner.embedders.0.transformer.", "Stable Diffusion XL as a single file"},
         {"model.diffusion_model.input_blocks.1.0.time_stack.", "Stable Video Diffusion"},
         {"control_model.", "a ControlNet"},
         {"input_hint_block.", "a ControlNet"},
@@ -59,20 +57,19 @@ static pb_status refuse_channels(const pb_original *o, const char *prefix, pb_er
     return PB_OK;
 }
 
-/* Embeddings of something else beside the timestep. */
+/* Embeddings of something else beside the timestep than those of Stable Diffusion XL. */
 static pb_status refuse_labels(const pb_original *o, const char *prefix, pb_error *error)
 {
     const pb_stored *label = pb_original_find(o, "%slabel_emb.0.0.weight", prefix);
     const size_t width = label && label->rank > 1 ? label->shape[1] : 0;
 
-    if (width)
+    if (width && width != 2816 && !o->configs)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: a U-Net with an embedding of %zu numbers more (label_emb: %s) is not "
                        "read as a single file",
                        o->path, width,
-                       width == 2816   ? "Stable Diffusion XL"
-                       : width == 2560 ? "the refiner of Stable Diffusion XL"
-                                       : "of a picture, say unCLIP");
+                       width == 2560 ? "the refiner of Stable Diffusion XL"
+                                     : "of a picture, say unCLIP");
     if (pb_original_find(o, "%slabel_emb.weight", prefix))
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: a U-Net with classes (label_emb) is not read as a single file",
@@ -106,7 +103,7 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: an autoencoder alone, which is no model: --vae gives it to one",
                        o->path);
-    if (pb_text_prefix(o))
+    if (pb_text_prefix(o, PB_ROLE_TEXT_ENCODER) || pb_text_prefix(o, PB_ROLE_TEXT_ENCODER_2))
         return pb_fail(error, PB_UNSUPPORTED, "%s: a text encoder alone, which is no model",
                        o->path);
     if (pb_original_has(o, "model_ema."))
@@ -115,7 +112,7 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error)
                        "them",
                        o->path);
     return pb_fail(error, PB_UNSUPPORTED,
-                   "%s: no model: expected the tensors of Stable Diffusion 1.x or 2.x "
+                   "%s: no model: expected the tensors of Stable Diffusion 1.x, 2.x or XL "
                    "(model.diffusion_model.input_blocks.…), found none of them among %zu",
                    o->path, pb_weights_count(o->weights));
 }

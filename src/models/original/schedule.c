@@ -6,7 +6,7 @@
 
 /* What the sources say that the network predicts: the word of a scheduler's config, or NULL. */
 typedef struct said {
-    const char *option, *metadata, *yaml;
+    const char *option, *metadata, *marker, *yaml;
 } said;
 
 /* The word of a scheduler's config for one of another vocabulary; NULL: for none. */
@@ -35,7 +35,9 @@ static pb_status read_metadata(said *s, const pb_original *o, pb_release release
 {
     const char *named = pb_weights_metadata(o->weights, "modelspec.architecture");
     const char *type = pb_weights_metadata(o->weights, "modelspec.prediction_type");
-    const char *family = release == PB_SD1 ? "stable-diffusion-v1" : "stable-diffusion-v2";
+    static const char *const families[] = {"stable-diffusion-v1", "stable-diffusion-v2",
+                                           "stable-diffusion-xl-v1"};
+    const char *family = families[release];
 
     if (named && strncmp(named, family, strlen(family)))
         return pb_fail(error, PB_FORMAT,
@@ -74,16 +76,22 @@ static pb_status find_prediction(const char **found, pb_original *o, const said 
 {
     const char *from = s->option     ? "--prediction-type"
                        : s->metadata ? "ModelSpec in the file"
+                       : s->marker   ? "v_pred in the file"
                        : s->yaml     ? "the .yaml beside the file"
-                                     : "Stable Diffusion 1.x";
+                                     : pb_release_name(release);
 
-    *found = s->option ? s->option : s->metadata ? s->metadata : s->yaml;
+    *found = s->option ? s->option : s->metadata ? s->metadata : s->marker ? s->marker : s->yaml;
+    if (!s->option && s->metadata && s->marker && strcmp(s->metadata, s->marker))
+        return pb_fail(error, PB_INVALID,
+                       "%s: ModelSpec in it says %s, but it has v_pred, which says %s: "
+                       "--prediction-type says which",
+                       o->path, s->metadata, s->marker);
     if (!s->option && s->metadata && s->yaml && strcmp(s->metadata, s->yaml))
         return pb_fail(error, PB_INVALID,
                        "%s: ModelSpec in it says %s, the .yaml beside it %s: --prediction-type "
                        "says which",
                        o->path, s->metadata, s->yaml);
-    if (!*found && release == PB_SD1)
+    if (!*found && release != PB_SD2)
         *found = "epsilon";
     if (!*found)
         return pb_fail(error, PB_INVALID,
@@ -106,18 +114,20 @@ static size_t find_size(const pb_original *o)
 }
 
 /* The betas, of the original config where it is there. */
-static json_t *config_of(const pb_original *o, const char *prediction)
+static json_t *config_of(const pb_original *o, pb_release release, const char *prediction)
 {
     const json_t *start = json_object_get(o->yaml, "linear_start"),
                  *end = json_object_get(o->yaml, "linear_end"),
                  *steps = json_object_get(o->yaml, "timesteps");
 
-    return json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:b, s:b, s:s}", "_class_name",
-                     "DDIMScheduler", "beta_schedule", "scaled_linear", "beta_start",
+    return json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:b, s:b, s:s, s:b}", "_class_name",
+                     release == PB_SDXL ? "EulerDiscreteScheduler" : "DDIMScheduler",
+                     "beta_schedule", "scaled_linear", "beta_start",
                      start ? json_number_value(start) : 0.00085, "beta_end",
                      end ? json_number_value(end) : 0.012, "num_train_timesteps",
                      steps ? json_integer_value(steps) : (json_int_t)1000, "steps_offset", 1,
-                     "clip_sample", 0, "set_alpha_to_one", 0, "prediction_type", prediction);
+                     "clip_sample", 0, "set_alpha_to_one", 0, "prediction_type", prediction,
+                     "rescale_betas_zero_snr", pb_original_find(o, "ztsnr") != NULL);
 }
 
 pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release,
@@ -139,14 +149,19 @@ pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release
     }
     PB_TRY(read_metadata(&s, o, release, error));
     PB_TRY(read_yaml(&s, o, error));
+    s.marker = pb_original_find(o, "v_pred") ? "v_prediction" : NULL;
     PB_TRY(find_prediction(&found, o, &s, release, error));
-    part->config = config_of(o, found);
+    part->config = config_of(o, release, found);
     if (!part->config)
         return pb_fail_memory(error, 1, "a config");
     *sample = find_size(o);
     if (!*sample)
-        *sample = release == PB_SD2 && !strcmp(found, "v_prediction") ? 96 : 64;
-    return pb_original_note(o, error, "schedule: scaled_linear (%s)",
+        *sample = release == PB_SDXL                                    ? 128
+                  : release == PB_SD2 && !strcmp(found, "v_prediction") ? 96
+                                                                        : 64;
+    return pb_original_note(o, error, "schedule: scaled_linear%s (%s)",
+                            pb_original_find(o, "ztsnr") ? ", rescaled to no signal at its end"
+                                                         : "",
                             json_object_get(o->yaml, "linear_start") ? "the .yaml beside the file"
                                                                      : pb_release_name(release));
 }

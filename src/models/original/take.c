@@ -151,6 +151,25 @@ static pb_status add_fused(list *l, const pb_stored *t, const char *name, const 
     return PB_OK;
 }
 
+/* OpenCLIP's text_projection (W, P) as the weight (P, W) of a linear layer. */
+static pb_status add_projection(list *l, const pb_stored *t, const char *name,
+                                const pb_naming *naming, bool *found, pb_error *error)
+{
+    pb_selected *s;
+
+    *found = naming->projected && !strcmp(name, "text_projection") && t->rank == 2;
+    if (!*found)
+        return PB_OK;
+    PB_TRY(add(l, t, "text_projection.weight", error));
+    s = &l->items[l->count - 1];
+    s->rank = 2;
+    s->shape[0] = t->shape[1];
+    s->shape[1] = t->shape[0];
+    s->layout =
+        (pb_layout){.rank = 2, .shape = {t->shape[1], t->shape[0]}, .stride = {1, t->shape[1]}};
+    return PB_OK;
+}
+
 static pb_status take_all(list *l, pb_original *o, const char *prefix, pb_translation *translate,
                           const pb_naming *naming, pb_error *error)
 {
@@ -166,7 +185,8 @@ static pb_status take_all(list *l, pb_original *o, const char *prefix, pb_transl
         if (found)
             PB_TRY(add(l, t, to, error));
         else if (translate == pb_open_clip_name)
-            PB_TRY(add_fused(l, t, name, naming, &found, error));
+            PB_TRY((strcmp(name, "text_projection") ? add_fused : add_projection)(
+                l, t, name, naming, &found, error));
         o->taken[i] = found;
     }
     return PB_OK;
@@ -229,6 +249,12 @@ static bool is_harmless(const char *name)
         "cond_stage_model.model.logit_scale",
         "cond_stage_model.model.text_projection",
         "cond_stage_model.model.attn_mask",
+        "conditioner.embedders.0.transformer.logit_scale",
+        "conditioner.embedders.0.transformer.text_projection.weight",
+        "conditioner.embedders.1.model.logit_scale",
+        "conditioner.embedders.1.model.attn_mask",
+        "v_pred", /* which schedule.c reads */
+        "ztsnr",
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

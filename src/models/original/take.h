@@ -32,7 +32,8 @@ pb_status pb_original_note(pb_original *o, pb_error *error, const char *format, 
     __attribute__((format(printf, 3, 4)));
 
 /* Takes the tensors whose names behind the prefix have a translation: the part's weights. Those of
- * OpenCLIP's attention (attn.in_proj_weight, attn.in_proj_bias) become three each.
+ * OpenCLIP's attention (attn.in_proj_weight, attn.in_proj_bias) become three each, its
+ * text_projection, which stands behind what it multiplies, is transposed.
  * Errors: PB_FORMAT (none, two of one name), PB_MEMORY. */
 pb_status pb_original_take(pb_part *part, pb_original *o, const char *prefix,
                            pb_translation *translate, const pb_naming *naming, pb_error *error);

@@ -4,14 +4,34 @@
 #include "base/memory.h"
 #include "models/original/parts.h"
 
-static const char open_clip[] = "cond_stage_model.model.";
+/* Where text encoders lie: 1.x and 2.x have one of these, XL has two. */
+static const struct {
+    const char *prefix;
+    pb_role role;
+    bool is_open; /* OpenCLIP's names? else CLIP's */
+} places[] = {
+    {"cond_stage_model.model.", PB_ROLE_TEXT_ENCODER, true},
+    {"cond_stage_model.transformer.", PB_ROLE_TEXT_ENCODER, false},
+    {"conditioner.embedders.0.transformer.", PB_ROLE_TEXT_ENCODER, false},
+    {"conditioner.embedders.1.model.", PB_ROLE_TEXT_ENCODER_2, true},
+};
 
-const char *pb_text_prefix(const pb_original *o)
+#define PLACES (sizeof places / sizeof *places)
+
+static size_t find_place(const pb_original *o, pb_role role)
 {
-    if (pb_original_find(o, "%stoken_embedding.weight", open_clip))
-        return open_clip;
-    return pb_original_has(o, "cond_stage_model.transformer.") ? "cond_stage_model.transformer."
-                                                               : NULL;
+    size_t i = 0;
+
+    while (i < PLACES && (places[i].role != role || !pb_original_has(o, places[i].prefix)))
+        i++;
+    return i;
+}
+
+const char *pb_text_prefix(const pb_original *o, pb_role role)
+{
+    const size_t i = find_place(o, role);
+
+    return i < PLACES ? places[i].prefix : NULL;
 }
 
 static size_t count_layers(const pb_original *o, const char *prefix)
@@ -35,12 +55,14 @@ static void leave_layer(pb_original *o, const char *prefix, size_t number)
 }
 
 /* What shapes say, by the new names, and that heads have 64 numbers. */
-static pb_status infer(pb_part *part, pb_original *o, bool is_open, pb_error *error)
+static pb_status infer(pb_part *part, pb_original *o, pb_role role, bool is_open, bool cut,
+                       pb_error *error)
 {
     static const char embeddings[] = "text_model.embeddings.";
     static const char layers[] = "text_model.encoder.layers.";
     const pb_weights *w = part->selected;
     const size_t width = pb_size_of(w, 1, "%stoken_embedding.weight", embeddings);
+    const size_t projected = pb_size_of(w, 0, "text_projection.weight");
     size_t n = 0;
 
     while (pb_size_of(w, 0, "%s%zu.layer_norm1.weight", layers, n))
@@ -61,22 +83,28 @@ static pb_status infer(pb_part *part, pb_original *o, bool is_open, pb_error *er
         is_open ? "gelu" : "quick_gelu");
     if (!part->config)
         return pb_fail_memory(error, 1, "a config");
-    return pb_original_note(o, error, "text encoder: %s, %zu layers, %zu heads (its names)",
-                            is_open ? "OpenCLIP's, to what enters its last layer" : "CLIP's", n,
-                            width / 64);
+    if (projected)
+        json_object_set_new(part->config, "projection_dim", json_integer((json_int_t)projected));
+    return pb_original_note(o, error, "%s: %s%s, %zu layers, %zu heads (its names)",
+                            pb_role_name(role), is_open ? "OpenCLIP's" : "CLIP's",
+                            cut ? ", to what enters its last layer" : "", n, width / 64);
 }
 
-pb_status pb_original_text(pb_part *part, pb_original *o, pb_release release, pb_error *error)
+pb_status pb_original_text(pb_part *part, pb_original *o, pb_role role, pb_release release,
+                           pb_error *error)
 {
-    const char *prefix = pb_text_prefix(o);
-    const bool is_open = prefix == open_clip;
-    pb_naming naming = {.layers = is_open ? count_layers(o, prefix) : 0};
+    const size_t place = find_place(o, role);
+    const char *prefix = places[place].prefix;
+    const bool is_open = places[place].is_open, projected = role == PB_ROLE_TEXT_ENCODER_2;
+    pb_naming naming = {.layers = is_open ? count_layers(o, prefix) : 0, .projected = projected};
+    const bool cut = is_open && release == PB_SD2 && naming.layers > 1;
 
-    if (is_open && release == PB_SD2 && naming.layers > 1)
+    if (cut)
         leave_layer(o, prefix, --naming.layers);
     PB_TRY(pb_original_take(part, o, prefix, is_open ? pb_open_clip_name : pb_clip_name, &naming,
                             error));
-    part->component = pb_component_find(PB_KIND_TEXT_ENCODER, "CLIPTextModel");
-    PB_TRY(pb_original_config(&part->config, o, PB_ROLE_TEXT_ENCODER, error));
-    return part->config ? PB_OK : infer(part, o, is_open, error);
+    part->component = pb_component_find(
+        PB_KIND_TEXT_ENCODER, projected ? "CLIPTextModelWithProjection" : "CLIPTextModel");
+    PB_TRY(pb_original_config(&part->config, o, role, error));
+    return part->config ? PB_OK : infer(part, o, role, is_open, cut, error);
 }

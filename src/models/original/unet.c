@@ -8,7 +8,10 @@
 
 const char *pb_release_name(pb_release release)
 {
-    return release == PB_SD1 ? "Stable Diffusion 1.x" : "Stable Diffusion 2.x";
+    static const char *const names[] = {"Stable Diffusion 1.x", "Stable Diffusion 2.x",
+                                        "Stable Diffusion XL"};
+
+    return names[release];
 }
 
 const char *pb_unet_prefix(const pb_original *o)
@@ -40,7 +43,8 @@ typedef struct level {
 
 typedef struct shapes {
     size_t levels, layers, in, out, context;
-    bool linear; /* projections around transformers */
+    size_t added; /* numbers of sizes and of the whole prompt, which XL takes; 0: none */
+    bool linear;  /* projections around transformers */
     level level[MAX_LEVELS];
 } shapes;
 
@@ -69,6 +73,7 @@ static void read_shapes(shapes *s, const pb_weights *w)
         l->transformers = count_transformers(w, i);
     }
     s->context = pb_size_of(w, 1, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight");
+    s->added = pb_size_of(w, 1, "add_embedding.linear_1.weight");
     s->linear = pb_size_of(w, 0, "mid_block.attentions.0.proj_in.weight") &&
                 !pb_size_of(w, 2, "mid_block.attentions.0.proj_in.weight");
 }
@@ -85,6 +90,11 @@ static pb_status fail_rule(const pb_original *o, pb_error *error, const char *it
 /* Is it of the family that its projections say? */
 static pb_status check_release(const shapes *s, const pb_original *o, pb_error *error)
 {
+    if (s->added)
+        return s->context == 2048 && s->linear
+                   ? PB_OK
+                   : fail_rule(o, error, "the numbers that the U-Net takes of each token",
+                               s->context, "2048, with linear projections (Stable Diffusion XL)");
     if (s->context == 768 && s->linear)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: the U-Net takes 768 numbers of each token, as Stable Diffusion 1.x, "
@@ -103,7 +113,7 @@ static pb_status find_heads(shapes *s, pb_original *o, pb_release release, pb_er
     const json_int_t heads = json_integer_value(json_object_get(o->yaml, "num_heads")),
                      width = json_integer_value(json_object_get(o->yaml, "num_head_channels"));
     const size_t of_head = width > 0 ? (size_t)width : 64;
-    const bool by_width = width > 0 || (heads <= 0 && release == PB_SD2);
+    const bool by_width = width > 0 || (heads <= 0 && release != PB_SD1);
 
     for (size_t i = 0; i < s->levels; i++) {
         level *l = &s->level[i];
@@ -121,8 +131,13 @@ static pb_status find_heads(shapes *s, pb_original *o, pb_release release, pb_er
         width > 0 || heads > 0 ? "the .yaml beside the file" : pb_release_name(release));
 }
 
+/* Of what XL takes beside the timestep each of six sizes is so many numbers. */
+#define SIZES 6
+#define OF_SIZE 256
+
 static json_t *config_of(const shapes *s)
 {
+    json_t *config;
     json_t *down = json_array(), *up = json_array(), *channels = json_array(),
            *heads = json_array(), *transformers = json_array();
 
@@ -134,13 +149,19 @@ static json_t *config_of(const shapes *s)
         json_array_append_new(heads, json_integer((json_int_t)l->heads));
         json_array_append_new(transformers, json_integer((json_int_t)l->transformers));
     }
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "_class_name",
-                     "UNet2DConditionModel", "in_channels", (json_int_t)s->in, "out_channels",
-                     (json_int_t)s->out, "down_block_types", down, "up_block_types", up,
-                     "block_out_channels", channels, "attention_head_dim", heads,
-                     "transformer_layers_per_block", transformers, "layers_per_block",
-                     (json_int_t)s->layers, "cross_attention_dim", (json_int_t)s->context,
-                     "use_linear_projection", s->linear);
+    config = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:b}", "_class_name",
+                       "UNet2DConditionModel", "in_channels", (json_int_t)s->in, "out_channels",
+                       (json_int_t)s->out, "down_block_types", down, "up_block_types", up,
+                       "block_out_channels", channels, "attention_head_dim", heads,
+                       "transformer_layers_per_block", transformers, "layers_per_block",
+                       (json_int_t)s->layers, "cross_attention_dim", (json_int_t)s->context,
+                       "use_linear_projection", s->linear);
+    if (config && s->added)
+        json_object_update_new(config, json_pack("{s:s, s:i, s:I}", "addition_embed_type",
+                                                 "text_time", "addition_time_embed_dim", OF_SIZE,
+                                                 "projection_class_embeddings_input_dim",
+                                                 (json_int_t)s->added));
+    return config;
 }
 
 static pb_status infer(pb_part *part, pb_original *o, shapes *s, pb_release release,
@@ -166,10 +187,10 @@ pb_status pb_original_unet(pb_part *part, pb_original *o, pb_release *release, p
     read_shapes(&s, part->selected);
     if (!s.context)
         return pb_fail(error, PB_UNSUPPORTED,
-                       "%s: the U-Net is not conditioned on text: expected Stable Diffusion 1.x or "
-                       "2.x",
+                       "%s: the U-Net is not conditioned on text: expected Stable Diffusion 1.x, "
+                       "2.x or XL",
                        o->path);
-    *release = s.linear ? PB_SD2 : PB_SD1;
+    *release = s.added ? PB_SDXL : s.linear ? PB_SD2 : PB_SD1;
     part->component = pb_component_find(PB_KIND_DENOISER, "UNet2DConditionModel");
     PB_TRY(pb_original_config(&part->config, o, PB_ROLE_UNET, error));
     if (part->config)

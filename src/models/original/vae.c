@@ -74,7 +74,8 @@ static pb_status read_beside(json_t **config, const char *path, pb_error *error)
     return status;
 }
 
-pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, pb_error *error)
+pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, const char *from,
+                          pb_error *error)
 {
     const char *prefix = pb_vae_prefix(o);
     const bool same = is_of_diffusers(o, prefix);
@@ -90,7 +91,6 @@ pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, pb_erro
     part->config = config_of(part->selected, scaling);
     return part->config ? pb_original_note(o, error, "autoencoder: latents scaled by %g (%s)",
                                            isnan(scaling) ? 0.18215 : scaling,
-                                           isnan(scaling) ? "Stable Diffusion 1.x and 2.x"
-                                                          : "the .yaml beside the file")
+                                           isnan(scaling) ? "Stable Diffusion 1.x and 2.x" : from)
                         : pb_fail_memory(error, 1, "a config");
 }
