@@ -210,3 +210,23 @@ void original_write(const char *name, const json_t *list, const original_file *f
         pb_weights_free(parts[i]);
     free(header);
 }
+
+/* -- what was inferred --------------------------------------------------------------------------
+ */
+
+void original_check(const pb_model *model, pb_role role, const char *expected)
+{
+    const json_t *config = model->files.parts[role].config, *value;
+    json_t *wanted = json_loads(expected, 0, NULL);
+    const char *key;
+
+    assert_non_null(wanted);
+    json_object_foreach(wanted, key, value)
+    {
+        if (!json_equal(json_object_get(config, key), value)) {
+            char *found = json_dumps(json_object_get(config, key), JSON_ENCODE_ANY);
+            fail_msg("%s: %s: found %s", pb_role_name(role), key, found);
+        }
+    }
+    json_decref(wanted);
+}

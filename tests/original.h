@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "models/model.h"
 #include "scratch.h"
 
 /* A list: {"model.diffusion_model.…": ["F16", [320], ["unet/conv_in.bias"]], …}: a tensor's type
@@ -29,5 +30,8 @@ typedef struct original_file {
 
 /* Writes the list's tensors as a .safetensors of the test's folder. */
 void original_write(const char *name, const json_t *list, const original_file *file);
+
+/* Ends the test unless what was inferred of a part, as a config, has these: a JSON object. */
+void original_check(const pb_model *model, pb_role role, const char *expected);
 
 #endif

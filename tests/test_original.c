@@ -311,23 +311,6 @@ static void test_vae(void **state)
 
 /* -- architectures --------------------------------------------------------------------------- */
 
-static void assert_config(const pb_model *model, pb_role role, const char *expected)
-{
-    const json_t *config = model->files.parts[role].config, *value;
-    json_t *wanted = json_loads(expected, 0, NULL);
-    const char *key;
-
-    assert_non_null(wanted);
-    json_object_foreach(wanted, key, value)
-    {
-        if (!json_equal(json_object_get(config, key), value)) {
-            char *found = json_dumps(json_object_get(config, key), JSON_ENCODE_ANY);
-            fail_msg("%s: %s: found %s", pb_role_name(role), key, found);
-        }
-    }
-    json_decref(wanted);
-}
-
 /* Opens an architecture by its shapes alone. */
 static pb_model *open_shapes(const char *name, const char *metadata,
                              const pb_model_options *options)
@@ -351,26 +334,26 @@ static void test_architecture_1(void **state)
     assert_int_equal(info->steps_offset, 1);
     assert_false(info->set_alpha_to_one);
     assert_true(info->has_autoencoder && info->has_tokenizer && info->has_text_encoder);
-    assert_config(m, PB_ROLE_UNET,
-                  "{\"in_channels\": 4, \"out_channels\": 4, \"layers_per_block\": 2,"
-                  "\"block_out_channels\": [320, 640, 1280, 1280],"
-                  "\"attention_head_dim\": [8, 8, 8, 8], \"cross_attention_dim\": 768,"
-                  "\"use_linear_projection\": false, \"down_block_types\": "
-                  "[\"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\","
-                  "\"DownBlock2D\"], \"up_block_types\": [\"UpBlock2D\", \"CrossAttnUpBlock2D\","
-                  "\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\"]}");
-    assert_config(m, PB_ROLE_VAE,
-                  "{\"block_out_channels\": [128, 256, 512, 512], \"layers_per_block\": 2,"
-                  "\"latent_channels\": 4, \"in_channels\": 3, \"use_quant_conv\": true,"
-                  "\"mid_block_add_attention\": true}");
-    assert_config(m, PB_ROLE_TEXT_ENCODER,
-                  "{\"hidden_size\": 768, \"num_hidden_layers\": 12, \"num_attention_heads\": 12,"
-                  "\"intermediate_size\": 3072, \"hidden_act\": \"quick_gelu\","
-                  "\"vocab_size\": 49408, \"max_position_embeddings\": 77}");
-    assert_config(m, PB_ROLE_SCHEDULER,
-                  "{\"prediction_type\": \"epsilon\", \"beta_schedule\": \"scaled_linear\","
-                  "\"beta_start\": 0.00085, \"beta_end\": 0.012, \"num_train_timesteps\": 1000,"
-                  "\"steps_offset\": 1, \"clip_sample\": false, \"set_alpha_to_one\": false}");
+    original_check(m, PB_ROLE_UNET,
+                   "{\"in_channels\": 4, \"out_channels\": 4, \"layers_per_block\": 2,"
+                   "\"block_out_channels\": [320, 640, 1280, 1280],"
+                   "\"attention_head_dim\": [8, 8, 8, 8], \"cross_attention_dim\": 768,"
+                   "\"use_linear_projection\": false, \"down_block_types\": "
+                   "[\"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\","
+                   "\"DownBlock2D\"], \"up_block_types\": [\"UpBlock2D\", \"CrossAttnUpBlock2D\","
+                   "\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\"]}");
+    original_check(m, PB_ROLE_VAE,
+                   "{\"block_out_channels\": [128, 256, 512, 512], \"layers_per_block\": 2,"
+                   "\"latent_channels\": 4, \"in_channels\": 3, \"use_quant_conv\": true,"
+                   "\"mid_block_add_attention\": true}");
+    original_check(m, PB_ROLE_TEXT_ENCODER,
+                   "{\"hidden_size\": 768, \"num_hidden_layers\": 12, \"num_attention_heads\": 12,"
+                   "\"intermediate_size\": 3072, \"hidden_act\": \"quick_gelu\","
+                   "\"vocab_size\": 49408, \"max_position_embeddings\": 77}");
+    original_check(m, PB_ROLE_SCHEDULER,
+                   "{\"prediction_type\": \"epsilon\", \"beta_schedule\": \"scaled_linear\","
+                   "\"beta_start\": 0.00085, \"beta_end\": 0.012, \"num_train_timesteps\": 1000,"
+                   "\"steps_offset\": 1, \"clip_sample\": false, \"set_alpha_to_one\": false}");
     pb_model_free(m);
 }
 
@@ -382,13 +365,13 @@ static void test_architecture_2(void **state)
     (void)state;
     assert_int_equal(pb_model_get_info(m)->parameters, 865910724);
     assert_int_equal(pb_model_get_info(m)->sample_height, 96);
-    assert_config(m, PB_ROLE_UNET,
-                  "{\"attention_head_dim\": [5, 10, 20, 20], \"cross_attention_dim\": 1024,"
-                  "\"use_linear_projection\": true}");
-    assert_config(m, PB_ROLE_TEXT_ENCODER,
-                  "{\"hidden_size\": 1024, \"num_hidden_layers\": 23, \"num_attention_heads\": 16,"
-                  "\"intermediate_size\": 4096, \"hidden_act\": \"gelu\"}");
-    assert_config(m, PB_ROLE_SCHEDULER, "{\"prediction_type\": \"v_prediction\"}");
+    original_check(m, PB_ROLE_UNET,
+                   "{\"attention_head_dim\": [5, 10, 20, 20], \"cross_attention_dim\": 1024,"
+                   "\"use_linear_projection\": true}");
+    original_check(m, PB_ROLE_TEXT_ENCODER,
+                   "{\"hidden_size\": 1024, \"num_hidden_layers\": 23, \"num_attention_heads\": 16,"
+                   "\"intermediate_size\": 4096, \"hidden_act\": \"gelu\"}");
+    original_check(m, PB_ROLE_SCHEDULER, "{\"prediction_type\": \"v_prediction\"}");
     pb_model_free(m);
 }
 
@@ -448,8 +431,8 @@ static void test_yaml(void **state)
     (void)state;
     scratch_write(&here, "shapes.yaml", yaml, strlen(yaml));
     m = open_shapes("v1-5", NULL, NULL);
-    assert_config(m, PB_ROLE_UNET, "{\"attention_head_dim\": [10, 10, 10, 10]}");
-    assert_config(m, PB_ROLE_SCHEDULER, "{\"beta_start\": 0.001, \"beta_end\": 0.012}");
+    original_check(m, PB_ROLE_UNET, "{\"attention_head_dim\": [10, 10, 10, 10]}");
+    original_check(m, PB_ROLE_SCHEDULER, "{\"beta_start\": 0.001, \"beta_end\": 0.012}");
     MUST(pb_autoencoder_open(&a, m, error));
     assert_float_equal(pb_autoencoder_get_info(a).scaling, 0.2, 1e-12);
     pb_autoencoder_free(a);
