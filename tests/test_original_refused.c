@@ -181,7 +181,7 @@ static void test_readings(void **state)
     refuse_words("v2-1", "{\"modelspec.architecture\": \"stable-diffusion-v2-unheard\"}", NULL,
                  PB_INVALID, "nothing says which it is");
     refuse_words("v2-1", "{\"modelspec.prediction_type\": \"v\"}", eps, PB_INVALID,
-                 "ModelSpec in it says v_prediction, the .yaml beside it epsilon");
+                 "ModelSpec in the file says v_prediction, the .yaml beside the file epsilon");
     refuse_words("v2-1", "{\"modelspec.prediction_type\": \"flow\"}", NULL, PB_UNSUPPORTED,
                  "modelspec.prediction_type: expected epsilon or v, found \"flow\"");
     refuse_words("v1-5", "{\"modelspec.architecture\": \"stable-diffusion-v2-512\"}", NULL,

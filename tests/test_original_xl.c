@@ -1,5 +1,6 @@
 /* Stable Diffusion XL as one file in the original layout: the same bits as from a folder, and what
  * is inferred of the architecture itself. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,41 @@ static void test_markers(void **state)
     expect(program(here.folder, "info -m xl.safetensors --prediction-type epsilon"), 0, NULL);
 }
 
+/* The config of XL's own code beside the file: the class that scales the output says it. */
+static void test_yaml(void **state)
+{
+    static const struct {
+        const char *class, *expected;
+    } cases[] = {{"EpsScaling", "{\"prediction_type\": \"epsilon\"}"},
+                 {"VScaling", "{\"prediction_type\": \"v_prediction\"}"}};
+    static const char text[] =
+        "model:\n  params:\n    scale_factor: 0.13025\n"
+        "    denoiser_config:\n      params:\n        scaling_config:\n"
+        "          target: sgm.modules.diffusionmodules.denoiser_scaling.%s\n"
+        "    network_config:\n      params:\n"
+        "        num_head_channels: %d\n";
+    char written[1000];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        int n = snprintf(written, sizeof written, text, cases[i].class, 32);
+        pb_model *m;
+        scratch_write(&here, "xl.yaml", written, (size_t)n);
+        m = open_shapes(NULL, false, false);
+        original_check(m, PB_ROLE_SCHEDULER, cases[i].expected);
+        original_check(m, PB_ROLE_UNET, "{\"attention_head_dim\": [10, 20, 40]}");
+        pb_model_free(m);
+    }
+    scratch_write(&here, "xl.yaml", written,
+                  (size_t)snprintf(written, sizeof written, text, "EDMScaling", 64));
+    expect(program(here.folder, "info -m xl.safetensors"), 1, "EDMScaling");
+    scratch_write(&here, "xl.yaml", written,
+                  (size_t)snprintf(written, sizeof written, text, "EpsScaling", 64));
+    write_file("xl", NULL, NULL, true, false);
+    expect(program(here.folder, "info -m xl.safetensors"), 1,
+           "v_pred in the file says v_prediction, the .yaml beside the file epsilon");
+}
+
 /* Files of the same kind that are something else. */
 static void test_refused(void **state)
 {
@@ -169,10 +205,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_same),
-        SCRATCH_TEST(test_architecture),
-        SCRATCH_TEST(test_markers),
-        SCRATCH_TEST(test_refused),
+        SCRATCH_TEST(test_same), SCRATCH_TEST(test_architecture), SCRATCH_TEST(test_markers),
+        SCRATCH_TEST(test_yaml), SCRATCH_TEST(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

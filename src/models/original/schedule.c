@@ -74,23 +74,23 @@ static pb_status read_yaml(said *s, const pb_original *o, pb_error *error)
 static pb_status find_prediction(const char **found, pb_original *o, const said *s,
                                  pb_release release, pb_error *error)
 {
-    const char *from = s->option     ? "--prediction-type"
-                       : s->metadata ? "ModelSpec in the file"
-                       : s->marker   ? "v_pred in the file"
-                       : s->yaml     ? "the .yaml beside the file"
-                                     : pb_release_name(release);
+    const struct {
+        const char *word, *from;
+    } sources[] = {{s->metadata, "ModelSpec in the file"},
+                   {s->marker, "v_pred in the file"},
+                   {s->yaml, "the .yaml beside the file"}};
+    const char *from = s->option ? "--prediction-type" : pb_release_name(release);
 
-    *found = s->option ? s->option : s->metadata ? s->metadata : s->marker ? s->marker : s->yaml;
-    if (!s->option && s->metadata && s->marker && strcmp(s->metadata, s->marker))
-        return pb_fail(error, PB_INVALID,
-                       "%s: ModelSpec in it says %s, but it has v_pred, which says %s: "
-                       "--prediction-type says which",
-                       o->path, s->metadata, s->marker);
-    if (!s->option && s->metadata && s->yaml && strcmp(s->metadata, s->yaml))
-        return pb_fail(error, PB_INVALID,
-                       "%s: ModelSpec in it says %s, the .yaml beside it %s: --prediction-type "
-                       "says which",
-                       o->path, s->metadata, s->yaml);
+    *found = s->option;
+    for (size_t i = 0; !s->option && i < sizeof sources / sizeof *sources; i++) {
+        if (*found && sources[i].word && strcmp(*found, sources[i].word))
+            return pb_fail(error, PB_INVALID, "%s: %s says %s, %s %s: --prediction-type says which",
+                           o->path, from, *found, sources[i].from, sources[i].word);
+        if (*found || !sources[i].word)
+            continue;
+        *found = sources[i].word;
+        from = sources[i].from;
+    }
     if (!*found && release != PB_SD2)
         *found = "epsilon";
     if (!*found)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <yaml.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
 #include "base/plain.h"
 #include "io/json.h"
@@ -52,6 +53,20 @@ static pb_status set_number(json_t *settings, const char *key, const yaml_node_t
     return PB_OK;
 }
 
+/* Of the code that trained XL: by which class the output is scaled says what is predicted. The word
+ * of parameterization, or the class where it is another; NULL: it does not say. */
+static const char *read_scaling(yaml_document_t *d, const yaml_node_t *params)
+{
+    const yaml_node_t *denoiser = member(d, member(d, params, "denoiser_config"), "params");
+    const yaml_node_t *class = member(d, member(d, denoiser, "scaling_config"), "target");
+    const char *text =
+        class && class->type == YAML_SCALAR_NODE ? (const char *)class->data.scalar.value : NULL;
+
+    if (text && pb_ends_with(text, ".EpsScaling"))
+        return "eps";
+    return text && pb_ends_with(text, ".VScaling") ? "v" : text;
+}
+
 static pb_status read_settings(json_t *settings, yaml_document_t *d, const char *path,
                                pb_error *error)
 {
@@ -59,7 +74,10 @@ static pb_status read_settings(json_t *settings, yaml_document_t *d, const char 
     static const char *const heads[] = {"num_heads", "num_head_channels"};
     const yaml_node_t *root = yaml_document_get_root_node(d), *value;
     const yaml_node_t *params = member(d, member(d, root, "model"), "params");
-    const yaml_node_t *unet = member(d, member(d, params, "unet_config"), "params");
+    const yaml_node_t *config = member(d, params, "unet_config");
+    const yaml_node_t *unet =
+        member(d, config ? config : member(d, params, "network_config"), "params");
+    const char *scaling;
 
     if (!params)
         return pb_fail(error, PB_FORMAT,
@@ -69,6 +87,8 @@ static pb_status read_settings(json_t *settings, yaml_document_t *d, const char 
     if (value && value->type == YAML_SCALAR_NODE)
         json_object_set_new(settings, "parameterization",
                             json_string((const char *)value->data.scalar.value));
+    else if ((scaling = read_scaling(d, params)) != NULL)
+        json_object_set_new(settings, "parameterization", json_string(scaling));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if ((value = member(d, params, numbers[i])) != NULL)
             PB_TRY(set_number(settings, numbers[i], value, false, path, error));
