@@ -120,6 +120,7 @@ STABLE_DIFFUSION = {
                     num_attention_heads=20, projection_dim=1280, hidden_act="gelu"),
         vae=dict(sample_size=1024, scaling_factor=0.13025),
         scheduler=dict(),
+        dtype=torch.float16,  # its U-Net in float32 is 10 GB
     ),
 }
 
@@ -138,7 +139,7 @@ def stable_diffusion(folder, release):
     if "text_2" in made:
         text = CLIPTextConfig(vocab_size=49408, **made["text_2"])
         CLIPTextModelWithProjection(text).half().save_pretrained(folder / "text_encoder_2")
-    torch.set_default_dtype(torch.float16)  # XL's U-Net in float32 is 10 GB
+    torch.set_default_dtype(made.get("dtype", torch.float32))
     unet = UNet2DConditionModel(**{"block_out_channels": (320, 640, 1280, 1280), **made["unet"]})
     torch.set_default_dtype(torch.float32)
     unet.half().save_pretrained(folder / "unet")

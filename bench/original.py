@@ -15,9 +15,9 @@ alone without a prefix.
     python bench/original.py FOLDER FILE.json [--shapes]
 
 writes what the file would be made of: each tensor's name, its type and shape, and the folder's tensors
-whose bytes it has, one behind the other (none: other numbers), and true where these are transposed; with --shapes names, types and shapes alone.
-The lists of tests/golden/original are made so: of sd1-tiny and sd2-tiny, of sdxl-tiny, and the
-shapes of what bench/models.py --stable-diffusion makes.
+whose bytes it has, one behind the other (none: other numbers), and true where these are transposed; with
+--shapes names, types and shapes alone. The lists of tests/golden/original are made so: of sd1-tiny,
+sd2-tiny and sdxl-tiny, and the shapes of what bench/models.py --stable-diffusion makes.
 """
 
 import argparse
@@ -174,11 +174,11 @@ def convert(folder, parts, prefix=None, older=False, listed=False):
         renamed = {vae_name(n, config): t for n, t in tensors.items()}
         put("first_stage_model.", {n: with_pixels(t) if attention.search(n) and len(t.shape) == 2 else t
                                    for n, t in renamed.items()})
-    is_xl = (folder / "text_encoder_2").exists()
-    if "text" in parts and is_xl:
-        tensors, config = read(folder / "text_encoder_2", listed)
-        put("conditioner.embedders.1.model.", open_clip(tensors, cut=False))
     if "text" in parts:
+        is_xl = (folder / "text_encoder_2").exists()
+        if is_xl:
+            tensors, config = read(folder / "text_encoder_2", listed)
+            put("conditioner.embedders.1.model.", open_clip(tensors, cut=False))
         tensors, config = read(folder / "text_encoder", listed)
         if config["hidden_act"] == "gelu" and not is_xl:
             put("cond_stage_model.model.", open_clip(tensors, cut=True))

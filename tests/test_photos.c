@@ -11,7 +11,7 @@
 #include "picture/photo.h"
 #include "sanitized.h"
 
-#define MOST OF_MANY(6, 1)
+#define MOST OF_MANY(12, 1)
 #define SIZE 1024
 #define STEPS 100
 

@@ -83,13 +83,15 @@ static pb_status find_prediction(const char **found, pb_original *o, const said 
 
     *found = s->option;
     for (size_t i = 0; !s->option && i < sizeof sources / sizeof *sources; i++) {
-        if (*found && sources[i].word && strcmp(*found, sources[i].word))
+        if (!sources[i].word)
+            continue;
+        if (*found && strcmp(*found, sources[i].word))
             return pb_fail(error, PB_INVALID, "%s: %s says %s, %s %s: --prediction-type says which",
                            o->path, from, *found, sources[i].from, sources[i].word);
-        if (*found || !sources[i].word)
-            continue;
-        *found = sources[i].word;
-        from = sources[i].from;
+        if (!*found) {
+            *found = sources[i].word;
+            from = sources[i].from;
+        }
     }
     if (!*found && release != PB_SD2)
         *found = "epsilon";
