@@ -238,10 +238,11 @@ static void test_inferred(void **state)
          "\"attn_norm_num_groups\": 32}",
          "{\"beta_schedule\": \"linear\", \"prediction_type\": \"epsilon\"}"},
         {"adm-heads",
-         "{\"attention_head_dim\": [8, 16], \"downsample_padding\": 1, \"downsample_type\": "
+         "{\"attention_head_dim\": [8, 16], \"_timestep_scale\": 0.25, \"downsample_padding\": 1, "
+         "\"downsample_type\": "
          "\"conv\","
          "\"resnet_time_scale_shift\": \"default\", \"layers_per_block\": 2}",
-         "{\"num_train_timesteps\": 1000}"},
+         "{\"num_train_timesteps\": 4000, \"beta_schedule\": \"squaredcos_cap_v2\"}"},
         {"adm-classes", "{\"attention_head_dim\": 16, \"num_class_embeds\": 5}",
          "{\"beta_schedule\": \"squaredcos_cap_v2\", \"num_train_timesteps\": 4000}"},
     };

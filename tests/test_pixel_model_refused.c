@@ -149,8 +149,6 @@ static void test_settings(void **state)
     refuse_settings("{\"diffusion_steps\": 4000}", PB_INVALID,
                     "rescale_timesteps: the network may be given timesteps of the 4000 as they "
                     "are (false)");
-    refuse_settings("{\"diffusion_steps\": 4000, \"rescale_timesteps\": true}", PB_UNSUPPORTED,
-                    "rescale_timesteps: true is not supported");
     refuse_settings("{\"training_mode\": \"edm\"}", PB_UNSUPPORTED, "consistency model");
     refuse_settings("{\"large_size\": 256}", PB_UNSUPPORTED, "an upsampler");
     refuse_settings("{\"num_head_channels\": -1, \"num_heads_upsample\": 2}", PB_UNSUPPORTED,

@@ -24,7 +24,8 @@ typedef struct unet2d {
     size_t layers;
     bool mid, mid_attention;
     size_t head_dim[PB_MAX_BLOCKS]; /* of each level; 0: one head */
-    size_t mid_groups;              /* of the mid block's attention; 0: no norm there */
+    double timestep_scale;
+    size_t mid_groups; /* of the mid block's attention; 0: no norm there */
 } unet2d;
 
 /* -- config ---------------------------------------------------------------------------------- */
@@ -134,6 +135,8 @@ static void read_config(pb_config *c, unet2d *u)
                     : u->common.scale_shift ? 0
                                             : u->common.groups;
     u->mid_attention = pb_config_boolean(c, "add_attention", true);
+    /* Pullback's own: networks of improved-diffusion are given timesteps as of 1000. */
+    u->timestep_scale = pb_config_number(c, "_timestep_scale", 1, 1e-6, 1e6);
     pb_config_ignore(c, "num_train_timesteps"); /* of time_embedding_type "learned" only */
 }
 
@@ -229,6 +232,8 @@ static void build(pb_builder *b, const unet2d *u)
     size_t count = 0;
 
     pb_build_tap(b, x, "x");
+    if (u->timestep_scale != 1)
+        time = pb_build_affine(b, time, u->timestep_scale, 0);
     k.layers.embedding = pb_layer_embedding(&k.layers, time, label, PB_NO_VALUE, &embedding);
     h = u->common.center_input_sample ? pb_build_affine(b, x, 2, -1) : x;
     h = pb_build_conv(b, h, u->channels[0], 3, 1, 1, 1, "conv_in");

@@ -287,7 +287,8 @@ static pb_status check_shapes(const pb_pixel *p, pb_error *error)
     return PB_OK;
 }
 
-static pb_status finish(pb_pixel *p, pb_part *part, const pb_adm_heads *h, pb_error *error)
+static pb_status finish(pb_pixel *p, pb_part *part, const pb_adm_heads *h,
+                        const pb_pixel_noise *noise, pb_error *error)
 {
     pb_pixel_rules rules = {.cosine_first = true, .padding = 1, .eps = 1e-5};
     const char *order = h->in_turn ? "q, k, v" : "of each head";
@@ -298,10 +299,16 @@ static pb_status finish(pb_pixel *p, pb_part *part, const pb_adm_heads *h, pb_er
         rules.heads = head_widths(p, h);
         PB_TRY(pb_pixel_config(&part->config, p, &rules, error));
     }
-    /* It changes the weights that are read, and so is part of the model's hash. */
-    return json_object_set_new(part->config, "_qkv", json_string(order))
-               ? pb_fail_memory(error, 1, "a config")
-               : PB_OK;
+    /* The order changes the weights that are read, and so is part of the model's hash. */
+    if (json_object_set_new(part->config, "_qkv", json_string(order)) ||
+        (noise->timestep_scale != 1 &&
+         json_object_set_new(part->config, "_timestep_scale", json_real(noise->timestep_scale))))
+        return pb_fail_memory(error, 1, "a config");
+    return noise->timestep_scale == 1
+               ? PB_OK
+               : pb_original_note(p->o, error,
+                                  "timesteps: given times %g (rescale_timesteps of %s)",
+                                  noise->timestep_scale, p->beside);
 }
 
 static pb_status take(pb_pixel *p, pb_part *part, pb_config *c, pb_pixel_noise *noise,
@@ -325,7 +332,7 @@ static pb_status take(pb_pixel *p, pb_part *part, pb_config *c, pb_pixel_noise *
     pb_adm_read_noise(noise, c, p);
     pb_adm_read_rest(p, c);
     PB_TRY(pb_config_status(c, error));
-    return finish(p, part, &h, error);
+    return finish(p, part, &h, noise, error);
 }
 
 pb_status pb_pixel_adm(pb_pixel *p, pb_part *part, pb_pixel_noise *noise, pb_error *error)

@@ -98,9 +98,8 @@ void pb_adm_read_noise(pb_pixel_noise *noise, pb_config *c, const pb_pixel *p)
                        "the network may be given timesteps of the %zu as they are (false) or as "
                        "of 1000 (true, the default of improved-diffusion), and nothing says which",
                        noise->steps);
-    if (pb_config_boolean(c, "rescale_timesteps", false) && noise->steps != 1000)
-        pb_config_fail(c, PB_UNSUPPORTED, "rescale_timesteps",
-                       "true is not supported where diffusion_steps are not 1000");
+    if (pb_config_boolean(c, "rescale_timesteps", false))
+        noise->timestep_scale = 1000 / (double)noise->steps;
 }
 
 /* -- the rest -------------------------------------------------------------------------------- */

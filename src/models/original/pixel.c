@@ -146,6 +146,7 @@ static pb_status take(pb_pixel *p, pb_part *parts, const kind *k, const char *op
                             .end = 0.02,
                             .steps = 1000,
                             .prediction = "epsilon",
+                            .timestep_scale = 1,
                             .from = p->family,
                             .prediction_from = p->family};
     pb_part *unet = &parts[PB_ROLE_UNET];

@@ -61,6 +61,7 @@ typedef struct pb_pixel_noise {
     size_t steps;
     const char *prediction;
     const char *from, *prediction_from; /* what says so */
+    double timestep_scale;              /* of what the network is given */
 } pb_pixel_noise;
 
 pb_status pb_pixel_scheduler(json_t **config, const pb_pixel_noise *noise, pb_error *error);

@@ -300,7 +300,8 @@ TINY = {
     "adm-heads": (
         lambda: Adm(32, (1, 2), 2, (0, 1), heads=4),
         dict(FLAGS, image_size=32, attention_resolutions="32,16", channel_mult=[1, 2], num_res_blocks=2,
-             num_heads=4, use_scale_shift_norm=False, resblock_updown=False, learn_sigma=False)),
+             num_heads=4, use_scale_shift_norm=False, resblock_updown=False, learn_sigma=False,
+             noise_schedule="cosine", diffusion_steps=4000, rescale_timesteps=True)),
     # as that of ImageNet of 64 pixels
     "adm-classes": (
         lambda: Adm(32, (1, 2), 1, (1,), heads=4, in_turn=True, classes=5, scale_shift=True),
@@ -351,7 +352,8 @@ def make_tiny(folder, files):
         labels = [torch.tensor([LABEL])] if "classes" in name else []
         x = torch.from_numpy(number(f"{name}.x", 3 * SIZE * SIZE).reshape(1, 3, SIZE, SIZE))
         io[f"{name}.x"] = x.float()
-        io[f"{name}.out"] = network.double().eval()(x, torch.tensor([TIME]), *labels).float()
+        steps = settings and settings.get("rescale_timesteps") and settings["diffusion_steps"] or 1000
+        io[f"{name}.out"] = network.double().eval()(x, torch.tensor([TIME * 1000 / steps]), *labels).float()
         tensors = {key: list(p.shape) for key, p in network.state_dict().items()}
         lines = [f"  {json.dumps(key)}: {json.dumps(shape)}" for key, shape in tensors.items()]
         (folder / f"{name}.json").write_text(
