@@ -309,7 +309,7 @@ static void test_size(void **state)
 
     (void)state;
     pixel_write("m.safetensors", list, "");
-    pixel_settings("m.json", list, "{\"image_size\": \"-\"}");
+    pixel_settings("m.json", list, "{\"image_size\": null, \"channel_mult\": null}");
     m = open_file("m.safetensors", NULL); /* by attention_resolutions */
     original_check(m, PB_ROLE_UNET, "{\"sample_size\": 32}");
     pb_model_free(m);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "golden.h"
+#include "inject.h"
 #include "original.h"
 #include "pixel.h"
 
@@ -183,6 +184,7 @@ static void test_asked(void **state)
     json_decref(whole);
     refuse_with("ddpm", "down.1.attn.", NULL, PB_INVALID,
                 "attention on 0 levels: with one, the size");
+    expect_refused(NULL, PB_INVALID, "/m.yaml says");
 }
 
 static void refuse_yaml(const char *text, pb_status status, const char *message)
@@ -206,7 +208,8 @@ static void test_yaml(void **state)
                 "attn_resolutions: does not say 16 pixels");
     refuse_yaml("model: {resamp_with_conv: false}", PB_FORMAT, "resamp_with_conv: says false");
     refuse_yaml("model: {chh: 64}", PB_UNSUPPORTED, "chh");
-    refuse_yaml("model: 3", PB_FORMAT, "model: expected keys with values");
+    refuse_yaml("model: 3", PB_UNSUPPORTED, "\"model\": expected settings in parts");
+    refuse_yaml("image_size: 256", PB_UNSUPPORTED, "\"image_size\": expected settings in parts");
     refuse_yaml("data: {rescaled: false}", PB_UNSUPPORTED, "pixels from -1 to 1");
     refuse_yaml("data: {logit_transform: true}", PB_UNSUPPORTED, "logit_transform");
     refuse_yaml("diffusion: {beta_schedule: sigmoid}", PB_UNSUPPORTED, "linear or quad");
@@ -221,6 +224,37 @@ static void test_yaml(void **state)
                 "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
                 "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
                 PB_FORMAT, "at most 65536 values");
+}
+
+/* Every allocation and file operation that fails is an error, and nothing is lost. */
+static pb_status open_shapes(void *path, pb_error *error)
+{
+    pb_model *model;
+
+    PB_TRY(pb_model_open(&model, path, error));
+    pb_model_free(model);
+    return PB_OK;
+}
+
+static void test_injected(void **state)
+{
+    static const char ddpm[] = "data: {image_size: 32}\nmodel: {ch: 32, attn_resolutions: [16]}\n",
+                      adm[] = "{\"num_heads\": 1, \"image_size\": 32}";
+    char path[2 * SCRATCH_PATH];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", scratch_path(&here, "m.safetensors").text);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *whole = pixel_golden(i ? "adm-scale-shift" : "ddpm"), *list = pixel_shapes(whole);
+        scratch_write(&here, i ? "m.json" : "m.yaml", i ? adm : ddpm, strlen(i ? adm : ddpm));
+        original_write("m.safetensors", list, &(original_file){0});
+        assert_true(inject_each(INJECT_MEMORY, open_shapes, NULL, path, false) > 100);
+        /* Some only ask what there is. */
+        assert_true(inject_each(INJECT_FILES, open_shapes, NULL, path, true) > 5);
+        remove(scratch_path(&here, i ? "m.json" : "m.yaml").text);
+        json_decref(list);
+        json_decref(whole);
+    }
 }
 
 static void test_options(void **state)
@@ -251,9 +285,9 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_kinds),    SCRATCH_TEST(test_tensors), SCRATCH_TEST(test_disagreement),
-        SCRATCH_TEST(test_settings), SCRATCH_TEST(test_asked),   SCRATCH_TEST(test_yaml),
-        SCRATCH_TEST(test_options),
+        SCRATCH_TEST(test_kinds),    SCRATCH_TEST(test_tensors),  SCRATCH_TEST(test_disagreement),
+        SCRATCH_TEST(test_settings), SCRATCH_TEST(test_asked),    SCRATCH_TEST(test_yaml),
+        SCRATCH_TEST(test_options),  SCRATCH_TEST(test_injected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "base/ending.h"
 #include "base/memory.h"
 #include "io/json.h"
+#include "models/original/beside.h"
 
 /* -- what else it might be ------------------------------------------------------------------- */
 
@@ -128,22 +129,23 @@ static pb_status take_given(pb_adm_heads *h, const json_t *config, const pb_pixe
 /* Nothing says which: all that fit are named, and the line that decides. */
 static pb_status ask(const pb_pixel *p, pb_error *error)
 {
-    const char *dot = strrchr(p->o->path, '.'), *slash = strrchr(p->o->path, '/');
-    const size_t stem =
-        dot && (!slash || dot > slash) ? (size_t)(dot - p->o->path) : strlen(p->o->path);
-    const bool narrow = fits(p, 0, 64), four = fits(p, 4, 0);
+    char *name = p->beside ? pb_strdup(p->beside) : pb_beside_path(p->o->path, "json");
+    pb_status status =
+        name ? pb_fail(
+                   error, PB_INVALID,
+                   "%s: its attention may have %s%sone head (\"num_heads\": 1), and no tensor "
+                   "says which: write a line as {\"num_head_channels\": 64} into %s, with "
+                   "whatever other settings of the training were not guided-diffusion's defaults",
+                   p->o->path,
+                   fits(p, 0, 64) ? "heads of 64 channels (\"num_head_channels\": 64, as "
+                                    "published networks of 256 pixels and those of P2 "
+                                    "weighting), "
+                                  : "",
+                   fits(p, 4, 0) ? "4 heads (\"num_heads\": 4), " : "", name)
+             : pb_fail_memory(error, strlen(p->o->path), "a path");
 
-    return pb_fail(
-        error, PB_INVALID,
-        "%s: its attention may have %s%sone head (\"num_heads\": 1), and no tensor says "
-        "which: write a line as {\"num_head_channels\": 64} into %.*s%s, with "
-        "whatever other settings of the training were not guided-diffusion's defaults",
-        p->o->path,
-        narrow ? "heads of 64 channels (\"num_head_channels\": 64, as published networks "
-                 "of 256 pixels and those of P2 weighting), "
-               : "",
-        four ? "4 heads (\"num_heads\": 4), " : "", p->beside ? (int)strlen(p->beside) : (int)stem,
-        p->beside ? p->beside : p->o->path, p->beside ? "" : ".json");
+    pb_free(name);
+    return status;
 }
 
 static pb_status check_heads(const pb_adm_heads *h, const pb_pixel *p, pb_error *error)
@@ -258,6 +260,9 @@ static pb_status note_shapes(const pb_pixel *p, const pb_adm_heads *h, pb_error 
     PB_TRY(pb_original_note(p->o, error,
                             "family: guided-diffusion, of Dhariwal & Nichol 2021 "
                             "(middle_block.1.qkv)"));
+    PB_TRY(pb_pixel_note(p, error));
+    if (p->classes)
+        PB_TRY(pb_original_note(p->o, error, "classes: %zu (label_emb)", p->classes));
     PB_TRY(pb_original_note(p->o, error, "timestep: %s (emb_layers.1)",
                             p->scale_shift ? "scales and shifts" : "is added"));
     if (p->levels > 1)

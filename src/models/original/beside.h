@@ -6,12 +6,16 @@
 
 #include "base/error.h"
 
-/* The path of NAME.ending beside NAME.ckpt, pb_free's, if there is such a file; else *beside is
- * NULL. Errors: PB_MEMORY. */
+/* The path NAME.ending beside NAME.ckpt, pb_free's. NULL: no memory. */
+char *pb_beside_path(const char *path, const char *ending);
+
+/* The same, if there is such a file; else *beside is NULL. Errors: PB_IO (nothing can be told of
+ * it), PB_MEMORY. */
 pb_status pb_beside(char **beside, const char *path, const char *ending, pb_error *error);
 
 /* Reads the settings beside the weights at `path`: NAME.json, NAME.yaml or NAME.yml. The caller
- * owns *settings (json_decref) and *beside, the path (pb_free); both NULL: there are none.
+ * owns *settings (json_decref) and *beside, the path (pb_free); both NULL: there are none. What is
+ * null says nothing, and is not there.
  * Errors: PB_INVALID (two of them), PB_IO, PB_FORMAT, PB_MEMORY. */
 pb_status pb_beside_read(json_t **settings, char **beside, const char *path, pb_error *error);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/json.h"
+#include "models/original/beside.h"
 #include "models/original/pixel_parts.h"
 
 /* Attention is where pictures have so many pixels a side, in all that were published. */
@@ -23,7 +25,7 @@ static pb_status refuse(const pb_pixel *p, size_t levels, pb_error *error)
             return pb_fail(error, PB_UNSUPPORTED,
                            "%s: tensor %s: a network with shortcuts of 3 x 3 (use_conv_shortcut) "
                            "is not supported",
-                           o->path, name);
+                           o->path, pb_quote(name).text);
     }
     if (levels > 1 && !pb_original_find(o, "%sdown.0.downsample.conv.weight", p->prefix))
         return pb_fail(error, PB_UNSUPPORTED,
@@ -47,19 +49,15 @@ static size_t count_levels(const pb_pixel *p)
 /* A part of the settings, of the code of DDIM and SDEdit: data, model, diffusion. */
 static pb_status open_section(pb_config **c, const pb_pixel *p, const char *key, pb_error *error)
 {
-    json_t *section = json_object_get(p->settings, key), *none = NULL;
-    char *name = pb_sprintf("%s: %s", p->beside ? p->beside : "", key);
+    const json_t *section = json_object_get(p->settings, key);
+    char *name = pb_sprintf("%s: %s", p->beside, key);
     pb_status status;
 
     *c = NULL;
-    if (section && !json_is_object(section))
-        status = pb_fail(error, PB_FORMAT, "%s: expected keys with values", name ? name : key);
-    else if (!name || (!section && !(section = none = json_object())))
-        status = pb_fail_memory(error, 1, "settings");
-    else
-        status = pb_config_of(c, name, section, error);
+    if (!name)
+        return pb_fail_memory(error, strlen(p->beside), "a name");
+    status = section ? pb_config_of(c, name, section, error) : pb_config_empty(c, name, error);
     pb_free(name);
-    json_decref(none); /* which the config holds as long as it needs it */
     return status;
 }
 
@@ -142,10 +140,28 @@ static pb_status read_size(pb_pixel *p, pb_error *error)
     return status;
 }
 
+/* Parts that are no part of these (training, sampling …) are passed over; what stands in none of
+ * them is not. */
+static pb_status check_parts(const pb_pixel *p, pb_error *error)
+{
+    json_t *value;
+    const char *key;
+
+    json_object_foreach(p->settings, key, value)
+    {
+        if (!json_is_object(value))
+            return pb_fail(error, PB_UNSUPPORTED,
+                           "%s: %s: expected settings in parts (data, model, diffusion), found %s",
+                           p->beside, pb_quote(key).text, pb_json_found(value).text);
+    }
+    return PB_OK;
+}
+
 static pb_status read_settings(pb_pixel *p, pb_pixel_noise *noise, pb_error *error)
 {
     pb_config *c;
 
+    PB_TRY(check_parts(p, error));
     PB_TRY(open_section(&c, p, "data", error));
     read_data(c);
     PB_TRY(pb_config_close(c, error));
@@ -160,6 +176,21 @@ static pb_status read_settings(pb_pixel *p, pb_pixel_noise *noise, pb_error *err
 
 /* -- what it is -------------------------------------------------------------------------------- */
 
+static pb_status ask_size(const pb_pixel *p, size_t levels, pb_error *error)
+{
+    char *name = p->beside ? pb_strdup(p->beside) : pb_beside_path(p->o->path, "yaml");
+    pb_status status =
+        name ? pb_fail(error, PB_INVALID,
+                       "%s: attention on %zu levels: with one, the size of its pictures would be "
+                       "that with which it is at 16 pixels: a line \"data: {image_size: 256}\" in "
+                       "%s says the size",
+                       p->o->path, levels, name)
+             : pb_fail_memory(error, strlen(p->o->path), "a path");
+
+    pb_free(name);
+    return status;
+}
+
 /* By the one level that has attention. */
 static pb_status infer_size(pb_pixel *p, pb_error *error)
 {
@@ -171,11 +202,7 @@ static pb_status infer_size(pb_pixel *p, pb_error *error)
             levels++;
         }
     if (levels != 1)
-        return pb_fail(error, PB_INVALID,
-                       "%s: attention on %zu levels: with one, the size of its pictures would be "
-                       "that with which it is at 16 pixels: a line \"data: {image_size: 256}\" in "
-                       "a file .yaml of its name beside it says the size",
-                       p->o->path, levels);
+        return ask_size(p, levels, error);
     p->size = (size_t)ATTENTION << level;
     return pb_original_note(p->o, error, "size: %zu pixels (attention on level %zu: at 16 pixels)",
                             p->size, level);
@@ -204,6 +231,7 @@ pb_status pb_pixel_ddpm(pb_pixel *p, pb_part *part, pb_pixel_noise *noise, pb_er
         return PB_OK;
     if (!p->size)
         PB_TRY(infer_size(p, error));
+    PB_TRY(pb_pixel_note(p, error));
     PB_TRY(note_rules(p, error));
     return pb_pixel_config(&part->config, p, &rules, error);
 }

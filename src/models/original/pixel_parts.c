@@ -1,6 +1,6 @@
 #include "models/original/pixel_parts.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -50,6 +50,28 @@ pb_status pb_pixel_shapes(pb_pixel *p, const pb_weights *w, pb_error *error)
     p->down_by_resnet = pb_size_of(w, 0, "down_blocks.0.downsamplers.0.conv1.weight") > 0;
     p->up_by_resnet = pb_size_of(w, 0, "up_blocks.0.upsamplers.0.conv1.weight") > 0;
     return PB_OK;
+}
+
+/* "32, 64" */
+static void list_channels(char *text, size_t size, const pb_pixel *p)
+{
+    size_t length = 0;
+
+    *text = '\0';
+    for (size_t i = 0; i < p->levels && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%zu", i ? ", " : "",
+                                   p->level[i].channels);
+}
+
+pb_status pb_pixel_note(const pb_pixel *p, pb_error *error)
+{
+    char channels[24 * PB_PIXEL_LEVELS];
+
+    list_channels(channels, sizeof channels, p);
+    return pb_original_note(p->o, error,
+                            "levels: %zu, of %s channels and %zu residual block%s "
+                            "each (shapes)",
+                            p->levels, channels, p->layers, p->layers == 1 ? "" : "s");
 }
 
 /* -- settings -------------------------------------------------------------------------------- */

@@ -31,6 +31,9 @@ typedef struct pb_pixel {
  */
 pb_status pb_pixel_shapes(pb_pixel *p, const pb_weights *weights, pb_error *error);
 
+/* Notes what levels there are. Errors: PB_MEMORY. */
+pb_status pb_pixel_note(const pb_pixel *p, pb_error *error);
+
 /* A setting that is there must say what the tensors have; an error is the config's. */
 void pb_pixel_agree(pb_config *c, const char *key, size_t found);
 void pb_pixel_agree_whether(pb_config *c, const char *key, bool found);
