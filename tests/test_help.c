@@ -164,6 +164,7 @@ static void test_completion(void **state)
     check_candidates("edit --basis a", ""); /* files */
     check_candidates("edit a", "");
     check_candidates("paint a", "");
+    check_candidates("models --", "--json --quiet --help");
 }
 
 /* Every backend is a word that is completed, named where another is refused, and told of. */
@@ -209,6 +210,22 @@ static void test_idle(void **state)
         {"sample -m " FACES " --noise-seed 1 -o a.png", "--noise-seed would do nothing"},
         {"encode -m " FACES " a.png --direct -o a.npy", "Unknown option --direct"},
         {"bench " FACES " --tune t.json --rank 3", "--rank would do nothing"},
+        {"bench " FACES " --tune t.json --costs c.json", "--costs would do nothing"},
+        {"bench " FACES " --force", "--force would do nothing"},
+        {"bench " FACES " --x x.npy --width 32", "--width would do nothing"},
+        {"compare a b --force", "--force would do nothing"},
+        {"prompt -m " GOLDEN "sd1-tiny --force cat", "--force would do nothing"},
+        {"info --vae a.safetensors", "--vae would do nothing"},
+        {"fetch a/b --threads 1", "Unknown option --threads"},
+        {"fetch a/b --force", "Unknown option --force"},
+        {"models --threads 1", "Unknown option --threads"},
+        {"models --force", "Unknown option --force"},
+        {"study status f --threads 1", "Unknown option --threads"},
+        {"study status f --force", "Unknown option --force"},
+        {"info " FACES " --force", "Unknown option --force"},
+        {"info " FACES " --costs c.json", "Unknown option --costs"},
+        {"prompt -m " GOLDEN "sd1-tiny --costs c.json cat", "Unknown option --costs"},
+        {"demo --force", "Unknown option --force"},
         {"study samples -m " FACES " a.png b.png --samples 3 -o f", "--samples would do nothing"},
         {"study samples -m " FACES " --crop 1,1,9,9 -o f", "--crop would do nothing"},
         {"study samples --settings s.json --rank 3 -o f", "--rank would do nothing"},

@@ -185,6 +185,9 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
         cli->model = argv[1];
     else if (argc != 1)
         return pb_fail(error, PB_INVALID, "expected one model");
+    if (!cli->model)
+        return pb_cli_refuse(cli, "hash,backend,schedule,vae,prediction-type,config,memory,threads",
+                             "is of one model: info MODEL", error);
     return PB_OK;
 }
 
@@ -204,7 +207,7 @@ int pb_command_info(int argc, char **argv)
         "and the taps that --tap and --from may name. Without MODEL: the models there are, as "
         "models lists them.",
         "Examples:\n  pullback info\n  pullback info faces32"};
-    options o = {.cli = {.name = "info"}};
+    options o = {.cli = {.name = "info", .idle = "costs,force"}};
     const GOptionEntry entries[] = {
         {"hash", 0, 0, G_OPTION_ARG_NONE, &o.hash,
          "Also the SHA-256 of its configs and weights, by which files know their model", NULL},

@@ -89,6 +89,19 @@ static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error 
     return PB_OK;
 }
 
+/* Takes the idle ones ("threads,force") out of a table. */
+static void drop_idle(GOptionEntry *entries, const char *idle)
+{
+    char **names = g_strsplit(idle ? idle : "", ",", -1);
+    GOptionEntry *kept = entries;
+
+    for (const GOptionEntry *e = entries; e->long_name; e++)
+        if (!g_strv_contains((const char *const *)names, e->long_name))
+            *kept++ = *e;
+    *kept = (GOptionEntry)G_OPTION_ENTRY_NULL;
+    g_strfreev(names);
+}
+
 /* Strings last until drop_lists. */
 static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *entries,
                        const GOptionEntry *more, int *argc, char ***argv, pb_error *error)
@@ -105,7 +118,7 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "NAME"},
         G_OPTION_ENTRY_NULL,
     };
-    const GOptionEntry of_model[] = {
+    GOptionEntry of_model[] = {
         {"schedule", 0, 0, G_OPTION_ARG_FILENAME, &cli->schedule,
          "The noise schedule of a model that has none with it: ddpm (DDPMScheduler's defaults), or "
          "a scheduler_config.json",
@@ -130,7 +143,7 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
         G_OPTION_ENTRY_NULL,
     };
-    const GOptionEntry common[] = {
+    GOptionEntry common[] = {
         {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
          "Threads of computation (default: all processors this process may use, or what "
          "OMP_NUM_THREADS says if that is fewer)",
@@ -153,6 +166,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     const pb_manual manual = {cli->name, help, tables, sizeof tables / sizeof *tables};
     pb_status status;
 
+    drop_idle(of_model, cli->idle);
+    drop_idle(common, cli->idle);
     if (pb_manual_answer(&manual, *argc, *argv))
         exit(pb_cli_flush(0));
     g_set_prgname(program);

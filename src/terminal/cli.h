@@ -25,6 +25,9 @@ typedef struct pb_cli {
     const char *name;
     int many_models; /* the command has a --model of its own */
     int no_model;    /* it works on files alone */
+    /* Those of the options of every command that would do nothing for this one, "threads,force": it
+     * has none of them; or NULL. */
+    const char *idle;
     const char *model;
     int threads;   /* 0 until parsed: then those used */
     char *costs;   /* a table of costs, or NULL */
