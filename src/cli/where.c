@@ -74,8 +74,8 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
           "What the guidance scale leads away from (default: the empty prompt)", "TEXT"}},
         {PB_WHERE_GUIDANCE,
          {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o->prompts.guidance_scale,
-          "Classifier-free guidance of inversion and sampling, and of a --guided map (default: 7.5 "
-          "in sample, else 1: none)",
+          "Classifier-free guidance of inversion and sampling, and of a --guided map (default: in "
+          "sample 7.5, or 5 of a model as Stable Diffusion XL; else 1: none)",
           "W"}},
         {PB_WHERE_TOLD, PB_ORIGINAL_SIZE_ENTRY(o->sizes)},
         {PB_WHERE_TOLD, PB_CROP_COORDS_ENTRY(o->sizes)},
