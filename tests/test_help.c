@@ -104,6 +104,43 @@ static void test_groups(void **state)
     expect(program(here.folder, "compare a b --memory 2G"), 2, "--memory");
 }
 
+/* Words of a text stand in another, however the lines are broken? */
+static bool says(const char *text, const char *words)
+{
+    for (; *text; text++) {
+        const char *at = text, *w = words;
+        while (*at && *w) {
+            if (*w == ' ' && (*at == ' ' || *at == '\n')) {
+                at += strspn(at, " \n");
+                w++;
+            } else if (*at++ != *w++)
+                break;
+        }
+        if (!*w)
+            return true;
+    }
+    return false;
+}
+
+/* Files know their steps, where a command takes some. */
+static void test_steps(void **state)
+{
+    static const struct {
+        const char *command, *default_;
+    } cases[] = {
+        {"edit", "(default: what the file of --basis or --x says, else 100)"},
+        {"transport", "(default: what the basis says, else 100)"},
+        {"basis", "(default: what the file of --x says, else 100)"},
+        {"sample", "(default: what the file of --x says, else 100)"},
+        {"invert", "exact (default: 100)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!says(program(here.folder, "%s --help", cases[i].command)->out, cases[i].default_))
+            fail_msg("%s: expected %s", cases[i].command, cases[i].default_);
+}
+
 static void test_terms(void **state)
 {
     static const char *const words[] = {
@@ -314,7 +351,7 @@ int main(void)
         SCRATCH_TEST(test_helps),      SCRATCH_TEST(test_groups),   SCRATCH_TEST(test_terms),
         SCRATCH_TEST(test_completion), SCRATCH_TEST(test_backends), SCRATCH_TEST(test_idle),
         SCRATCH_TEST(test_idle_basis), SCRATCH_TEST(test_models),   SCRATCH_TEST(test_class),
-        SCRATCH_TEST(test_demo),
+        SCRATCH_TEST(test_demo),       SCRATCH_TEST(test_steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

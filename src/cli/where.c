@@ -8,6 +8,22 @@
 #include "session/session.h"
 #include "studio/basis.h"
 
+/* What decides about the steps that are not given: the files that a command takes know theirs. */
+static const char *steps_help(unsigned kinds)
+{
+    if (kinds & PB_WHERE_X && kinds & PB_WHERE_BASIS)
+        return "Points of the time grid between image and noise: more are slower and more exact "
+               "(default: what the file of --basis or --x says, else 100)";
+    if (kinds & PB_WHERE_BASIS)
+        return "Points of the time grid between image and noise: more are slower and more exact "
+               "(default: what the basis says, else 100)";
+    if (kinds & PB_WHERE_X)
+        return "Points of the time grid between image and noise: more are slower and more exact "
+               "(default: what the file of --x says, else 100)";
+    return "Points of the time grid between image and noise: more are slower and more exact "
+           "(default: 100)";
+}
+
 void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES])
 {
     const struct {
@@ -19,11 +35,7 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
           "Noise level: a fraction above 0 (the image) and up to 1 (pure noise), snapped to the "
           "time grid (default: the model's, or 0.6; of latents 0.7)",
           "T"}},
-        {PB_WHERE_STEPS,
-         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps,
-          "Points of the time grid between image and noise: more are slower and more exact "
-          "(default: 100)",
-          "S"}},
+        {PB_WHERE_STEPS, {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, steps_help(kinds), "S"}},
         {PB_WHERE_X,
          {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
           "The noisy image x_t itself: a .safetensors of invert or basis, which says its t, or a "
