@@ -1,6 +1,7 @@
 #include "models/original/original.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/folder.h"
@@ -14,8 +15,8 @@
 static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_role role, pb_release release,
                                 pb_error *error)
 {
-    const bool is_open = release == PB_SD2 || role == PB_ROLE_TOKENIZER_2;
-    const char *name = is_open ? "tokenizers/openclip" : "tokenizers/clip";
+    const char *name = role == PB_ROLE_TOKENIZER_2 ? "openclip" : pb_release_of(release)->tokenizer;
+    char place[40];
     pb_error why;
     char *given = o->configs ? pb_sprintf("%s/%s", o->configs, pb_role_name(role)) : NULL;
 
@@ -25,10 +26,12 @@ static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_role role, pb_
         return PB_OK;
     }
     pb_free(given);
-    if (pb_place_find(&part->folder, name, &why) != PB_OK)
+    snprintf(place, sizeof place, "tokenizers/%s", name);
+    if (pb_place_find(&part->folder, place, &why) != PB_OK)
         return pb_fail(error, why.status, "%s: the vocabulary of CLIP: %s", o->path, why.message);
     return pb_original_note(o, error, "%s: CLIP's, padded with %s (%s)", pb_role_name(role),
-                            is_open ? "!" : "<|endoftext|>", pb_release_name(release));
+                            strcmp(name, "clip") ? "!" : "<|endoftext|>",
+                            pb_release_of(release)->name);
 }
 
 /* Both text encoders that there are, each with its tokenizer. */
@@ -50,10 +53,10 @@ static pb_status take_texts(pb_part *parts, pb_original *o, pb_release release, 
 static pb_status take_own_vae(pb_part *part, pb_original *o, pb_release release, pb_error *error)
 {
     const json_t *factor = json_object_get(o->yaml, "scale_factor");
-    const double scaling = factor ? json_number_value(factor) : release == PB_SDXL ? 0.13025 : NAN;
+    const pb_release_facts *facts = pb_release_of(release);
 
-    return pb_original_vae(part, o, scaling,
-                           factor ? "the .yaml beside the file" : pb_release_name(release), error);
+    return pb_original_vae(part, o, factor ? json_number_value(factor) : facts->scaling,
+                           factor ? "the .yaml beside the file" : facts->name, error);
 }
 
 static pb_status take_parts(pb_model_files *files, pb_original *o, const char *prediction,
