@@ -120,8 +120,8 @@ typedef struct pb_model_info {
     int has_tokenizer_2, has_text_encoder_2;              /* likewise */
     const char *unused; /* files and folders that look as if they could have been read and were not,
                            "PATH, PATH", or NULL */
-    const char *inferred; /* of a model that is one file, what no config says: lines
-                             "WHAT: VALUE (FROM WHAT)"; or NULL */
+    const char *inferred; /* of a model that is one file, and of an autoencoder that is: what no
+                             config says, lines "WHAT: VALUE (FROM WHAT)"; or NULL */
     const char *ignored; /* what all other steps leave out of it, since they must be reversible
                             ("clip_sample", "thresholding"), or NULL */
     pb_recommended recommended;
