@@ -1,4 +1,5 @@
-/* Models: a folder in the diffusers layout, or one file in the original layout, read and checked.
+/* Models: a folder in the diffusers layout, or one file in the names of its authors' code, read
+ * and checked.
  *
  * A pb_model is immutable once open and may be shared by threads.
  */
@@ -16,14 +17,14 @@ extern "C" {
 
 typedef struct pb_model pb_model;
 
-/* Opens a model: a file in the original layout of Stable Diffusion (docs/models.md), by its path; a
- * pipeline folder (model_index.json, unet/, scheduler/) or a flat one
- * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
- * a folder of that name inside $PULLBACK_MODELS, `models/` of the working directory, of the clone
- * in whose build folder the running program lies, or of the installation; failing that owner/name
- * in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
- * $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded. Where
- * several files could be meant, that is read which diffusers or transformers read
+/* Opens a model: a file of Stable Diffusion, DDPM or guided-diffusion in the names of their
+ * authors' code (docs/models.md), by its path; a pipeline folder (model_index.json, unet/,
+ * scheduler/) or a flat one (config.json, weights and scheduler_config.json side by side). `name`
+ * is a path; failing that a folder of that name inside $PULLBACK_MODELS, `models/` of the working
+ * directory, of the clone in whose build folder the running program lies, or of the installation;
+ * failing that owner/name in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE,
+ * $HF_HOME, $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded.
+ * Where several files could be meant, that is read which diffusers or transformers read
  * (pb_model_info.unused names the others). Weights are checked against the architecture, not yet
  * converted; their files stay open, and are the ones that are read later, when an evaluation needs
  * them first or has no room to keep them. Replacing one (by renaming another over it) changes

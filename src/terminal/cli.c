@@ -109,8 +109,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
          "The model: a name (pullback info lists those there are), a folder in the diffusers "
-         "layout, a file in the original layout of Stable Diffusion, or owner/name in the Hugging "
-         "Face cache (default, of a photo: faces64-text)",
+         "layout, a file of Stable Diffusion, DDPM or guided-diffusion, or owner/name in the "
+         "Hugging Face cache (default, of a photo: faces64-text)",
          "MODEL"},
         {"backend", 0, 0, G_OPTION_ARG_STRING, &cli->backend,
          "What computes: cpu, or reference: plain loops in double precision, to check numbers by, "
@@ -129,7 +129,7 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "FILE|FOLDER"},
         {"prediction-type", 0, 0, G_OPTION_ARG_STRING, &cli->prediction_type,
          "What a model that is one file predicts: epsilon, v_prediction or sample (default: what "
-         "the file or the .yaml beside it says, or its family does)",
+         "the file or the settings beside it say, or its family does)",
          "WHAT"},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &cli->config,
          "A folder with diffusers' configs (unet/config.json …) for a model that is one file, in "

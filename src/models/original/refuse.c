@@ -89,12 +89,16 @@ static pb_status refuse_words(const pb_original *o, pb_error *error)
     return PB_OK;
 }
 
+pb_status pb_original_refuse_kind(const pb_original *o, pb_error *error)
+{
+    PB_TRY(refuse_words(o, error));
+    return refuse_kind(o, error);
+}
+
 pb_status pb_original_refuse(const pb_original *o, pb_error *error)
 {
     const char *prefix = pb_unet_prefix(o);
 
-    PB_TRY(refuse_words(o, error));
-    PB_TRY(refuse_kind(o, error));
     if (prefix) {
         PB_TRY(refuse_channels(o, prefix, error));
         return refuse_labels(o, prefix, error);
@@ -113,6 +117,7 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error)
                        o->path);
     return pb_fail(error, PB_UNSUPPORTED,
                    "%s: no model: expected the tensors of Stable Diffusion 1.x, 2.x or XL "
-                   "(model.diffusion_model.input_blocks.…), found none of them among %zu",
+                   "(model.diffusion_model.input_blocks.…), of DDPM (temb.dense.…) or of "
+                   "guided-diffusion (middle_block.1.qkv.…), found none of them among %zu",
                    o->path, pb_weights_count(o->weights));
 }
