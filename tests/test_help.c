@@ -104,6 +104,43 @@ static void test_groups(void **state)
     expect(program(here.folder, "compare a b --memory 2G"), 2, "--memory");
 }
 
+/* Words of a text stand in another, however the lines are broken? */
+static bool says(const char *text, const char *words)
+{
+    for (; *text; text++) {
+        const char *at = text, *w = words;
+        while (*at && *w) {
+            if (*w == ' ' && (*at == ' ' || *at == '\n')) {
+                at += strspn(at, " \n");
+                w++;
+            } else if (*at++ != *w++)
+                break;
+        }
+        if (!*w)
+            return true;
+    }
+    return false;
+}
+
+/* Files know their steps, where a command takes some. */
+static void test_steps(void **state)
+{
+    static const struct {
+        const char *command, *default_;
+    } cases[] = {
+        {"edit", "(default: what the file of --basis or --x says, else 100)"},
+        {"transport", "(default: what the basis says, else 100)"},
+        {"basis", "(default: what the file of --x says, else 100)"},
+        {"sample", "(default: what the file of --x says, else 100)"},
+        {"invert", "exact (default: 100)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!says(program(here.folder, "%s --help", cases[i].command)->out, cases[i].default_))
+            fail_msg("%s: expected %s", cases[i].command, cases[i].default_);
+}
+
 static void test_terms(void **state)
 {
     static const char *const words[] = {
@@ -164,6 +201,7 @@ static void test_completion(void **state)
     check_candidates("edit --basis a", ""); /* files */
     check_candidates("edit a", "");
     check_candidates("paint a", "");
+    check_candidates("models --", "--json --quiet --help");
 }
 
 /* Every backend is a word that is completed, named where another is refused, and told of. */
@@ -209,6 +247,22 @@ static void test_idle(void **state)
         {"sample -m " FACES " --noise-seed 1 -o a.png", "--noise-seed would do nothing"},
         {"encode -m " FACES " a.png --direct -o a.npy", "Unknown option --direct"},
         {"bench " FACES " --tune t.json --rank 3", "--rank would do nothing"},
+        {"bench " FACES " --tune t.json --costs c.json", "--costs would do nothing"},
+        {"bench " FACES " --force", "--force would do nothing"},
+        {"bench " FACES " --x x.npy --width 32", "--width would do nothing"},
+        {"compare a b --force", "--force would do nothing"},
+        {"prompt -m " GOLDEN "sd1-tiny --force cat", "--force would do nothing"},
+        {"info --vae a.safetensors", "--vae would do nothing"},
+        {"fetch a/b --threads 1", "Unknown option --threads"},
+        {"fetch a/b --force", "Unknown option --force"},
+        {"models --threads 1", "Unknown option --threads"},
+        {"models --force", "Unknown option --force"},
+        {"study status f --threads 1", "Unknown option --threads"},
+        {"study status f --force", "Unknown option --force"},
+        {"info " FACES " --force", "Unknown option --force"},
+        {"info " FACES " --costs c.json", "Unknown option --costs"},
+        {"prompt -m " GOLDEN "sd1-tiny --costs c.json cat", "Unknown option --costs"},
+        {"demo --force", "Unknown option --force"},
         {"study samples -m " FACES " a.png b.png --samples 3 -o f", "--samples would do nothing"},
         {"study samples -m " FACES " --crop 1,1,9,9 -o f", "--crop would do nothing"},
         {"study samples --settings s.json --rank 3 -o f", "--rank would do nothing"},
@@ -297,7 +351,7 @@ int main(void)
         SCRATCH_TEST(test_helps),      SCRATCH_TEST(test_groups),   SCRATCH_TEST(test_terms),
         SCRATCH_TEST(test_completion), SCRATCH_TEST(test_backends), SCRATCH_TEST(test_idle),
         SCRATCH_TEST(test_idle_basis), SCRATCH_TEST(test_models),   SCRATCH_TEST(test_class),
-        SCRATCH_TEST(test_demo),
+        SCRATCH_TEST(test_demo),       SCRATCH_TEST(test_steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,11 @@ static void test_sizes(void **state)
         scratch_close(&here);
         scratch_open(&here);
     }
+    scratch_copy(&here, GOLDEN "sdxl-tiny", "xl"); /* none: that of its pipeline */
+    scratch_change(&here, "xl/unet/config.json", "{\"sample_size\": null}");
+    MUST(pb_model_open(&model, scratch_path(&here, "xl").text, error));
+    assert_int_equal(pb_model_get_info(model)->sample_height, 128);
+    pb_model_free(model);
 
     MUST(pb_model_open(&model, GOLDEN "variants/odd", error)); /* padded at the end only */
     info = pb_model_get_info(model);

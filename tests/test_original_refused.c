@@ -74,7 +74,7 @@ static void test_kinds(void **state)
          "Stable Video Diffusion"},
         {"control_model.input_hint_block.0.weight", "ControlNet"},
         {"input_hint_block.0.weight", "ControlNet"},
-        {"lora_unet_mid_block_attentions_0_proj_in.alpha", "LoRA"},
+        {"lora_unet_mid_block_attentions_0_proj_in.alpha", "--lora adds it to one"},
         {"lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "LoRA"},
         {"lora_te1_text_model_encoder_layers_0_mlp_fc1.alpha", "LoRA"},
         {"unet.down_blocks.0.attentions.0.proj_in.lora_A.weight", "LoRA"},

@@ -432,8 +432,9 @@ static void test_commands(void **state)
     (void)state;
     put("image", "image.npy");
     o = object_of(program(here.folder, "sample -q --json -m " XL " --seed 5 -n 1 --steps 10 "
-                                       "--spacing leading --guidance-scale 5 --crop-coords 0,8 "
+                                       "--spacing leading --crop-coords 0,8 "
                                        "--prompt " TABBED " -o s.npy"));
+    assert_true(json_number_value(json_object_get(o, "guidance_scale")) == SCALE);
     assert_string_equal(json_string_value(json_object_get(o, "sizes")), "32,32,0,8,32,32");
     assert_true(json_is_null(json_object_get(o, "negative_prompt")));
     json_decref(o);

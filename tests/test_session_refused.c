@@ -173,6 +173,8 @@ static void test_arrays_refused(void **state)
     (void)state;
     REFUSED(pb_session_new(NULL, s.model, error), "a place for the session");
     REFUSED(pb_session_new(&none, NULL, error), "a model");
+    assert_true(isnan(pb_session_drawing_scale(NULL)));
+    assert_true(pb_session_drawing_scale(own) == 7.5);
     REFUSED(pb_session_pixels(NULL, &a, &b, error), "a session");
     REFUSED(pb_session_pixels(own, NULL, &b, error), "a place for the factor");
     REFUSED(pb_session_pixels(own, &a, NULL, error), "a place for the channels");

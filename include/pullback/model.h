@@ -33,6 +33,15 @@ typedef struct pb_model pb_model;
  * PB_MEMORY; the message names the file and the item. */
 PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
 
+/* A LoRA: low-rank additions to a model's weights. */
+typedef struct pb_lora {
+    const char *path; /* of its file, or of a folder with pytorch_lora_weights or adapter_model */
+    double weight;    /* what it is multiplied by: any finite number; 1: as it was trained */
+} pb_lora;
+
+#define PB_LORA_DEFAULTS ((pb_lora){.weight = 1})
+PB_API void pb_lora_init(pb_lora *lora);
+
 typedef struct pb_model_options {
     /* The noise schedule of a model that comes without one (a folder that UNet2DModel's
      * save_pretrained wrote): the path of a scheduler_config.json, or "ddpm" for the defaults of
@@ -50,6 +59,12 @@ typedef struct pb_model_options {
     /* A folder with configs of diffusers (unet/config.json …), which count in the place of what is
      * inferred of a model that is one file; NULL: none. */
     const char *config;
+    /* LoRAs of Stable Diffusion (docs/models.md), merged into the weights of U-Net and text
+     * encoders when these are read, one after the other: W + weight (alpha / rank) up down, in
+     * float32. They are part of the model's hash. The list and its paths need not outlive the call.
+     */
+    const pb_lora *loras;
+    size_t lora_count;
 } pb_model_options;
 
 #define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
@@ -57,7 +72,8 @@ PB_API void pb_model_options_init(pb_model_options *options);
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
  * has its own; no such backend; two readings of a file that fit equally: the message names the
- * option that decides). */
+ * option that decides; a LoRA's weight that is not finite, a LoRA for a model that reads no text,
+ * or of which nothing fits). */
 PB_API pb_status pb_model_open_with(pb_model **out, const char *name,
                                     const pb_model_options *options, pb_error *error);
 
@@ -121,10 +137,10 @@ typedef struct pb_model_info {
     int has_tokenizer_2, has_text_encoder_2;              /* likewise */
     const char *unused; /* files and folders that look as if they could have been read and were not,
                            "PATH, PATH", or NULL */
-    const char *inferred; /* of a model that is one file, what no config says: lines
-                             "WHAT: VALUE (FROM WHAT)"; or NULL */
-    const char *ignored;  /* what all other steps leave out of it, since they must be reversible
-                             ("clip_sample", "thresholding"), or NULL */
+    const char *inferred; /* of a model that is one file, and of an autoencoder that is: what no
+                             config says, lines "WHAT: VALUE (FROM WHAT)"; or NULL */
+    const char *ignored; /* what all other steps leave out of it, since they must be reversible
+                            ("clip_sample", "thresholding"), or NULL */
     pb_recommended recommended;
 } pb_model_info;
 
@@ -135,6 +151,29 @@ PB_API const pb_model_info *pb_model_get_info(const pb_model *model);
  * "vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", those that are there, and
  * its class in *class_name (or NULL). NULL, both, past the last. */
 PB_API const char *pb_model_component(const pb_model *model, size_t i, const char **class_name);
+
+/* What became of a LoRA. */
+typedef struct pb_lora_info {
+    const char *path; /* the file, as found */
+    double weight;
+    /* Layers that it adds to, of each part. */
+    size_t unet_layers, text_encoder_layers, text_encoder_2_layers;
+    size_t rank_least, rank_most; /* of their additions; 0: all are whole differences */
+    /* Tensors of the file that nothing here has a place for, with the reason in brackets where
+     * there is more to say. */
+    size_t unmatched_count;
+    const char *const *unmatched;
+} pb_lora_info;
+
+/* The model's LoRA number i, in the order of the options; owned by the model. NULL past the last.
+ */
+PB_API const pb_lora_info *pb_model_lora(const pb_model *model, size_t i);
+
+/* What a file says of a model's LoRAs: a JSON list of objects with "file" (the file's own name),
+ * "weight" and "sha256"; *text is NULL where there are none. The caller frees it with pb_text_free.
+ * Reads the files the first time. Errors: PB_IO, PB_MEMORY, PB_CANCELLED. */
+PB_API pb_status pb_model_describe_loras(const pb_model *model, char **text, const pb_run *run,
+                                         pb_error *error);
 
 /* The noise schedule; owned by the model. */
 PB_API const pb_schedule *pb_model_schedule(const pb_model *model);
@@ -154,11 +193,11 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
  * model_index.json, the network's config and weights, the noise schedule's config, and the configs,
  * weights and vocabularies of the autoencoder, the text encoders and the tokenizers; not
  * pullback.json. Of a model that is one file: the file, what the configs would say, and the
- * tokenizer. Depends on the files' names in the folder and their bytes, not on where it lies;
- * the network's weights are those that are open.
- * Reads every file the first time: milliseconds to seconds, in which the run is asked about once a
- * millisecond; other threads that want the hash of the same model wait meanwhile. Errors: PB_IO
- * (also where a config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
+ * tokenizer. LoRAs: their files' bytes and weights. Depends on the files' names in the folder and
+ * their bytes, not on where it lies; the network's weights are those that are open. Reads every
+ * file the first time: milliseconds to seconds, in which the run is asked about once a millisecond;
+ * other threads that want the hash of the same model wait meanwhile. Errors: PB_IO (also where a
+ * config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run,
                                pb_error *error);
 

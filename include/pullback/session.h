@@ -157,8 +157,10 @@ PB_API pb_status pb_session_likeness(pb_session *session, const char *a, const c
                                      double *cosine, const pb_run *run, pb_error *error);
 
 /* The guidance scale at which the program draws images, for pb_session_sample and pb_session_move:
- * no function here takes it by itself, where none is given they guide nothing (1). */
-#define PB_DRAWING_SCALE 7.5
+ * no function here takes it by itself, where none is given they guide nothing (1). That of
+ * diffusers' pipelines, 7.5 (StableDiffusionPipeline) or 5 of a network that takes pooled embeddings
+ * (StableDiffusionXLPipeline). PB_NOT_GIVEN for a model without text, and for NULL. */
+PB_API double pb_session_drawing_scale(const pb_session *session);
 
 /* -- moving along noise levels -------------------------------------------------------------------
  */

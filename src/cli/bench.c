@@ -44,8 +44,12 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "which model? pullback bench MODEL");
     pb_check_precision(&o->cli, o->precision);
     if (o->tune)
-        PB_TRY(pb_cli_refuse(&o->cli, "rank,tol,precision",
+        PB_TRY(pb_cli_refuse(&o->cli, "rank,tol,precision,costs",
                              "is of measurements that --tune leaves out", error));
+    else
+        PB_TRY(pb_cli_refuse(&o->cli, "force", "goes with --tune", error));
+    if (o->x)
+        PB_TRY(pb_cli_refuse(&o->cli, "height,width", "is of noise, and --x has its own", error));
     o->how.from = o->from ? o->from : "x";
     o->how.to = o->tap ? o->tap : "mid";
     o->how.rank = (size_t)o->rank;

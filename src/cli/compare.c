@@ -20,7 +20,7 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
     o->count = (size_t)argc - 1;
     if (o->count < 2)
         return pb_fail(error, PB_INVALID, "expected at least two basis files");
-    return PB_OK;
+    return o->out ? PB_OK : pb_cli_refuse(cli, "force", "goes with -o", error);
 }
 
 static void say_pair(const options *o, const pb_compared *c, const char *space)

@@ -174,7 +174,7 @@ int pb_command_demo(int argc, char **argv)
         "[-o FOLDER]",
         "Edits the bundled portrait with the bundled model, and writes every step as a picture.",
         "Example:\n  pullback demo -o demo"};
-    options o = {.cli = {.name = "demo"}};
+    options o = {.cli = {.name = "demo", .idle = "force"}};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out, "Folder to write into (default: demo)",
          "FOLDER"},

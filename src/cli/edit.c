@@ -377,9 +377,9 @@ int pb_command_edit(int argc, char **argv)
     GOptionEntry where[PB_WHERE_ENTRIES];
 
     pb_where_entries(&o.where,
-                     PB_WHERE_T | PB_WHERE_STEPS | PB_WHERE_X | PB_WHERE_SEED | PB_WHERE_IMAGE |
-                         PB_WHERE_CLASS | PB_WHERE_MASK | PB_WHERE_TEXT | PB_WHERE_TOLD |
-                         PB_WHERE_EDIT_TEXT | PB_WHERE_SIZE,
+                     PB_WHERE_T | PB_WHERE_STEPS | PB_WHERE_BASIS | PB_WHERE_X | PB_WHERE_SEED |
+                         PB_WHERE_IMAGE | PB_WHERE_CLASS | PB_WHERE_MASK | PB_WHERE_TEXT |
+                         PB_WHERE_TOLD | PB_WHERE_EDIT_TEXT | PB_WHERE_SIZE,
                      where);
     return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

@@ -131,7 +131,7 @@ int pb_command_fetch(int argc, char **argv)
         "Examples:\n"
         "  pullback fetch google/ddpm-celebahq-256\n"
         "  pullback fetch stabilityai/stable-diffusion-2-1@main --variant fp16 --dry-run"};
-    options o = {.cli = {.name = "fetch", .no_model = 1}};
+    options o = {.cli = {.name = "fetch", .no_model = 1, .idle = "threads,force"}};
     const GOptionEntry entries[] = {
         {"variant", 0, 0, G_OPTION_ARG_STRING, &o.variant,
          "Take weights of this variant, fp16 say, where there are some", "NAME"},

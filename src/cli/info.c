@@ -5,6 +5,7 @@
 #include "cli/desk.h"
 #include "cli/models.h"
 #include "studio/facts.h"
+#include "studio/loras.h"
 #include "terminal/cli.h"
 
 typedef struct options {
@@ -95,6 +96,20 @@ static void print_inferred(const pb_cli *cli, const char *inferred)
     g_strfreev(lines);
 }
 
+/* What LoRAs add to, and what of them fits nothing: line by line. */
+static void print_loras(const pb_cli *cli, const pb_model *model)
+{
+    const pb_lora_info *info;
+
+    for (size_t i = 0; (info = pb_model_lora(model, i)) != NULL; i++) {
+        char *words = pb_lora_words(info);
+        pb_say(cli, "%s%s", i ? "              " : "LoRAs         ", words);
+        for (size_t k = 0; k < info->unmatched_count; k++)
+            pb_say(cli, "              fits nothing: %s", info->unmatched[k]);
+        g_free(words);
+    }
+}
+
 static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
@@ -148,6 +163,7 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
            (double)f->map.saved_bytes / 1e6, f->map.block, (double)f->map.arena_bytes / 1e6,
            (double)f->vectors / 1e6);
     print_inferred(cli, info->inferred);
+    print_loras(cli, model);
     if (info->unused)
         pb_say(cli, "not read      %s", info->unused);
     if (hash)
@@ -185,6 +201,9 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
         cli->model = argv[1];
     else if (argc != 1)
         return pb_fail(error, PB_INVALID, "expected one model");
+    if (!cli->model)
+        return pb_cli_refuse(cli, "hash,backend,schedule,vae,prediction-type,config,memory,threads",
+                             "is of one model: info MODEL", error);
     return PB_OK;
 }
 
@@ -204,7 +223,7 @@ int pb_command_info(int argc, char **argv)
         "and the taps that --tap and --from may name. Without MODEL: the models there are, as "
         "models lists them.",
         "Examples:\n  pullback info\n  pullback info faces32"};
-    options o = {.cli = {.name = "info"}};
+    options o = {.cli = {.name = "info", .idle = "costs,force"}};
     const GOptionEntry entries[] = {
         {"hash", 0, 0, G_OPTION_ARG_NONE, &o.hash,
          "Also the SHA-256 of its configs and weights, by which files know their model", NULL},

@@ -66,7 +66,7 @@ int pb_command_models(int argc, char **argv)
         "with their architecture, what they take on the disk, and, of one that cannot be read, the "
         "reason.",
         "Example:\n  pullback models --json"};
-    pb_cli cli = {.name = "models", .no_model = 1};
+    pb_cli cli = {.name = "models", .no_model = 1, .idle = "threads,force"};
 
     return pb_cli_command(&cli, &help, NULL, NULL, argc, argv, check, run);
 }

@@ -18,6 +18,8 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
         return pb_fail(error, PB_INVALID, "expected one text in quotes, found %d arguments",
                        argc - 1);
     o->text = argv[1];
+    if (!o->out && !o->pooled)
+        PB_TRY(pb_cli_refuse(cli, "force", "goes with -o or --pooled", error));
     if (o->pooled)
         PB_TRY(pb_check_out(o->pooled, PB_OUT_NPY, "pooled.npy", error));
     return o->out ? pb_check_out(o->out, PB_OUT_NPY, "embedding.npy", error) : PB_OK;
@@ -86,7 +88,7 @@ int pb_command_prompt(int argc, char **argv)
         "what\n"
         "the U-Net is conditioned on. A text that begins with a dash follows after --.",
         "Example:\n  pullback prompt --model stable-diffusion-v1-5 \"a photo of a smiling face\""};
-    options o = {.cli = {.name = "prompt"}};
+    options o = {.cli = {.name = "prompt", .idle = "costs"}};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.out,
          "Where to write the embedding (tokens, width)", "OUT.npy"},

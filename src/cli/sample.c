@@ -113,8 +113,8 @@ static pb_status draw(options *o, pb_desk *d, pb_prompts *prompts, pb_tensor *x,
     pb_prompts given = o->where.prompts;
     size_t from;
 
-    if (isnan(given.guidance_scale) && s->info->context_width)
-        given.guidance_scale = PB_DRAWING_SCALE;
+    if (isnan(given.guidance_scale))
+        given.guidance_scale = pb_session_drawing_scale(s->session);
     PB_TRY(pb_session_prompts(s->session, &given, prompts, error));
     PB_TRY(o->where.x ? pb_read_images(x, s, o->where.x, SIZE_MAX, error)
                       : pb_draw_noise(&o->how, s, x, error));

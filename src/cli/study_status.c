@@ -67,7 +67,7 @@ int pb_command_study_status(int argc, char **argv)
         "How far a study is: items (bases, and pictures of drawn samples)\n"
         "done, running in some process, and left, with an estimate.",
         "Example:\n  pullback study status results/"};
-    options o = {.cli = {.name = "study status", .no_model = 1}};
+    options o = {.cli = {.name = "study status", .no_model = 1, .idle = "threads,force"}};
     const GOptionEntry entries[] = {
         {"catalogue", 0, 0, G_OPTION_ARG_FILENAME, &o.catalogue,
          "All studies of a catalogue, instead of the one of a folder", "FILE"},

@@ -194,8 +194,8 @@ int pb_command_transport(int argc, char **argv)
     GOptionEntry where[PB_WHERE_ENTRIES];
 
     pb_where_entries(&o.target,
-                     PB_WHERE_STEPS | PB_WHERE_IMAGE | PB_WHERE_TEXT | PB_WHERE_TOLD |
-                         PB_WHERE_EDIT_TEXT,
+                     PB_WHERE_STEPS | PB_WHERE_BASIS | PB_WHERE_IMAGE | PB_WHERE_TEXT |
+                         PB_WHERE_TOLD | PB_WHERE_EDIT_TEXT,
                      where);
     return pb_cli_command(&o.cli, &help, entries, where, argc, argv, check, run);
 }

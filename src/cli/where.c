@@ -8,6 +8,22 @@
 #include "session/session.h"
 #include "studio/basis.h"
 
+/* What decides about the steps that are not given: the files that a command takes know theirs. */
+static const char *steps_help(unsigned kinds)
+{
+    if (kinds & PB_WHERE_X && kinds & PB_WHERE_BASIS)
+        return "Points of the time grid between image and noise: more are slower and more exact "
+               "(default: what the file of --basis or --x says, else 100)";
+    if (kinds & PB_WHERE_BASIS)
+        return "Points of the time grid between image and noise: more are slower and more exact "
+               "(default: what the basis says, else 100)";
+    if (kinds & PB_WHERE_X)
+        return "Points of the time grid between image and noise: more are slower and more exact "
+               "(default: what the file of --x says, else 100)";
+    return "Points of the time grid between image and noise: more are slower and more exact "
+           "(default: 100)";
+}
+
 void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE_ENTRIES])
 {
     const struct {
@@ -19,11 +35,7 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
           "Noise level: a fraction above 0 (the image) and up to 1 (pure noise), snapped to the "
           "time grid (default: the model's, or 0.6; of latents 0.7)",
           "T"}},
-        {PB_WHERE_STEPS,
-         {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps,
-          "Points of the time grid between image and noise: more are slower and more exact "
-          "(default: 100)",
-          "S"}},
+        {PB_WHERE_STEPS, {"steps", 's', 0, G_OPTION_ARG_INT, &o->steps, steps_help(kinds), "S"}},
         {PB_WHERE_X,
          {"x", 0, 0, G_OPTION_ARG_FILENAME, &o->x,
           "The noisy image x_t itself: a .safetensors of invert or basis, which says its t, or a "
@@ -74,8 +86,8 @@ void pb_where_entries(pb_where *o, unsigned kinds, GOptionEntry entries[PB_WHERE
           "What the guidance scale leads away from (default: the empty prompt)", "TEXT"}},
         {PB_WHERE_GUIDANCE,
          {"guidance-scale", 0, 0, G_OPTION_ARG_DOUBLE, &o->prompts.guidance_scale,
-          "Classifier-free guidance of inversion and sampling, and of a --guided map (default: 7.5 "
-          "in sample, else 1: none)",
+          "Classifier-free guidance of inversion and sampling, and of a --guided map (default: in "
+          "sample 7.5, or 5 of a model as Stable Diffusion XL; else 1: none)",
           "W"}},
         {PB_WHERE_TOLD, PB_ORIGINAL_SIZE_ENTRY(o->sizes)},
         {PB_WHERE_TOLD, PB_CROP_COORDS_ENTRY(o->sizes)},
@@ -141,6 +153,7 @@ static pb_status take_noisy(pb_cli *cli, pb_where *o, pb_error *error)
             cli->expected_by = o->x;
             cli->expected_hash = kept(cli, n.model_hash);
             cli->expected_model = kept(cli, n.model);
+            cli->expected_loras = kept(cli, n.loras);
         }
         o->x_timestep = n.timestep;
         if (isnan(o->t) && isnan(o->timestep)) {

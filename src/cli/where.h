@@ -56,7 +56,8 @@ enum {
     PB_WHERE_TEXT = PB_WHERE_PROMPT | PB_WHERE_GUIDANCE,
     PB_WHERE_EDIT_TEXT = 256, /* --edit-prompt */
     PB_WHERE_SIZE = 512,      /* --height, --width */
-    PB_WHERE_TOLD = 4096      /* --original-size, --crop-coords, --target-size */
+    PB_WHERE_TOLD = 4096,     /* --original-size, --crop-coords, --target-size */
+    PB_WHERE_BASIS = 8192     /* none of these, but --basis of its own, which says steps */
 };
 
 #define PB_WHERE_ENTRIES 22

@@ -54,9 +54,9 @@ static bool is_among(const char *text, size_t count, const char *const *list, si
     return bsearch(&p, list, length, sizeof *list, compare) != NULL;
 }
 
-static bool is_module(const char *text, size_t count)
+bool pb_is_harmful_module(const char *name, size_t count)
 {
-    return is_among(text, count, modules, sizeof modules / sizeof *modules);
+    return is_among(name, count, modules, sizeof modules / sizeof *modules);
 }
 
 static bool is_own(const char *text, size_t count)
@@ -69,12 +69,12 @@ bool pb_is_harmful(const char *global, size_t module)
 {
     const char *name = global + module + 1, *end;
 
-    if (is_module(global, strcspn(global, ".")))
+    if (pb_is_harmful_module(global, strcspn(global, ".")))
         return true;
     if (is_own(global, module))
         return !is_among(name, strlen(name), types, sizeof types / sizeof *types);
     for (; (end = strchr(name, '.')) != NULL; name = end + 1) /* by way of another */
-        if (is_module(name, (size_t)(end - name)) || is_own(name, (size_t)(end - name)) ||
+        if (pb_is_harmful_module(name, (size_t)(end - name)) || is_own(name, (size_t)(end - name)) ||
             (end - name > 4 && !strncmp(name, "__", 2)))
             return true;
     return false;

@@ -11,4 +11,7 @@
  * module)? */
 bool pb_is_harmful(const char *global, size_t module);
 
+/* Is this, so many bytes long, the name of such a module? */
+bool pb_is_harmful_module(const char *name, size_t count);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/getattr.h"
 #include "io/harmful.h"
 #include "io/pickle_machine.h"
 
@@ -197,6 +198,18 @@ static pb_status do_put(pb_machine *m, unsigned char opcode, pb_error *error)
 
 /* -- opcodes: names and calls ------------------------------------------------------------------ */
 
+static pb_status fail_harm(const pb_machine *m, const char *global, pb_error *error)
+{
+    return pb_fail(error, PB_UNSUPPORTED, "%s: names %s: not a file of tensors", m->path, global);
+}
+
+/* Counts it where it is getattr: a call that it may be in takes it off again, and in the end none
+ * is left. */
+static void count_getter(pb_machine *m, const pb_pickled *pushed)
+{
+    m->getters += pb_is_getattr(pushed);
+}
+
 static pb_status push_global(pb_machine *m, const char *module, size_t module_count,
                              const char *name, size_t name_count, pb_error *error)
 {
@@ -207,10 +220,10 @@ static pb_status push_global(pb_machine *m, const char *module, size_t module_co
         return PB_MACHINE_FAIL(PB_FORMAT, "expected the name of something in a module");
     PB_TRY(pb_machine_push_new(m, PB_PICKLED_GLOBAL, &value, error));
     PB_TRY(keep_text(m, module, module_count, name, name_count, &value->text, error));
-    if (pb_is_harmful(value->text, module_count))
-        return pb_fail(error, PB_UNSUPPORTED, "%s: names %s: not a file of tensors", m->path,
-                       value->text);
-    return PB_OK;
+    count_getter(m, value);
+    return pb_is_harmful(value->text, module_count) && !pb_is_getattr(value)
+               ? fail_harm(m, value->text, error)
+               : PB_OK;
 }
 
 static pb_status do_global(pb_machine *m, unsigned char opcode, pb_error *error)
@@ -237,6 +250,19 @@ static pb_status do_stack_global(pb_machine *m, unsigned char opcode, pb_error *
                        error);
 }
 
+/* May this be called with these arguments? */
+static pb_status check_call(pb_machine *m, unsigned char opcode, const pb_pickled *callee,
+                            const pb_pickled *arguments, pb_error *error)
+{
+    if (!pb_is_found_callable(callee))
+        return fail_harm(m, callee->callee->text, error);
+    if (!pb_is_getattr(callee))
+        return PB_OK;
+    m->getters--;
+    return opcode == 'R' && pb_is_getattr_harmless(arguments) ? PB_OK
+                                                              : fail_harm(m, callee->text, error);
+}
+
 static pb_status do_call(pb_machine *m, unsigned char opcode, pb_error *error)
 {
     pb_pickled *named = NULL, *arguments, *callee, *value;
@@ -245,6 +271,7 @@ static pb_status do_call(pb_machine *m, unsigned char opcode, pb_error *error)
         PB_TRY(pb_machine_pop(m, &named, error));
     PB_TRY(pb_machine_pop(m, &arguments, error));
     PB_TRY(pb_machine_pop(m, &callee, error));
+    PB_TRY(check_call(m, opcode, callee, arguments, error));
     PB_TRY(pb_machine_push_new(m, PB_PICKLED_CALL, &value, error));
     value->callee = callee;
     value->argument = arguments;
@@ -289,6 +316,7 @@ static pb_status do_stack(pb_machine *m, unsigned char opcode, pb_error *error)
     if (opcode == '0')
         return pb_machine_pop(m, &value, error);
     PB_TRY(pb_machine_need(m, 1, error)); /* '2': once more */
+    count_getter(m, pb_machine_top(m));
     return pb_machine_push(m, pb_machine_top(m), error);
 }
 
@@ -313,7 +341,9 @@ static pb_status do_memo_get(pb_machine *m, unsigned char opcode, pb_error *erro
     uint64_t n;
 
     PB_TRY(pb_machine_number(m, opcode == 'h' ? 1 : 4, &n, error));
-    return pb_machine_push_kept(m, n, error);
+    PB_TRY(pb_machine_push_kept(m, n, error));
+    count_getter(m, pb_machine_top(m));
+    return PB_OK;
 }
 
 /* How many bytes follow up to the next frame: nobody needs to know who has them all. */
@@ -335,6 +365,8 @@ static pb_status do_stop(pb_machine *m, unsigned char opcode, pb_error *error)
         return PB_MACHINE_FAIL(PB_FORMAT,
                                "expected the end, found %zu values on the stack and %zu bytes",
                                m->depth, m->size - m->at);
+    if (m->getters)
+        return fail_harm(m, "builtins.getattr", error);
     m->result = value;
     return PB_OK;
 }

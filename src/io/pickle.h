@@ -5,7 +5,8 @@
  * called or executed. Where it would call a function of Python, the value is a note of that call,
  * and what is no part of a tensor stays such a note. Nevertheless what names a module that serves
  * to do harm (os, subprocess, builtins.eval …) is refused, wherever in the file: nobody saves
- * tensors with it, and whoever has such a file should hear of it. */
+ * tensors with it, and whoever has such a file should hear of it. Of getattr only what Python
+ * itself writes is not (io/getattr.h). */
 #ifndef PB_IO_PICKLE_H
 #define PB_IO_PICKLE_H
 

@@ -20,6 +20,7 @@ typedef struct pb_machine {
     size_t *marks; /* the depths that were marked */
     size_t memo_count, memo_room;
     pb_pickled **memo;        /* NULL where there is none of that number */
+    size_t getters;           /* how often getattr was pushed and not called as it may be */
     const pb_pickled *result; /* once it has stopped */
 } pb_machine;
 

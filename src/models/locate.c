@@ -276,8 +276,9 @@ static pb_status find_vae(pb_model_files *files, const char *path, pb_error *err
     pb_part *part = &files->parts[PB_ROLE_VAE];
     char *config = NULL;
 
+    pb_original_forget_vae(files);
     if (!pb_is_folder(path))
-        return pb_original_locate_vae(part, path, error);
+        return pb_original_locate_vae(files, path, error);
     for (size_t i = 0; !config && i < 2; i++)
         PB_TRY(file_in(&config, path, places[i], error));
     if (!config)

@@ -15,7 +15,8 @@ typedef struct pb_model_files {
     pb_part parts[PB_ROLES];
     bool reads_none; /* "force_zeros_for_empty_prompt" is false */
     char *unused; /* what could have been chosen and was not: "unet/a.safetensors, …", or NULL */
-    char *inferred; /* of a file: lines "WHAT: VALUE (FROM WHAT)"; or NULL */
+    char *inferred; /* of files: lines "WHAT: VALUE (FROM WHAT)"; or NULL */
+    double scaling; /* of a file's latents, also where it has no autoencoder; 0: not known */
 } pb_model_files;
 
 /* Finds the folder or the file of a model by name (see pb_model_open) and its parts.

@@ -181,10 +181,11 @@ static bool is_early(pb_config *c)
 }
 
 /* Those gave early checkpoints of Stable Diffusion a sample_size of 32, which its pipeline takes
- * for 64. */
+ * for 64. Where there is none, StableDiffusionXLPipeline takes 128. */
 static void read_sample_size(pb_config *c, unet2d_condition *u)
 {
-    long size[2] = {64, 64};
+    const long usual = u->pooled ? 128 : 64;
+    long size[2] = {usual, usual};
     bool list = pb_config_is_list(c, "sample_size");
     size_t count = pb_config_integers(c, "sample_size", 2, size, 1, PB_LARGEST);
 
@@ -214,9 +215,9 @@ static void read_config(pb_config *c, unet2d_condition *u)
     pb_ignore_inert(c);
     read_types(c, u);
     read_levels(c, u);
-    read_sample_size(c, u);
     refuse(c);
     read_added(c, u);
+    read_sample_size(c, u);
     refuse_inpainting(c);
     pb_read_unet_fields(c, &u->common, u->level[0].channels, 4);
     u->mid = !pb_config_is_null(c, "mid_block_type");

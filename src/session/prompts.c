@@ -56,6 +56,13 @@ pb_status pb_session_check_prompts(const pb_session *s, const pb_prompts *given,
                : PB_OK;
 }
 
+double pb_session_drawing_scale(const pb_session *s)
+{
+    if (!s || !s->info->context_width)
+        return PB_NOT_GIVEN;
+    return s->info->pooled_width ? 5 : 7.5;
+}
+
 pb_status pb_session_prompts(const pb_session *s, const pb_prompts *given, pb_prompts *p,
                              pb_error *error)
 {

@@ -14,6 +14,7 @@
 #include "io/temporary.h"
 #include "models/find.h"
 #include "models/locate.h"
+#include "models/lora/option.h"
 #include "terminal/manual.h"
 #include "terminal/options.h"
 #include "terminal/progress.h"
@@ -78,6 +79,20 @@ static pb_status settle(pb_cli *cli, pb_error *error)
     return PB_OK;
 }
 
+/* Reads the LoRAs, whose files are inputs too. */
+static pb_status settle_loras(pb_cli *cli, pb_error *error)
+{
+    const guint count = cli->lora ? g_strv_length(cli->lora) : 0;
+
+    cli->loras = g_new0(pb_lora, count);
+    for (; cli->lora_count < count; cli->lora_count++) {
+        PB_TRY(pb_lora_option(&cli->loras[cli->lora_count], cli->lora[cli->lora_count], error));
+        g_ptr_array_add(cli->inputs, (char *)cli->loras[cli->lora_count].path);
+        g_ptr_array_add(cli->owned, g_strdup(cli->lora[cli->lora_count]));
+    }
+    return PB_OK;
+}
+
 /* JSON holds UTF-8 only, and results repeat names. */
 static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error *error)
 {
@@ -87,6 +102,19 @@ static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error 
             return pb_fail(error, PB_INVALID, "--json: %s: expected a name in UTF-8", name);
     }
     return PB_OK;
+}
+
+/* Takes the idle ones ("threads,force") out of a table. */
+static void drop_idle(GOptionEntry *entries, const char *idle)
+{
+    char **names = g_strsplit(idle ? idle : "", ",", -1);
+    GOptionEntry *kept = entries;
+
+    for (const GOptionEntry *e = entries; e->long_name; e++)
+        if (!g_strv_contains((const char *const *)names, e->long_name))
+            *kept++ = *e;
+    *kept = (GOptionEntry)G_OPTION_ENTRY_NULL;
+    g_strfreev(names);
 }
 
 /* Strings last until drop_lists. */
@@ -105,7 +133,7 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "NAME"},
         G_OPTION_ENTRY_NULL,
     };
-    const GOptionEntry of_model[] = {
+    GOptionEntry of_model[] = {
         {"schedule", 0, 0, G_OPTION_ARG_FILENAME, &cli->schedule,
          "The noise schedule of a model that has none with it: ddpm (DDPMScheduler's defaults), or "
          "a scheduler_config.json",
@@ -122,6 +150,10 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "A folder with diffusers' configs (unet/config.json …) for a model that is one file, in "
          "the place of what is inferred from its tensors",
          "FOLDER"},
+        {"lora", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &cli->lora,
+         "A LoRA to add to Stable Diffusion's weights, times a number, which may be negative "
+         "(default: 1); may be given several times",
+         "FILE[:WEIGHT]"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
          "Working memory, for activations and for weights as the kernels read them: 512M, 8G … "
          "(default: 2G)",
@@ -130,7 +162,7 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "Choose algorithms of convolution by the table that bench --tune wrote", "FILE"},
         G_OPTION_ENTRY_NULL,
     };
-    const GOptionEntry common[] = {
+    GOptionEntry common[] = {
         {"threads", 0, 0, G_OPTION_ARG_INT, &cli->threads,
          "Threads of computation (default: all processors this process may use, or what "
          "OMP_NUM_THREADS says if that is fewer)",
@@ -153,6 +185,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     const pb_manual manual = {cli->name, help, tables, sizeof tables / sizeof *tables};
     pb_status status;
 
+    drop_idle(of_model, cli->idle);
+    drop_idle(common, cli->idle);
     if (pb_manual_answer(&manual, *argc, *argv))
         exit(pb_cli_flush(0));
     g_set_prgname(program);
@@ -165,6 +199,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
         pb_manual_print(&manual, stdout);
     if (status == PB_OK)
         status = settle(cli, error);
+    if (status == PB_OK)
+        status = settle_loras(cli, error);
     if (status == PB_OK)
         status = check_names(cli, *argc, *argv, error);
     g_option_context_free(context);
@@ -217,6 +253,10 @@ pb_status pb_cli_refuse(const pb_cli *cli, const char *options, const char *why,
 
 static void drop_lists(pb_cli *cli)
 {
+    for (size_t i = 0; i < cli->lora_count; i++)
+        pb_free((char *)cli->loras[i].path);
+    g_free(cli->loras);
+    g_strfreev(cli->lora);
     g_ptr_array_unref(cli->owned);
     g_ptr_array_unref(cli->given);
     g_ptr_array_unref(cli->inputs);
@@ -229,7 +269,9 @@ pb_model_options pb_cli_model_options(const pb_cli *cli)
                               .backend = cli->backend,
                               .vae = cli->vae,
                               .prediction_type = cli->prediction_type,
-                              .config = cli->config};
+                              .config = cli->config,
+                              .loras = cli->loras,
+                              .lora_count = cli->lora_count};
 }
 
 /* -- messages -------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ typedef struct pb_cli {
     const char *name;
     int many_models; /* the command has a --model of its own */
     int no_model;    /* it works on files alone */
+    /* Those of the options of every command that would do nothing for this one, "threads,force": it
+     * has none of them; or NULL. */
+    const char *idle;
     const char *model;
     int threads;   /* 0 until parsed: then those used */
     char *costs;   /* a table of costs, or NULL */
@@ -35,16 +38,19 @@ typedef struct pb_cli {
     pb_progress_bar bar;
     /* What pb_model_options has by these names, each or NULL. */
     char *schedule, *vae, *prediction_type, *config;
+    char **lora;    /* as given, "FILE:WEIGHT"; NULL ends them; or NULL */
+    pb_lora *loras; /* the same, read: */
+    size_t lora_count;
     gboolean json, quiet, force;
     int help_asked;    /* --help stands among the options */
     GPtrArray *owned;  /* the strings of options, freed at the end */
     GPtrArray *given;  /* the names of the options given */
     GPtrArray *inputs; /* the files named, but for -o */
     GPtrArray *swept;  /* folders that outputs go to, rid of what killed runs left there */
-    /* The hash that the model must have, the file that says so, and the model's name there; or
-     * NULL.
+    /* The hash that the model must have, the file that says so, and the model's name and LoRAs
+     * there; or NULL.
      */
-    const char *expected_hash, *expected_by, *expected_model;
+    const char *expected_hash, *expected_by, *expected_model, *expected_loras;
 } pb_cli;
 
 /* Texts of a command's help (manual.h). */

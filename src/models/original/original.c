@@ -1,6 +1,7 @@
 #include "models/original/original.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/folder.h"
@@ -15,8 +16,8 @@
 static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_role role, pb_release release,
                                 pb_error *error)
 {
-    const bool is_open = release == PB_SD2 || role == PB_ROLE_TOKENIZER_2;
-    const char *name = is_open ? "tokenizers/openclip" : "tokenizers/clip";
+    const char *name = role == PB_ROLE_TOKENIZER_2 ? "openclip" : pb_release_of(release)->tokenizer;
+    char place[40];
     pb_error why;
     char *given = o->configs ? pb_sprintf("%s/%s", o->configs, pb_role_name(role)) : NULL;
 
@@ -26,10 +27,12 @@ static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_role role, pb_
         return PB_OK;
     }
     pb_free(given);
-    if (pb_place_find(&part->folder, name, &why) != PB_OK)
+    snprintf(place, sizeof place, "tokenizers/%s", name);
+    if (pb_place_find(&part->folder, place, &why) != PB_OK)
         return pb_fail(error, why.status, "%s: the vocabulary of CLIP: %s", o->path, why.message);
     return pb_original_note(o, error, "%s: CLIP's, padded with %s (%s)", pb_role_name(role),
-                            is_open ? "!" : "<|endoftext|>", pb_release_name(release));
+                            strcmp(name, "clip") ? "!" : "<|endoftext|>",
+                            pb_release_of(release)->name);
 }
 
 /* Both text encoders that there are, each with its tokenizer. */
@@ -47,14 +50,21 @@ static pb_status take_texts(pb_part *parts, pb_original *o, pb_release release, 
     return PB_OK;
 }
 
-/* The autoencoder; the scaling of its latents is the original config's or the family's. */
-static pb_status take_own_vae(pb_part *part, pb_original *o, pb_release release, pb_error *error)
+/* The autoencoder, if there is one; the scaling of latents is the original config's or the
+ * family's.
+ */
+static pb_status take_own_vae(pb_model_files *files, pb_original *o, pb_release release,
+                              pb_error *error)
 {
     const json_t *factor = json_object_get(o->yaml, "scale_factor");
-    const double scaling = factor ? json_number_value(factor) : release == PB_SDXL ? 0.13025 : NAN;
+    const pb_release_facts *facts = pb_release_of(release);
+    const double scaling = factor ? json_number_value(factor) : facts->scaling;
 
-    return pb_original_vae(part, o, scaling,
-                           factor ? "the .yaml beside the file" : pb_release_name(release), error);
+    files->scaling = isnan(scaling) ? 0 : scaling;
+    return pb_vae_prefix(o)
+               ? pb_original_vae(&files->parts[PB_ROLE_VAE], o, scaling,
+                                 factor ? "the .yaml beside the file" : facts->name, error)
+               : PB_OK;
 }
 
 static pb_status take_parts(pb_model_files *files, pb_original *o, const char *prediction,
@@ -74,8 +84,7 @@ static pb_status take_parts(pb_model_files *files, pb_original *o, const char *p
     if (sample && !json_object_get(parts[PB_ROLE_UNET].config, "sample_size"))
         json_object_set_new(parts[PB_ROLE_UNET].config, "sample_size",
                             json_integer((json_int_t)sample));
-    if (pb_vae_prefix(o))
-        PB_TRY(take_own_vae(&parts[PB_ROLE_VAE], o, release, error));
+    PB_TRY(take_own_vae(files, o, release, error));
     PB_TRY(take_texts(parts, o, release, error));
     if (pb_original_has(o, "model_ema."))
         PB_TRY(pb_original_note(o, error,
@@ -112,17 +121,75 @@ pb_status pb_original_locate(pb_model_files *files, const pb_model_options *opti
 
 /* -- an autoencoder -------------------------------------------------------------------------- */
 
-/* The scaling that a part's config says; NaN: none. */
-static double scaling_in(const pb_part *part)
+/* Is the network told sizes and a pooled embedding? */
+static pb_status is_xl(bool *found, const pb_part *unet, pb_error *error)
 {
     pb_config *config;
-    double scaling;
+    const char *type;
 
-    if (!pb_part_is_there(part) || pb_part_config(&config, part, NULL) != PB_OK)
-        return NAN;
-    scaling = pb_config_number(config, "scaling_factor", NAN, 1e-6, 1e6);
+    PB_TRY(pb_part_config(&config, unet, error));
+    pb_config_nullable(config, "addition_embed_type");
+    type = pb_config_string(config, "addition_embed_type", NULL);
+    *found = type && !strcmp(type, "text_time");
     pb_config_free(config);
-    return scaling;
+    return PB_OK;
+}
+
+/* The scaling of the model's latents: that of its autoencoder, or where it has none the file's or
+ * the family's; NaN: AutoencoderKL's own. */
+static pb_status find_scaling(double *scaling, const pb_model_files *files, pb_error *error)
+{
+    const pb_part *vae = &files->parts[PB_ROLE_VAE];
+    pb_config *config;
+    bool xl = false;
+
+    if (pb_part_is_there(vae)) {
+        PB_TRY(pb_part_config(&config, vae, error));
+        *scaling = pb_config_number(config, "scaling_factor", NAN, 1e-6, 1e6);
+        pb_config_free(config);
+        return PB_OK;
+    }
+    if (files->scaling == 0)
+        PB_TRY(is_xl(&xl, &files->parts[PB_ROLE_UNET], error));
+    *scaling = xl ? pb_release_of(PB_SDXL)->scaling : files->scaling ? files->scaling : NAN;
+    return PB_OK;
+}
+
+void pb_original_forget_vae(pb_model_files *files)
+{
+    static const char about[] = "autoencoder: ";
+    char *line = files->inferred, *end;
+
+    while (line && strncmp(line, about, strlen(about))) {
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    if (!line)
+        return;
+    end = line + strcspn(line, "\n");
+    if (*end)
+        memmove(line, end + 1, strlen(end));
+    else if (line > files->inferred)
+        line[-1] = '\0';
+    else {
+        pb_free(files->inferred);
+        files->inferred = NULL;
+    }
+}
+
+/* Adds lines to those that there are, or none (NULL). */
+static pb_status add_inferred(pb_model_files *files, const char *lines, pb_error *error)
+{
+    char *all;
+
+    if (!lines)
+        return PB_OK;
+    all = files->inferred ? pb_sprintf("%s\n%s", files->inferred, lines) : pb_strdup(lines);
+    if (!all)
+        return pb_fail_memory(error, strlen(lines), "a note");
+    pb_free(files->inferred);
+    files->inferred = all;
+    return PB_OK;
 }
 
 static pb_status take_vae(pb_part *part, pb_original *o, double scaling, pb_error *error)
@@ -136,20 +203,25 @@ static pb_status take_vae(pb_part *part, pb_original *o, double scaling, pb_erro
     return pb_unet_prefix(o) ? PB_OK : pb_original_check_rest(o, "", "Stable Diffusion", error);
 }
 
-pb_status pb_original_locate_vae(pb_part *part, const char *path, pb_error *error)
+pb_status pb_original_locate_vae(pb_model_files *files, const char *path, pb_error *error)
 {
     pb_part found = {0};
     pb_original o;
-    pb_status status = pb_original_open(&o, path, error);
+    pb_status status;
+    double scaling;
 
+    PB_TRY(find_scaling(&scaling, files, error));
+    status = pb_original_open(&o, path, error);
     if (status == PB_OK)
-        status = take_vae(&found, &o, scaling_in(part), error);
+        status = take_vae(&found, &o, scaling, error);
+    if (status == PB_OK)
+        status = add_inferred(files, o.inferred, error);
     pb_original_close(&o);
     if (status != PB_OK) {
         pb_part_clear(&found);
         return status;
     }
-    pb_part_clear(part);
-    *part = found;
+    pb_part_clear(&files->parts[PB_ROLE_VAE]);
+    files->parts[PB_ROLE_VAE] = found;
     return PB_OK;
 }

@@ -4,15 +4,8 @@
 #ifndef PB_MODELS_ORIGINAL_PARTS_H
 #define PB_MODELS_ORIGINAL_PARTS_H
 
+#include "models/original/release.h"
 #include "models/original/take.h"
-
-/* The families: 1.x has a context of 768 numbers, convolutions around its transformers and 8 heads;
- * 2.x one of 1024, linear layers, and heads of 64 channels; XL (its base) these too, a
- * context of 2048, and embeddings of sizes and of the whole prompt beside the timestep's. */
-typedef enum pb_release { PB_SD1, PB_SD2, PB_SDXL } pb_release;
-
-/* "Stable Diffusion 1.x" */
-const char *pb_release_name(pb_release release);
 
 /* Where a part begins: what stands before its names; NULL: it is not there. "" where it is alone.
  */
@@ -43,7 +36,7 @@ pb_status pb_original_text(pb_part *part, pb_original *o, pb_role role, pb_relea
 const char *pb_prediction_word(const char *word);
 
 /* The scheduler's config, and what the network predicts: prediction is the option's word or NULL.
- * 2.x is trained to predict either, at 512 or 768 pixels: *sample gets the size of its latents.
+ * *sample gets the size of its latents, which may follow from that.
  * Errors: PB_INVALID (nothing says what is predicted, the sources disagree). */
 pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release,
                                const char *prediction, size_t *sample, pb_error *error);

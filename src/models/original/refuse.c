@@ -6,31 +6,33 @@
 /* By tensors that only they have: a beginning of names. */
 static pb_status refuse_kind(const pb_original *o, pb_error *error)
 {
+    static const char lora[] = "which is no model: --lora adds it to one";
     static const struct {
-        const char *beginning, *what;
+        const char *beginning, *what, *why; /* NULL: which is not read */
     } kinds[] = {
-        {"model.diffusion_model.joint_blocks.", "Stable Diffusion 3"},
-        {"joint_blocks.", "Stable Diffusion 3"},
-        {"model.diffusion_model.double_blocks.", "Flux"},
-        {"double_blocks.", "Flux"},
-        {"conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"},
-        {"model.diffusion_model.input_blocks.1.0.time_stack.", "Stable Video Diffusion"},
-        {"control_model.", "a ControlNet"},
-        {"input_hint_block.", "a ControlNet"},
-        {"lora_unet_", "a LoRA"},
-        {"lora_te_", "a LoRA"},
-        {"lora_te1_", "a LoRA"},
-        {"unet.down_blocks.", "a LoRA or a U-Net in the names of diffusers"},
-        {"down_blocks.0.", "a U-Net in the names of diffusers: give its folder"},
-        {"emb_params", "a textual inversion"},
-        {"string_to_param", "a textual inversion"},
-        {"clip_g", "an embedding of Stable Diffusion XL"},
+        {"model.diffusion_model.joint_blocks.", "Stable Diffusion 3", NULL},
+        {"joint_blocks.", "Stable Diffusion 3", NULL},
+        {"model.diffusion_model.double_blocks.", "Flux", NULL},
+        {"double_blocks.", "Flux", NULL},
+        {"conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL", NULL},
+        {"model.diffusion_model.input_blocks.1.0.time_stack.", "Stable Video Diffusion", NULL},
+        {"control_model.", "a ControlNet", NULL},
+        {"input_hint_block.", "a ControlNet", NULL},
+        {"lora_unet_", "a LoRA", lora},
+        {"lora_te_", "a LoRA", lora},
+        {"lora_te1_", "a LoRA", lora},
+        {"unet.down_blocks.", "a LoRA or a U-Net in the names of diffusers", lora},
+        {"down_blocks.0.", "a U-Net in the names of diffusers: give its folder", NULL},
+        {"emb_params", "a textual inversion", NULL},
+        {"string_to_param", "a textual inversion", NULL},
+        {"clip_g", "an embedding of Stable Diffusion XL", NULL},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (pb_original_has(o, kinds[i].beginning))
-            return pb_fail(error, PB_UNSUPPORTED, "%s: this is %s (%s…), which is not read",
-                           o->path, kinds[i].what, kinds[i].beginning);
+            return pb_fail(error, PB_UNSUPPORTED, "%s: this is %s (%s…), %s", o->path,
+                           kinds[i].what, kinds[i].beginning,
+                           kinds[i].why ? kinds[i].why : "which is not read");
     return PB_OK;
 }
 

@@ -34,21 +34,19 @@ static pb_status read_metadata(said *s, const pb_original *o, pb_release release
 {
     const char *named = pb_weights_metadata(o->weights, "modelspec.architecture");
     const char *type = pb_weights_metadata(o->weights, "modelspec.prediction_type");
-    static const char *const families[] = {"stable-diffusion-v1", "stable-diffusion-v2",
-                                           "stable-diffusion-xl-v1"};
-    const char *family = families[release];
+    const pb_release_facts *facts = pb_release_of(release);
 
-    if (named && strncmp(named, family, strlen(family)))
+    if (named && strncmp(named, facts->architecture, strlen(facts->architecture)))
         return pb_fail(error, PB_FORMAT,
                        "%s: modelspec.architecture says \"%s\", but the tensors are those of %s",
-                       o->path, named, pb_release_name(release));
+                       o->path, named, facts->name);
     if (type) {
         s->metadata = pb_prediction_word(type);
         if (!s->metadata)
             return pb_fail(error, PB_UNSUPPORTED,
                            "%s: modelspec.prediction_type: expected epsilon or v, found \"%s\"",
                            o->path, type);
-    } else if (named && release == PB_SD2)
+    } else if (named && !facts->prediction)
         s->metadata = strstr(named, "-768-v") ? "v_prediction"
                       : strstr(named, "-512") ? "epsilon"
                                               : NULL;
@@ -78,7 +76,7 @@ static pb_status find_prediction(const char **found, pb_original *o, const said 
     } sources[] = {{s->metadata, "ModelSpec in the file"},
                    {s->marker, "v_pred in the file"},
                    {s->yaml, "the .yaml beside the file"}};
-    const char *from = s->option ? "--prediction-type" : pb_release_name(release);
+    const char *from = s->option ? "--prediction-type" : pb_release_of(release)->name;
 
     *found = s->option;
     for (size_t i = 0; !s->option && i < sizeof sources / sizeof *sources; i++) {
@@ -92,8 +90,8 @@ static pb_status find_prediction(const char **found, pb_original *o, const said 
             from = sources[i].from;
         }
     }
-    if (!*found && release != PB_SD2)
-        *found = "epsilon";
+    if (!*found)
+        *found = pb_release_of(release)->prediction;
     if (!*found)
         return pb_fail(error, PB_INVALID,
                        "%s: Stable Diffusion 2.x at 512 pixels predicts epsilon, at 768 "
@@ -104,7 +102,7 @@ static pb_status find_prediction(const char **found, pb_original *o, const said 
 }
 
 /* Pixels that ModelSpec names, "768x768", as latents; 0: it names none that are multiples of 8. */
-static size_t find_size(const pb_original *o)
+static size_t read_size(const pb_original *o)
 {
     const char *text = pb_weights_metadata(o->weights, "modelspec.resolution");
     unsigned width, height;
@@ -112,6 +110,15 @@ static size_t find_size(const pb_original *o)
     if (!text || sscanf(text, "%4ux%4u", &width, &height) != 2 || width != height || width % 8)
         return 0;
     return width / 8;
+}
+
+/* The size of latents, which may follow from what is predicted. */
+static size_t find_size(const pb_original *o, pb_release release, const json_t *config)
+{
+    const char *word = json_string_value(json_object_get(config, "prediction_type"));
+    const size_t read = read_size(o);
+
+    return read ? read : pb_release_of(release)->sample[word && !strcmp(word, "v_prediction")];
 }
 
 /* The betas, of the original config where it is there. */
@@ -122,9 +129,8 @@ static json_t *config_of(const pb_original *o, pb_release release, const char *p
                  *steps = json_object_get(o->yaml, "timesteps");
 
     return json_pack("{s:s, s:s, s:f, s:f, s:I, s:i, s:b, s:b, s:s, s:b}", "_class_name",
-                     release == PB_SDXL ? "EulerDiscreteScheduler" : "DDIMScheduler",
-                     "beta_schedule", "scaled_linear", "beta_start",
-                     start ? json_number_value(start) : 0.00085, "beta_end",
+                     pb_release_of(release)->scheduler, "beta_schedule", "scaled_linear",
+                     "beta_start", start ? json_number_value(start) : 0.00085, "beta_end",
                      end ? json_number_value(end) : 0.012, "num_train_timesteps",
                      steps ? json_integer_value(steps) : (json_int_t)1000, "steps_offset", 1,
                      "clip_sample", 0, "set_alpha_to_one", 0, "prediction_type", prediction,
@@ -146,6 +152,7 @@ pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release
     if (part->config) {
         if (s.option)
             json_object_set_new(part->config, "prediction_type", json_string(s.option));
+        *sample = find_size(o, release, part->config);
         return PB_OK;
     }
     PB_TRY(read_metadata(&s, o, release, error));
@@ -155,14 +162,10 @@ pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release
     part->config = config_of(o, release, found);
     if (!part->config)
         return pb_fail_memory(error, 1, "a config");
-    *sample = find_size(o);
-    if (!*sample)
-        *sample = release == PB_SDXL                                    ? 128
-                  : release == PB_SD2 && !strcmp(found, "v_prediction") ? 96
-                                                                        : 64;
-    return pb_original_note(o, error, "schedule: scaled_linear%s (%s)",
-                            pb_original_find(o, "ztsnr") ? ", rescaled to no signal at its end"
-                                                         : "",
-                            json_object_get(o->yaml, "linear_start") ? "the .yaml beside the file"
-                                                                     : pb_release_name(release));
+    *sample = find_size(o, release, part->config);
+    return pb_original_note(
+        o, error, "schedule: scaled_linear%s (%s)",
+        pb_original_find(o, "ztsnr") ? ", rescaled to no signal at its end" : "",
+        json_object_get(o->yaml, "linear_start") ? "the .yaml beside the file"
+                                                 : pb_release_of(release)->name);
 }

@@ -148,7 +148,7 @@ pb_status pb_original_text(pb_part *part, pb_original *o, pb_role role, pb_relea
     const char *prefix = places[place].prefix;
     const bool is_open = places[place].is_open, projected = role == PB_ROLE_TEXT_ENCODER_2;
     pb_naming naming = {.layers = is_open ? count_layers(o, prefix) : 0, .projected = projected};
-    const bool cut = is_open && release == PB_SD2 && naming.layers > 1;
+    const bool cut = is_open && pb_release_of(release)->cuts_text && naming.layers > 1;
 
     if (cut)
         leave_layer(o, prefix, --naming.layers);

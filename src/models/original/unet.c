@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -5,14 +6,6 @@
 
 #define MAX_LEVELS 16
 #define GROUPS 32
-
-const char *pb_release_name(pb_release release)
-{
-    static const char *const names[] = {"Stable Diffusion 1.x", "Stable Diffusion 2.x",
-                                        "Stable Diffusion XL"};
-
-    return names[release];
-}
 
 const char *pb_unet_prefix(const pb_original *o)
 {
@@ -88,23 +81,23 @@ static pb_status fail_rule(const pb_original *o, pb_error *error, const char *it
 }
 
 /* Is it of the family that its projections say? */
-static pb_status check_release(const shapes *s, const pb_original *o, pb_error *error)
+static pb_status check_release(const shapes *s, const pb_original *o, pb_release release,
+                               pb_error *error)
 {
-    if (s->added)
-        return s->context == 2048 && s->linear
-                   ? PB_OK
-                   : fail_rule(o, error, "the numbers that the U-Net takes of each token",
-                               s->context, "2048, with linear projections (Stable Diffusion XL)");
-    if (s->context == 768 && s->linear)
+    const pb_release_facts *facts = pb_release_of(release);
+    char expected[100];
+
+    if (s->context == facts->context && s->linear == facts->linear)
+        return PB_OK;
+    if (s->context == 768 && release == PB_SD2)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: the U-Net takes 768 numbers of each token, as Stable Diffusion 1.x, "
                        "and has linear projections, as 2.x: not a model of either",
                        o->path);
-    if (s->context != (s->linear ? 1024 : 768))
-        return fail_rule(o, error, "the numbers that the U-Net takes of each token", s->context,
-                         s->linear ? "1024, with linear projections (Stable Diffusion 2.x)"
-                                   : "768, with convolutional projections (Stable Diffusion 1.x)");
-    return PB_OK;
+    snprintf(expected, sizeof expected, "%zu, with %s projections (%s)", facts->context,
+             facts->linear ? "linear" : "convolutional", facts->name);
+    return fail_rule(o, error, "the numbers that the U-Net takes of each token", s->context,
+                     expected);
 }
 
 /* Heads of each level, which shapes do not say. */
@@ -112,23 +105,24 @@ static pb_status find_heads(shapes *s, pb_original *o, pb_release release, pb_er
 {
     const json_int_t heads = json_integer_value(json_object_get(o->yaml, "num_heads")),
                      width = json_integer_value(json_object_get(o->yaml, "num_head_channels"));
+    const pb_release_facts *facts = pb_release_of(release);
     const size_t of_head = width > 0 ? (size_t)width : 64;
-    const bool by_width = width > 0 || (heads <= 0 && release != PB_SD1);
+    const bool by_width = width > 0 || (heads <= 0 && !facts->heads);
 
     for (size_t i = 0; i < s->levels; i++) {
         level *l = &s->level[i];
         if (by_width && l->channels % of_head)
             return fail_rule(o, error, "channels of a level of the U-Net, whose heads have 64",
                              l->channels, "a multiple of 64");
-        l->heads = by_width ? l->channels / of_head : heads > 0 ? (size_t)heads : 8;
+        l->heads = by_width ? l->channels / of_head : heads > 0 ? (size_t)heads : facts->heads;
         if (l->channels % GROUPS)
             return fail_rule(o, error, "channels of a level of the U-Net", l->channels,
                              "a multiple of 32, in so many groups they are normalised");
     }
-    return pb_original_note(
-        o, error, "heads of the U-Net: %zu%s (%s)", by_width ? of_head : s->level[0].heads,
-        by_width ? " channels each" : " everywhere",
-        width > 0 || heads > 0 ? "the .yaml beside the file" : pb_release_name(release));
+    return pb_original_note(o, error, "heads of the U-Net: %zu%s (%s)",
+                            by_width ? of_head : s->level[0].heads,
+                            by_width ? " channels each" : " everywhere",
+                            width > 0 || heads > 0 ? "the .yaml beside the file" : facts->name);
 }
 
 /* Of what XL takes beside the timestep each of six sizes is so many numbers. */
@@ -170,7 +164,7 @@ static pb_status infer(pb_part *part, pb_original *o, shapes *s, pb_release rele
     PB_TRY(pb_original_note(o, error,
                             "family: %s (the U-Net takes %zu numbers of each token, with %s "
                             "projections)",
-                            pb_release_name(release), s->context,
+                            pb_release_of(release)->name, s->context,
                             s->linear ? "linear" : "convolutional"));
     PB_TRY(find_heads(s, o, release, error));
     part->config = config_of(s);
@@ -195,6 +189,6 @@ pb_status pb_original_unet(pb_part *part, pb_original *o, pb_release *release, p
     PB_TRY(pb_original_config(&part->config, o, PB_ROLE_UNET, error));
     if (part->config)
         return PB_OK;
-    PB_TRY(check_release(&s, o, error));
+    PB_TRY(check_release(&s, o, *release, error));
     return infer(part, o, &s, *release, error);
 }

@@ -8,6 +8,7 @@ does not, or harm where somebody unpickles them.
 """
 
 import collections
+import enum
 import io
 import pathlib
 import pickle
@@ -58,6 +59,21 @@ class Callback:
     def __init__(self):
         self.best = torch.ones(2)
         self.seen = {"a": [1, 2.5, None], "b": {1, 2}}
+
+
+class Kind(enum.Enum):
+    """As Python 3.12 and newer pickle every enumeration."""
+
+    LINEAR = 1
+    cosine = 2
+    __reduce_ex__ = enum.pickle_by_enum_name
+
+
+class Outer:
+    class Inner:
+        class Kind(enum.Enum):
+            A1_B = 1
+            __reduce_ex__ = enum.pickle_by_enum_name
 
 
 def lightning(state):
@@ -193,7 +209,7 @@ def overlap():
 def write_corpus():
     for name in ("module.pt", "packed.pt", "nested.pt", "bad-overlap.pt", "bad-harm-nested.pt", "older.pt"):
         (CORPUS / name).write_bytes((FOLDER / name).read_bytes())
-    for name in ("ordered.pt", "protocol4.bin", "lightning.ckpt", "bad-numpy.pt"):
+    for name in ("ordered.pt", "protocol4.bin", "lightning.ckpt", "enums2.ckpt", "bad-numpy.pt"):
         with zipfile.ZipFile(FOLDER / name) as archive:
             pickled = next(member for member in archive.namelist() if member.endswith("/data.pkl"))
             (CORPUS / (name.split(".")[0] + ".pkl")).write_bytes(archive.read(pickled))
@@ -214,6 +230,12 @@ def main():
     torch.save(dict(all_of_them), FOLDER / "protocol5.pth", pickle_protocol=5)
     few = collections.OrderedDict((name, all_of_them[name]) for name in ("f32", "f16", "transposed", "base"))
     torch.save(lightning(few), FOLDER / "lightning.ckpt")
+    hyper = {"kinds": [Kind.LINEAR, Kind.cosine, Kind.LINEAR], "nested": Outer.Inner.Kind.A1_B,
+             "object": Outer.Inner()}
+    for protocol in (2, 4):
+        torch.save({"hyper_parameters": hyper, "state_dict": {"f32": few["f32"]}}, FOLDER / f"enums{protocol}.ckpt",
+                   pickle_protocol=protocol)
+    torch.save({"state_dict": {"f32": few["f32"], "kind": Kind.cosine}}, FOLDER / "bad-enum.pt")
     torch.save({"ema": few, "step": 7, "model": {"inner": {"f32": few["f32"]}}}, FOLDER / "nested.pt")
     network = torch.nn.Linear(2, 2)
     torch.save(network.state_dict(), FOLDER / "module.pt")
