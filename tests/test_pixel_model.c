@@ -267,6 +267,34 @@ static void test_inferred(void **state)
     }
 }
 
+/* Published architectures by their shapes, with no more settings than have to be. */
+static void test_architectures(void **state)
+{
+    static const char heads[] = "num_head_channels: 64\n";
+    static const struct {
+        const char *name, *heads;
+        size_t parameters;
+    } cases[] = {{"celebahq", "{\"attention_head_dim\": null}", 113673219},
+                 {"ffhq-p2", "{\"attention_head_dim\": 64}", 93563910}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *list = original_list(cases[i].name);
+        pb_model *m;
+        original_write("m.safetensors", list, &(original_file){0});
+        if (i == 1)
+            scratch_write(&here, "m.yaml", heads, strlen(heads));
+        m = open_file("m.safetensors", NULL);
+        assert_int_equal(pb_model_get_info(m)->parameters, cases[i].parameters);
+        original_check(m, PB_ROLE_UNET, cases[i].heads);
+        original_check(m, PB_ROLE_UNET,
+                       "{\"sample_size\": 256, \"block_out_channels\": "
+                       "[128, 128, 256, 256, 512, 512]}");
+        pb_model_free(m);
+        json_decref(list);
+    }
+}
+
 /* What settings say of noise, by either code's names; and what the option does. */
 static void test_noise(void **state)
 {
@@ -378,10 +406,10 @@ static void test_identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_values),    SCRATCH_TEST(test_wrappers), SCRATCH_TEST(test_yaml),
-        SCRATCH_TEST(test_same_ddpm), SCRATCH_TEST(test_same_adm), SCRATCH_TEST(test_inferred),
-        SCRATCH_TEST(test_noise),     SCRATCH_TEST(test_size),     SCRATCH_TEST(test_program),
-        SCRATCH_TEST(test_identity),
+        SCRATCH_TEST(test_values),        SCRATCH_TEST(test_wrappers), SCRATCH_TEST(test_yaml),
+        SCRATCH_TEST(test_same_ddpm),     SCRATCH_TEST(test_same_adm), SCRATCH_TEST(test_inferred),
+        SCRATCH_TEST(test_architectures), SCRATCH_TEST(test_noise),    SCRATCH_TEST(test_size),
+        SCRATCH_TEST(test_program),       SCRATCH_TEST(test_identity),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

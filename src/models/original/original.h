@@ -14,8 +14,8 @@
 pb_status pb_original_locate(pb_model_files *files, const pb_model_options *options,
                              pb_error *error);
 
-/* The autoencoder in a file, whole model or not, in the place of the model's own, if it has one. Where
- * it says no scaling itself, it has the model's. What was inferred of it is added. */
+/* The autoencoder in a file, whole model or not, in the place of the model's own, if it has one.
+ * Where it says no scaling itself, it has the model's. What was inferred of it is added. */
 pb_status pb_original_locate_vae(pb_model_files *files, const char *path, pb_error *error);
 
 /* Another autoencoder takes the place of the file's own: what was inferred of that is forgotten. */

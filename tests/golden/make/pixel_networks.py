@@ -13,7 +13,8 @@ in double precision. Weights are not kept, but a rule (`number`), which tests/pi
 
 makes FOLDER/celebahq.ckpt, the architecture of DDPM's network for CelebA-HQ of 256 pixels (454 MB), and
 FOLDER/ffhq_p2.pt with .json, that of P2 weighting for FFHQ (374 MB), with random weights: as torch.save writes
-them. `--tiny FOLDER` makes such files of the tiny ones: NAME.pt, NAME.json.
+them; `--shapes FOLDER` makes celebahq.json and ffhq-p2.json, their tensors' types and shapes, as those of
+tests/golden/original are. `--tiny FOLDER` makes such files of the tiny ones: NAME.pt, NAME.json.
 """
 
 import argparse
@@ -363,12 +364,27 @@ def make_tiny(folder, files):
         save_file(io, folder / "io.safetensors")
 
 
+def celebahq():
+    return Ddpm(128, (1, 1, 2, 2, 4, 4), 2, (4,))
+
+
+def ffhq_p2():
+    return Adm(128, (1, 1, 2, 2, 4, 4), 1, (4,), head_channels=64, scale_shift=True, updown=True, learn_sigma=True)
+
+
+def make_shapes(folder):
+    for name, make in (("celebahq", celebahq), ("ffhq-p2", ffhq_p2)):
+        with torch.device("meta"):
+            state = make().state_dict()
+        lines = [json.dumps(key) + ": " + json.dumps(["F32", list(p.shape), []]) for key, p in sorted(state.items())]
+        (folder / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 @torch.no_grad()
 def make_whole(folder):
     torch.manual_seed(0)
-    torch.save(Ddpm(128, (1, 1, 2, 2, 4, 4), 2, (4,)).state_dict(), folder / "celebahq.ckpt")
-    p2 = Adm(128, (1, 1, 2, 2, 4, 4), 1, (4,), head_channels=64, scale_shift=True, updown=True, learn_sigma=True)
-    torch.save(p2.state_dict(), folder / "ffhq_p2.pt")
+    torch.save(celebahq().state_dict(), folder / "celebahq.ckpt")
+    torch.save(ffhq_p2().state_dict(), folder / "ffhq_p2.pt")
     flags = dict(attention_resolutions="16", class_cond=False, diffusion_steps=1000, dropout=0.0, image_size=256,
                  learn_sigma=True, noise_schedule="linear", num_channels=128, num_head_channels=64,
                  num_res_blocks=1, resblock_updown=True, use_fp16=False, use_scale_shift_norm=True)
@@ -380,9 +396,12 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--shapes", action="store_true")
     arguments = parser.parse_args()
     if arguments.whole:
         make_whole(arguments.folder)
+    elif arguments.shapes:
+        make_shapes(arguments.folder)
     else:
         make_tiny(arguments.folder, arguments.tiny)
 
