@@ -39,7 +39,10 @@ char *pb_lora_words(const pb_lora_info *info)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].layers) {
             g_string_append_printf(text, "%s%zu%s of %s", between, parts[i].layers,
-                                   *between ? "" : " layers", parts[i].part);
+                                   *between               ? ""
+                                   : parts[i].layers == 1 ? " layer"
+                                                          : " layers",
+                                   parts[i].part);
             between = ", ";
         }
     if (info->rank_most > info->rank_least)
