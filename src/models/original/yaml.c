@@ -1,5 +1,6 @@
 #include "models/original/yaml.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -149,7 +150,8 @@ pb_status pb_original_yaml(json_t **settings, const char *path, pb_error *error)
     if (file) {
         status = read_file(settings, file, beside, error);
         fclose(file);
-    }
+    } else if (errno != ENOENT)
+        status = pb_fail_system(error, beside, NULL);
     if (status != PB_OK) {
         json_decref(*settings);
         *settings = NULL;
