@@ -122,6 +122,23 @@ static void test_vae(void **state)
     check_vae(open_shapes("xl", NULL, &options), NULL, 0.18215);
 }
 
+/* What merges of XL have of CLIP beside what prompts need. */
+static void test_leftovers(void **state)
+{
+    static const char *const names[] = {
+        "conditioner.embedders.0.logit_scale", "conditioner.embedders.0.text_projection.weight",
+        "conditioner.embedders.0.transformer.text_projection.weight",
+        "conditioner.embedders.1.model.logit_scale"};
+    json_t *list = original_list("xl");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        original_add(list, names[i], "F32", "[]");
+    original_write("shapes.safetensors", list, &(original_file){0});
+    json_decref(list);
+    expect(program(here.folder, "info shapes.safetensors"), 0, NULL);
+}
+
 /* What programs that write such files say of them. */
 static void test_metadata(void **state)
 {
@@ -147,10 +164,8 @@ static void test_wrong_vae(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_vae),
-        SCRATCH_TEST(test_schedule),
-        SCRATCH_TEST(test_metadata),
-        SCRATCH_TEST(test_wrong_vae),
+        SCRATCH_TEST(test_vae),      SCRATCH_TEST(test_schedule),  SCRATCH_TEST(test_leftovers),
+        SCRATCH_TEST(test_metadata), SCRATCH_TEST(test_wrong_vae),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
