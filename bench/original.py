@@ -16,8 +16,10 @@ alone without a prefix.
 
 writes what the file would be made of: each tensor's name, its type and shape, and the folder's tensors
 whose bytes it has, one behind the other (none: other numbers), and true where these are transposed; with
---shapes names, types and shapes alone. The lists of tests/golden/original are made so: of sd1-tiny,
-sd2-tiny and sdxl-tiny, and the shapes of what bench/models.py --stable-diffusion makes.
+--shapes names, types and shapes alone. `--pixel ddpm` and `--pixel adm` do the same of a flat folder with a
+UNet2DModel, in the names of CompVis' DDPM or of guided-diffusion (q, k and v one behind the other, all of q
+first), for which FOLDER/unet then stands. The lists of tests/golden/original are made so: of sd1-tiny,
+sd2-tiny and sdxl-tiny, of unet2d-ddpm and unet2d-modern, and the shapes of what bench/models.py --stable-diffusion makes.
 """
 
 import argparse
@@ -76,10 +78,48 @@ def vae_name(name, config):
     for part, other in {"to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out", "query": "q",
                         "key": "k", "value": "v", "proj_attn": "proj_out"}.items():
         name = name.replace(f"attn_1.{part}.", f"attn_1.{other}.")
+    return level_name(name, levels)
+
+
+def level_name(name, levels):
+    """Of a network or an autoencoder in CompVis' names."""
     name = re.sub(r"down_blocks\.(\d+)\.resnets", r"down.\1.block", name)
     name = re.sub(r"down_blocks\.(\d+)\.downsamplers\.0", r"down.\1.downsample", name)
     name = re.sub(r"up_blocks\.(\d+)\.resnets", lambda m: f"up.{levels - 1 - int(m[1])}.block", name)
     return re.sub(r"up_blocks\.(\d+)\.upsamplers\.0", lambda m: f"up.{levels - 1 - int(m[1])}.upsample", name)
+
+
+def ddpm_name(name, config):
+    levels = len(config["block_out_channels"])
+    name = re.sub(r"down_blocks\.(\d+)\.attentions", r"down.\1.attn", name)
+    name = re.sub(r"up_blocks\.(\d+)\.attentions", lambda m: f"up.{levels - 1 - int(m[1])}.attn", name)
+    name = name.replace("time_embedding.linear_1", "temb.dense.0").replace("time_embedding.linear_2", "temb.dense.1")
+    name = name.replace("time_emb_proj", "temb_proj")
+    name = re.sub(r"\.to_([qkv])\.", r".\1.", name).replace(".to_out.0.", ".proj_out.")
+    return vae_name(name, config).replace(".group_norm.", ".norm.")
+
+
+def adm(tensors, config):
+    """q, k and v become one."""
+    out, parts = {}, {}
+    for name, tensor in tensors.items():
+        found = re.fullmatch(r"(.+)\.to_([qkv])\.(weight|bias)", name)
+        if found:
+            parts.setdefault((found[1], found[3]), {})[found[2]] = tensor
+            continue
+        if "samplers.0." in name:
+            way, i, rest = re.fullmatch(r"(down|up)_blocks\.(\d+)\.\w+\.0\.(.+)", name).groups()
+            conv, layers = rest.startswith("conv."), config["layers_per_block"]
+            n = (int(i) + 1) * (layers + 1) - (way == "up")
+            part = 0 if way == "down" else 2 if "Attn" in config["up_block_types"][int(i)] else 1
+            rest = rest if conv and way == "up" else "op" + rest[4:] if conv else resnet(rest)
+            out[f"{'input' if way == 'down' else 'output'}_blocks.{n}.{part}.{rest}"] = tensor
+            continue
+        out[unet_name(name, config).replace(".group_norm.", ".norm.").replace(".to_out.0.", ".proj_out.")] = tensor
+    for (place, leaf), three in parts.items():
+        name = unet_name(f"{place}.qkv.{leaf}", config)
+        out[name] = join([three[part] for part in "qkv"])
+    return out
 
 
 class Listed:
@@ -149,7 +189,7 @@ def open_clip(tensors, cut):
 
 def read(folder, listed):
     tensors = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(folder.glob("*model*.safetensors")):
         with safe_open(path, "np") as file:
             for name in file.keys():
                 part = file.get_slice(name)
@@ -191,6 +231,18 @@ def convert(folder, parts, prefix=None, older=False, listed=False):
     return out
 
 
+def convert_pixel(folder, kind, listed):
+    tensors, config = read(folder, listed)
+    if listed:
+        for name, tensor in tensors.items():
+            tensor.of = [f"unet/{name}"]
+    if kind == "adm":
+        return adm(tensors, config)
+    attention = re.compile(r"\.(q|k|v|proj_out)\.weight$")
+    renamed = {ddpm_name(n, config): t for n, t in tensors.items()}
+    return {n: with_pixels(t) if attention.search(n) and len(t.shape) == 2 else t for n, t in renamed.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
@@ -200,17 +252,19 @@ def main():
     parser.add_argument("--ema", action="store_true", help="averages beside the U-Net")
     parser.add_argument("--older", action="store_true", help="CLIP's names without text_model")
     parser.add_argument("--shapes", action="store_true", help="into FILE.json only these")
+    parser.add_argument("--pixel", choices=["ddpm", "adm"], help="of a network that sees pixels")
     parser.add_argument("--metadata", action="append", default=[])
     arguments = parser.parse_args()
     listed = arguments.file.suffix == ".json"
-    out = convert(arguments.folder, arguments.parts.split(","), arguments.prefix, arguments.older, listed)
+    out = (convert_pixel(arguments.folder, arguments.pixel, listed) if arguments.pixel else
+           convert(arguments.folder, arguments.parts.split(","), arguments.prefix, arguments.older, listed))
     if listed:
         lines = [json.dumps(name) + ": " + json.dumps([t.dtype, t.shape, [] if arguments.shapes else t.of]
                                                       + [True] * (t.transposed and not arguments.shapes))
                  for name, t in sorted(out.items())]
         arguments.file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
         return
-    if arguments.prefix is None and "unet" in arguments.parts:
+    if arguments.prefix is None and "unet" in arguments.parts and not arguments.pixel:
         out["betas"] = numpy.linspace(0.00085 ** 0.5, 0.012 ** 0.5, 1000, dtype=numpy.float32) ** 2
         out["alphas_cumprod"] = numpy.cumprod(1 - out["betas"], dtype=numpy.float32)
     if arguments.ema:

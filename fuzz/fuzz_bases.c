@@ -285,9 +285,9 @@ static void change_text(pb_basis *b, choices *c)
                                        "out", "eps", "x0",   "mud",    ""};
     static const char *const spaces[] = {"", "H", "X", "Y"};
     static const char *const others[] = {"", "x", "0123", "nan", "/dev/null", "krylov"};
-    char **const other[] = {&b->model,    &b->model_hash,        &b->method,
-                            &b->prompt,   &b->trajectory_prompt, &b->prediction,
-                            &b->schedule, &b->schedule_hash,     &b->version};
+    char **const other[] = {
+        &b->model,      &b->model_hash, &b->method,        &b->prompt,  &b->trajectory_prompt,
+        &b->prediction, &b->schedule,   &b->schedule_hash, &b->version, &b->loras};
 
     switch (choose(c, 4)) {
     case 0:

@@ -97,8 +97,7 @@ static const char *dtype_of(const json_t *tensor, size_t number, const original_
     return is_wide(tensor, number, f) ? "F32" : json_string_value(json_array_get(tensor, 0));
 }
 
-/* The header; *total: bytes behind it. */
-static char *make_header(const json_t *list, const original_file *f, size_t *total)
+char *original_header(const json_t *list, const original_file *f, size_t *total)
 {
     json_t *header = json_object(), *tensor;
     size_t at = 0, number = 0;
@@ -183,7 +182,7 @@ void original_write(const char *name, const json_t *list, const original_file *f
         "text_encoder/model.safetensors", "text_encoder_2/model.safetensors"};
     pb_weights *parts[PARTS] = {NULL};
     size_t total, number = 0;
-    char *header = make_header(list, f, &total), path[512];
+    char *header = original_header(list, f, &total), path[512];
     uint64_t length = strlen(header); /* little-endian, as the machines that tests run on */
     FILE *file = fopen(scratch_path(&here, name).text, "wb");
     const char *key;

@@ -28,6 +28,9 @@ typedef struct original_file {
     bool mixed;           /* every second of the folder's tensors as float32 */
 } original_file;
 
+/* The header of a .safetensors of the list's tensors, free(); *total: bytes behind it. */
+char *original_header(const json_t *list, const original_file *file, size_t *total);
+
 /* Writes the list's tensors as a .safetensors of the test's folder. */
 void original_write(const char *name, const json_t *list, const original_file *file);
 

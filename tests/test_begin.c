@@ -79,6 +79,7 @@ static void check(const char *name, begin by_macro, begin by_function, size_t si
     X(pb_directions, PB_DIRECTIONS_EMPTY, pb_directions_init)                                      \
     X(pb_edit, PB_EDIT_EMPTY, pb_edit_init)                                                        \
     X(pb_edit_options, PB_EDIT_DEFAULTS, pb_edit_options_init)                                     \
+    X(pb_lora, PB_LORA_DEFAULTS, pb_lora_init)                                                     \
     X(pb_map_options, PB_MAP_DEFAULTS, pb_map_options_init)                                        \
     X(pb_model_options, PB_MODEL_DEFAULTS, pb_model_options_init)                                  \
     X(pb_point, PB_POINT_EMPTY, pb_point_init)                                                     \

@@ -5,6 +5,7 @@
 
 #include "calls.h"
 #include "golden.h"
+#include "lora.h"
 #include "scratch.h"
 
 #define FOLDER GOLDEN "variants/resnet"
@@ -47,6 +48,49 @@ static void test_open(void **state)
                                             calls_pointer(&options, c.at[2] == 1), &e),
                          &e, right ? RIGHT : WRONG))
             calls_hold(&c, !found, "there is no model");
+        pb_model_free(found);
+    }
+    calls_end(&c);
+}
+
+/* A list of one LoRA: right, NULL; its path: right, NULL, ""; its weight: a number, NaN, infinity,
+ * 0, -1. Then what is told of it. */
+static void test_loras(void **state)
+{
+    calls c = CALLS("pb_model_open_with, pb_model_lora, pb_model_describe_loras", 5, POINTERS,
+                    STRINGS - 1, NUMBERS, POINTERS, POINTERS);
+    const scratch_name path = scratch_path(&here, "lora.safetensors");
+
+    (void)state;
+    lora_write("lora.safetensors", "locon");
+    while (calls_next(&c)) {
+        pb_error e = {0};
+        pb_model *found = NULL;
+        pb_lora lora;
+        pb_model_options options = PB_MODEL_DEFAULTS;
+        const bool opens = !c.at[0] && !c.at[1] && (!c.at[2] || c.at[2] > 2);
+        char *text = NULL;
+
+        pb_lora_init(&lora);
+        assert_true(lora.weight == 1);
+        lora.path = calls_string(path.text, c.at[1]);
+        lora.weight = calls_number(1, c.at[2]);
+        options.loras = calls_pointer(&lora, c.at[0]);
+        options.lora_count = 1;
+        if (!opens) {
+            calls_judge(&c, pb_model_open_with(&found, GOLDEN "sd1-tiny", &options, &e), &e, WRONG);
+            continue;
+        }
+        MUST(pb_model_open_with(&found, GOLDEN "sd1-tiny", &options, error));
+        if (calls_judge(&c,
+                        pb_model_describe_loras(calls_pointer(found, c.at[3]),
+                                                calls_pointer(&text, c.at[4]), NULL, &e),
+                        &e, c.at[3] || c.at[4] ? WRONG : RIGHT))
+            calls_hold(&c,
+                       text && strstr(text, "lora.safetensors") &&
+                           pb_model_lora(found, 0)->unet_layers == 3 && !pb_model_lora(found, 1),
+                       "it is told");
+        pb_text_free(text);
         pb_model_free(found);
     }
     calls_end(&c);
@@ -273,7 +317,7 @@ int main(void)
         cmocka_unit_test(test_set_hash),       cmocka_unit_test(test_costs),
         cmocka_unit_test(test_tensor_copy),    cmocka_unit_test(test_basis),
         cmocka_unit_test(test_basis_file),     cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_denoiser_fails),
+        cmocka_unit_test(test_denoiser_fails), cmocka_unit_test(test_loras),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

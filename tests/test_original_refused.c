@@ -74,7 +74,7 @@ static void test_kinds(void **state)
          "Stable Video Diffusion"},
         {"control_model.input_hint_block.0.weight", "ControlNet"},
         {"input_hint_block.0.weight", "ControlNet"},
-        {"lora_unet_mid_block_attentions_0_proj_in.alpha", "LoRA"},
+        {"lora_unet_mid_block_attentions_0_proj_in.alpha", "--lora adds it to one"},
         {"lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "LoRA"},
         {"lora_te1_text_model_encoder_layers_0_mlp_fc1.alpha", "LoRA"},
         {"unet.down_blocks.0.attentions.0.proj_in.lora_A.weight", "LoRA"},
@@ -212,11 +212,11 @@ static void test_yaml(void **state)
     refuse_words("v1-5", NULL, "model: {params: {linear_start: soon}}", PB_FORMAT,
                  "linear_start: expected a number, found \"soon\"");
     refuse_words("v1-5", NULL, "model: {params: {linear_start: [1]}}", PB_FORMAT,
-                 "linear_start: expected a number, found none");
+                 "linear_start: expected a number, found a list of 1");
     refuse_words("v1-5", NULL, "model: {params: {unet_config: {params: {num_heads: .inf}}}}",
                  PB_FORMAT, "num_heads: expected a number");
     refuse_words("v1-5", NULL, "model: {params: {timesteps: 999.5}}", PB_FORMAT,
-                 "timesteps: expected a whole number, found \"999.5\"");
+                 "timesteps: expected a whole number, found 999.5");
     refuse_words("v1-5", NULL, "model: {params: {parameterization: w}}", PB_UNSUPPORTED,
                  "expected eps, v or x0, found \"w\"");
     refuse_words("v1-5", NULL, "model: {params: {linear_start: 2}}", PB_FORMAT, "beta_start");

@@ -68,12 +68,41 @@ static void put_member(zip_t *zip, const char *name, void *bytes, size_t count)
     assert_int_equal(zip_set_file_compression(zip, (zip_uint64_t)i, ZIP_CM_STORE, 0), 0);
 }
 
+/* The tensors as entries of a dict; their storages are called BEFORE and a number. */
+static void put_entries(FILE *out, const pb_weights *weights, size_t first, size_t count,
+                        const char *before)
+{
+    char name[80];
+
+    for (size_t i = first; i < first + count; i++) {
+        const pb_stored *t = pb_weights_at(weights, i);
+        snprintf(name, sizeof name, "%s%zu", before, i);
+        put_text(out, t->name);
+        put_tensor(out, t, name);
+    }
+}
+
+static void put_storages(zip_t *zip, const pb_weights *weights, size_t first, size_t count,
+                         const char *before)
+{
+    char name[80];
+
+    for (size_t i = first; i < first + count; i++) {
+        const pb_stored *t = pb_weights_at(weights, i);
+        void *bytes = malloc(t->bytes + 1);
+        assert_non_null(bytes);
+        MUST(pb_file_read_at(t->source, t->offset, bytes, t->bytes, error));
+        snprintf(name, sizeof name, "archive/data/%s%zu", before, i);
+        put_member(zip, name, bytes, t->bytes);
+    }
+}
+
 void write_torch(const char *path, const pb_weights *weights, size_t first, size_t count,
                  const char *under)
 {
     int why = 0;
     zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &why);
-    char *pickle = NULL, name[80];
+    char *pickle = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&pickle, &size);
 
@@ -86,22 +115,41 @@ void write_torch(const char *path, const pb_weights *weights, size_t first, size
         put_text(out, under);
         fputs("}(", out);
     }
-    for (size_t i = first; i < first + count; i++) {
-        const pb_stored *t = pb_weights_at(weights, i);
-        snprintf(name, sizeof name, "%zu", i);
-        put_text(out, t->name);
-        put_tensor(out, t, name);
-    }
+    put_entries(out, weights, first, count, "");
     fputs(under ? "uu." : "u.", out);
     assert_int_equal(fclose(out), 0);
     put_member(zip, "archive/data.pkl", pickle, size);
-    for (size_t i = first; i < first + count; i++) {
-        const pb_stored *t = pb_weights_at(weights, i);
-        void *bytes = malloc(t->bytes + 1);
-        assert_non_null(bytes);
-        MUST(pb_file_read_at(t->source, t->offset, bytes, t->bytes, error));
-        snprintf(name, sizeof name, "archive/data/%zu", i);
-        put_member(zip, name, bytes, t->bytes);
+    put_storages(zip, weights, first, count, "");
+    assert_int_equal(zip_close(zip), 0);
+}
+
+void write_torch_list(const char *path, size_t count, pb_weights *const items[])
+{
+    int why = 0;
+    zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &why);
+    char *pickle = NULL, before[32];
+    size_t size = 0;
+    FILE *out = open_memstream(&pickle, &size);
+
+    assert_non_null(zip);
+    assert_non_null(out);
+    fputs("\x80\x02](", out);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(before, sizeof before, "%zu-", i);
+        if (items[i]) {
+            fputs("}(", out);
+            put_entries(out, items[i], 0, pb_weights_count(items[i]), before);
+            fputc('u', out);
+        } else
+            put_number(out, i);
+    }
+    fputs("e.", out);
+    assert_int_equal(fclose(out), 0);
+    put_member(zip, "archive/data.pkl", pickle, size);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(before, sizeof before, "%zu-", i);
+        if (items[i])
+            put_storages(zip, items[i], 0, pb_weights_count(items[i]), before);
     }
     assert_int_equal(zip_close(zip), 0);
 }

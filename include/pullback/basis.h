@@ -30,6 +30,7 @@ typedef struct pb_basis {
     pb_tensor x;           /* (c,h,w): the point, an image of the network's input */
     char *model;           /* its folder, as found */
     char *model_hash;      /* pb_model_hash, or "": not known */
+    char *loras;           /* of the model, pb_model_describe_loras; NULL: none, or not known */
     char *prediction;      /* what the network predicts, pb_prediction_name; NULL: not known */
     char *schedule;        /* pb_schedule_kind of its noise schedule; NULL likewise */
     char *schedule_hash;   /* pb_schedule_hash; NULL likewise */

@@ -1,4 +1,5 @@
-/* Models: a folder in the diffusers layout, or one file in the original layout, read and checked.
+/* Models: a folder in the diffusers layout, or one file in the names of its authors' code, read
+ * and checked.
  *
  * A pb_model is immutable once open and may be shared by threads.
  */
@@ -16,14 +17,14 @@ extern "C" {
 
 typedef struct pb_model pb_model;
 
-/* Opens a model: a file in the original layout of Stable Diffusion (docs/models.md), by its path; a
- * pipeline folder (model_index.json, unet/, scheduler/) or a flat one
- * (config.json, weights and scheduler_config.json side by side). `name` is a path; failing that
- * a folder of that name inside $PULLBACK_MODELS, `models/` of the working directory, of the clone
- * in whose build folder the running program lies, or of the installation; failing that owner/name
- * in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE, $HF_HOME,
- * $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded. Where
- * several files could be meant, that is read which diffusers or transformers read
+/* Opens a model: a file of Stable Diffusion, DDPM or guided-diffusion in the names of their
+ * authors' code (docs/models.md), by its path; a pipeline folder (model_index.json, unet/,
+ * scheduler/) or a flat one (config.json, weights and scheduler_config.json side by side). `name`
+ * is a path; failing that a folder of that name inside $PULLBACK_MODELS, `models/` of the working
+ * directory, of the clone in whose build folder the running program lies, or of the installation;
+ * failing that owner/name in the Hugging Face cache, where huggingface_hub has it ($HF_HUB_CACHE,
+ * $HF_HOME, $XDG_CACHE_HOME) and in the snapshot that refs/main names. Nothing is ever downloaded.
+ * Where several files could be meant, that is read which diffusers or transformers read
  * (pb_model_info.unused names the others). Weights are checked against the architecture, not yet
  * converted; their files stay open, and are the ones that are read later, when an evaluation needs
  * them first or has no room to keep them. Replacing one (by renaming another over it) changes
@@ -31,6 +32,15 @@ typedef struct pb_model pb_model;
  * Errors: PB_INVALID (no name), PB_IO, PB_FORMAT, PB_UNSUPPORTED (a component that is not read),
  * PB_MEMORY; the message names the file and the item. */
 PB_API pb_status pb_model_open(pb_model **out, const char *name, pb_error *error);
+
+/* A LoRA: low-rank additions to a model's weights. */
+typedef struct pb_lora {
+    const char *path; /* of its file, or of a folder with pytorch_lora_weights or adapter_model */
+    double weight;    /* what it is multiplied by: any finite number; 1: as it was trained */
+} pb_lora;
+
+#define PB_LORA_DEFAULTS ((pb_lora){.weight = 1})
+PB_API void pb_lora_init(pb_lora *lora);
 
 typedef struct pb_model_options {
     /* The noise schedule of a model that comes without one (a folder that UNet2DModel's
@@ -49,6 +59,12 @@ typedef struct pb_model_options {
     /* A folder with configs of diffusers (unet/config.json …), which count in the place of what is
      * inferred of a model that is one file; NULL: none. */
     const char *config;
+    /* LoRAs of Stable Diffusion (docs/models.md), merged into the weights of U-Net and text
+     * encoders when these are read, one after the other: W + weight (alpha / rank) up down, in
+     * float32. They are part of the model's hash. The list and its paths need not outlive the call.
+     */
+    const pb_lora *loras;
+    size_t lora_count;
 } pb_model_options;
 
 #define PB_MODEL_DEFAULTS ((pb_model_options){.schedule = NULL})
@@ -56,7 +72,8 @@ PB_API void pb_model_options_init(pb_model_options *options);
 
 /* The same, with options (NULL: the defaults). Errors: also PB_INVALID (a schedule for a model that
  * has its own; no such backend; two readings of a file that fit equally: the message names the
- * option that decides). */
+ * option that decides; a LoRA's weight that is not finite, a LoRA for a model that reads no text,
+ * or of which nothing fits). */
 PB_API pb_status pb_model_open_with(pb_model **out, const char *name,
                                     const pb_model_options *options, pb_error *error);
 
@@ -135,6 +152,29 @@ PB_API const pb_model_info *pb_model_get_info(const pb_model *model);
  * its class in *class_name (or NULL). NULL, both, past the last. */
 PB_API const char *pb_model_component(const pb_model *model, size_t i, const char **class_name);
 
+/* What became of a LoRA. */
+typedef struct pb_lora_info {
+    const char *path; /* the file, as found */
+    double weight;
+    /* Layers that it adds to, of each part. */
+    size_t unet_layers, text_encoder_layers, text_encoder_2_layers;
+    size_t rank_least, rank_most; /* of their additions; 0: all are whole differences */
+    /* Tensors of the file that nothing here has a place for, with the reason in brackets where
+     * there is more to say. */
+    size_t unmatched_count;
+    const char *const *unmatched;
+} pb_lora_info;
+
+/* The model's LoRA number i, in the order of the options; owned by the model. NULL past the last.
+ */
+PB_API const pb_lora_info *pb_model_lora(const pb_model *model, size_t i);
+
+/* What a file says of a model's LoRAs: a JSON list of objects with "file" (the file's own name),
+ * "weight" and "sha256"; *text is NULL where there are none. The caller frees it with pb_text_free.
+ * Reads the files the first time. Errors: PB_IO, PB_MEMORY, PB_CANCELLED. */
+PB_API pb_status pb_model_describe_loras(const pb_model *model, char **text, const pb_run *run,
+                                         pb_error *error);
+
 /* The noise schedule; owned by the model. */
 PB_API const pb_schedule *pb_model_schedule(const pb_model *model);
 
@@ -153,11 +193,11 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
  * model_index.json, the network's config and weights, the noise schedule's config, and the configs,
  * weights and vocabularies of the autoencoder, the text encoders and the tokenizers; not
  * pullback.json. Of a model that is one file: the file, what the configs would say, and the
- * tokenizer. Depends on the files' names in the folder and their bytes, not on where it lies;
- * the network's weights are those that are open.
- * Reads every file the first time: milliseconds to seconds, in which the run is asked about once a
- * millisecond; other threads that want the hash of the same model wait meanwhile. Errors: PB_IO
- * (also where a config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
+ * tokenizer. LoRAs: their files' bytes and weights. Depends on the files' names in the folder and
+ * their bytes, not on where it lies; the network's weights are those that are open. Reads every
+ * file the first time: milliseconds to seconds, in which the run is asked about once a millisecond;
+ * other threads that want the hash of the same model wait meanwhile. Errors: PB_IO (also where a
+ * config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run,
                                pb_error *error);
 

@@ -22,4 +22,12 @@ static inline bool pb_has_ending(const char *name, const char *ending)
     return n > k && !strcasecmp(name + n - k, ending);
 }
 
+/* What a path has behind its last slash. */
+static inline const char *pb_last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 #endif

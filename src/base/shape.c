@@ -132,3 +132,24 @@ bool pb_tensor_same(const pb_tensor *a, const pb_tensor *b)
            !memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) &&
            !memcmp(a->data, b->data, pb_tensor_count(a) * sizeof *a->data);
 }
+
+bool pb_shape_alike(size_t rank_a, const size_t *a, size_t rank_b, const size_t *b)
+{
+    for (size_t i = 0; i < rank_a || i < rank_b; i++)
+        if ((i < rank_a ? a[i] : 1) != (i < rank_b ? b[i] : 1))
+            return false;
+    return true;
+}
+
+pb_shape_text pb_shape_words(size_t rank, const size_t *shape)
+{
+    pb_shape_text t;
+    size_t length = (size_t)snprintf(t.text, sizeof t.text, "(");
+
+    for (size_t i = 0; i < rank && length < sizeof t.text; i++)
+        length += (size_t)snprintf(t.text + length, sizeof t.text - length, "%s%zu", i ? ", " : "",
+                                   shape[i]);
+    if (length < sizeof t.text)
+        snprintf(t.text + length, sizeof t.text - length, ")");
+    return t;
+}

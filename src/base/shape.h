@@ -38,6 +38,16 @@ pb_status pb_shape_check(const pb_tensor *tensor, size_t rank, const size_t *sha
 pb_status pb_shape_check_one(const pb_tensor *tensor, size_t rank, const size_t *shape,
                              const char *what, pb_error *error);
 
+/* Are two shapes the same, apart from lengths of 1 at their ends? */
+bool pb_shape_alike(size_t rank_a, const size_t *a, size_t rank_b, const size_t *b);
+
+/* A shape for a message, "(320, 4, 3, 3)": pb_shape_words(rank, shape).text within one expression.
+ */
+typedef struct pb_shape_text {
+    char text[128];
+} pb_shape_text;
+pb_shape_text pb_shape_words(size_t rank, const size_t *shape);
+
 /* Are they the same in shape and numbers, or both empty? */
 bool pb_tensor_same(const pb_tensor *a, const pb_tensor *b);
 

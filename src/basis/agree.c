@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/shape.h"
+#include "io/loras.h"
 
 #define MOST 400 /* bytes of a value in a message, about */
 
@@ -47,6 +48,17 @@ static void say_hash(const field *f, const pb_basis *b, char text[MOST])
     const char *name = text_of(b, f->shown);
 
     snprintf(text, MOST, "%.300s%s(%.8s)", name, *name ? " " : "", text_of(b, f->at));
+}
+
+/* A model's, with its LoRAs. */
+static void say_model(const field *f, const pb_basis *b, char text[MOST])
+{
+    size_t length;
+
+    say_hash(f, b, text);
+    length = strlen(text);
+    if (b->loras)
+        snprintf(text + length, MOST - length, " with %s", pb_loras_words(b->loras).text);
 }
 
 /* -- shapes ---------------------------------------------------------------------------------- */
@@ -158,6 +170,7 @@ static void say_null_rank(const field *f, const pb_basis *b, char text[MOST])
 #define ANY (IN_H | IN_X)
 
 #define AT(member) offsetof(pb_basis, member)
+#define MODEL(hash, name) same_text, say_model, AT(hash), AT(name)
 #define HASH(hash, name) same_text, say_hash, AT(hash), AT(name)
 #define TEXT(member) same_text, say_text, AT(member), 0
 #define SHAPE(member) same_shape, say_shape, AT(member), 0
@@ -166,7 +179,7 @@ static void say_null_rank(const field *f, const pb_basis *b, char text[MOST])
 
 /* The table of basis.h. */
 static const field fields[] = {
-    {"model", HASH(model_hash, model), ANY},
+    {"model", MODEL(model_hash, model), ANY},
     {"prediction", TEXT(prediction), ANY},
     {"schedule", HASH(schedule_hash, schedule), ANY},
     {"from", TEXT(from), IN_X | MEAN},

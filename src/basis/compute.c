@@ -19,6 +19,7 @@ typedef struct work {
     pb_decomposed d; /* which is decomposed */
     float *start;
     pb_svd *svd;
+    char *loras; /* what is told of the model's */
 } work;
 
 void pb_basis_request_init(pb_basis_request *request)
@@ -31,6 +32,7 @@ static void clear(work *w)
 {
     pb_decomposed_clear(&w->d);
     pb_free(w->start);
+    pb_text_free(w->loras);
     pb_svd_free(w->svd);
 }
 
@@ -152,6 +154,8 @@ static pb_status build(pb_basis *basis, const work *w, const pb_model *model, co
         PB_TRY(pb_tensor_copy(&basis->mask, r->mask, error));
     basis->null_rank = r->null_rank;
     PB_TRY(pb_basis_set_schedule(basis, pb_model_schedule(model), error));
+    if (w->loras)
+        PB_TRY(pb_set_text(&basis->loras, w->loras, "a basis", error));
     return pb_basis_set_model(basis, pb_model_get_info(model)->path, hash, error);
 }
 
@@ -187,6 +191,8 @@ pb_status pb_basis_compute(pb_basis *basis, pb_svd **svd, double *verified, cons
         status = decompose(&w, model, x, verified, error);
     if (status == PB_OK)
         status = pb_model_hash(model, hash, &w.run, error);
+    if (status == PB_OK)
+        status = pb_model_describe_loras(model, &w.loras, &w.run, error);
     if (status == PB_CANCELLED) {
         keep(&w);
         pb_model_known_hash(model, hash);

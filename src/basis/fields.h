@@ -6,7 +6,7 @@
 
 #include "io/fields.h"
 
-#define PB_BASIS_FIELDS 25
+#define PB_BASIS_FIELDS 26
 
 extern const pb_field pb_basis_fields[PB_BASIS_FIELDS];
 

@@ -98,8 +98,8 @@ static const char *text_at(const pb_basis *b, size_t at)
     return *(char *const *)((const char *)b + at);
 }
 
-/* The text that all agree on, those aside that do not know it; "" where they differ; NULL where none
- * knows it. */
+/* The text that all agree on, those aside that do not know it; "" where they differ; NULL where
+ * none knows it. */
 static const char *common(size_t count, const pb_basis *const *bases, size_t at)
 {
     const char *text = NULL;
@@ -157,6 +157,8 @@ static pb_status begin(pb_basis *mean, size_t count, const pb_basis *const *base
 
     PB_TRY(set(&mean->model, first->model, error));
     PB_TRY(set(&mean->model_hash, first->model_hash, error));
+    if (first->loras)
+        PB_TRY(set(&mean->loras, first->loras, error));
     PB_TRY(set(&mean->from, first->from, error));
     PB_TRY(set(&mean->to, first->to, error));
     PB_TRY(name_conditions(mean, count, bases, error));

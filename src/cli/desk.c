@@ -1,9 +1,21 @@
 #include "cli/desk.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/legible.h"
 #include "picture/pixels.h"
+#include "studio/loras.h"
+
+/* Tensors of a LoRA that have no effect, but of info, which lists them. */
+static void warn_unmatched(const pb_cli *cli, const pb_lora_info *info)
+{
+    char *text = strcmp(cli->name, "info") ? pb_lora_unmatched(info) : NULL;
+
+    if (text)
+        pb_warn(cli, "%s", text);
+    g_free(text);
+}
 
 pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error)
 {
@@ -14,7 +26,9 @@ pb_status pb_cli_open_model(pb_model **model, const pb_cli *cli, pb_error *error
     status = pb_check_utf8(pb_model_get_info(*model)->path, error);
     if (status == PB_OK)
         status = pb_check_model(*model, cli->expected_hash, cli->expected_by, cli->expected_model,
-                                error);
+                                cli->expected_loras, error);
+    for (size_t i = 0; status == PB_OK && pb_model_lora(*model, i); i++)
+        warn_unmatched(cli, pb_model_lora(*model, i));
     if (status != PB_OK) {
         pb_model_free(*model);
         *model = NULL;

@@ -5,6 +5,7 @@
 #include "cli/desk.h"
 #include "cli/models.h"
 #include "studio/facts.h"
+#include "studio/loras.h"
 #include "terminal/cli.h"
 
 typedef struct options {
@@ -97,6 +98,20 @@ static void print_inferred(const pb_cli *cli, const char *inferred)
     g_strfreev(lines);
 }
 
+/* What LoRAs add to, and what of them fits nothing: line by line. */
+static void print_loras(const pb_cli *cli, const pb_model *model)
+{
+    const pb_lora_info *info;
+
+    for (size_t i = 0; (info = pb_model_lora(model, i)) != NULL; i++) {
+        char *words = pb_lora_words(info);
+        pb_say(cli, "%s%s", i ? "              " : "LoRAs         ", words);
+        for (size_t k = 0; k < info->unmatched_count; k++)
+            pb_say(cli, "              fits nothing: %s", info->unmatched[k]);
+        g_free(words);
+    }
+}
+
 static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, const char *hash)
 {
     const pb_model_info *info = pb_model_get_info(model);
@@ -150,6 +165,7 @@ static void tell(const pb_cli *cli, const pb_model *model, const pb_facts *f, co
            (double)f->map.saved_bytes / 1e6, f->map.block, (double)f->map.arena_bytes / 1e6,
            (double)f->vectors / 1e6);
     print_inferred(cli, info->inferred);
+    print_loras(cli, model);
     if (info->unused)
         pb_say(cli, "not read      %s", info->unused);
     if (hash)

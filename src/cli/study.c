@@ -32,13 +32,13 @@ typedef struct options {
 static pb_status check_idle(const options *o, pb_error *error)
 {
     if (o->settings)
-        PB_TRY(pb_cli_refuse(
-            &o->cli,
-            "model,samples,seed,timesteps,rank,tol,from,tap,guided,space,fix,"
-            "steps,fit,crop,max-megapixels,direct,latents,class,prompt,edit-prompt,"
-            "negative-prompt,guidance-scale,original-size,crop-coords,target-size,"
-            "schedule,vae,prediction-type,config,costs",
-            "is taken from --settings", error));
+        PB_TRY(
+            pb_cli_refuse(&o->cli,
+                          "model,samples,seed,timesteps,rank,tol,from,tap,guided,space,fix,"
+                          "steps,fit,crop,max-megapixels,direct,latents,class,prompt,edit-prompt,"
+                          "negative-prompt,guidance-scale,original-size,crop-coords,target-size,"
+                          "schedule,vae,prediction-type,config,lora,costs",
+                          "is taken from --settings", error));
     if (o->where.image)
         PB_TRY(pb_cli_refuse(&o->cli, "samples,seed", DRAWN, error));
     return PB_OK;
@@ -95,6 +95,8 @@ static pb_status take_options(options *o, int argc, char **argv, pb_error *error
     s->vae = o->cli.vae;
     s->prediction_type = o->cli.prediction_type;
     s->config = o->cli.config;
+    s->loras = o->cli.lora;
+    s->lora_count = o->cli.lora_count;
     s->models = o->models;
     s->model_count = o->models ? g_strv_length(o->models) : 0;
     return pb_guided_check(&(pb_basis_flags){.guided = o->guided, .to = s->to}, prompts, 0, error);

@@ -153,6 +153,7 @@ static pb_status take_noisy(pb_cli *cli, pb_where *o, pb_error *error)
             cli->expected_by = o->x;
             cli->expected_hash = kept(cli, n.model_hash);
             cli->expected_model = kept(cli, n.model);
+            cli->expected_loras = kept(cli, n.loras);
         }
         o->x_timestep = n.timestep;
         if (isnan(o->t) && isnan(o->timestep)) {

@@ -17,6 +17,7 @@ typedef struct pb_noisy {
     size_t steps;    /* points of the time grid; 0: not known */
     long class_label;
     char *model, *model_hash;
+    char *loras; /* of the model, as pb_model_describe_loras has them; NULL: none */
     char *prediction, *schedule, *schedule_hash; /* as of a pb_basis; NULL: not known */
     char *trajectory_prompt, *negative_prompt;   /* NULL: not known */
     char *sizes;                                 /* likewise */
@@ -30,6 +31,7 @@ typedef struct pb_noisy {
 #define PB_NOISY_FIELDS(type, needed)                                                              \
     {"model", PB_FIELD_TEXT, offsetof(type, model), needed, 0, 0},                                 \
         {"model_hash", PB_FIELD_TEXT, offsetof(type, model_hash), needed, 0, 0},                   \
+        {"loras", PB_FIELD_TEXT, offsetof(type, loras), false, 0, 0},                              \
         {"prediction", PB_FIELD_TEXT, offsetof(type, prediction), false, 0, 0},                    \
         {"schedule", PB_FIELD_TEXT, offsetof(type, schedule), false, 0, 0},                        \
         {"schedule_hash", PB_FIELD_TEXT, offsetof(type, schedule_hash), false, 0, 0},              \

@@ -2,11 +2,14 @@
  * already, else by the piece and converted. Plain loops without branches, so that the compiler
  * vectorises them; loads by memcpy, which promises no alignment. */
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "io/addition.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "io/weights.h"
 
 /* Bytes that are read and converted at a time: few enough to stay near the processor. */
@@ -197,16 +200,24 @@ static pb_status read_scattered(const pb_stored *stored, size_t first, size_t co
 /* -- all -----------------------------------------------------------------------------------------
  */
 
-pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
-                              pb_error *error)
+/* As the file has them. */
+static pb_status read_plain(const pb_stored *stored, size_t first, size_t count, float *out,
+                            pb_error *error)
 {
     const pb_layout *l = stored->layout;
 
-    if (stored->dtype == PB_INTEGER || count == 0) /* an empty tensor may have no data at all */
-        return PB_OK;
     return !l                            ? read_run(stored, first, count, out, error)
            : l->stride[l->rank - 1] == 1 ? read_rows(stored, first, count, out, error)
                                          : read_scattered(stored, first, count, out, error);
+}
+
+pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
+                              pb_error *error)
+{
+    if (stored->dtype == PB_INTEGER || count == 0) /* an empty tensor may have no data at all */
+        return PB_OK;
+    PB_TRY(read_plain(stored, first, count, out, error));
+    return stored->added_count ? pb_additions_apply(stored, first, count, out, error) : PB_OK;
 }
 
 pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error)
@@ -226,4 +237,33 @@ pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error)
 pb_status pb_stored_read(const pb_stored *stored, float *out, pb_error *error)
 {
     return pb_stored_read_some(stored, 0, stored->count, out, error);
+}
+
+/* A whole number of so many bytes, little-endian, below 2^63. */
+static double whole_number(const unsigned char *bytes, size_t width, bool negative)
+{
+    uint64_t bits = negative && bytes[width - 1] & 0x80 ? UINT64_MAX : 0;
+
+    for (size_t i = width; i-- > 0;)
+        bits = bits << 8 | bytes[i];
+    return negative ? (double)(int64_t)bits : (double)bits;
+}
+
+pb_status pb_stored_number(const pb_stored *stored, double *number, pb_error *error)
+{
+    unsigned char bytes[8];
+    float real;
+
+    if (stored->count != 1 || stored->bytes > sizeof bytes || !strcmp(stored->dtype_name, "BOOL"))
+        return pb_fail(error, PB_FORMAT, "%s: tensor %s: expected one number, found %zu of %s",
+                       stored->file, pb_quote(stored->name).text, stored->count,
+                       stored->dtype_name);
+    if (stored->dtype == PB_INTEGER) {
+        PB_TRY(fetch(stored, 0, stored->bytes, bytes, error));
+        *number = whole_number(bytes, stored->bytes, stored->dtype_name[0] == 'I');
+        return PB_OK;
+    }
+    PB_TRY(pb_stored_read(stored, &real, error));
+    *number = (double)real;
+    return PB_OK;
 }

@@ -6,9 +6,10 @@
  *
  * The tensors are those of the dict `state_dict`, where what was saved is a dict with one; else
  * those of all of it. Dicts within are gone through, and names joined by dots: {"ema": {"a": T}}
- * has "ema.a". Whatever is no tensor is passed over, without its being made, even where it names
- * what nobody knows here (callbacks, hyper-parameters, optimizer states …); within `state_dict`
- * that is an error that says the name. */
+ * has "ema.a". Of a list, [{"a": T}, 7], they have the item's number before them: "0.a". Whatever
+ * is no tensor is passed over, without its being made, even where it names what nobody knows here
+ * (callbacks, hyper-parameters, optimizer states …); within `state_dict` that is an error that says
+ * the name. */
 #ifndef PB_IO_TORCH_H
 #define PB_IO_TORCH_H
 

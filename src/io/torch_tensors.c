@@ -1,5 +1,6 @@
 #include "io/torch_tensors.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -339,6 +340,29 @@ static pb_status gather(walk *w, const pb_pickled *dict, const char *prefix, siz
     return PB_OK;
 }
 
+/* Is it a list with dicts in it? */
+static bool is_list(const pb_pickled *value)
+{
+    for (size_t i = 0;
+         i < value->count && (value->kind == PB_PICKLED_LIST || value->kind == PB_PICKLED_TUPLE);
+         i++)
+        if (is_dict(value->items[i]))
+            return true;
+    return false;
+}
+
+static pb_status gather_list(walk *w, const pb_pickled *list, pb_error *error)
+{
+    char number[32];
+
+    for (size_t i = 0; i < list->count; i++) {
+        snprintf(number, sizeof number, "%zu", i);
+        if (is_dict(list->items[i]))
+            PB_TRY(gather(w, list->items[i], number, 1, error));
+    }
+    return PB_OK;
+}
+
 pb_status pb_torch_gather(pb_torch_tensors *tensors, const char *path, const pb_pickled *value,
                           pb_error *error)
 {
@@ -350,12 +374,12 @@ pb_status pb_torch_gather(pb_torch_tensors *tensors, const char *path, const pb_
         w.strict = true;
         value = inner;
     }
-    if (!is_dict(value))
+    if (!is_dict(value) && !is_list(value))
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: %sexpected a dict of tensors, found %.80s (a model's state_dict() is "
                        "what to save)",
                        path, of, pb_pickled_word(value));
-    PB_TRY(gather(&w, value, NULL, 0, error));
+    PB_TRY(is_dict(value) ? gather(&w, value, NULL, 0, error) : gather_list(&w, value, error));
     if (tensors->count == 0)
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: %sexpected a dict of tensors, found no tensor%s%.80s", path, of,

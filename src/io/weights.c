@@ -258,6 +258,10 @@ void pb_weights_free(pb_weights *weights)
         pb_free(weights->names[i]);
     pb_free(weights->names);
     pb_free(weights->layouts);
+    pb_free(weights->additions);
+    for (size_t i = 0; i < weights->source_count; i++)
+        pb_weights_free(weights->sources[i]);
+    pb_free(weights->sources);
     pb_weights_free(weights->from);
     pb_free(weights->tensors);
     pb_free(weights);

@@ -30,7 +30,9 @@ typedef struct pb_stored {
     const struct pb_file *source; /* where it begins at byte `offset`; */
     size_t offset;
     const void *data; /* or NULL, or where it lies in memory: little-endian, at any alignment */
-    const pb_layout *layout; /* NULL: one entry after the other */
+    const pb_layout *layout;         /* NULL: one entry after the other */
+    const struct pb_addition *added; /* what is added to its entries when they are read: */
+    size_t added_count;              /* so many, in order (io/addition.h) */
 } pb_stored;
 
 typedef struct pb_weights pb_weights; /* immutable: may be shared by threads */
@@ -58,8 +60,8 @@ typedef struct pb_selected {
 } pb_selected;
 
 /* Weights of nothing but these, which share those they are of. Errors: PB_FORMAT (two of one name),
- * PB_UNSUPPORTED (a part or another shape of a tensor that has a layout, which no layout describes),
- * PB_MEMORY. */
+ * PB_UNSUPPORTED (a part or another shape of a tensor that has a layout, which no layout
+ * describes), PB_MEMORY. */
 pb_status pb_weights_select(pb_weights **out, pb_weights *from, size_t count, pb_selected *selected,
                             pb_error *error);
 
@@ -75,7 +77,8 @@ const char *pb_weights_metadata(const pb_weights *weights, const char *key);
 
 /* Converts a floating-point tensor to count float32 entries at out: exactly, but for float64,
  * which is rounded (to an infinity beyond float32's range). Infinities and NaNs stay what they
- * are. A PB_INTEGER tensor leaves out as it is. Errors: PB_IO, as pb_file_read_at. */
+ * are. A PB_INTEGER tensor leaves out as it is. Errors: PB_IO, as pb_file_read_at; of a tensor to
+ * which something is added also PB_FORMAT, PB_MEMORY (io/addition.h). */
 pb_status pb_stored_read(const pb_stored *stored, float *out, pb_error *error);
 
 /* All of them as a new array (pb_free). Errors: also PB_MEMORY; *out is then NULL. */
@@ -84,6 +87,10 @@ pb_status pb_stored_load(float **out, const pb_stored *stored, pb_error *error);
 /* The same for `count` entries from number `first` on. */
 pb_status pb_stored_read_some(const pb_stored *stored, size_t first, size_t count, float *out,
                               pb_error *error);
+
+/* The number of a tensor that holds one, of whatever type. Errors: PB_FORMAT (it holds several, or
+ * truth values), PB_IO. */
+pb_status pb_stored_number(const pb_stored *stored, double *number, pb_error *error);
 
 /* A tensor to be written: float32. */
 typedef struct pb_named_tensor {

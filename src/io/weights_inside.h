@@ -13,6 +13,9 @@ struct pb_weights {
     pb_weights *from; /* of a selection: what it selects from; or NULL */
     char **names;     /* of a selection: its own */
     pb_layout *layouts;
+    struct pb_addition *additions; /* of weights with something added: all of it, by tensor, */
+    pb_weights **sources;          /* and the weights it lies in */
+    size_t source_count;
     size_t count;
     pb_stored *tensors; /* by name */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/shape.h"
 
 #define MAX_NAME 256
 #define MAX_VALUES 8192
@@ -180,48 +181,28 @@ bool pb_build_has(pb_builder *b, const char *format, ...)
     return pb_weights_find(b->weights, name) != NULL;
 }
 
-static void print_shape(char *text, size_t size, size_t rank, const size_t *shape)
-{
-    size_t length = (size_t)snprintf(text, size, "(");
-
-    for (size_t i = 0; i < rank && length < size; i++)
-        length += (size_t)snprintf(text + length, size - length, "%s%zu", i ? ", " : "", shape[i]);
-    if (length < size)
-        snprintf(text + length, size - length, ")");
-}
-
-/* Has the tensor this shape, apart from lengths of 1 at its end? */
-static bool has_shape(const pb_stored *stored, size_t rank, const size_t *shape)
-{
-    for (size_t i = 0; i < stored->rank || i < rank; i++)
-        if ((i < stored->rank ? stored->shape[i] : 1) != (i < rank ? shape[i] : 1))
-            return false;
-    return true;
-}
-
 /* The tensor LAYER.PART of the given shape, or NULL after recording an error. */
 static const pb_stored *tensor(pb_builder *b, const char *layer, const char *part, size_t rank,
                                const size_t *shape)
 {
-    char name[MAX_NAME + 16], expected[128], found[128];
+    char name[MAX_NAME + 16];
+    const pb_shape_text expected = pb_shape_words(rank, shape);
     const pb_stored *stored;
 
     if (failed(b))
         return NULL;
     snprintf(name, sizeof name, "%s.%s", layer, part);
-    print_shape(expected, sizeof expected, rank, shape);
     stored = pb_weights_find(b->weights, name);
     if (!stored) {
         const char *file =
             pb_weights_count(b->weights) ? pb_weights_at(b->weights, 0)->file : "weights";
         pb_builder_fail(b, PB_FORMAT, "%s: tensor %s is missing: expected shape %s", file, name,
-                        expected);
+                        expected.text);
         return NULL;
     }
-    if (!has_shape(stored, rank, shape)) {
-        print_shape(found, sizeof found, stored->rank, stored->shape);
+    if (!pb_shape_alike(stored->rank, stored->shape, rank, shape)) {
         pb_builder_fail(b, PB_FORMAT, "%s: tensor %s: expected shape %s, found %s", stored->file,
-                        name, expected, found);
+                        name, expected.text, pb_shape_words(stored->rank, stored->shape).text);
         return NULL;
     }
     if (stored->dtype == PB_INTEGER) {

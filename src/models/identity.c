@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/ending.h"
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/run.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "models/model.h"
 
 /* A file that results depend on. */
@@ -60,13 +63,18 @@ static pb_status add_weights(file_list *list, const char *path, const pb_weights
 }
 
 /* The files that are read by name, when they are needed: the pipeline's index, the network's
- * config, the noise schedule, and the other components' configs and vocabularies. */
-static pb_status add_named(file_list *list, const pb_model_files *files, pb_error *error)
+ * config, the noise schedule, the other components' configs and vocabularies, and LoRAs' configs.
+ */
+static pb_status add_named(file_list *list, const pb_model *model, pb_error *error)
 {
+    const pb_model_files *files = &model->files;
+
     PB_TRY(add(list, files->index, NULL, error));
     for (pb_role i = 0; i < PB_ROLES; i++)
         for (size_t j = 0; j < files->parts[i].count; j++)
             PB_TRY(add(list, files->parts[i].files[j], NULL, error));
+    for (size_t i = 0; i < model->loras.count; i++)
+        PB_TRY(add(list, model->loras.files[i].config, NULL, error));
     return PB_OK;
 }
 
@@ -77,7 +85,7 @@ static pb_status list_files(const pb_model *model, file_list *list, pb_error *er
     const pb_model_files *files = &model->files;
 
     *list = (file_list){0};
-    PB_TRY(add_named(list, files, error));
+    PB_TRY(add_named(list, model, error));
     PB_TRY(add_weights(list, files->parts[PB_ROLE_UNET].weights, model->weights, error));
     for (size_t i = PB_ROLE_UNET + 1; i < PB_ROLES; i++) {
         const char *path = files->parts[i].weights;
@@ -89,6 +97,8 @@ static pb_status list_files(const pb_model *model, file_list *list, pb_error *er
         if (list->opened[i])
             PB_TRY(add_weights(list, path, list->opened[i], error));
     }
+    for (size_t i = 0; i < model->loras.count; i++)
+        PB_TRY(add_weights(list, NULL, model->loras.files[i].weights, error));
     return PB_OK;
 }
 
@@ -109,14 +119,31 @@ static const char *within(const char *folder, const char *path)
     return n && !strncmp(path, folder, n) && path[n] == '/' ? path + n + 1 : NULL;
 }
 
+/* The first LoRA that a path belongs to, its file or its config, whatever it is called; their
+ * count: none. */
+static size_t lora_of(const pb_model *model, const char *path)
+{
+    const pb_loras *loras = &model->loras;
+    size_t i = 0;
+
+    while (i < loras->count && strcmp(path, loras->files[i].path) &&
+           (!loras->files[i].config || strcmp(path, loras->files[i].config)))
+        i++;
+    return i;
+}
+
 /* A file's name within the model's folder, pb_free's: what it is called decides what it is read as.
- * What lies elsewhere is called as the model's own would be: a schedule, a part; a part in a file of
- * its own by its role, and the file that is the model "model". */
+ * What lies elsewhere is called as the model's own would be: a schedule, a part; a part in a file
+ * of its own by its role, and the file that is the model "model"; LoRAs by their number. */
 static char *name_in(const pb_model *model, const char *path)
 {
     const pb_part *parts = model->files.parts;
     const char *rest = within(model->files.folder, path);
+    const size_t lora = lora_of(model, path);
 
+    if (lora < model->loras.count)
+        return pb_sprintf("lora.%zu%s", lora,
+                          strcmp(path, model->loras.files[lora].path) ? "/config" : "");
     if (rest)
         return pb_strdup(rest);
     if (!strcmp(path, model->files.folder))
@@ -153,6 +180,21 @@ static char *add_configs(char *text, const pb_model *model)
     return text;
 }
 
+/* text + a line for every LoRA: its weight, and which is the first of the same file. Frees text.
+ * NULL: no memory. */
+static char *add_loras(char *text, const pb_model *model)
+{
+    for (size_t i = 0; text && i < model->loras.count; i++) {
+        const pb_lora_file *f = &model->loras.files[i];
+        char name[48], what[80];
+
+        snprintf(name, sizeof name, "lora.%zu/weight", i);
+        pb_plain_print(what, sizeof what, "%.17g of lora.%zu", f->weight, lora_of(model, f->path));
+        text = add_line(text, name, what);
+    }
+    return text;
+}
+
 /* The first line of what is hashed and signed: another where either is made another way. */
 #define VERSION "pullback model 2\n"
 
@@ -178,7 +220,7 @@ static pb_status sign_files(char **signature, const pb_model *model, const file_
                  info.st_ctim.tv_nsec, (uintmax_t)info.st_ino);
         text = add_line(text, e->path, line);
     }
-    text = text ? add_configs(text, model) : NULL;
+    text = text ? add_loras(add_configs(text, model), model) : NULL;
     if (!text)
         return pb_fail_memory(error, list->count * 65, "a signature");
     *signature = text;
@@ -188,7 +230,7 @@ static pb_status sign_files(char **signature, const pb_model *model, const file_
 static pb_status sign_named(char **signature, const pb_model *model, pb_error *error)
 {
     file_list list = {0};
-    pb_status status = add_named(&list, &model->files, error);
+    pb_status status = add_named(&list, model, error);
 
     if (status == PB_OK)
         status = sign_files(signature, model, &list, error);
@@ -236,7 +278,7 @@ static pb_status hash_files(const pb_model *model, const file_list *list, char h
         text = add_line(text, name, digest);
         pb_free(name);
     }
-    text = text ? add_configs(text, model) : NULL;
+    text = text ? add_loras(add_configs(text, model), model) : NULL;
     if (!text)
         return pb_fail_memory(error, list->count * 65, "a hash");
     pb_sha256(text, strlen(text), hash);
@@ -313,5 +355,68 @@ pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *
     if (status == PB_OK)
         status = sign_files(signature, model, &list, error);
     clear(&list);
+    return status;
+}
+
+/* -- LoRAs ---------------------------------------------------------------------------------------
+ */
+
+static pb_status describe(json_t *list, const pb_lora_file *f, const pb_stop *stop, pb_error *error)
+{
+    const char *path = f->path;
+    const pb_file *open = pb_weights_at(f->weights, 0)->source;
+    char digest[65];
+    json_t *one;
+
+    PB_TRY(pb_file_sha256(1, &path, &open, digest, stop, error));
+    one = json_pack("{s:o, s:f, s:s}", "file", pb_json_name(pb_last_name(path)), "weight",
+                    f->weight, "sha256", digest);
+    return one && json_array_append_new(list, one) == 0
+               ? PB_OK
+               : pb_fail_memory(error, strlen(path), "a LoRA's name");
+}
+
+static pb_status describe_all(char **text, const pb_loras *loras, const pb_stop *stop,
+                              pb_error *error)
+{
+    json_t *list = json_array();
+    pb_status status = list ? PB_OK : pb_fail_memory(error, 1, "a list of LoRAs");
+    char *dump;
+
+    for (size_t i = 0; status == PB_OK && i < loras->count; i++)
+        status = describe(list, &loras->files[i], stop, error);
+    dump = status == PB_OK ? json_dumps(list, JSON_COMPACT) : NULL;
+    *text = dump ? pb_strdup(dump) : NULL;
+    if (status == PB_OK && !*text)
+        status = pb_fail_memory(error, 1, "a list of LoRAs");
+    free(dump);
+    json_decref(list);
+    return status;
+}
+
+pb_status pb_model_describe_loras(const pb_model *model, char **text, const pb_run *run,
+                                  pb_error *error)
+{
+    pb_status status = PB_OK;
+    pb_model_digest *digest;
+    pb_work work;
+    pb_stop stop;
+
+    PB_OUT(text, "the text");
+    PB_NEED(model, "a model");
+    if (!model->loras.count)
+        return PB_OK;
+    PB_TRY(pb_work_begin(&work, run, "hashing", 0, error));
+    stop = pb_work_stop(&work);
+    digest = model->digest;
+    pthread_mutex_lock(&digest->mutex);
+    if (!digest->loras)
+        status = describe_all(&digest->loras, &model->loras, &stop, error);
+    if (status == PB_OK)
+        *text = pb_strdup(digest->loras);
+    pthread_mutex_unlock(&digest->mutex);
+    if (status == PB_OK && !*text)
+        status = pb_fail_memory(error, 1, "a list of LoRAs");
+    pb_work_end(&work);
     return status;
 }

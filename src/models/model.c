@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/likeness.h"
 #include "base/memory.h"
 #include "io/config.h"
@@ -17,9 +18,11 @@ void pb_model_free(pb_model *model)
     pb_weights_free(model->weights);
     pb_schedule_free(model->schedule);
     pb_model_files_clear(&model->files);
+    pb_loras_close(&model->loras);
     if (model->digest) {
         pthread_mutex_destroy(&model->digest->mutex);
         pb_free(model->digest->noted);
+        pb_free(model->digest->loras);
     }
     pb_free(model->digest);
     pb_free(model);
@@ -93,13 +96,6 @@ static const char *dtype_of(const pb_weights *weights)
     return name ? name : "none";
 }
 
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /* Is it StableDiffusionPipeline's, not StableDiffusionXLPipeline's, which takes its scheduler as it
  * is? */
 static bool is_first_kind(const pb_denoiser_facts *network)
@@ -130,8 +126,8 @@ static void describe(pb_model *model)
     }
     info->path = model->files.folder;
     info->scheduler = model->scheduler.name;
-    info->weights = file_name(parts[PB_ROLE_UNET].weights ? parts[PB_ROLE_UNET].weights
-                                                          : pb_part_place(&parts[PB_ROLE_UNET]));
+    info->weights = pb_last_name(parts[PB_ROLE_UNET].weights ? parts[PB_ROLE_UNET].weights
+                                                             : pb_part_place(&parts[PB_ROLE_UNET]));
     info->dtype = dtype_of(model->weights);
     info->sample_height = facts->sample_height;
     info->sample_width = facts->sample_width;
@@ -181,9 +177,11 @@ static pb_status open_parts(pb_model *model, const char *name, const pb_model_op
 
     PB_TRY(pb_backend_find(&backend, options->backend, error));
     PB_TRY(pb_model_locate(&model->files, name, options, error));
+    PB_TRY(pb_loras_open(&model->loras, options, error));
     PB_TRY(pb_model_note_files(model, error));
     PB_TRY(read_schedule(model, error));
     PB_TRY(read_recommended(&model->info.recommended, model->files.recommended, error));
+    PB_TRY(pb_loras_merge(&model->loras, &model->files, error));
     PB_TRY(pb_part_weights(&model->weights, &model->files.parts[PB_ROLE_UNET], error));
     PB_TRY(backend->open(&model->device, error));
     PB_TRY(build_network(model, error));
@@ -195,6 +193,12 @@ void pb_model_options_init(pb_model_options *options)
 {
     if (options)
         *options = PB_MODEL_DEFAULTS;
+}
+
+void pb_lora_init(pb_lora *lora)
+{
+    if (lora)
+        *lora = PB_LORA_DEFAULTS;
 }
 
 pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_options *options,
@@ -272,6 +276,11 @@ const char *pb_model_component(const pb_model *model, size_t i, const char **cla
     if (class_name)
         *class_name = NULL;
     return NULL;
+}
+
+const pb_lora_info *pb_model_lora(const pb_model *model, size_t i)
+{
+    return i < model->loras.count ? &model->loras.files[i].info : NULL;
 }
 
 const pb_schedule *pb_model_schedule(const pb_model *model)

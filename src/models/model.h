@@ -11,6 +11,7 @@
 #include "graph/graph.h"
 #include "io/weights.h"
 #include "models/locate.h"
+#include "models/lora/lora.h"
 #include "models/scheduler.h"
 
 /* The hash of the files, once it is known: a model may be shared by threads. */
@@ -18,10 +19,12 @@ typedef struct pb_model_digest {
     pthread_mutex_t mutex;
     char hash[65]; /* "" until then */
     char *noted;   /* the signature of the files that are read by name, when that began */
+    char *loras;   /* what is told of LoRAs (pb_model_describe_loras); NULL until then */
 } pb_model_digest;
 
 struct pb_model {
     pb_model_files files;
+    pb_loras loras; /* which parts of files have added to them */
     pb_weights *weights;
     pb_device *device; /* of its backend: holds what is made of the weights */
     pb_graph *graph;   /* reads weights */

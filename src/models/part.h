@@ -16,8 +16,9 @@ typedef struct pb_part {
     size_t count;
     char *weights; /* likewise; or NULL */
 
-    pb_weights *selected; /* in a file of the whole: its tensors, by the names of the folder's, */
-    json_t *config;       /* and what config.json would say */
+    pb_weights *selected; /* in a file of the whole: its tensors, by the names of the folder's; of a
+                             part that a LoRA adds to, its weights with that; else NULL */
+    json_t *config;       /* in a file of the whole: what config.json would say */
 } pb_part;
 
 void pb_part_clear(pb_part *part);

@@ -23,8 +23,8 @@ typedef struct unet2d {
     size_t channels[PB_MAX_BLOCKS];
     size_t layers;
     bool mid, mid_attention;
-    size_t head_dim;   /* 0: one head */
-    size_t mid_groups; /* of the mid block's attention; 0: no norm there */
+    size_t head_dim[PB_MAX_BLOCKS]; /* of each level; 0: one head */
+    size_t mid_groups;              /* of the mid block's attention; 0: no norm there */
 } unet2d;
 
 /* -- config ---------------------------------------------------------------------------------- */
@@ -94,6 +94,22 @@ static void read_sample_size(pb_config *c, unet2d *u)
     u->sample_width = count ? (size_t)size[count - 1] : 8 * size_multiple(u);
 }
 
+/* attention_head_dim: a number; or one of each level, which UNet2DModel itself has not: networks of
+ * guided-diffusion may have as many heads everywhere. */
+static void read_head_dims(pb_config *c, unet2d *u)
+{
+    long dims[PB_MAX_BLOCKS] = {pb_config_is_null(c, "attention_head_dim") ? 0 : 8};
+    const size_t count =
+        pb_config_integers(c, "attention_head_dim", PB_MAX_BLOCKS, dims, 1, PB_MAX_CHANNELS);
+
+    if (count > 1 && count != u->blocks)
+        pb_config_fail(c, PB_FORMAT, "attention_head_dim",
+                       "expected one number or one for each of %zu levels, found %zu", u->blocks,
+                       count);
+    for (size_t i = 0; i < u->blocks; i++)
+        u->head_dim[i] = (size_t)dims[count > 1 ? i : 0];
+}
+
 /* Every field that the constructor of UNet2DModel has in diffusers 0.42, with its defaults. */
 static void read_config(pb_config *c, unet2d *u)
 {
@@ -112,9 +128,7 @@ static void read_config(pb_config *c, unet2d *u)
     if (u->mid)
         pb_read_choice(c, "mid_block_type", "UNetMidBlock2D", mid_block);
     u->layers = pb_read_size(c, "layers_per_block", 2, 1, MAX_LAYERS);
-    u->head_dim =
-        pb_read_size(c, "attention_head_dim", pb_config_is_null(c, "attention_head_dim") ? 0 : 8, 1,
-                     PB_MAX_CHANNELS);
+    read_head_dims(c, u);
     attention_groups = pb_read_size(c, "attn_norm_num_groups", 0, 1, PB_MAX_CHANNELS);
     u->mid_groups = attention_groups        ? attention_groups
                     : u->common.scale_shift ? 0
@@ -138,10 +152,10 @@ static pb_value resnet(const context *k, pb_value x, size_t channels, int by, do
     return pb_layer_resnet(&k->layers, x, channels, by, scale, name);
 }
 
-static pb_value attention(const context *k, pb_value x, size_t groups, double scale,
+static pb_value attention(const context *k, pb_value x, size_t level, size_t groups, double scale,
                           const char *name)
 {
-    return pb_layer_attention(&k->layers, x, k->u->head_dim, groups, scale, name);
+    return pb_layer_attention(&k->layers, x, k->u->head_dim[level], groups, scale, name);
 }
 
 /* unet_2d_blocks.py: DownBlock2D, AttnDownBlock2D, ResnetDownsampleBlock2D. */
@@ -155,7 +169,7 @@ static pb_value down_block(const context *k, pb_value x, size_t i, pb_value *ski
         x = resnet(k, x, u->channels[i], 0, 1, name);
         snprintf(name, sizeof name, "down_blocks.%zu.attentions.%zu", i, j);
         if (u->down[i].attention)
-            x = attention(k, x, u->common.groups, 1, name);
+            x = attention(k, x, i, u->common.groups, 1, name);
         skips[(*count)++] = x;
     }
     if (i + 1 < u->blocks) {
@@ -176,7 +190,7 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
                          size_t *count)
 {
     const unet2d *u = k->u;
-    size_t channels = u->channels[u->blocks - 1 - i];
+    const size_t level = u->blocks - 1 - i, channels = u->channels[level];
     char name[80];
 
     for (size_t j = 0; j <= u->layers; j++) {
@@ -185,7 +199,7 @@ static pb_value up_block(const context *k, pb_value x, size_t i, const pb_value 
         x = resnet(k, x, channels, 0, 1, name);
         snprintf(name, sizeof name, "up_blocks.%zu.attentions.%zu", i, j);
         if (u->up[i].attention)
-            x = attention(k, x, u->common.groups, 1, name);
+            x = attention(k, x, level, u->common.groups, 1, name);
     }
     if (i + 1 < u->blocks) {
         snprintf(name, sizeof name, "up_blocks.%zu.upsamplers.0", i);
@@ -225,7 +239,8 @@ static void build(pb_builder *b, const unet2d *u)
         size_t channels = u->channels[u->blocks - 1];
         h = resnet(&k, h, channels, 0, u->common.mid_scale, "mid_block.resnets.0");
         if (u->mid_attention)
-            h = attention(&k, h, u->mid_groups, u->common.mid_scale, "mid_block.attentions.0");
+            h = attention(&k, h, u->blocks - 1, u->mid_groups, u->common.mid_scale,
+                          "mid_block.attentions.0");
         h = resnet(&k, h, channels, 0, u->common.mid_scale, "mid_block.resnets.1");
         pb_build_tap(b, h, "mid");
     }

@@ -6,6 +6,8 @@
 #include <pullback/latent.h>
 #include <pullback/svd.h>
 
+#include "studio/loras.h"
+
 static size_t usual(const pb_model_info *info, size_t size)
 {
     size_t multiple = info->size_multiple;
@@ -153,7 +155,7 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:[i,i], s:i, s:i, s:b, s:i, s:i, s:b, "
         "s:i, s:i, s:s, s:f, s:f, s:s?, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:s?, s:b, s:i, "
-        "s:i, s:b, s:o, s:s?, s:o, s:o, s:i, s:b, s:o*}",
+        "s:i, s:b, s:o, s:s?, s:o, s:o, s:i, s:b, s:o*, s:o*}",
         "model", info->path, "architecture", info->architecture, "scheduler", info->scheduler,
         "weights", info->weights, "dtype", info->dtype, "parameters", (json_int_t)info->parameters,
         "weight_bytes", (json_int_t)info->weight_bytes, "sample_size", (int)info->sample_height,
@@ -173,5 +175,5 @@ json_t *pb_facts_json(const pb_model *model, const pb_facts *f, const char *hash
         "set_alpha_to_one", info->set_alpha_to_one, "missing", parts, "unused", info->unused,
         "clip", clip_json(&info->clip), "components", components_json(model), "pooled_width",
         (int)info->pooled_width, "zeros_for_none", info->zeros_for_none, "inferred",
-        inferred_json(info->inferred));
+        inferred_json(info->inferred), "loras", pb_loras_json(model));
 }

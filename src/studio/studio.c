@@ -1,11 +1,13 @@
 #include "studio/studio.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/ending.h"
 #include "base/memory.h"
 #include "base/shape.h"
+#include "io/loras.h"
 #include "io/noisy.h"
 #include "picture/sheet.h"
 #include "session/session.h"
@@ -27,15 +29,28 @@ void pb_studio_close(pb_studio *s)
 }
 
 pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
-                         const char *name, pb_error *error)
+                         const char *name, const char *loras, pb_error *error)
 {
-    char own[65];
+    char own[65], *own_loras;
+    bool other;
 
     if (!hash || !*hash)
         return PB_OK;
     PB_TRY(pb_model_hash(model, own, NULL, error));
     if (!strcmp(own, hash))
         return PB_OK;
+    PB_TRY(pb_model_describe_loras(model, &own_loras, NULL, error));
+    loras = loras && *loras ? loras : NULL;
+    other = !loras != !own_loras || (loras && strcmp(loras, own_loras));
+    if (other)
+        pb_fail(
+            error, PB_INVALID,
+            "%s was computed with other LoRAs than are given here: expected %s, found %s (--lora "
+            "FILE:WEIGHT gives one)",
+            path, pb_loras_words(loras).text, pb_loras_words(own_loras).text);
+    pb_text_free(own_loras);
+    if (other)
+        return PB_INVALID;
     return pb_fail(error, PB_INVALID,
                    "%s was computed with another model than this, or with other files of it "
                    "(weights, configs or noise schedule): %s",
@@ -53,7 +68,7 @@ static pb_status read_noisy(pb_tensor *tensor, const pb_studio *s, const char *p
     pb_status status = pb_noisy_read(&n, tensor, path, error);
 
     if (status == PB_OK)
-        status = pb_check_model(s->model, n.model_hash, path, n.model, error);
+        status = pb_check_model(s->model, n.model_hash, path, n.model, n.loras, error);
     if (status != PB_OK)
         pb_tensor_clear(tensor);
     pb_noisy_clear(&n);
@@ -113,7 +128,7 @@ pb_status pb_read_pictures(pb_tensor *tensor, const pb_studio *s, const char *pa
 pb_status pb_read_basis_of(pb_basis *basis, const pb_studio *s, const char *path, pb_error *error)
 {
     PB_TRY(pb_basis_read(basis, path, error));
-    PB_TRY(pb_check_model(s->model, basis->model_hash, path, basis->model, error));
+    PB_TRY(pb_check_model(s->model, basis->model_hash, path, basis->model, basis->loras, error));
     return pb_basis_compatible(basis, s->model, 0, 0, error) == PB_OK
                ? PB_OK
                : pb_fail_in(error, PB_INVALID, "%s", path);
@@ -220,7 +235,12 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *s, const char *
                       .guidance_scale = p->prompt ? p->guidance_scale : 1};
     char hash[65];
 
+    pb_status status;
+
     PB_TRY(pb_model_hash(s->model, hash, NULL, error));
     noisy.model_hash = hash;
-    return pb_noisy_write(&noisy, &point->x, path, error);
+    PB_TRY(pb_model_describe_loras(s->model, &noisy.loras, NULL, error));
+    status = pb_noisy_write(&noisy, &point->x, path, error);
+    pb_text_free(noisy.loras);
+    return status;
 }

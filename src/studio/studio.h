@@ -60,9 +60,9 @@ pb_status pb_write_noisy(const pb_point *point, const pb_studio *studio, const c
 pb_status pb_read_basis_of(pb_basis *basis, const pb_studio *studio, const char *path,
                            pb_error *error);
 
-/* Checks the model's hash against what a file says of it (NULL or "": nothing); name: of the model
- * there. Errors: PB_INVALID, those of pb_model_hash. */
+/* Checks the model's hash against what a file says of it (NULL or "": nothing); name, loras: of the
+ * model there, or NULL. Errors: PB_INVALID, those of pb_model_hash. */
 pb_status pb_check_model(const pb_model *model, const char *hash, const char *path,
-                         const char *name, pb_error *error);
+                         const char *name, const char *loras, pb_error *error);
 
 #endif

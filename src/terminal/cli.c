@@ -14,6 +14,7 @@
 #include "io/temporary.h"
 #include "models/find.h"
 #include "models/locate.h"
+#include "models/lora/option.h"
 #include "terminal/manual.h"
 #include "terminal/options.h"
 #include "terminal/progress.h"
@@ -78,6 +79,20 @@ static pb_status settle(pb_cli *cli, pb_error *error)
     return PB_OK;
 }
 
+/* Reads the LoRAs, whose files are inputs too. */
+static pb_status settle_loras(pb_cli *cli, pb_error *error)
+{
+    const guint count = cli->lora ? g_strv_length(cli->lora) : 0;
+
+    cli->loras = g_new0(pb_lora, count);
+    for (; cli->lora_count < count; cli->lora_count++) {
+        PB_TRY(pb_lora_option(&cli->loras[cli->lora_count], cli->lora[cli->lora_count], error));
+        g_ptr_array_add(cli->inputs, (char *)cli->loras[cli->lora_count].path);
+        g_ptr_array_add(cli->owned, g_strdup(cli->lora[cli->lora_count]));
+    }
+    return PB_OK;
+}
+
 /* JSON holds UTF-8 only, and results repeat names. */
 static pb_status check_names(const pb_cli *cli, int argc, char **argv, pb_error *error)
 {
@@ -109,8 +124,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
     const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
          "The model: a name (pullback info lists those there are), a folder in the diffusers "
-         "layout, a file in the original layout of Stable Diffusion, or owner/name in the Hugging "
-         "Face cache (default, of a photo: faces64-text)",
+         "layout, a file of Stable Diffusion, DDPM or guided-diffusion, or owner/name in the "
+         "Hugging Face cache (default, of a photo: faces64-text)",
          "MODEL"},
         {"backend", 0, 0, G_OPTION_ARG_STRING, &cli->backend,
          "What computes: cpu, or reference: plain loops in double precision, to check numbers by, "
@@ -129,12 +144,16 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
          "FILE|FOLDER"},
         {"prediction-type", 0, 0, G_OPTION_ARG_STRING, &cli->prediction_type,
          "What a model that is one file predicts: epsilon, v_prediction or sample (default: what "
-         "the file or the .yaml beside it says, or its family does)",
+         "the file or the settings beside it say, or its family does)",
          "WHAT"},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &cli->config,
          "A folder with diffusers' configs (unet/config.json …) for a model that is one file, in "
          "the place of what is inferred from its tensors",
          "FOLDER"},
+        {"lora", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &cli->lora,
+         "A LoRA to add to Stable Diffusion's weights, times a number, which may be negative "
+         "(default: 1); may be given several times",
+         "FILE[:WEIGHT]"},
         {"memory", 0, 0, G_OPTION_ARG_STRING, &cli->memory_text,
          "Working memory, for activations and for weights as the kernels read them: 512M, 8G … "
          "(default: 2G)",
@@ -180,6 +199,8 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
         pb_manual_print(&manual, stdout);
     if (status == PB_OK)
         status = settle(cli, error);
+    if (status == PB_OK)
+        status = settle_loras(cli, error);
     if (status == PB_OK)
         status = check_names(cli, *argc, *argv, error);
     g_option_context_free(context);
@@ -232,6 +253,10 @@ pb_status pb_cli_refuse(const pb_cli *cli, const char *options, const char *why,
 
 static void drop_lists(pb_cli *cli)
 {
+    for (size_t i = 0; i < cli->lora_count; i++)
+        pb_free((char *)cli->loras[i].path);
+    g_free(cli->loras);
+    g_strfreev(cli->lora);
     g_ptr_array_unref(cli->owned);
     g_ptr_array_unref(cli->given);
     g_ptr_array_unref(cli->inputs);
@@ -244,7 +269,9 @@ pb_model_options pb_cli_model_options(const pb_cli *cli)
                               .backend = cli->backend,
                               .vae = cli->vae,
                               .prediction_type = cli->prediction_type,
-                              .config = cli->config};
+                              .config = cli->config,
+                              .loras = cli->loras,
+                              .lora_count = cli->lora_count};
 }
 
 /* -- messages -------------------------------------------------------------------------------- */

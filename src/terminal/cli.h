@@ -38,16 +38,19 @@ typedef struct pb_cli {
     pb_progress_bar bar;
     /* What pb_model_options has by these names, each or NULL. */
     char *schedule, *vae, *prediction_type, *config;
+    char **lora;    /* as given, "FILE:WEIGHT"; NULL ends them; or NULL */
+    pb_lora *loras; /* the same, read: */
+    size_t lora_count;
     gboolean json, quiet, force;
     int help_asked;    /* --help stands among the options */
     GPtrArray *owned;  /* the strings of options, freed at the end */
     GPtrArray *given;  /* the names of the options given */
     GPtrArray *inputs; /* the files named, but for -o */
     GPtrArray *swept;  /* folders that outputs go to, rid of what killed runs left there */
-    /* The hash that the model must have, the file that says so, and the model's name there; or
-     * NULL.
+    /* The hash that the model must have, the file that says so, and the model's name and LoRAs
+     * there; or NULL.
      */
-    const char *expected_hash, *expected_by, *expected_model;
+    const char *expected_hash, *expected_by, *expected_model, *expected_loras;
 } pb_cli;
 
 /* Texts of a command's help (manual.h). */

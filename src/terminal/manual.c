@@ -74,6 +74,7 @@ static const struct {
     {NULL, "jvp", PB_TOPIC_MAP},
     {NULL, "kind", PB_TOPIC_DIRECTION},
     {NULL, "latents", PB_TOPIC_IMAGE},
+    {NULL, "lora", PB_TOPIC_MACHINE},
     {NULL, "mask", PB_TOPIC_MAP},
     {NULL, "max-applications", PB_TOPIC_SOLVER},
     {NULL, "max-megapixels", PB_TOPIC_IMAGE},

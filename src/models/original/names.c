@@ -13,8 +13,7 @@ static const char *behind(const char *name, const char *beginning)
     return !strncmp(name, beginning, n) && (name[n] == '.' || !name[n]) ? name + n : NULL;
 }
 
-/* The same behind the dot: NULL too where there is none. */
-static const char *within(const char *name, const char *part)
+const char *pb_name_within(const char *name, const char *part)
 {
     const char *rest = behind(name, part);
 
@@ -46,7 +45,7 @@ bool pb_name_number(const char **name, size_t *number)
 
 /* -- the U-Net ------------------------------------------------------------------------------- */
 
-static const pb_renamed unet_resnet[] = {
+const pb_renamed pb_unet_resnet[] = {
     {"in_layers.0", "norm1"},
     {"in_layers.2", "conv1"},
     {"emb_layers.1", "time_emb_proj"},
@@ -76,7 +75,7 @@ static bool down_name(char to[PB_NAME], const char *name, const pb_naming *k)
     if (part == 1)
         return snprintf(to, PB_NAME, "down_blocks.%zu.attentions.%zu.%s", i, j, name) < PB_NAME;
     snprintf(before, sizeof before, "down_blocks.%zu.resnets.%zu.", i, j);
-    return part == 0 && pb_rename(to, unet_resnet, before, name);
+    return part == 0 && pb_rename(to, pb_unet_resnet, before, name);
 }
 
 /* output_blocks.N: one residual block more of each level, and behind its last what doubles, in the
@@ -93,7 +92,7 @@ static bool up_name(char to[PB_NAME], const char *name, const pb_naming *k)
     j = n % (k->layers + 1);
     snprintf(before, sizeof before, "up_blocks.%zu.resnets.%zu.", i, j);
     if (part == 0)
-        return pb_rename(to, unet_resnet, before, name);
+        return pb_rename(to, pb_unet_resnet, before, name);
     snprintf(before, sizeof before, "up_blocks.%zu.upsamplers.0.", i);
     if (j == k->layers && part <= 2 && pb_rename(to, upsampler, before, name))
         return true;
@@ -109,8 +108,8 @@ static bool middle_name(char to[PB_NAME], const char *name)
         return false;
     if (part == 1)
         return snprintf(to, PB_NAME, "mid_block.attentions.0.%s", name) < PB_NAME;
-    return part <= 2 &&
-           pb_rename(to, unet_resnet, part ? "mid_block.resnets.1." : "mid_block.resnets.0.", name);
+    return part <= 2 && pb_rename(to, pb_unet_resnet,
+                                  part ? "mid_block.resnets.1." : "mid_block.resnets.0.", name);
 }
 
 bool pb_unet_name(char to[PB_NAME], const char *name, const pb_naming *k)
@@ -127,11 +126,11 @@ bool pb_unet_name(char to[PB_NAME], const char *name, const pb_naming *k)
 
     const char *rest;
 
-    if ((rest = within(name, "input_blocks")) != NULL)
+    if ((rest = pb_name_within(name, "input_blocks")) != NULL)
         return down_name(to, rest, k);
-    if ((rest = within(name, "middle_block")) != NULL)
+    if ((rest = pb_name_within(name, "middle_block")) != NULL)
         return middle_name(to, rest);
-    if ((rest = within(name, "output_blocks")) != NULL)
+    if ((rest = pb_name_within(name, "output_blocks")) != NULL)
         return up_name(to, rest, k);
     return pb_rename(to, plain, "", name);
 }
@@ -158,22 +157,23 @@ static bool level_name(char to[PB_NAME], const char *name, bool down, const pb_n
     if (!pb_name_number(&name, &i) || i >= k->levels)
         return false;
     i = down ? i : k->levels - 1 - i;
-    if ((rest = within(name, "block")) != NULL && pb_name_number(&rest, &j)) {
+    if ((rest = pb_name_within(name, "block")) != NULL && pb_name_number(&rest, &j)) {
         snprintf(before, sizeof before, "%s.%zu.resnets.%zu.", part, i, j);
         return pb_rename(to, vae_resnet, before, rest);
     }
-    rest = within(name, down ? "downsample" : "upsample");
+    rest = pb_name_within(name, down ? "downsample" : "upsample");
     snprintf(before, sizeof before, "%s.%zu.%s.0.", part, i, down ? "downsamplers" : "upsamplers");
     return rest && pb_rename(to, conv, before, rest);
 }
 
+const pb_renamed pb_conv_attention[] = {
+    {"norm", "group_norm"},   {"q", "to_q"}, {"k", "to_k"}, {"v", "to_v"},
+    {"proj_out", "to_out.0"}, {NULL, NULL},
+};
+
 /* What is in the middle, and what is at the ends; half: "encoder." or "decoder.". */
 static bool half_name(char to[PB_NAME], const char *half, const char *name)
 {
-    static const pb_renamed attention[] = {
-        {"norm", "group_norm"},   {"q", "to_q"}, {"k", "to_k"}, {"v", "to_v"},
-        {"proj_out", "to_out.0"}, {NULL, NULL},
-    };
     static const pb_renamed ends[] = {
         {"conv_in", "conv_in"},
         {"norm_out", "conv_norm_out"},
@@ -186,12 +186,12 @@ static bool half_name(char to[PB_NAME], const char *half, const char *name)
     } middle[] = {
         {"mid.block_1", "mid_block.resnets.0.", vae_resnet},
         {"mid.block_2", "mid_block.resnets.1.", vae_resnet},
-        {"mid.attn_1", "mid_block.attentions.0.", attention},
+        {"mid.attn_1", "mid_block.attentions.0.", pb_conv_attention},
     };
     char before[80];
 
     for (size_t i = 0; i < sizeof middle / sizeof *middle; i++) {
-        const char *rest = within(name, middle[i].from);
+        const char *rest = pb_name_within(name, middle[i].from);
         snprintf(before, sizeof before, "%s%s", half, middle[i].to);
         if (rest)
             return pb_rename(to, middle[i].table, before, rest);
@@ -206,13 +206,13 @@ bool pb_vae_name(char to[PB_NAME], const char *name, const pb_naming *k)
 
     const char *rest;
 
-    if ((rest = within(name, "encoder.down")) != NULL)
+    if ((rest = pb_name_within(name, "encoder.down")) != NULL)
         return level_name(to, rest, true, k);
-    if ((rest = within(name, "decoder.up")) != NULL)
+    if ((rest = pb_name_within(name, "decoder.up")) != NULL)
         return level_name(to, rest, false, k);
-    if ((rest = within(name, "encoder")) != NULL)
+    if ((rest = pb_name_within(name, "encoder")) != NULL)
         return half_name(to, "encoder.", rest);
-    if ((rest = within(name, "decoder")) != NULL)
+    if ((rest = pb_name_within(name, "decoder")) != NULL)
         return half_name(to, "decoder.", rest);
     return pb_rename(to, plain, "", name);
 }
@@ -225,7 +225,7 @@ bool pb_clip_name(char to[PB_NAME], const char *name, const pb_naming *k)
                                        {"encoder", "encoder"},
                                        {"final_layer_norm", "final_layer_norm"},
                                        {NULL, NULL}};
-    const char *rest = within(name, "text_model");
+    const char *rest = pb_name_within(name, "text_model");
 
     (void)k;
     return pb_rename(to, plain, "text_model.", rest ? rest : name);
@@ -247,7 +247,7 @@ bool pb_open_clip_name(char to[PB_NAME], const char *name, const pb_naming *k)
         {"attn.out_proj", "self_attn.out_proj"},
         {NULL, NULL},
     };
-    const char *rest = within(name, "transformer.resblocks");
+    const char *rest = pb_name_within(name, "transformer.resblocks");
     size_t i;
     char before[80];
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/places.h"
 #include "models/original/parts.h"
+#include "models/original/pixel.h"
 #include "models/original/yaml.h"
 
 /* A tokenizer of the family: that of the folder of configs, else the one that comes with Pullback.
@@ -75,6 +76,9 @@ static pb_status take_parts(pb_model_files *files, pb_original *o, const char *p
     pb_release release;
     size_t sample = 0;
 
+    PB_TRY(pb_original_refuse_kind(o, error));
+    if (pb_pixel_is(o))
+        return pb_pixel_take(parts, o, prediction, error);
     PB_TRY(pb_original_refuse(o, error));
     PB_TRY(pb_original_yaml(&o->yaml, o->path, error));
     PB_TRY(pb_original_unet(&parts[PB_ROLE_UNET], o, &release, error));
@@ -88,7 +92,7 @@ static pb_status take_parts(pb_model_files *files, pb_original *o, const char *p
         PB_TRY(pb_original_note(o, error,
                                 "weights: the plain ones (averaged ones, model_ema.…, "
                                 "lie beside them and are not read)"));
-    return pb_original_check_rest(o, error);
+    return pb_original_check_rest(o, "", "Stable Diffusion", error);
 }
 
 pb_status pb_original_locate(pb_model_files *files, const pb_model_options *options,
@@ -198,7 +202,7 @@ static pb_status take_vae(pb_part *part, pb_original *o, double scaling, pb_erro
                        "first_stage_model. before it or not)",
                        o->path);
     PB_TRY(pb_original_vae(part, o, scaling, "the model", error));
-    return pb_unet_prefix(o) ? PB_OK : pb_original_check_rest(o, error);
+    return pb_unet_prefix(o) ? PB_OK : pb_original_check_rest(o, "", "Stable Diffusion", error);
 }
 
 pb_status pb_original_locate_vae(pb_model_files *files, const char *path, pb_error *error)

@@ -1,6 +1,7 @@
 /* Models that are one file in the original layout: that of CompVis' and Stability's training code,
- * in which most people exchange Stable Diffusion. Its tensors are the parts' under other names;
- * what their configs would say is inferred (parts.h). */
+ * in which most people exchange Stable Diffusion, or those of networks before it that see pixels
+ * (pixel.h). Its tensors are the parts' under other names; what their configs would say is inferred
+ * (parts.h). */
 #ifndef PB_MODELS_ORIGINAL_ORIGINAL_H
 #define PB_MODELS_ORIGINAL_ORIGINAL_H
 

@@ -13,8 +13,9 @@ const char *pb_unet_prefix(const pb_original *o);
 const char *pb_vae_prefix(const pb_original *o);
 const char *pb_text_prefix(const pb_original *o, pb_role role);
 
-/* Refuses by its name what is another kind of file, or a network that is not read.
- * Errors: PB_UNSUPPORTED. */
+/* Refuses by its name what is another kind of file (refuse_kind), or a network that is not read, or
+ * no model (refuse). Errors: PB_UNSUPPORTED. */
+pb_status pb_original_refuse_kind(const pb_original *o, pb_error *error);
 pb_status pb_original_refuse(const pb_original *o, pb_error *error);
 
 /* Errors, of all: PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY; those of pb_original_config. */
@@ -29,6 +30,10 @@ pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, const c
  * trained on what enters that. */
 pb_status pb_original_text(pb_part *part, pb_original *o, pb_role role, pb_release release,
                            pb_error *error);
+
+/* The word of a scheduler's config for what is predicted ("epsilon"), by it or by another
+ * vocabulary's ("eps"); NULL: there is none. */
+const char *pb_prediction_word(const char *word);
 
 /* The scheduler's config, and what the network predicts: prediction is the option's word or NULL.
  * *sample gets the size of its latents, which may follow from that.

@@ -6,31 +6,33 @@
 /* By tensors that only they have: a beginning of names. */
 static pb_status refuse_kind(const pb_original *o, pb_error *error)
 {
+    static const char lora[] = "which is no model: --lora adds it to one";
     static const struct {
-        const char *beginning, *what;
+        const char *beginning, *what, *why; /* NULL: which is not read */
     } kinds[] = {
-        {"model.diffusion_model.joint_blocks.", "Stable Diffusion 3"},
-        {"joint_blocks.", "Stable Diffusion 3"},
-        {"model.diffusion_model.double_blocks.", "Flux"},
-        {"double_blocks.", "Flux"},
-        {"conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL"},
-        {"model.diffusion_model.input_blocks.1.0.time_stack.", "Stable Video Diffusion"},
-        {"control_model.", "a ControlNet"},
-        {"input_hint_block.", "a ControlNet"},
-        {"lora_unet_", "a LoRA"},
-        {"lora_te_", "a LoRA"},
-        {"lora_te1_", "a LoRA"},
-        {"unet.down_blocks.", "a LoRA or a U-Net in the names of diffusers"},
-        {"down_blocks.0.", "a U-Net in the names of diffusers: give its folder"},
-        {"emb_params", "a textual inversion"},
-        {"string_to_param", "a textual inversion"},
-        {"clip_g", "an embedding of Stable Diffusion XL"},
+        {"model.diffusion_model.joint_blocks.", "Stable Diffusion 3", NULL},
+        {"joint_blocks.", "Stable Diffusion 3", NULL},
+        {"model.diffusion_model.double_blocks.", "Flux", NULL},
+        {"double_blocks.", "Flux", NULL},
+        {"conditioner.embedders.0.model.", "the refiner of Stable Diffusion XL", NULL},
+        {"model.diffusion_model.input_blocks.1.0.time_stack.", "Stable Video Diffusion", NULL},
+        {"control_model.", "a ControlNet", NULL},
+        {"input_hint_block.", "a ControlNet", NULL},
+        {"lora_unet_", "a LoRA", lora},
+        {"lora_te_", "a LoRA", lora},
+        {"lora_te1_", "a LoRA", lora},
+        {"unet.down_blocks.", "a LoRA or a U-Net in the names of diffusers", lora},
+        {"down_blocks.0.", "a U-Net in the names of diffusers: give its folder", NULL},
+        {"emb_params", "a textual inversion", NULL},
+        {"string_to_param", "a textual inversion", NULL},
+        {"clip_g", "an embedding of Stable Diffusion XL", NULL},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (pb_original_has(o, kinds[i].beginning))
-            return pb_fail(error, PB_UNSUPPORTED, "%s: this is %s (%s…), which is not read",
-                           o->path, kinds[i].what, kinds[i].beginning);
+            return pb_fail(error, PB_UNSUPPORTED, "%s: this is %s (%s…), %s", o->path,
+                           kinds[i].what, kinds[i].beginning,
+                           kinds[i].why ? kinds[i].why : "which is not read");
     return PB_OK;
 }
 
@@ -89,12 +91,16 @@ static pb_status refuse_words(const pb_original *o, pb_error *error)
     return PB_OK;
 }
 
+pb_status pb_original_refuse_kind(const pb_original *o, pb_error *error)
+{
+    PB_TRY(refuse_words(o, error));
+    return refuse_kind(o, error);
+}
+
 pb_status pb_original_refuse(const pb_original *o, pb_error *error)
 {
     const char *prefix = pb_unet_prefix(o);
 
-    PB_TRY(refuse_words(o, error));
-    PB_TRY(refuse_kind(o, error));
     if (prefix) {
         PB_TRY(refuse_channels(o, prefix, error));
         return refuse_labels(o, prefix, error);
@@ -113,6 +119,7 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error)
                        o->path);
     return pb_fail(error, PB_UNSUPPORTED,
                    "%s: no model: expected the tensors of Stable Diffusion 1.x, 2.x or XL "
-                   "(model.diffusion_model.input_blocks.…), found none of them among %zu",
+                   "(model.diffusion_model.input_blocks.…), of DDPM (temb.dense.…) or of "
+                   "guided-diffusion (middle_block.1.qkv.…), found none of them among %zu",
                    o->path, pb_weights_count(o->weights));
 }

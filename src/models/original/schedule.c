@@ -9,8 +9,7 @@ typedef struct said {
     const char *option, *metadata, *marker, *yaml;
 } said;
 
-/* The word of a scheduler's config for one of another vocabulary; NULL: for none. */
-static const char *word_for(const char *word)
+const char *pb_prediction_word(const char *word)
 {
     static const struct {
         const char *from, *to;
@@ -45,7 +44,7 @@ static pb_status read_metadata(said *s, const pb_original *o, pb_release release
     if (!type)
         type = pb_weights_metadata(o->weights, key = "modelspec.predict_key");
     if (type) {
-        s->metadata = word_for(type);
+        s->metadata = pb_prediction_word(type);
         if (!s->metadata)
             return pb_fail(error, PB_UNSUPPORTED, "%s: %s: expected epsilon or v, found \"%s\"",
                            o->path, key, type);
@@ -63,7 +62,7 @@ static pb_status read_yaml(said *s, const pb_original *o, pb_error *error)
 
     if (!o->yaml)
         return PB_OK;
-    s->yaml = word_for(word ? word : "eps");
+    s->yaml = pb_prediction_word(word ? word : "eps");
     return s->yaml ? PB_OK
                    : pb_fail(error, PB_UNSUPPORTED,
                              "%s: the .yaml beside it: parameterization: expected eps, v or x0, "
@@ -146,7 +145,7 @@ pb_status pb_original_schedule(pb_part *part, pb_original *o, pb_release release
     said s = {0};
     const char *found;
 
-    s.option = prediction ? word_for(prediction) : NULL;
+    s.option = prediction ? pb_prediction_word(prediction) : NULL;
     if (prediction && !s.option)
         return pb_fail(error, PB_INVALID,
                        "a prediction type \"%s\": expected epsilon, v_prediction or sample",

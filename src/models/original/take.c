@@ -105,12 +105,13 @@ pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role
 
 /* -- taking ---------------------------------------------------------------------------------- */
 
-typedef struct list {
+struct pb_taking {
     pb_selected *items;
     size_t count, room;
-} list;
+};
 
-static pb_status add(list *l, const pb_stored *stored, const char *name, pb_error *error)
+pb_status pb_taking_add(pb_taking *l, const pb_stored *stored, const char *name,
+                        pb_selected **added, pb_error *error)
 {
     if (l->count == l->room) {
         pb_selected *grown = pb_grow(l->items, l->count, &l->room, sizeof *grown);
@@ -121,58 +122,15 @@ static pb_status add(list *l, const pb_stored *stored, const char *name, pb_erro
     l->items[l->count] = (pb_selected){.name = pb_strdup(name), .stored = stored};
     if (!l->items[l->count].name)
         return pb_fail_memory(error, strlen(name), "a name");
+    if (added)
+        *added = &l->items[l->count];
     l->count++;
     return PB_OK;
 }
 
-/* The three that lie one behind the other in OpenCLIP's in_proj_weight (3 C, C) and in_proj_bias
- * (3 C). *found: is it one of these? */
-static pb_status add_fused(list *l, const pb_stored *t, const char *name, const pb_naming *naming,
-                           bool *found, pb_error *error)
-{
-    static const char fused[] = ".attn.in_proj_", layers[] = "transformer.resblocks.";
-    static const char *const parts[] = {"q", "k", "v"};
-    const char *at = strstr(name, fused), *number = name + strlen(layers);
-    char to[PB_NAME];
-    size_t i;
-
-    *found = at && !strncmp(name, layers, strlen(layers)) && pb_name_number(&number, &i) &&
-             i < naming->layers && t->rank >= 1 && t->rank <= 2 && t->shape[0] % 3 == 0;
-    for (size_t part = 0; *found && part < 3; part++) {
-        pb_selected *s;
-        snprintf(to, sizeof to, "text_model.encoder.layers.%zu.self_attn.%s_proj.%s", i,
-                 parts[part], at + strlen(fused));
-        PB_TRY(add(l, t, to, error));
-        s = &l->items[l->count - 1];
-        s->rank = t->rank;
-        memcpy(s->shape, t->shape, sizeof s->shape);
-        s->shape[0] /= 3;
-        s->first = part * (t->count / 3);
-    }
-    return PB_OK;
-}
-
-/* OpenCLIP's text_projection (W, P) as the weight (P, W) of a linear layer. */
-static pb_status add_projection(list *l, const pb_stored *t, const char *name,
-                                const pb_naming *naming, bool *found, pb_error *error)
-{
-    pb_selected *s;
-
-    *found = naming->projected && !strcmp(name, "text_projection") && t->rank == 2;
-    if (!*found)
-        return PB_OK;
-    PB_TRY(add(l, t, "text_projection.weight", error));
-    s = &l->items[l->count - 1];
-    s->rank = 2;
-    s->shape[0] = t->shape[1];
-    s->shape[1] = t->shape[0];
-    s->layout =
-        (pb_layout){.rank = 2, .shape = {t->shape[1], t->shape[0]}, .stride = {1, t->shape[1]}};
-    return PB_OK;
-}
-
-static pb_status take_all(list *l, pb_original *o, const char *prefix, pb_translation *translate,
-                          const pb_naming *naming, pb_error *error)
+static pb_status take_all(pb_taking *l, pb_original *o, const char *prefix,
+                          pb_translation *translate, pb_remaking *remake, const pb_naming *naming,
+                          pb_error *error)
 {
     char to[PB_NAME];
     bool found;
@@ -182,22 +140,24 @@ static pb_status take_all(list *l, pb_original *o, const char *prefix, pb_transl
         const char *name = t->name + strlen(prefix);
         if (o->taken[i] || t->dtype == PB_INTEGER || strncmp(t->name, prefix, strlen(prefix)))
             continue;
-        found = translate(to, name, naming);
-        if (found)
-            PB_TRY(add(l, t, to, error));
-        else if (translate == pb_open_clip_name)
-            PB_TRY((strcmp(name, "text_projection") ? add_fused : add_projection)(
-                l, t, name, naming, &found, error));
+        found = false;
+        if (remake)
+            PB_TRY(remake(l, t, name, naming, &found, error));
+        if (!found && translate(to, name, naming)) {
+            PB_TRY(pb_taking_add(l, t, to, NULL, error));
+            found = true;
+        }
         o->taken[i] = found;
     }
     return PB_OK;
 }
 
 pb_status pb_original_take(pb_part *part, pb_original *o, const char *prefix,
-                           pb_translation *translate, const pb_naming *naming, pb_error *error)
+                           pb_translation *translate, pb_remaking *remake, const pb_naming *naming,
+                           pb_error *error)
 {
-    list l = {0};
-    pb_status status = take_all(&l, o, prefix, translate, naming, error);
+    pb_taking l = {0};
+    pb_status status = take_all(&l, o, prefix, translate, remake, naming, error);
 
     if (status == PB_OK && l.count == 0)
         status = pb_fail(error, PB_FORMAT, "%s: %s…: expected tensors of numbers, found none",
@@ -269,28 +229,26 @@ static bool is_harmless(const char *name)
     return pb_ends_with(name, "position_ids");
 }
 
-pb_status pb_original_check_rest(const pb_original *o, pb_error *error)
+pb_status pb_original_check_rest(const pb_original *o, const char *prefix, const char *family,
+                                 pb_error *error)
 {
+    const size_t n = strlen(prefix);
     const char *first = NULL;
-    size_t more = 0;
+    char more[40] = "";
+    size_t rest = 0;
 
     for (size_t i = 0; i < pb_weights_count(o->weights); i++) {
         const char *name = pb_weights_at(o->weights, i)->name;
-        if (o->taken[i] || is_harmless(name))
+        if (o->taken[i] || is_harmless(name) ||
+            (!strncmp(name, prefix, n) && is_harmless(name + n)))
             continue;
-        if (first)
-            more++;
-        else
-            first = name;
+        first = first ? first : name;
+        rest++;
     }
-    if (!first)
-        return PB_OK;
-    return more ? pb_fail(error, PB_UNSUPPORTED,
-                          "%s: tensor %s and %zu more: expected nothing beside what the parts of "
-                          "Stable Diffusion have",
-                          o->path, pb_quote(first).text, more)
-                : pb_fail(error, PB_UNSUPPORTED,
-                          "%s: tensor %s: expected nothing beside what the parts of Stable "
-                          "Diffusion have",
-                          o->path, pb_quote(first).text);
+    if (rest > 1)
+        snprintf(more, sizeof more, " and %zu more", rest - 1);
+    return rest ? pb_fail(error, PB_UNSUPPORTED,
+                          "%s: tensor %s%s: expected nothing beside what %s has", o->path,
+                          pb_quote(first).text, more, family)
+                : PB_OK;
 }

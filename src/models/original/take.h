@@ -31,12 +31,23 @@ bool pb_original_has(const pb_original *o, const char *beginning);
 pb_status pb_original_note(pb_original *o, pb_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes the tensors whose names behind the prefix have a translation: the part's weights. Those of
- * OpenCLIP's attention (attn.in_proj_weight, attn.in_proj_bias) become three each, its
- * text_projection, which stands behind what it multiplies, is transposed.
- * Errors: PB_FORMAT (none, two of one name), PB_MEMORY. */
+/* Tensors that are being taken: adds one, all of it as it is unless *added, where it is not NULL,
+ * is told otherwise. Errors: PB_MEMORY. */
+typedef struct pb_taking pb_taking;
+pb_status pb_taking_add(pb_taking *taking, const pb_stored *stored, const char *name,
+                        pb_selected **added, pb_error *error);
+
+/* Takes a tensor that has not only another name there, but is several, or lies otherwise. *found:
+ * is it one of these? name: behind the prefix. */
+typedef pb_status pb_remaking(pb_taking *taking, const pb_stored *stored, const char *name,
+                              const pb_naming *naming, bool *found, pb_error *error);
+
+/* Takes the tensors whose names behind the prefix have a translation, or that are made others
+ * (remake, or NULL): the part's weights.
+ * Errors: PB_FORMAT (none, two of one name), PB_MEMORY; those of remake. */
 pb_status pb_original_take(pb_part *part, pb_original *o, const char *prefix,
-                           pb_translation *translate, const pb_naming *naming, pb_error *error);
+                           pb_translation *translate, pb_remaking *remake, const pb_naming *naming,
+                           pb_error *error);
 
 /* Of weights by their new names, put together as in printf: one of a tensor's sizes, or 0. */
 size_t pb_size_of(const pb_weights *weights, size_t dimension, const char *format, ...)
@@ -49,7 +60,9 @@ pb_status pb_original_read_config(json_t **config, const char *path, pb_error *e
  * pb_json_read. */
 pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role, pb_error *error);
 
-/* Refuses what no part has taken and is not known to be harmless. Errors: PB_UNSUPPORTED. */
-pb_status pb_original_check_rest(const pb_original *o, pb_error *error);
+/* Refuses what no part of the family ("Stable Diffusion") has taken and is not known to be
+ * harmless, by its name behind the prefix or as it is. Errors: PB_UNSUPPORTED. */
+pb_status pb_original_check_rest(const pb_original *o, const char *prefix, const char *family,
+                                 pb_error *error);
 
 #endif

@@ -54,6 +54,57 @@ static void leave_layer(pb_original *o, const char *prefix, size_t number)
             o->taken[i] = true;
 }
 
+/* The three that lie one behind the other in OpenCLIP's in_proj_weight (3 C, C) and in_proj_bias
+ * (3 C). *found: is it one of these? */
+static pb_status add_fused(pb_taking *l, const pb_stored *t, const char *name,
+                           const pb_naming *naming, bool *found, pb_error *error)
+{
+    static const char fused[] = ".attn.in_proj_", layers[] = "transformer.resblocks.";
+    static const char *const parts[] = {"q", "k", "v"};
+    const char *at = strstr(name, fused), *number = name + strlen(layers);
+    char to[PB_NAME];
+    size_t i;
+
+    *found = at && !strncmp(name, layers, strlen(layers)) && pb_name_number(&number, &i) &&
+             i < naming->layers && t->rank >= 1 && t->rank <= 2 && t->shape[0] % 3 == 0;
+    for (size_t part = 0; *found && part < 3; part++) {
+        pb_selected *s;
+        snprintf(to, sizeof to, "text_model.encoder.layers.%zu.self_attn.%s_proj.%s", i,
+                 parts[part], at + strlen(fused));
+        PB_TRY(pb_taking_add(l, t, to, &s, error));
+        s->rank = t->rank;
+        memcpy(s->shape, t->shape, sizeof s->shape);
+        s->shape[0] /= 3;
+        s->first = part * (t->count / 3);
+    }
+    return PB_OK;
+}
+
+/* OpenCLIP's text_projection (W, P) as the weight (P, W) of a linear layer. */
+static pb_status add_projection(pb_taking *l, const pb_stored *t, const char *name,
+                                const pb_naming *naming, bool *found, pb_error *error)
+{
+    pb_selected *s;
+
+    *found = naming->projected && !strcmp(name, "text_projection") && t->rank == 2;
+    if (!*found)
+        return PB_OK;
+    PB_TRY(pb_taking_add(l, t, "text_projection.weight", &s, error));
+    s->rank = 2;
+    s->shape[0] = t->shape[1];
+    s->shape[1] = t->shape[0];
+    s->layout =
+        (pb_layout){.rank = 2, .shape = {t->shape[1], t->shape[0]}, .stride = {1, t->shape[1]}};
+    return PB_OK;
+}
+
+static pb_status remake_open_clip(pb_taking *l, const pb_stored *t, const char *name,
+                                  const pb_naming *naming, bool *found, pb_error *error)
+{
+    return (strcmp(name, "text_projection") ? add_fused : add_projection)(l, t, name, naming, found,
+                                                                          error);
+}
+
 /* What shapes say, by the new names, and that heads have 64 numbers. */
 static pb_status infer(pb_part *part, pb_original *o, pb_role role, bool is_open, bool cut,
                        pb_error *error)
@@ -101,8 +152,8 @@ pb_status pb_original_text(pb_part *part, pb_original *o, pb_role role, pb_relea
 
     if (cut)
         leave_layer(o, prefix, --naming.layers);
-    PB_TRY(pb_original_take(part, o, prefix, is_open ? pb_open_clip_name : pb_clip_name, &naming,
-                            error));
+    PB_TRY(pb_original_take(part, o, prefix, is_open ? pb_open_clip_name : pb_clip_name,
+                            is_open ? remake_open_clip : NULL, &naming, error));
     part->component = pb_component_find(
         PB_KIND_TEXT_ENCODER, projected ? "CLIPTextModelWithProjection" : "CLIPTextModel");
     PB_TRY(pb_original_config(&part->config, o, role, error));

@@ -181,7 +181,7 @@ pb_status pb_original_unet(pb_part *part, pb_original *o, pb_release *release, p
     const pb_naming naming = {.layers = count_layers(o, prefix)};
     shapes s = {.layers = naming.layers};
 
-    PB_TRY(pb_original_take(part, o, prefix, pb_unet_name, &naming, error));
+    PB_TRY(pb_original_take(part, o, prefix, pb_unet_name, NULL, &naming, error));
     read_shapes(&s, part->selected);
     if (!s.context)
         return pb_fail(error, PB_UNSUPPORTED,

@@ -81,7 +81,8 @@ pb_status pb_original_vae(pb_part *part, pb_original *o, double scaling, const c
     const bool same = is_of_diffusers(o, prefix);
     const pb_naming naming = {.levels = count_levels(o, prefix)};
 
-    PB_TRY(pb_original_take(part, o, prefix, same ? pb_same_name : pb_vae_name, &naming, error));
+    PB_TRY(
+        pb_original_take(part, o, prefix, same ? pb_same_name : pb_vae_name, NULL, &naming, error));
     part->component = pb_component_find(PB_KIND_AUTOENCODER, "AutoencoderKL");
     PB_TRY(pb_original_config(&part->config, o, PB_ROLE_VAE, error));
     if (!part->config && same)

@@ -2,10 +2,14 @@
 
 #include <string.h>
 
+#include <glib.h>
+
 #include "base/legible.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "models/lora/option.h"
 #include "session/session.h"
+#include "studio/loras.h"
 #include "study/plan/prompts.h"
 
 /* Are there the taps, and as many dimensions in both as the rank? */
@@ -85,17 +89,50 @@ static pb_status find_sizes(pb_study_model *m, const pb_study_options *o, pb_err
     return pb_session_sizes(m->studio.session, &m->sizes, m->height, m->width, error);
 }
 
-static pb_status open_model(pb_study_model *models, size_t number, const pb_study_options *o,
-                            const pb_run *run, pb_error *error)
+/* As the options say, with LoRAs. */
+static pb_status open_named(pb_model **model, const char *name, const pb_study_options *o,
+                            pb_error *error)
 {
+    pb_lora *loras = pb_calloc(o->lora_count, sizeof *loras);
     const pb_model_options options = {.schedule = o->schedule,
                                       .vae = o->vae,
                                       .prediction_type = o->prediction_type,
-                                      .config = o->config};
+                                      .config = o->config,
+                                      .loras = loras,
+                                      .lora_count = o->lora_count};
+    pb_status status =
+        loras ? PB_OK : pb_fail_memory(error, o->lora_count * sizeof *loras, "a list of LoRAs");
+
+    for (size_t i = 0; status == PB_OK && i < o->lora_count; i++)
+        status = pb_lora_option(&loras[i], o->loras[i], error);
+    if (status == PB_OK)
+        status = pb_model_open_with(model, name, &options, error);
+    for (size_t i = 0; loras && i < o->lora_count; i++)
+        pb_free((char *)loras[i].path);
+    pb_free(loras);
+    return status;
+}
+
+static void warn_unmatched(const pb_model *model, const pb_run *run)
+{
+    const pb_lora_info *info;
+
+    for (size_t i = 0; run->warn && (info = pb_model_lora(model, i)) != NULL; i++) {
+        char *text = pb_lora_unmatched(info);
+        if (text)
+            run->warn(run->context, text);
+        g_free(text);
+    }
+}
+
+static pb_status open_model(pb_study_model *models, size_t number, const pb_study_options *o,
+                            const pb_run *run, pb_error *error)
+{
     pb_study_model *m = &models[number];
     pb_model *model;
 
-    PB_TRY(pb_model_open_with(&model, o->models[number], &options, error));
+    PB_TRY(open_named(&model, o->models[number], o, error));
+    warn_unmatched(model, run);
     PB_TRY(pb_studio_open(&m->studio, o->models[number], model, error));
     if (o->costs)
         PB_TRY(pb_model_set_costs(model, o->costs, error));

@@ -72,6 +72,8 @@ pb_status pb_study_check_names(const pb_study_options *o, pb_error *error)
         PB_TRY(pb_check_utf8(o->models[i], error));
     for (size_t i = 0; i < o->image_count; i++)
         PB_TRY(pb_check_utf8(o->images[i], error));
+    for (size_t i = 0; i < o->lora_count; i++)
+        PB_TRY(pb_check_utf8(o->loras[i], error));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         PB_TRY(names[i] ? pb_check_utf8(names[i], error) : PB_OK);
     return PB_OK;
@@ -105,6 +107,8 @@ json_t *pb_study_settings(const pb_study_options *o)
         json_object_set_new(settings, "prediction_type", json_string(o->prediction_type));
     if (o->config)
         json_object_set_new(settings, "config", json_string(o->config));
+    if (o->lora_count)
+        json_object_set_new(settings, "loras", list(o->lora_count, o->loras));
     if (o->prompt)
         json_object_set_new(settings, "prompt", json_string(o->prompt));
     if (o->edit_prompt)
@@ -153,7 +157,7 @@ static pb_status read_list(char ***out, size_t *count, json_t *array, const char
 static pb_status take(pb_study_options *o, const char *path, pb_error *error)
 {
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
-    json_t *models, *images, *prompts = NULL, *crop = NULL;
+    json_t *models, *images, *prompts = NULL, *loras = NULL, *crop = NULL;
     const char *prompt = NULL, *edit_prompt = NULL, *negative = NULL, *schedule = NULL;
     const char *vae = NULL, *prediction_type = NULL, *config = NULL;
     const char *sizes = NULL;
@@ -167,7 +171,7 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     if (json_unpack_ex(o->file, &why, 0,
                        "{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:F, s:s, s:s, s:s, s:s, "
                        "s:b, s:s, s:o, s:I, s?s, s?s, s:s, s?s, s?s, s?o, s?s, s?F, s?b, s?b, s?s, "
-                       "s?F, s?F, s?s, s?b, s?s, s?s, s?s}",
+                       "s?F, s?F, s?s, s?b, s?s, s?s, s?s, s?o}",
                        "pullback", &version, "study", &study, "models", &models, "images", &images,
                        "samples", &samples, "seed", &seed, "timesteps", &timesteps, "steps", &steps,
                        "rank", &rank, "tol", &o->tolerance, "from", &from, "tap", &to, "fix", &fix,
@@ -178,7 +182,7 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
                        &o->guided, "latents", &o->latents, "schedule", &schedule, "boost",
                        &o->boost, "max_megapixels", &megapixels, "sizes", &sizes,
                        "negative_prompt_given", &negative_given, "vae", &vae, "prediction_type",
-                       &prediction_type, "config", &config))
+                       &prediction_type, "config", &config, "loras", &loras))
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, COUNT(kinds));
     fix_number = number_of(fix, fixes, COUNT(fixes));
@@ -214,6 +218,8 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
     o->negative_prompt = negative && (*negative || negative_given) ? negative : NULL;
     if (prompts)
         PB_TRY(read_list(&o->prompts, &o->prompt_count, prompts, path, "prompts", error));
+    if (loras)
+        PB_TRY(read_list(&o->loras, &o->lora_count, loras, path, "loras", error));
     PB_TRY(read_list(&o->models, &o->model_count, models, path, "models", error));
     return read_list(&o->images, &o->image_count, images, path, "images", error);
 }
@@ -233,7 +239,8 @@ void pb_study_options_clear(pb_study_options *o)
     if (o->file) {
         pb_free(o->models);
         pb_free(o->images);
-        o->models = o->images = NULL;
+        pb_free(o->loras);
+        o->models = o->images = o->loras = NULL;
     }
     pb_free(o->prompts);
     pb_free(o->text);

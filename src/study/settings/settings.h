@@ -39,7 +39,9 @@ typedef struct pb_study_options {
     int direct;
     char *schedule; /* of a model without one, as pb_model_options has it; or NULL */
     char *vae, *prediction_type, *config; /* likewise, of all the models */
-    int latents;                          /* images in .npy are latents, not pictures */
+    char **loras;                         /* of all the models too, "FILE" or "FILE:WEIGHT" */
+    size_t lora_count;
+    int latents;  /* images in .npy are latents, not pictures */
     pb_crop crop; /* PB_CROP_FACE: of models of faces; PB_CROP_FIT of the others */
     int class_label;
     const char *prompt, *edit_prompt; /* of trajectories and of bases; NULL: empty, the same */

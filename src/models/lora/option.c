@@ -1,0 +1,29 @@
+#include "models/lora/option.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/plain.h"
+
+pb_status pb_lora_option(pb_lora *lora, const char *text, pb_error *error)
+{
+    const char *colon = strrchr(text, ':');
+    const size_t whole = strlen(text);
+    size_t n = whole;
+    char *end;
+
+    *lora = PB_LORA_DEFAULTS;
+    if (colon && access(text, F_OK) != 0) {
+        lora->weight = pb_plain_number(colon + 1, &end);
+        if (end == colon + 1 || *end || !isfinite((float)lora->weight))
+            return pb_fail(error, PB_INVALID,
+                           "%s: no such file, and no FILE:WEIGHT with a finite number", text);
+        n = (size_t)(colon - text);
+    }
+    if (n == 0)
+        return pb_fail(error, PB_INVALID, "%s: expected FILE or FILE:WEIGHT", text);
+    lora->path = pb_sprintf("%.*s", (int)n, text);
+    return lora->path ? PB_OK : pb_fail_memory(error, n, "a path");
+}
