@@ -204,7 +204,8 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
     else if (argc != 1)
         return pb_fail(error, PB_INVALID, "expected one model");
     if (!cli->model)
-        return pb_cli_refuse(cli, "hash,backend,schedule,vae,prediction-type,config,memory,threads",
+        return pb_cli_refuse(cli,
+                             "hash,backend,schedule,vae,lora,prediction-type,config,memory,threads",
                              "is of one model: info MODEL", error);
     return PB_OK;
 }

@@ -1,5 +1,6 @@
 #include "models/original/beside.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,38 +15,43 @@ pb_status pb_beside(char **beside, const char *path, const char *ending, pb_erro
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     const size_t stem = dot && (!slash || dot > slash) ? (size_t)(dot - path) : strlen(path);
+    pb_status status = PB_OK;
     struct stat info;
 
     *beside = pb_sprintf("%.*s.%s", (int)stem, path, ending);
     if (!*beside)
         return pb_fail_memory(error, stem, "a path");
     if (stat(*beside, &info)) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            status = pb_fail_system(error, *beside, NULL);
         pb_free(*beside);
         *beside = NULL;
     }
-    return PB_OK;
+    return status;
 }
 
 static pb_status find(char **found, const char *path, pb_error *error)
 {
     static const char *const endings[] = {"json", "yaml", "yml"};
+    pb_status status = PB_OK;
     char *more;
 
     *found = NULL;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        PB_TRY(pb_beside(&more, path, endings[i], error));
+    for (size_t i = 0; status == PB_OK && i < sizeof endings / sizeof *endings; i++) {
+        status = pb_beside(&more, path, endings[i], error);
         if (*found && more) {
-            pb_fail(error, PB_INVALID,
-                    "%s: its settings are beside it twice, in %s and %s: one is to go", path,
-                    *found, more);
-            pb_free(*found);
+            status = pb_fail(error, PB_INVALID,
+                             "%s: its settings are beside it twice, in %s and %s: one is to go",
+                             path, *found, more);
             pb_free(more);
-            *found = NULL;
-            return PB_INVALID;
-        }
-        *found = more ? more : *found;
+        } else
+            *found = more ? more : *found;
     }
-    return PB_OK;
+    if (status != PB_OK) {
+        pb_free(*found);
+        *found = NULL;
+    }
+    return status;
 }
 
 pb_status pb_beside_read(json_t **settings, char **beside, const char *path, pb_error *error)

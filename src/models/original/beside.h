@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 /* The path of NAME.ending beside NAME.ckpt, pb_free's, if there is such a file; else *beside is
- * NULL. Errors: PB_MEMORY. */
+ * NULL. Errors: PB_IO (it cannot be looked for), PB_MEMORY. */
 pb_status pb_beside(char **beside, const char *path, const char *ending, pb_error *error);
 
 /* Reads the settings beside the weights at `path`: NAME.json, NAME.yaml or NAME.yml. The caller
