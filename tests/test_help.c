@@ -253,6 +253,7 @@ static void test_idle(void **state)
         {"compare a b --force", "--force would do nothing"},
         {"prompt -m " GOLDEN "sd1-tiny --force cat", "--force would do nothing"},
         {"info --vae a.safetensors", "--vae would do nothing"},
+        {"info --lora a.safetensors", "--lora would do nothing"},
         {"fetch a/b --threads 1", "Unknown option --threads"},
         {"fetch a/b --force", "Unknown option --force"},
         {"models --threads 1", "Unknown option --threads"},

@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "golden.h"
 #include "inject.h"
+#include "lora.h"
+#include "models/model.h"
 #include "scratch.h"
 
 #define MODEL GOLDEN "variants/resnet"
@@ -258,6 +260,48 @@ static pb_status pipeline(void *data, pb_error *error)
     return status;
 }
 
+/* A LoRA of a text encoder's and of a U-Net's layers, with what fits nothing, and the weights with
+ * it. */
+static pb_status open_lora(void *data, pb_error *error)
+{
+    const context *c = data;
+    const scratch_name path = scratch_path(&c->folder, "lora.safetensors");
+    const pb_lora loras[] = {{path.text, 1}, {path.text, -0.5}};
+    const pb_model_options options = {.loras = loras, .lora_count = 2};
+    const pb_stored *conv;
+    char hash[65], *text = NULL;
+    pb_model *model;
+    pb_status status;
+    float *values = NULL;
+
+    PB_TRY(pb_model_open_with(&model, c->folder.folder, &options, error));
+    conv = pb_weights_find(model->weights, "mid_block.resnets.0.conv1.weight");
+    assert_int_equal(conv->added_count, 2);
+    status = pb_stored_load(&values, conv, error);
+    if (status == PB_OK)
+        status = pb_model_hash(model, hash, NULL, error);
+    if (status == PB_OK)
+        status = pb_model_describe_loras(model, &text, NULL, error);
+    pb_text_free(text);
+    pb_free(values);
+    pb_model_free(model);
+    return status;
+}
+
+static void write_lora(const scratch *s)
+{
+    json_t *all = lora_recipe("locon");
+
+    here = *s;
+    lora_add(all, "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", "F16", "[1, 32]",
+             1);
+    lora_add(all, "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_up.weight", "F16", "[64, 1]",
+             1);
+    lora_add(all, "lora_unet_nothing.alpha", "F32", "[]", 1);
+    lora_write_tensors("lora.safetensors", all, NULL);
+    json_decref(all);
+}
+
 static pb_status write_basis(void *data, pb_error *error)
 {
     context *c = data;
@@ -320,6 +364,8 @@ static void test_each(void **state)
     assert_true(inject_each(INJECT_MEMORY, solve, NULL, &shared, false) > 3);
     make_pipeline(&shared.folder);
     assert_true(inject_each(INJECT_MEMORY, pipeline, NULL, &shared, false) > 100);
+    write_lora(&shared.folder);
+    assert_true(inject_each(INJECT_MEMORY, open_lora, NULL, &shared, false) > 500);
     assert_true(inject_each(INJECT_MEMORY | INJECT_FILES, write_basis, NULL, &shared, true) > 3);
     assert_true(inject_each(INJECT_MEMORY, read_basis, NULL, &shared, false) > 10);
     assert_true(inject_each(INJECT_MEMORY, move_and_guide, NULL, &shared, false) > 5);

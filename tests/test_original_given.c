@@ -8,16 +8,22 @@
 #include "original.h"
 #include "program.h"
 
-/* Opens an architecture by its shapes alone; without: a part's beginning, or NULL. */
-static pb_model *open_shapes(const char *name, const char *without, const pb_model_options *options)
+static void write_shapes(const char *name, const char *without, const char *metadata)
 {
     json_t *list = original_list(name);
-    pb_model *model;
 
     if (without)
         original_drop(list, without);
-    original_write("shapes.safetensors", list, &(original_file){0});
+    original_write("shapes.safetensors", list, &(original_file){.metadata = metadata});
     json_decref(list);
+}
+
+/* Opens an architecture by its shapes alone; without: a part's beginning, or NULL. */
+static pb_model *open_shapes(const char *name, const char *without, const pb_model_options *options)
+{
+    pb_model *model;
+
+    write_shapes(name, without, NULL);
     MUST(
         pb_model_open_with(&model, scratch_path(&here, "shapes.safetensors").text, options, error));
     return model;
@@ -116,11 +122,50 @@ static void test_vae(void **state)
     check_vae(open_shapes("xl", NULL, &options), NULL, 0.18215);
 }
 
+/* What merges of XL have of CLIP beside what prompts need. */
+static void test_leftovers(void **state)
+{
+    static const char *const names[] = {
+        "conditioner.embedders.0.logit_scale", "conditioner.embedders.0.text_projection.weight",
+        "conditioner.embedders.0.transformer.text_projection.weight",
+        "conditioner.embedders.1.model.logit_scale"};
+    json_t *list = original_list("xl");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        original_add(list, names[i], "F32", "[]");
+    original_write("shapes.safetensors", list, &(original_file){0});
+    json_decref(list);
+    expect(program(here.folder, "info shapes.safetensors"), 0, NULL);
+}
+
+/* What programs that write such files say of them. */
+static void test_metadata(void **state)
+{
+    (void)state;
+    write_shapes("v2-1", NULL, "{\"modelspec.predict_key\": \"v\"}");
+    assert_non_null(strstr(program(here.folder, "info shapes.safetensors")->out,
+                           "prediction: v_prediction (ModelSpec in the file)"));
+    write_shapes("xl", NULL, "{\"modelspec.architecture\": \"stable-diffusion-xl-v0_9-base\"}");
+    expect(program(here.folder, "info shapes.safetensors"), 0, NULL);
+}
+
+/* info says why pictures cannot be used, where an autoencoder is of another model. */
+static void test_wrong_vae(void **state)
+{
+    (void)state;
+    write_shapes("v1-5", "first_stage_model.", NULL);
+    assert_non_null(
+        strstr(program(here.folder, "info shapes.safetensors --vae " GOLDEN "sd1-tiny/unet")->out,
+               "an autoencoder, which cannot be used: "));
+    assert_null(strstr(program(here.folder, "info shapes.safetensors")->out, "cannot be used:"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_vae),
-        SCRATCH_TEST(test_schedule),
+        SCRATCH_TEST(test_vae),      SCRATCH_TEST(test_schedule),  SCRATCH_TEST(test_leftovers),
+        SCRATCH_TEST(test_metadata), SCRATCH_TEST(test_wrong_vae),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,17 @@ static void test_kinds(void **state)
     }
 }
 
+/* Averages in the place of the U-Net's weights, whatever else is there. */
+static void test_averages(void **state)
+{
+    json_t *list = original_list("v1-5");
+
+    (void)state;
+    original_rename(list, "model.diffusion_model.", "model_ema.diffusion_model");
+    refuse_list(list, NULL, PB_UNSUPPORTED, "averaged weights only");
+    json_decref(list);
+}
+
 /* Names without numbers. */
 static void test_no_numbers(void **state)
 {
@@ -184,6 +195,8 @@ static void test_readings(void **state)
                  "ModelSpec in the file says v_prediction, the .yaml beside the file epsilon");
     refuse_words("v2-1", "{\"modelspec.prediction_type\": \"flow\"}", NULL, PB_UNSUPPORTED,
                  "modelspec.prediction_type: expected epsilon or v, found \"flow\"");
+    refuse_words("v2-1", "{\"modelspec.predict_key\": \"flow\"}", NULL, PB_UNSUPPORTED,
+                 "modelspec.predict_key: expected epsilon or v, found \"flow\"");
     refuse_words("v1-5", "{\"modelspec.architecture\": \"stable-diffusion-v2-512\"}", NULL,
                  PB_FORMAT, "tensors are those of Stable Diffusion 1.x");
     refuse_words("v1-5", "{\"modelspec.architecture\": \"stable-diffusion-v1/lora\"}", NULL,
@@ -210,7 +223,7 @@ static void test_yaml(void **state)
     refuse_words("v2-1", NULL,
                  "model: {params: {parameterization: v, unet_config: {params: "
                  "{num_head_channels: 48}}}}",
-                 PB_UNSUPPORTED, "channels of a level");
+                 PB_UNSUPPORTED, "whose heads have 48: expected a multiple of 48, found 320");
 }
 
 /* Options that do not go with what is there. */
@@ -274,6 +287,7 @@ int main(void)
         SCRATCH_TEST(test_networks),   SCRATCH_TEST(test_kinds),    SCRATCH_TEST(test_rest),
         SCRATCH_TEST(test_no_numbers), SCRATCH_TEST(test_families), SCRATCH_TEST(test_readings),
         SCRATCH_TEST(test_yaml),       SCRATCH_TEST(test_options),  SCRATCH_TEST(test_damaged),
+        SCRATCH_TEST(test_averages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "golden.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "scratch.h"
 #include "text/tokenizer.h"
@@ -256,6 +257,32 @@ static void test_hostile(void **state)
     scratch_close(&s);
 }
 
+/* What comes with the program is CLIP's: by their hashes, the files that clip_vocabulary.py has
+ * compared with the original's. */
+static void test_bundled(void **state)
+{
+    static const struct {
+        const char *name, *hash;
+    } files[] = {
+        {"clip/merges.txt", "9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a"},
+        {"clip/vocab.json", "3f0c4f7d2086b61b38487075278ea9ed04edb53a03cbb045b86c27190fa8fb69"},
+        {"openclip/merges.txt", "9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a"},
+        {"openclip/vocab.json", "3f0c4f7d2086b61b38487075278ea9ed04edb53a03cbb045b86c27190fa8fb69"},
+    };
+    const scratch tokenizers = {PB_SOURCE_DIR "/tokenizers"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t size;
+        unsigned char *bytes = scratch_read(&tokenizers, files[i].name, &size);
+        char digest[65];
+
+        pb_sha256(bytes, size, digest);
+        assert_string_equal(digest, files[i].hash);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_added),
         cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_bundled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,8 @@ pb_status pb_place_find(char **path, const char *name, pb_error *error)
         found = *path && access(*path, F_OK) == 0;
         if (!found && *path) {
             places = pb_list_add(places, *path);
+            if (!places)
+                status = pb_fail_memory(error, strlen(*path), "a list of places");
             pb_free(*path);
             *path = NULL;
         }

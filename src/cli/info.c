@@ -40,14 +40,16 @@ static void print_images(const pb_cli *cli, const pb_model_info *info)
 static void print_latents(const pb_cli *cli, const pb_model *model)
 {
     const pb_model_info *info = pb_model_get_info(model);
-    size_t f = pb_facts_factor(model);
+    pb_error why = {.message = ""};
+    size_t f = pb_facts_factor(model, &why);
     char *sizes = pb_facts_sizes(info, f);
 
     if (f)
         pb_say(cli, "              latents of pictures of %zux%zu pixels; sizes: %s",
                info->sample_height * f, info->sample_width * f, sizes);
     else
-        pb_say(cli, "              latents: pictures go through an autoencoder");
+        pb_say(cli, "              latents: pictures go through an autoencoder%s%s",
+               *why.message ? ", which cannot be used: " : "", why.message);
     g_free(sizes);
 }
 
@@ -202,7 +204,8 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
     else if (argc != 1)
         return pb_fail(error, PB_INVALID, "expected one model");
     if (!cli->model)
-        return pb_cli_refuse(cli, "hash,backend,schedule,vae,prediction-type,config,memory,threads",
+        return pb_cli_refuse(cli,
+                             "hash,backend,schedule,vae,lora,prediction-type,config,memory,threads",
                              "is of one model: info MODEL", error);
     return PB_OK;
 }

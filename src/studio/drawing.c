@@ -3,6 +3,7 @@
 #include <pullback/version.h>
 
 #include "io/json.h"
+#include "studio/loras.h"
 #include "studio/strip.h"
 
 /* How many images there are to draw unless it is said: fewer of large ones. */
@@ -77,6 +78,7 @@ json_t *pb_drawing_json(const pb_drawing *d, const pb_studio *s, const pb_prompt
                                (int)d->steps, "spacing", pb_drawing_spacing_name(d->spacing),
                                "boost", d->boost, "noise_seed", (json_int_t)d->noise_seed);
 
+    pb_loras_describe(s->model, object);
     if (d->x)
         json_object_set_new(object, "x", pb_json_name(d->x));
     else

@@ -62,13 +62,13 @@ char *pb_facts_sizes(const pb_model_info *info, size_t factor)
     return g_string_free(text, FALSE);
 }
 
-size_t pb_facts_factor(const pb_model *model)
+size_t pb_facts_factor(const pb_model *model, pb_error *why)
 {
     pb_autoencoder *autoencoder;
     size_t factor;
 
     if (!pb_model_get_info(model)->has_autoencoder ||
-        pb_autoencoder_open(&autoencoder, model, NULL) != PB_OK)
+        pb_autoencoder_open(&autoencoder, model, why) != PB_OK)
         return 0;
     factor = pb_autoencoder_get_info(autoencoder).factor;
     pb_autoencoder_free(autoencoder);

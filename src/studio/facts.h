@@ -28,8 +28,9 @@ pb_status pb_facts_find(pb_facts *facts, const pb_model *model, const pb_run *ru
  * on"; g_free. */
 char *pb_facts_sizes(const pb_model_info *info, size_t factor);
 
-/* Pixels for each position of a model of latents; 0: its autoencoder cannot be opened. */
-size_t pb_facts_factor(const pb_model *model);
+/* Pixels for each position of a model of latents; 0: it has no autoencoder, or one that cannot be
+ * opened, and why says it. */
+size_t pb_facts_factor(const pb_model *model, pb_error *why);
 
 /* All of it, and pb_model_info, as an object; hash: or NULL. */
 json_t *pb_facts_json(const pb_model *model, const pb_facts *facts, const char *hash);

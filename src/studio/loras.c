@@ -39,7 +39,10 @@ char *pb_lora_words(const pb_lora_info *info)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].layers) {
             g_string_append_printf(text, "%s%zu%s of %s", between, parts[i].layers,
-                                   *between ? "" : " layers", parts[i].part);
+                                   *between               ? ""
+                                   : parts[i].layers == 1 ? " layer"
+                                                          : " layers",
+                                   parts[i].part);
             between = ", ";
         }
     if (info->rank_most > info->rank_least)
@@ -72,7 +75,7 @@ json_t *pb_loras_json(const pb_model *model)
     return all;
 }
 
-json_t *pb_loras_named(const pb_model *model)
+void pb_loras_describe(const pb_model *model, json_t *object)
 {
     const pb_lora_info *info = pb_model_lora(model, 0);
     json_t *all = info ? json_array() : NULL;
@@ -84,5 +87,6 @@ json_t *pb_loras_named(const pb_model *model)
         json_array_append_new(all, pb_json_name(text));
         g_free(text);
     }
-    return all;
+    if (all)
+        json_object_set_new(object, "loras", all);
 }

@@ -16,8 +16,8 @@ char *pb_lora_words(const pb_lora_info *info);
 /* All of them as a list of objects; NULL: there are none. */
 json_t *pb_loras_json(const pb_model *model);
 
-/* As options name them, ["a.safetensors:0.8"], for what a result knows of its model: of a whole
- * path its end. NULL: there are none. */
-json_t *pb_loras_named(const pb_model *model);
+/* Adds to an object that tells of a result how they were named, "loras": ["a.safetensors:0.8"], of
+ * a path its end; nothing where there are none. */
+void pb_loras_describe(const pb_model *model, json_t *object);
 
 #endif

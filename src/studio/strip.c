@@ -95,7 +95,7 @@ static char *model_name(const pb_studio *d)
 json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
-    json_t *directions = pb_json_counts(e->count, e->direction), *object, *loras;
+    json_t *directions = pb_json_counts(e->count, e->direction), *object;
     char *model = model_name(d);
 
     object = json_pack(
@@ -106,9 +106,7 @@ json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
         "edit_scale", e->guidance.scale, "edit_iterations", (int)e->full, "strength",
         pb_edit_strength(e), "stages", (int)e->stages, "boost", e->boost, "noise_seed",
         (json_int_t)e->noise_seed);
-    loras = pb_loras_named(d->model);
-    if (loras)
-        json_object_set_new(object, "loras", loras);
+    pb_loras_describe(d->model, object);
     if (e->mode != PB_EDIT_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(e->length));
     describe_effect(s, object);

@@ -74,6 +74,15 @@ static size_t count_numbered(const pb_lora_target *t, const char *before, const 
     return n;
 }
 
+/* Is it that of Stable Diffusion 2.x in a file of the whole? OpenCLIP's has another activation than
+ * CLIP's. */
+static bool is_cut(const pb_part *part)
+{
+    const char *act = json_string_value(json_object_get(part->config, "hidden_act"));
+
+    return !part->folder && act && strcmp(act, "quick_gelu") != 0;
+}
+
 pb_status pb_lora_target_open(pb_lora_target *t, const pb_part *part, pb_role role, pb_error *error)
 {
     t->role = role;
@@ -82,21 +91,26 @@ pb_status pb_lora_target_open(pb_lora_target *t, const pb_part *part, pb_role ro
     t->depth = role == PB_ROLE_UNET
                    ? count_numbered(t, "down_blocks_0_resnets_", "_conv1")
                    : count_numbered(t, "text_model_encoder_layers_", "_layer_norm1");
-    t->cut = role != PB_ROLE_UNET && !part->folder;
+    t->cut = role == PB_ROLE_TEXT_ENCODER && is_cut(part);
     return PB_OK;
 }
 
 /* -- names ---------------------------------------------------------------------------------------
  */
 
-/* A U-Net's layer in the names of the original layout. */
+/* A U-Net's layer in the names of the original layout, whose tables are of tensors. */
 static size_t find_original(const pb_lora_target *t, const char *flat)
 {
+    static const char ending[] = ".weight";
     const pb_naming naming = {.layers = t->depth};
     char dotted[PB_NAME], name[PB_NAME], again[PB_NAME];
 
-    if (!pb_lora_undot(dotted, flat) || !pb_unet_name(name, dotted, &naming))
+    if (!pb_lora_undot(dotted, flat) || strlen(dotted) >= PB_NAME - sizeof ending)
         return SIZE_MAX;
+    strcat(dotted, ending);
+    if (!pb_unet_name(name, dotted, &naming) || !pb_ends_with(name, ending))
+        return SIZE_MAX;
+    name[strlen(name) - strlen(ending)] = '\0';
     pb_lora_flatten(again, name);
     return find(t, again);
 }

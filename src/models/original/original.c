@@ -21,6 +21,8 @@ static pb_status find_tokenizer(pb_part *part, pb_original *o, pb_role role, pb_
     pb_error why;
     char *given = o->configs ? pb_sprintf("%s/%s", o->configs, pb_role_name(role)) : NULL;
 
+    if (o->configs && !given)
+        return pb_fail_memory(error, strlen(o->configs), "a path");
     part->component = pb_component_find(PB_KIND_TOKENIZER, "CLIPTokenizer");
     if (pb_is_folder(given)) {
         part->folder = given;

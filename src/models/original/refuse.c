@@ -105,17 +105,17 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error)
         PB_TRY(refuse_channels(o, prefix, error));
         return refuse_labels(o, prefix, error);
     }
+    if (pb_original_has(o, "model_ema."))
+        return pb_fail(error, PB_UNSUPPORTED,
+                       "%s: averaged weights only (model_ema.…): expected the plain ones beside "
+                       "them",
+                       o->path);
     if (pb_vae_prefix(o))
         return pb_fail(error, PB_UNSUPPORTED,
                        "%s: an autoencoder alone, which is no model: --vae gives it to one",
                        o->path);
     if (pb_text_prefix(o, PB_ROLE_TEXT_ENCODER) || pb_text_prefix(o, PB_ROLE_TEXT_ENCODER_2))
         return pb_fail(error, PB_UNSUPPORTED, "%s: a text encoder alone, which is no model",
-                       o->path);
-    if (pb_original_has(o, "model_ema."))
-        return pb_fail(error, PB_UNSUPPORTED,
-                       "%s: averaged weights only (model_ema.…): expected the plain ones beside "
-                       "them",
                        o->path);
     return pb_fail(error, PB_UNSUPPORTED,
                    "%s: no model: expected the tensors of Stable Diffusion 1.x, 2.x or XL "

@@ -28,7 +28,7 @@ const pb_release_facts *pb_release_of(pb_release release)
                     .scheduler = "DDIMScheduler",
                     .prediction = NULL},
         [PB_SDXL] = {.name = "Stable Diffusion XL",
-                     .architecture = "stable-diffusion-xl-v1",
+                     .architecture = "stable-diffusion-xl-",
                      .context = 2048,
                      .linear = true,
                      .heads = 0,

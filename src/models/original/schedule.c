@@ -29,23 +29,25 @@ const char *pb_prediction_word(const char *word)
     return NULL;
 }
 
-/* ModelSpec: the prediction type where it is named, or by the architecture, which names it too. */
+/* ModelSpec: the prediction type where it is named (ComfyUI calls it predict_key), or by the
+ * architecture, which names it too. */
 static pb_status read_metadata(said *s, const pb_original *o, pb_release release, pb_error *error)
 {
     const char *named = pb_weights_metadata(o->weights, "modelspec.architecture");
-    const char *type = pb_weights_metadata(o->weights, "modelspec.prediction_type");
+    const char *key = "modelspec.prediction_type", *type = pb_weights_metadata(o->weights, key);
     const pb_release_facts *facts = pb_release_of(release);
 
     if (named && strncmp(named, facts->architecture, strlen(facts->architecture)))
         return pb_fail(error, PB_FORMAT,
                        "%s: modelspec.architecture says \"%s\", but the tensors are those of %s",
                        o->path, named, facts->name);
+    if (!type)
+        type = pb_weights_metadata(o->weights, key = "modelspec.predict_key");
     if (type) {
         s->metadata = pb_prediction_word(type);
         if (!s->metadata)
-            return pb_fail(error, PB_UNSUPPORTED,
-                           "%s: modelspec.prediction_type: expected epsilon or v, found \"%s\"",
-                           o->path, type);
+            return pb_fail(error, PB_UNSUPPORTED, "%s: %s: expected epsilon or v, found \"%s\"",
+                           o->path, key, type);
     } else if (named && !facts->prediction)
         s->metadata = strstr(named, "-768-v") ? "v_prediction"
                       : strstr(named, "-512") ? "epsilon"

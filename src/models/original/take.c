@@ -1,5 +1,6 @@
 #include "models/original/take.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,9 +81,9 @@ pb_status pb_original_read_config(json_t **config, const char *path, pb_error *e
     struct stat info;
 
     *config = NULL;
-    return stat(path, &info) == 0
-               ? pb_json_read(config, path, (size_t)16 << 20, PB_JSON_INFINITY, error)
-               : PB_OK;
+    if (stat(path, &info) == 0)
+        return pb_json_read(config, path, (size_t)16 << 20, PB_JSON_INFINITY, error);
+    return errno == ENOENT || errno == ENOTDIR ? PB_OK : pb_fail_system(error, path, NULL);
 }
 
 pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role, pb_error *error)
@@ -209,6 +210,9 @@ static bool is_harmless(const char *name)
         "cond_stage_model.model.logit_scale",
         "cond_stage_model.model.text_projection",
         "cond_stage_model.model.attn_mask",
+        "conditioner.embedders.0.logit_scale",
+        "conditioner.embedders.0.text_projection",
+        "conditioner.embedders.0.text_projection.weight",
         "conditioner.embedders.0.transformer.logit_scale",
         "conditioner.embedders.0.transformer.text_projection.weight",
         "conditioner.embedders.1.model.logit_scale",

@@ -107,13 +107,17 @@ static pb_status find_heads(shapes *s, pb_original *o, pb_release release, pb_er
                      width = json_integer_value(json_object_get(o->yaml, "num_head_channels"));
     const pb_release_facts *facts = pb_release_of(release);
     const size_t of_head = width > 0 ? (size_t)width : 64;
+    char item[80], expected[40];
     const bool by_width = width > 0 || (heads <= 0 && !facts->heads);
 
     for (size_t i = 0; i < s->levels; i++) {
         level *l = &s->level[i];
-        if (by_width && l->channels % of_head)
-            return fail_rule(o, error, "channels of a level of the U-Net, whose heads have 64",
-                             l->channels, "a multiple of 64");
+        if (by_width && l->channels % of_head) {
+            snprintf(item, sizeof item, "channels of a level of the U-Net, whose heads have %zu",
+                     of_head);
+            snprintf(expected, sizeof expected, "a multiple of %zu", of_head);
+            return fail_rule(o, error, item, l->channels, expected);
+        }
         l->heads = by_width ? l->channels / of_head : heads > 0 ? (size_t)heads : facts->heads;
         if (l->channels % GROUPS)
             return fail_rule(o, error, "channels of a level of the U-Net", l->channels,
