@@ -210,6 +210,33 @@ static void test_one_file(void **state)
     }
 }
 
+/* A text encoder may outlive its model, and reads its weights, with what both LoRAs add, later. */
+static void test_outlives(void **state)
+{
+    const scratch_name paths[] = {scratch_path(&here, "k.safetensors"),
+                                  scratch_path(&here, "o.safetensors")};
+    const pb_lora loras[] = {{paths[0].text, 0.5}, {paths[1].text, -0.25}};
+    uint32_t ids[77];
+    float *found = pb_malloc((size_t)77 * 32, sizeof *found);
+    pb_text_encoder *text;
+    pb_weights *values;
+    subject s;
+
+    (void)state;
+    lora_write("k.safetensors", "kohya");
+    lora_write("o.safetensors", "older");
+    s = open_subject(SD1, SD1, 2, loras);
+    MUST(pb_text_encoder_open(&text, s.model, error));
+    MUST(pb_text_encoder_tokens(text, s.prompts.prompt, 77, ids, NULL, NULL, error));
+    close_subject(&s);
+    MUST(pb_text_encoder_embed(text, 1, 77, ids, found, NULL, NULL, error));
+    MUST(pb_weights_open(&values, GOLDEN "lora.safetensors", error));
+    check(values, "two", "embedding", found);
+    pb_weights_free(values);
+    pb_text_encoder_free(text);
+    pb_free(found);
+}
+
 /* In pieces of any size, across rows, a tensor reads the same. */
 static void test_pieces(void **state)
 {
@@ -240,10 +267,8 @@ static void test_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_values),
-        SCRATCH_TEST(test_nothing),
-        SCRATCH_TEST(test_one_file),
-        SCRATCH_TEST(test_pieces),
+        SCRATCH_TEST(test_values),   SCRATCH_TEST(test_nothing), SCRATCH_TEST(test_one_file),
+        SCRATCH_TEST(test_outlives), SCRATCH_TEST(test_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
