@@ -10,7 +10,7 @@
 #include "lora.h"
 #include "models/model.h"
 #include "original.h"
-#include "program.h"
+#include "torch_file.h"
 
 #define SD1 GOLDEN "sd1-tiny"
 #define XL GOLDEN "sdxl-tiny"
@@ -210,6 +210,32 @@ static void test_one_file(void **state)
     }
 }
 
+/* The same LoRA as torch.save writes it. */
+static void test_torch(void **state)
+{
+    const scratch_name paths[] = {scratch_path(&here, "k.safetensors"),
+                                  scratch_path(&here, "k.pt")};
+    float *eps[2];
+    pb_weights *w;
+
+    (void)state;
+    lora_write("k.safetensors", "kohya");
+    MUST(pb_weights_open(&w, paths[0].text, error));
+    write_torch(paths[1].text, w, 0, pb_weights_count(w), NULL);
+    pb_weights_free(w);
+    for (size_t i = 0; i < 2; i++) {
+        const pb_lora lora = {paths[i].text, -2};
+        pb_condition condition;
+        subject s = open_subject(SD1, SD1, 1, &lora);
+        eps[i] = eps_of(&s, &condition);
+        assert_int_equal(pb_model_lora(s.model, 0)->unet_layers, 30);
+        close_subject(&s);
+    }
+    assert_memory_equal(eps[0], eps[1], 4 * 16 * 16 * sizeof(float));
+    pb_free(eps[0]);
+    pb_free(eps[1]);
+}
+
 /* A text encoder may outlive its model, and reads its weights, with what both LoRAs add, later. */
 static void test_outlives(void **state)
 {
@@ -267,8 +293,8 @@ static void test_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_values),   SCRATCH_TEST(test_nothing), SCRATCH_TEST(test_one_file),
-        SCRATCH_TEST(test_outlives), SCRATCH_TEST(test_pieces),
+        SCRATCH_TEST(test_values), SCRATCH_TEST(test_nothing),  SCRATCH_TEST(test_one_file),
+        SCRATCH_TEST(test_torch),  SCRATCH_TEST(test_outlives), SCRATCH_TEST(test_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

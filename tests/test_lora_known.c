@@ -190,6 +190,36 @@ static void test_told(void **state)
     expect(program(here.folder, "info %s --lora nowhere", SD1), 1, "nowhere");
 }
 
+/* PEFT's own names say of no part: the U-Net's layers, else the text encoder's. */
+static void test_any(void **state)
+{
+    static const char *const layers[] = {"down_blocks.1.resnets.0.conv_shortcut",
+                                         "text_model.encoder.layers.0.mlp.fc2", "no.such.layer"};
+    const scratch_name path = scratch_path(&here, "l.safetensors");
+    const pb_lora lora = {path.text, 1};
+    const pb_model_options options = {.loras = &lora, .lora_count = 1};
+    json_t *all = json_object();
+    const pb_lora_info *info;
+    pb_model *model;
+    char name[128];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "base_model.model.%s.lora_A.weight", layers[i]);
+        lora_add(all, name, "F32", i ? "[2, 64]" : "[2, 16, 1, 1]", 1);
+        snprintf(name, sizeof name, "base_model.model.%s.lora_B.weight", layers[i]);
+        lora_add(all, name, "F32", "[32, 2]", 1);
+    }
+    lora_write_tensors("l.safetensors", all, NULL);
+    json_decref(all);
+    MUST(pb_model_open_with(&model, SD1, &options, error));
+    info = pb_model_lora(model, 0);
+    assert_int_equal(info->unet_layers, 1);
+    assert_int_equal(info->text_encoder_layers, 1);
+    assert_int_equal(info->unmatched_count, 2);
+    pb_model_free(model);
+}
+
 /* The last layer of the text encoder of 2.x, which a single file leaves out. */
 static void test_left(void **state)
 {
@@ -322,8 +352,10 @@ static void test_provenance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_original_names), SCRATCH_TEST(test_names), SCRATCH_TEST(test_told),
-        SCRATCH_TEST(test_left),           SCRATCH_TEST(test_hash),  SCRATCH_TEST(test_provenance),
+        SCRATCH_TEST(test_original_names), SCRATCH_TEST(test_names),
+        SCRATCH_TEST(test_told),           SCRATCH_TEST(test_any),
+        SCRATCH_TEST(test_left),           SCRATCH_TEST(test_hash),
+        SCRATCH_TEST(test_provenance),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
