@@ -248,7 +248,8 @@ static void test_left(void **state)
 /* -- what is known -------------------------------------------------------------------------------
  */
 
-static void hash_with(size_t count, const pb_lora *loras, char hash[65])
+/* The model's hash, and the hash of its signature, by which catalogues remember that one. */
+static void hash_with(size_t count, const pb_lora *loras, char hash[65], char signed_by[65])
 {
     const pb_model_options options = {.loras = loras, .lora_count = count};
     pb_model *model;
@@ -259,6 +260,7 @@ static void hash_with(size_t count, const pb_lora *loras, char hash[65])
     MUST(pb_model_signature(model, &signature, error));
     for (size_t i = 0; i < count; i++)
         assert_non_null(strstr(signature, loras[i].path));
+    pb_sha256(signature, strlen(signature), signed_by);
     pb_text_free(signature);
     pb_model_free(model);
 }
@@ -288,6 +290,7 @@ static void test_hash(void **state)
         {1, {{own.text, 1}}}, /* with another config */
     };
     char hashes[sizeof cases / sizeof *cases][65], again[65];
+    char signatures[sizeof cases / sizeof *cases][65], other[65];
 
     (void)state;
     lora_write("a.safetensors", "kohya");
@@ -297,12 +300,15 @@ static void test_hash(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (i == sizeof cases / sizeof *cases - 1)
             scratch_change(&here, "adapter_config.json", "{\"lora_alpha\": 9}");
-        hash_with(cases[i].count, cases[i].loras, hashes[i]);
-        for (size_t k = 0; k < i; k++)
+        hash_with(cases[i].count, cases[i].loras, hashes[i], signatures[i]);
+        for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(hashes[i], hashes[k]);
+            assert_string_not_equal(signatures[i], signatures[k]);
+        }
     }
-    hash_with(1, &(pb_lora){c.text, 1}, again);
+    hash_with(1, &(pb_lora){c.text, 1}, again, other);
     assert_string_equal(again, hashes[1]);
+    assert_string_not_equal(other, signatures[1]);
 }
 
 static void run(int status, const char *message, const char *format, const char *lora)
