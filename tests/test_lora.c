@@ -65,8 +65,7 @@ static float *eps_of(subject *s, pb_condition *condition)
     return out[0];
 }
 
-/* -- values of diffusers -------------------------------------------------------------------------
- */
+/* -- values of diffusers ---------------------------------------------------------------------- */
 
 static void check(const pb_weights *values, const char *name, const char *what, const float *found)
 {
@@ -130,8 +129,7 @@ static void test_values(void **state)
     pb_weights_free(values);
 }
 
-/* -- bits ----------------------------------------------------------------------------------------
- */
+/* -- bits ------------------------------------------------------------------------------------- */
 
 static void assert_same(const char *model_a, const char *model_b, const char *folder,
                         size_t count_a, size_t count_b, const pb_lora *loras)

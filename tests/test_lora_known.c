@@ -18,8 +18,7 @@
 #define SD1 GOLDEN "sd1-tiny"
 #define XL GOLDEN "sdxl-tiny"
 
-/* -- names ---------------------------------------------------------------------------------------
- */
+/* -- names ------------------------------------------------------------------------------------ */
 
 /* Name, slot, and the weight of the model that it is of; NULL: none. */
 typedef struct naming {
@@ -136,8 +135,7 @@ static void test_names(void **state)
     assert_false(pb_lora_key_read(&key, longer));
 }
 
-/* -- what is told --------------------------------------------------------------------------------
- */
+/* -- what is told ----------------------------------------------------------------------------- */
 
 /* A LoRA with keys that fit nothing. */
 static void write_strange(const char *file, size_t strangers)
@@ -245,8 +243,7 @@ static void test_left(void **state)
     json_decref(list);
 }
 
-/* -- what is known -------------------------------------------------------------------------------
- */
+/* -- what is known ---------------------------------------------------------------------------- */
 
 /* The model's hash, and the hash of its signature, by which catalogues remember that one. */
 static void hash_with(size_t count, const pb_lora *loras, char hash[65], char signed_by[65])

@@ -68,8 +68,7 @@ pb_status pb_weights_add(pb_weights **out, pb_weights *from, size_t count, const
     return PB_OK;
 }
 
-/* -- reading ------------------------------------------------------------------------------------
- */
+/* -- reading ---------------------------------------------------------------------------------- */
 
 /* `count` entries from number `first` on, as a new array. */
 static pb_status load(float **out, const pb_stored *t, size_t first, size_t count, pb_error *error)
