@@ -18,8 +18,7 @@
 #define MOST_SIDE 64
 #define MOST_BYTES ((size_t)1 << 20)
 
-/* -- names ---------------------------------------------------------------------------------------
- */
+/* -- names ------------------------------------------------------------------------------------ */
 
 /* What is read of one fits its places, and underscores are dots again. */
 static void check_name(const char *name)
@@ -38,8 +37,7 @@ static void check_name(const char *name)
     HOLD(!strcmp(flat, again));
 }
 
-/* -- a file --------------------------------------------------------------------------------------
- */
+/* -- a file ----------------------------------------------------------------------------------- */
 
 /* The numbers behind the name's last spaces, as a shape; cuts them off. */
 static json_t *cut_shape(char *line)
@@ -107,8 +105,7 @@ static const char *make_file(const uint8_t *data, size_t size)
     return feed(all, 8 + length + bytes);
 }
 
-/* -- a model with it -----------------------------------------------------------------------------
- */
+/* -- a model with it -------------------------------------------------------------------------- */
 
 static void check_model(const pb_model *model)
 {

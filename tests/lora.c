@@ -34,8 +34,7 @@ void lora_add(json_t *tensors, const char *name, const char *dtype, const char *
         json_pack("[s, o, f]", dtype, json_loads(shape, JSON_DECODE_ANY, NULL), value));
 }
 
-/* -- numbers -------------------------------------------------------------------------------------
- */
+/* -- numbers ---------------------------------------------------------------------------------- */
 
 /* Of a number that is a normal one there. */
 static uint16_t to_half(float value)

@@ -10,7 +10,7 @@
 #include "lora.h"
 #include "models/model.h"
 #include "original.h"
-#include "program.h"
+#include "torch_file.h"
 
 #define SD1 GOLDEN "sd1-tiny"
 #define XL GOLDEN "sdxl-tiny"
@@ -65,8 +65,7 @@ static float *eps_of(subject *s, pb_condition *condition)
     return out[0];
 }
 
-/* -- values of diffusers -------------------------------------------------------------------------
- */
+/* -- values of diffusers ---------------------------------------------------------------------- */
 
 static void check(const pb_weights *values, const char *name, const char *what, const float *found)
 {
@@ -130,8 +129,7 @@ static void test_values(void **state)
     pb_weights_free(values);
 }
 
-/* -- bits ----------------------------------------------------------------------------------------
- */
+/* -- bits ------------------------------------------------------------------------------------- */
 
 static void assert_same(const char *model_a, const char *model_b, const char *folder,
                         size_t count_a, size_t count_b, const pb_lora *loras)
@@ -210,6 +208,59 @@ static void test_one_file(void **state)
     }
 }
 
+/* The same LoRA as torch.save writes it. */
+static void test_torch(void **state)
+{
+    const scratch_name paths[] = {scratch_path(&here, "k.safetensors"),
+                                  scratch_path(&here, "k.pt")};
+    float *eps[2];
+    pb_weights *w;
+
+    (void)state;
+    lora_write("k.safetensors", "kohya");
+    MUST(pb_weights_open(&w, paths[0].text, error));
+    write_torch(paths[1].text, w, 0, pb_weights_count(w), NULL);
+    pb_weights_free(w);
+    for (size_t i = 0; i < 2; i++) {
+        const pb_lora lora = {paths[i].text, -2};
+        pb_condition condition;
+        subject s = open_subject(SD1, SD1, 1, &lora);
+        eps[i] = eps_of(&s, &condition);
+        assert_int_equal(pb_model_lora(s.model, 0)->unet_layers, 30);
+        close_subject(&s);
+    }
+    assert_memory_equal(eps[0], eps[1], 4 * 16 * 16 * sizeof(float));
+    pb_free(eps[0]);
+    pb_free(eps[1]);
+}
+
+/* A text encoder may outlive its model, and reads its weights, with what both LoRAs add, later. */
+static void test_outlives(void **state)
+{
+    const scratch_name paths[] = {scratch_path(&here, "k.safetensors"),
+                                  scratch_path(&here, "o.safetensors")};
+    const pb_lora loras[] = {{paths[0].text, 0.5}, {paths[1].text, -0.25}};
+    uint32_t ids[77];
+    float *found = pb_malloc((size_t)77 * 32, sizeof *found);
+    pb_text_encoder *text;
+    pb_weights *values;
+    subject s;
+
+    (void)state;
+    lora_write("k.safetensors", "kohya");
+    lora_write("o.safetensors", "older");
+    s = open_subject(SD1, SD1, 2, loras);
+    MUST(pb_text_encoder_open(&text, s.model, error));
+    MUST(pb_text_encoder_tokens(text, s.prompts.prompt, 77, ids, NULL, NULL, error));
+    close_subject(&s);
+    MUST(pb_text_encoder_embed(text, 1, 77, ids, found, NULL, NULL, error));
+    MUST(pb_weights_open(&values, GOLDEN "lora.safetensors", error));
+    check(values, "two", "embedding", found);
+    pb_weights_free(values);
+    pb_text_encoder_free(text);
+    pb_free(found);
+}
+
 /* In pieces of any size, across rows, a tensor reads the same. */
 static void test_pieces(void **state)
 {
@@ -240,10 +291,8 @@ static void test_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_values),
-        SCRATCH_TEST(test_nothing),
-        SCRATCH_TEST(test_one_file),
-        SCRATCH_TEST(test_pieces),
+        SCRATCH_TEST(test_values), SCRATCH_TEST(test_nothing),  SCRATCH_TEST(test_one_file),
+        SCRATCH_TEST(test_torch),  SCRATCH_TEST(test_outlives), SCRATCH_TEST(test_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

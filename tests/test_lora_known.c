@@ -18,8 +18,7 @@
 #define SD1 GOLDEN "sd1-tiny"
 #define XL GOLDEN "sdxl-tiny"
 
-/* -- names ---------------------------------------------------------------------------------------
- */
+/* -- names ------------------------------------------------------------------------------------ */
 
 /* Name, slot, and the weight of the model that it is of; NULL: none. */
 typedef struct naming {
@@ -136,8 +135,7 @@ static void test_names(void **state)
     assert_false(pb_lora_key_read(&key, longer));
 }
 
-/* -- what is told --------------------------------------------------------------------------------
- */
+/* -- what is told ----------------------------------------------------------------------------- */
 
 /* A LoRA with keys that fit nothing. */
 static void write_strange(const char *file, size_t strangers)
@@ -190,6 +188,36 @@ static void test_told(void **state)
     expect(program(here.folder, "info %s --lora nowhere", SD1), 1, "nowhere");
 }
 
+/* PEFT's own names say of no part: the U-Net's layers, else the text encoder's. */
+static void test_any(void **state)
+{
+    static const char *const layers[] = {"down_blocks.1.resnets.0.conv_shortcut",
+                                         "text_model.encoder.layers.0.mlp.fc2", "no.such.layer"};
+    const scratch_name path = scratch_path(&here, "l.safetensors");
+    const pb_lora lora = {path.text, 1};
+    const pb_model_options options = {.loras = &lora, .lora_count = 1};
+    json_t *all = json_object();
+    const pb_lora_info *info;
+    pb_model *model;
+    char name[128];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "base_model.model.%s.lora_A.weight", layers[i]);
+        lora_add(all, name, "F32", i ? "[2, 64]" : "[2, 16, 1, 1]", 1);
+        snprintf(name, sizeof name, "base_model.model.%s.lora_B.weight", layers[i]);
+        lora_add(all, name, "F32", "[32, 2]", 1);
+    }
+    lora_write_tensors("l.safetensors", all, NULL);
+    json_decref(all);
+    MUST(pb_model_open_with(&model, SD1, &options, error));
+    info = pb_model_lora(model, 0);
+    assert_int_equal(info->unet_layers, 1);
+    assert_int_equal(info->text_encoder_layers, 1);
+    assert_int_equal(info->unmatched_count, 2);
+    pb_model_free(model);
+}
+
 /* The last layer of the text encoder of 2.x, which a single file leaves out. */
 static void test_left(void **state)
 {
@@ -215,10 +243,10 @@ static void test_left(void **state)
     json_decref(list);
 }
 
-/* -- what is known -------------------------------------------------------------------------------
- */
+/* -- what is known ---------------------------------------------------------------------------- */
 
-static void hash_with(size_t count, const pb_lora *loras, char hash[65])
+/* The model's hash, and the hash of its signature, by which catalogues remember that one. */
+static void hash_with(size_t count, const pb_lora *loras, char hash[65], char signed_by[65])
 {
     const pb_model_options options = {.loras = loras, .lora_count = count};
     pb_model *model;
@@ -229,6 +257,7 @@ static void hash_with(size_t count, const pb_lora *loras, char hash[65])
     MUST(pb_model_signature(model, &signature, error));
     for (size_t i = 0; i < count; i++)
         assert_non_null(strstr(signature, loras[i].path));
+    pb_sha256(signature, strlen(signature), signed_by);
     pb_text_free(signature);
     pb_model_free(model);
 }
@@ -258,6 +287,7 @@ static void test_hash(void **state)
         {1, {{own.text, 1}}}, /* with another config */
     };
     char hashes[sizeof cases / sizeof *cases][65], again[65];
+    char signatures[sizeof cases / sizeof *cases][65], other[65];
 
     (void)state;
     lora_write("a.safetensors", "kohya");
@@ -267,12 +297,15 @@ static void test_hash(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (i == sizeof cases / sizeof *cases - 1)
             scratch_change(&here, "adapter_config.json", "{\"lora_alpha\": 9}");
-        hash_with(cases[i].count, cases[i].loras, hashes[i]);
-        for (size_t k = 0; k < i; k++)
+        hash_with(cases[i].count, cases[i].loras, hashes[i], signatures[i]);
+        for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(hashes[i], hashes[k]);
+            assert_string_not_equal(signatures[i], signatures[k]);
+        }
     }
-    hash_with(1, &(pb_lora){c.text, 1}, again);
+    hash_with(1, &(pb_lora){c.text, 1}, again, other);
     assert_string_equal(again, hashes[1]);
+    assert_string_not_equal(other, signatures[1]);
 }
 
 static void run(int status, const char *message, const char *format, const char *lora)
@@ -322,8 +355,10 @@ static void test_provenance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_original_names), SCRATCH_TEST(test_names), SCRATCH_TEST(test_told),
-        SCRATCH_TEST(test_left),           SCRATCH_TEST(test_hash),  SCRATCH_TEST(test_provenance),
+        SCRATCH_TEST(test_original_names), SCRATCH_TEST(test_names),
+        SCRATCH_TEST(test_told),           SCRATCH_TEST(test_any),
+        SCRATCH_TEST(test_left),           SCRATCH_TEST(test_hash),
+        SCRATCH_TEST(test_provenance),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

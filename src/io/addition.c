@@ -68,8 +68,7 @@ pb_status pb_weights_add(pb_weights **out, pb_weights *from, size_t count, const
     return PB_OK;
 }
 
-/* -- reading ------------------------------------------------------------------------------------
- */
+/* -- reading ---------------------------------------------------------------------------------- */
 
 /* `count` entries from number `first` on, as a new array. */
 static pb_status load(float **out, const pb_stored *t, size_t first, size_t count, pb_error *error)
@@ -124,9 +123,14 @@ static pb_status load_between(float **out, const pb_addition *a, size_t rank, si
 {
     const size_t inner = a->down->shape[0], positions = a->mid->count / (rank * inner);
     const size_t channels = columns / positions;
-    float *mid = NULL, *down = NULL, *both = pb_calloc(rank * columns, sizeof *both);
-    pb_status status = both ? load(&mid, a->mid, 0, a->mid->count, error)
-                            : pb_fail_memory(error, rank * columns * sizeof *both, a->mid->name);
+    float *mid = NULL, *down = NULL, *both;
+    pb_status status;
+    size_t count;
+
+    *out = NULL;
+    both = pb_mul_overflows(rank, columns, &count) ? NULL : pb_calloc(count, sizeof *both);
+    status = both ? load(&mid, a->mid, 0, a->mid->count, error)
+                  : pb_fail_memory(error, rank * columns * sizeof *both, a->mid->name);
 
     if (status == PB_OK)
         status = load(&down, a->down, 0, a->down->count, error);

@@ -358,8 +358,7 @@ pb_status pb_model_signature(const pb_model *model, char **signature, pb_error *
     return status;
 }
 
-/* -- LoRAs ---------------------------------------------------------------------------------------
- */
+/* -- LoRAs ------------------------------------------------------------------------------------ */
 
 static pb_status describe(json_t *list, const pb_lora_file *f, const pb_stop *stop, pb_error *error)
 {

@@ -6,8 +6,7 @@
 
 #include "base/ending.h"
 
-/* -- the part ------------------------------------------------------------------------------------
- */
+/* -- the part --------------------------------------------------------------------------------- */
 
 static const char *behind(const char *name, const char *beginning)
 {
@@ -49,8 +48,7 @@ const char *pb_lora_part(const char *name, bool *any, pb_role *role)
     return name;
 }
 
-/* -- what it is to the layer ---------------------------------------------------------------------
- */
+/* -- what it is to the layer ------------------------------------------------------------------ */
 
 static const struct {
     const char *ending;
@@ -136,8 +134,7 @@ bool pb_lora_key_read(pb_lora_key *key, const char *name)
     return !older || renew(key->path, key->role == PB_ROLE_UNET);
 }
 
-/* -- underscores ---------------------------------------------------------------------------------
- */
+/* -- underscores ------------------------------------------------------------------------------ */
 
 void pb_lora_flatten(char to[PB_NAME], const char *path)
 {
@@ -174,8 +171,7 @@ bool pb_lora_undot(char to[PB_NAME], const char *flat)
     return true;
 }
 
-/* -- what else there is --------------------------------------------------------------------------
- */
+/* -- what else there is ----------------------------------------------------------------------- */
 
 const char *pb_lora_other(const char *name)
 {

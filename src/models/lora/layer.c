@@ -17,8 +17,7 @@ bool pb_lora_is_there(const pb_lora_tensors *t)
     return false;
 }
 
-/* -- checks --------------------------------------------------------------------------------------
- */
+/* -- checks ----------------------------------------------------------------------------------- */
 
 /* Numbers, of at least `least` dimensions, none of them 0. */
 static pb_status check_tensor(const pb_stored *t, size_t least, pb_error *error)
@@ -111,8 +110,7 @@ pb_status pb_lora_check_context(const pb_lora_layer *layer, const pb_lora_tensor
     return fail_fit(down, NULL, w, made_for(down->shape[1]), error);
 }
 
-/* -- additions -----------------------------------------------------------------------------------
- */
+/* -- additions -------------------------------------------------------------------------------- */
 
 static pb_status fail_alone(const pb_stored *there, const char *other, pb_error *error)
 {

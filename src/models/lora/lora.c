@@ -12,8 +12,7 @@
 #include "io/json.h"
 #include "models/lora/layer.h"
 
-/* -- files ---------------------------------------------------------------------------------------
- */
+/* -- files ------------------------------------------------------------------------------------ */
 
 void pb_loras_close(pb_loras *loras)
 {
@@ -104,8 +103,7 @@ pb_status pb_loras_open(pb_loras *loras, const pb_model_options *o, pb_error *er
     return PB_OK;
 }
 
-/* -- merging -------------------------------------------------------------------------------------
- */
+/* -- merging ---------------------------------------------------------------------------------- */
 
 /* Work on one model. */
 typedef struct work {

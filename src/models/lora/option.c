@@ -23,7 +23,8 @@ pb_status pb_lora_option(pb_lora *lora, const char *text, pb_error *error)
         n = (size_t)(colon - text);
     }
     if (n == 0)
-        return pb_fail(error, PB_INVALID, "%s: expected FILE or FILE:WEIGHT", text);
+        return pb_fail(error, PB_INVALID, "a LoRA: expected FILE or FILE:WEIGHT, found \"%s\"",
+                       text);
     lora->path = pb_sprintf("%.*s", (int)n, text);
     return lora->path ? PB_OK : pb_fail_memory(error, n, "a path");
 }

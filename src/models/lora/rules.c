@@ -26,8 +26,7 @@ static const json_t *field(const pb_lora_rules *r, const char *part, const char 
     return json_is_null(value) ? NULL : value;
 }
 
-/* -- reading -------------------------------------------------------------------------------------
- */
+/* -- reading ---------------------------------------------------------------------------------- */
 
 static pb_status refuse(const pb_lora_rules *r, const char *key, const json_t *found,
                         const char *expected, pb_error *error)
@@ -75,8 +74,7 @@ pb_status pb_lora_rules_read(pb_lora_rules *r, const char *path, const char *fil
     return PB_OK;
 }
 
-/* -- scale ---------------------------------------------------------------------------------------
- */
+/* -- scale ------------------------------------------------------------------------------------ */
 
 /* Does a pattern of PEFT, a regular expression of which nothing but names is read, end a layer's
  * name at one of its dots? "^" before it: is it all of the name? */

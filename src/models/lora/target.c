@@ -24,8 +24,7 @@ void pb_lora_target_close(pb_lora_target *t)
     *t = (pb_lora_target){0};
 }
 
-/* -- layers --------------------------------------------------------------------------------------
- */
+/* -- layers ----------------------------------------------------------------------------------- */
 
 static pb_status list_layers(pb_lora_target *t, pb_error *error)
 {
@@ -95,8 +94,7 @@ pb_status pb_lora_target_open(pb_lora_target *t, const pb_part *part, pb_role ro
     return PB_OK;
 }
 
-/* -- names ---------------------------------------------------------------------------------------
- */
+/* -- names ------------------------------------------------------------------------------------ */
 
 /* A U-Net's layer in the names of the original layout, whose tables are of tensors. */
 static size_t find_original(const pb_lora_target *t, const char *flat)
@@ -151,8 +149,7 @@ bool pb_lora_target_left(const pb_lora_target *t, const char *path)
     return !strncmp(begin, layer, strlen(layer));
 }
 
-/* -- what is added -------------------------------------------------------------------------------
- */
+/* -- what is added ---------------------------------------------------------------------------- */
 
 pb_status pb_lora_target_add(pb_lora_target *t, const pb_stored *to, pb_addition addition,
                              pb_error *error)
