@@ -431,6 +431,8 @@ static void test_commands(void **state)
 
     (void)state;
     put("image", "image.npy");
+    expect(program(here.folder, "sample -q -m " XL " -n 1 --steps 2 --guidance-scale 0 -o no.npy"),
+           0, "the negative prompt alone");
     o = object_of(program(here.folder, "sample -q --json -m " XL " --seed 5 -n 1 --steps 10 "
                                        "--spacing leading --crop-coords 0,8 "
                                        "--prompt " TABBED " -o s.npy"));

@@ -199,6 +199,10 @@ pb_status pb_where_check(pb_cli *cli, pb_where *o, int guidance, pb_error *error
     if (o->latents && o->image && !pb_has_ending(o->image, ".npy"))
         return pb_fail(error, PB_INVALID, "--latents: %s: expected a .npy", o->image);
     PB_TRY(pb_prompts_check(&o->prompts, guidance, error));
+    if (o->prompts.guidance_scale == 0)
+        pb_warn(cli,
+                "--guidance-scale 0 takes the negative prompt alone; none is 1, which pipelines of "
+                "diffusers also mean by 0");
     if (o->x && (o->pixel_height || o->pixel_width))
         return pb_fail(error, PB_INVALID, "--x has its own size: neither --height nor --width");
     if (!isnan(o->t) && !isnan(o->timestep))
