@@ -195,6 +195,8 @@ static void test_files(void **state)
     expect_refused(SD1, "nowhere.safetensors", PB_IO, "nowhere.safetensors");
     scratch_folder(&here, "empty");
     expect_refused(SD1, "empty", PB_IO, "neither pytorch_lora_weights.safetensors nor");
+    scratch_write(&here, "empty/mine.safetensors", "x", 1);
+    expect_refused(SD1, "empty", PB_IO, "empty/mine.safetensors)");
     scratch_write(&here, "l.json", "{}", 2);
     expect_refused(SD1, "l.json", PB_UNSUPPORTED, "a LoRA of several files");
     scratch_write(&here, "text", "some text", 9);
@@ -242,6 +244,7 @@ static void test_option(void **state)
     } right[] = {{"a", "a", 1},   {"a:0.5", "a", 0.5}, {"a:-2", "a", -2}, {"a:b:1e-3", "a:b", 1e-3},
                  {"a:0", "a", 0}, {"a:+.5", "a", 0.5}};
     const scratch_name named = scratch_path(&here, "a:2");
+    pb_error e = {.status = PB_OK};
     pb_lora lora;
 
     (void)state;
@@ -249,6 +252,9 @@ static void test_option(void **state)
         assert_int_equal(pb_lora_option(&lora, wrong[i], NULL), PB_INVALID);
         assert_null(lora.path);
     }
+    assert_int_equal(pb_lora_option(&lora, "a:0,8", &e), PB_INVALID);
+    assert_string_equal(e.message, "--lora a:0,8: no such file; of FILE:WEIGHT, expected a finite "
+                                   "number as 0.8 for WEIGHT, found \"0,8\"");
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         MUST(pb_lora_option(&lora, right[i].text, error));
         assert_string_equal(lora.path, right[i].path);

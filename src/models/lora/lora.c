@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "io/json.h"
 #include "models/lora/layer.h"
+#include "models/weights_files.h"
 
 /* -- files ---------------------------------------------------------------------------------------
  */
@@ -53,8 +54,8 @@ static pb_status find_file(char **file, const char *path, pb_error *error)
         if (!is_folder || is_file(*file))
             return PB_OK;
     }
-    return pb_fail(error, PB_IO, "%s: no LoRA: neither %s nor %s is there", path, names[0],
-                   names[1]);
+    return pb_fail(error, PB_IO, "%s: no LoRA: neither %s nor %s is there%s", path, names[0],
+                   names[1], pb_weights_in(path).text);
 }
 
 /* adapter_config.json beside a file that is PEFT's by its name or by what is in it. */
@@ -250,9 +251,10 @@ static pb_status refuse(const pb_lora_file *f, pb_error *error)
     for (size_t i = 0; i < pb_weights_count(f->weights); i++) {
         const char *other = pb_lora_other(pb_weights_at(f->weights, i)->name);
         if (other)
-            return pb_fail(error, PB_UNSUPPORTED,
-                           "%s: expected a LoRA of Stable Diffusion, found %s, which is not read",
-                           f->path, other);
+            return pb_fail(
+                error, PB_UNSUPPORTED,
+                "%s: expected a LoRA of Stable Diffusion, and of no other kind, found %s", f->path,
+                other);
     }
     return PB_OK;
 }
