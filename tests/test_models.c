@@ -336,6 +336,8 @@ static void test_folders(void **state)
                                    "\"scheduler\": [\"diffusers\", \"DDPMScheduler\"]}";
     static const char transformer[] =
         "{\"_class_name\": \"FluxPipeline\", \"transformer\": [\"diffusers\", \"x\"]}";
+    pb_error e = {.status = PB_OK};
+    pb_model *model;
     char text[512];
 
     (void)state;
@@ -371,6 +373,11 @@ static void test_folders(void **state)
 
     copy_file(DDPM "/config.json", "config.json");
     expect_error(here.folder, PB_IO, "no scheduler_config.json");
+    assert_int_equal(
+        pb_model_open_with(&model, here.folder, &(pb_model_options){.schedule = "ddim"}, &e),
+        PB_IO);
+    assert_string_equal(e.message, "ddim: expected the schedule \"ddpm\" or a "
+                                   "scheduler_config.json: No such file or directory");
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     expect_error(here.folder, PB_IO, "no weights");
     scratch_write(&here, "model.ckpt", "x", 1);

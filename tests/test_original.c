@@ -249,7 +249,8 @@ static void test_prefixes(void **state)
         info = pb_model_get_info(model);
         assert_false(info->has_text_encoder || info->has_tokenizer || info->has_autoencoder);
         assert_true(info->latent);
-        REFUSED(pb_text_encoder_open(&text, model, error), "prompts cannot be read");
+        REFUSED(pb_text_encoder_open(&text, model, error),
+                "has no text_encoder: prompts cannot be read, not the empty one either");
         found = compute(model, "sd1-tiny");
         if (i == 0)
             expected = found;

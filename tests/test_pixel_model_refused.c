@@ -185,6 +185,11 @@ static void test_asked(void **state)
     refuse_with("ddpm", "down.1.attn.", NULL, PB_INVALID,
                 "attention on 0 levels: with one, the size");
     expect_refused(NULL, PB_INVALID, "/m.yaml says");
+    list = pixel_shapes(whole = pixel_golden("adm-heads")); /* of 32 channels and 64 */
+    refuse_list(list, PB_INVALID, "may have 4 heads (\"num_heads\": 4), one head");
+    expect_refused(NULL, PB_INVALID, "a line as {\"num_heads\": 4} into");
+    json_decref(list);
+    json_decref(whole);
 }
 
 static void refuse_yaml(const char *text, pb_status status, const char *message)

@@ -140,6 +140,7 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
 {
     pb_part *part = &files->parts[PB_ROLE_SCHEDULER];
     const char *name = files->index ? "scheduler/scheduler_config.json" : "scheduler_config.json";
+    struct stat info;
 
     PB_TRY(file_in(&part->files[0], files->folder, name, error));
     part->count = part->files[0] != NULL;
@@ -158,6 +159,9 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
             files->folder, name);
     if (!strcmp(schedule, "ddpm"))
         return PB_OK;
+    if (stat(schedule, &info))
+        return pb_fail_system(error, schedule,
+                              "expected the schedule \"ddpm\" or a scheduler_config.json");
     part->files[0] = pb_strdup(schedule);
     part->count = part->files[0] != NULL;
     return part->count ? PB_OK : pb_fail_memory(error, strlen(schedule), "a path");
