@@ -113,7 +113,9 @@ static void test_tensors(void **state)
          PB_INVALID,
          "of 1 tensors of a LoRA none fits"},
         {{{LAYER ".alpha", "[]", NULL}}, PB_INVALID, "none fits"},
-        {{{"something.weight", "[2]", NULL}}, PB_UNSUPPORTED, "no LoRA: expected tensors as"},
+        {{{"something.weight", "[2]", NULL}},
+         PB_UNSUPPORTED,
+         "none of them among 1, the first being \"something.weight\""},
         {{{"conv_in.weight", "[16, 4, 3, 3]", NULL}}, PB_UNSUPPORTED, "found something else"},
     };
 

@@ -304,6 +304,7 @@ static void test_vae(void **state)
         } else {
             assert_int_equal(pb_autoencoder_open(&a, model, &why), PB_FORMAT);
             assert_non_null(strstr(why.message, "do not divide into 32 groups"));
+            assert_non_null(strstr(why.message, ".safetensors: "));
         }
         pb_model_free(model);
     }

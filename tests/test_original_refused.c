@@ -87,7 +87,7 @@ static void test_kinds(void **state)
         {"cond_stage_model.transformer.text_model.final_layer_norm.bias", "text encoder alone"},
         {"encoder.conv_in.weight", "autoencoder alone"},
         {"first_stage_model.encoder.conv_in.weight", "--vae gives it to one"},
-        {"something.weight", "no model: expected"},
+        {"something.weight", "found none of them among 1, the first being \"something.weight\""},
     };
 
     (void)state;

@@ -274,8 +274,9 @@ static pb_status sort_tensors(work *w, pb_lora_file *f, pb_error *error)
     return known_count ? PB_OK
                        : pb_fail(error, PB_UNSUPPORTED,
                                  "%s: no LoRA: expected tensors as lora_unet_….lora_down.weight or "
-                                 "unet.….lora_A.weight, found none of them among %zu",
-                                 f->path, count);
+                                 "unet.….lora_A.weight, found none of them among %zu%s%s",
+                                 f->path, count, count ? ", the first being " : "",
+                                 count ? pb_quote(pb_weights_at(f->weights, 0)->name).text : "");
 }
 
 static size_t *count_of(pb_lora_info *info, pb_role role)
