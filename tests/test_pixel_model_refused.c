@@ -229,6 +229,10 @@ static void test_yaml(void **state)
                 "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
                 "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
                 PB_FORMAT, "at most 65536 values");
+    remove(scratch_path(&here, "m.yml").text);
+    scratch_folder(&here, "m.yml");
+    expect_refused(NULL, PB_IO, "m.yml: expected a file, found a folder");
+    remove(scratch_path(&here, "m.yml").text);
 }
 
 /* Every allocation and file operation that fails is an error, and nothing is lost. */
