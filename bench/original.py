@@ -245,16 +245,20 @@ def convert_pixel(folder, kind, listed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("file", type=pathlib.Path)
-    parser.add_argument("--parts", default="unet,vae,text")
+    parser.add_argument("folder", type=pathlib.Path, help="of diffusers")
+    parser.add_argument("file", type=pathlib.Path,
+                        help="to write: safetensors, whatever it is called, or of .json a list of what would be in it")
+    parser.add_argument("--parts", default="unet,vae,text", help="which, of unet,vae,text (default: all)")
     parser.add_argument("--prefix", help="in the place of each part's own")
     parser.add_argument("--ema", action="store_true", help="averages beside the U-Net")
     parser.add_argument("--older", action="store_true", help="CLIP's names without text_model")
     parser.add_argument("--shapes", action="store_true", help="into FILE.json only these")
     parser.add_argument("--pixel", choices=["ddpm", "adm"], help="of a network that sees pixels")
-    parser.add_argument("--metadata", action="append", default=[])
+    parser.add_argument("--metadata", action="append", default=[], metavar="KEY=VALUE",
+                        help="of the file, say modelspec.prediction_type=v")
     arguments = parser.parse_args()
+    if not set(arguments.parts.split(",")) <= {"unet", "vae", "text"}:
+        parser.error(f"--parts {arguments.parts}: expected some of unet,vae,text")
     listed = arguments.file.suffix == ".json"
     out = (convert_pixel(arguments.folder, arguments.pixel, listed) if arguments.pixel else
            convert(arguments.folder, arguments.parts.split(","), arguments.prefix, arguments.older, listed))

@@ -179,6 +179,9 @@ static void test_names(void **state)
     hub_alone(GOLDEN "unet2d-ddpm");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         expect(program(here.folder, "fetch %s", names[i]), 2, "\" is no ");
+    expect(program(here.folder, "fetch https://hub.example/me/net"), 2,
+           "(of an address what follows the hub's name)");
+    expect(program(here.folder, "fetch me/net --include="), 2, "--include: expected a pattern");
     expect(program(here.folder, "fetch"), 2, "OWNER/NAME");
     expect(program(here.folder, "fetch me/net me/other"), 2, "OWNER/NAME");
     expect(program(here.folder, "fetch me/net --variant ../a"), 2, "is no variant");
@@ -254,6 +257,7 @@ static void test_refusals(void **state)
     expect(program(here.folder, "fetch me/net"), 1, "HF_ENDPOINT: ftp://127.0.0.1: expected");
     hub_set("HF_ENDPOINT", "http://127.0.0.1:1");
     expect(program(here.folder, "fetch me/net"), 1, "me/net: Failed to connect to 127.0.0.1");
+    expect(program(here.folder, "fetch me/net"), 1, "HF_ENDPOINT says which, https_proxy");
     hub_close();
 }
 

@@ -113,7 +113,9 @@ static void test_tensors(void **state)
          PB_INVALID,
          "of 1 tensors of a LoRA none fits"},
         {{{LAYER ".alpha", "[]", NULL}}, PB_INVALID, "none fits"},
-        {{{"something.weight", "[2]", NULL}}, PB_UNSUPPORTED, "no LoRA: expected tensors as"},
+        {{{"something.weight", "[2]", NULL}},
+         PB_UNSUPPORTED,
+         "none of them among 1, the first being \"something.weight\""},
         {{{"conv_in.weight", "[16, 4, 3, 3]", NULL}}, PB_UNSUPPORTED, "found something else"},
     };
 
@@ -195,6 +197,8 @@ static void test_files(void **state)
     expect_refused(SD1, "nowhere.safetensors", PB_IO, "nowhere.safetensors");
     scratch_folder(&here, "empty");
     expect_refused(SD1, "empty", PB_IO, "neither pytorch_lora_weights.safetensors nor");
+    scratch_write(&here, "empty/mine.safetensors", "x", 1);
+    expect_refused(SD1, "empty", PB_IO, "empty/mine.safetensors)");
     scratch_write(&here, "l.json", "{}", 2);
     expect_refused(SD1, "l.json", PB_UNSUPPORTED, "a LoRA of several files");
     scratch_write(&here, "text", "some text", 9);
@@ -241,6 +245,7 @@ static void test_option(void **state)
     } right[] = {{"a", "a", 1},   {"a:0.5", "a", 0.5}, {"a:-2", "a", -2}, {"a:b:1e-3", "a:b", 1e-3},
                  {"a:0", "a", 0}, {"a:+.5", "a", 0.5}};
     const scratch_name named = scratch_path(&here, "a:2");
+    pb_error e = {.status = PB_OK};
     pb_lora lora;
 
     (void)state;
@@ -248,6 +253,9 @@ static void test_option(void **state)
         assert_int_equal(pb_lora_option(&lora, wrong[i], NULL), PB_INVALID);
         assert_null(lora.path);
     }
+    assert_int_equal(pb_lora_option(&lora, "a:0,8", &e), PB_INVALID);
+    assert_string_equal(e.message, "--lora a:0,8: no such file; of FILE:WEIGHT, expected a finite "
+                                   "number as 0.8 for WEIGHT, found \"0,8\"");
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         MUST(pb_lora_option(&lora, right[i].text, error));
         assert_string_equal(lora.path, right[i].path);

@@ -336,6 +336,8 @@ static void test_folders(void **state)
                                    "\"scheduler\": [\"diffusers\", \"DDPMScheduler\"]}";
     static const char transformer[] =
         "{\"_class_name\": \"FluxPipeline\", \"transformer\": [\"diffusers\", \"x\"]}";
+    pb_error e = {.status = PB_OK};
+    pb_model *model;
     char text[512];
 
     (void)state;
@@ -356,11 +358,26 @@ static void test_folders(void **state)
     scratch_write(&here, "p/model_index.json", transformer, strlen(transformer));
     expect_error(scratch_path(&here, "p").text, PB_UNSUPPORTED, "FluxPipeline has no U-Net");
     expect_error(here.folder, PB_UNSUPPORTED, "not a model in the diffusers layout");
+    scratch_folder(&here, "files");
+    scratch_write(&here, "files/b.pt", "x", 1);
+    expect_error(scratch_path(&here, "files").text, PB_UNSUPPORTED, "by its path: ");
+    expect_error(scratch_path(&here, "files").text, PB_UNSUPPORTED, "/files/b.pt)");
+    scratch_write(&here, "files/a.safetensors", "x", 1);
+    expect_error(scratch_path(&here, "files").text, PB_UNSUPPORTED,
+                 "/files/a.safetensors, one of 2 there)");
     expect_error(scratch_path(&here, "absent").text, PB_IO, "no such model");
+    expect_error("absent.safetensors", PB_IO, "there is no such folder or file");
+    expect_error("./absent", PB_IO, "there is no such folder or file");
+    expect_error("absent/one", PB_IO, "(pullback fetch absent/one brings it there)");
     expect_error("", PB_INVALID, "empty");
 
     copy_file(DDPM "/config.json", "config.json");
     expect_error(here.folder, PB_IO, "no scheduler_config.json");
+    assert_int_equal(
+        pb_model_open_with(&model, here.folder, &(pb_model_options){.schedule = "ddim"}, &e),
+        PB_IO);
+    assert_string_equal(e.message, "ddim: expected the schedule \"ddpm\" or a "
+                                   "scheduler_config.json: No such file or directory");
     copy_file(DDPM "/scheduler_config.json", "scheduler_config.json");
     expect_error(here.folder, PB_IO, "no weights");
     scratch_write(&here, "model.ckpt", "x", 1);

@@ -249,7 +249,8 @@ static void test_prefixes(void **state)
         info = pb_model_get_info(model);
         assert_false(info->has_text_encoder || info->has_tokenizer || info->has_autoencoder);
         assert_true(info->latent);
-        REFUSED(pb_text_encoder_open(&text, model, error), "prompts cannot be read");
+        REFUSED(pb_text_encoder_open(&text, model, error),
+                "has no text_encoder: prompts cannot be read, not the empty one either");
         found = compute(model, "sd1-tiny");
         if (i == 0)
             expected = found;
@@ -303,6 +304,7 @@ static void test_vae(void **state)
         } else {
             assert_int_equal(pb_autoencoder_open(&a, model, &why), PB_FORMAT);
             assert_non_null(strstr(why.message, "do not divide into 32 groups"));
+            assert_non_null(strstr(why.message, ".safetensors: "));
         }
         pb_model_free(model);
     }

@@ -78,7 +78,8 @@ static void test_kinds(void **state)
         {"lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", "LoRA"},
         {"lora_te1_text_model_encoder_layers_0_mlp_fc1.alpha", "LoRA"},
         {"unet.down_blocks.0.attentions.0.proj_in.lora_A.weight", "LoRA"},
-        {"down_blocks.0.resnets.0.conv1.weight", "names of diffusers"},
+        {"down_blocks.0.resnets.0.conv1.weight", "names of diffusers (down_blocks.0.…), which is "
+                                                 "read with the config.json beside it: give"},
         {"emb_params", "textual inversion"},
         {"string_to_param.*", "textual inversion"},
         {"clip_g", "embedding of Stable Diffusion XL"},
@@ -86,7 +87,7 @@ static void test_kinds(void **state)
         {"cond_stage_model.transformer.text_model.final_layer_norm.bias", "text encoder alone"},
         {"encoder.conv_in.weight", "autoencoder alone"},
         {"first_stage_model.encoder.conv_in.weight", "--vae gives it to one"},
-        {"something.weight", "no model: expected"},
+        {"something.weight", "found none of them among 1, the first being \"something.weight\""},
     };
 
     (void)state;
@@ -272,7 +273,10 @@ static void test_damaged(void **state)
 
     (void)state;
     scratch_write(&here, "m.safetensors", "no tensors", 10);
-    expect_refused(scratch_path(&here, "m.safetensors").text, NULL, PB_FORMAT, "m.safetensors");
+    expect_refused(scratch_path(&here, "m.safetensors").text, NULL, PB_FORMAT,
+                   "found \"no tenso\"");
+    scratch_write(&here, "m.txt", "no tensors", 10);
+    expect_refused(scratch_path(&here, "m.txt").text, NULL, PB_FORMAT, "(a model is a folder in");
     original_write("m.safetensors", list, &file);
     bytes = scratch_read(&here, "m.safetensors", &count);
     scratch_write(&here, "m.safetensors", bytes, count - 1);

@@ -185,6 +185,11 @@ static void test_asked(void **state)
     refuse_with("ddpm", "down.1.attn.", NULL, PB_INVALID,
                 "attention on 0 levels: with one, the size");
     expect_refused(NULL, PB_INVALID, "/m.yaml says");
+    list = pixel_shapes(whole = pixel_golden("adm-heads")); /* of 32 channels and 64 */
+    refuse_list(list, PB_INVALID, "may have 4 heads (\"num_heads\": 4), one head");
+    expect_refused(NULL, PB_INVALID, "a line as {\"num_heads\": 4} into");
+    json_decref(list);
+    json_decref(whole);
 }
 
 static void refuse_yaml(const char *text, pb_status status, const char *message)
@@ -224,6 +229,10 @@ static void test_yaml(void **state)
                 "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
                 "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
                 PB_FORMAT, "at most 65536 values");
+    remove(scratch_path(&here, "m.yml").text);
+    scratch_folder(&here, "m.yml");
+    expect_refused(NULL, PB_IO, "m.yml: expected a file, found a folder");
+    remove(scratch_path(&here, "m.yml").text);
 }
 
 /* Every allocation and file operation that fails is an error, and nothing is lost. */

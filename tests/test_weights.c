@@ -189,6 +189,36 @@ static void test_hostile_prefix(void **state)
     expect_error(".", PB_IO, "found a folder");
 }
 
+/* What people take for weights is called by its name; and what a download left of some. */
+static void test_mistaken(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *message;
+    } others[] = {
+        {"<!DOCTYPE html><html>", 21, "expected tensors, found a page of a website"},
+        {"<html>", 6, "found a page of a website"},
+        {"\xFF\xD8\xFF\xE0\0\020JFIF\0", 11, "found a picture (JPEG)"},
+        {"\x89PNG\r\n\x1A\n\0\0\0\rIHDR", 16, "found a picture (PNG)"},
+        {"RIFF\1\0\0\0WEBPVP8 ", 16, "found a picture (WebP)"},
+        {"GGUF\3\0\0\0\0", 9, "found GGUF"},
+        {"\x1F\x8B\b\0\0\0\0\0\0", 9, "unpack it first"},
+        {"\xFF\xD8", 2, "expected 8 bytes and a header, found 2 bytes"},
+        {"hello, tensors", 14, "expected the length of a header and {, found \"hello, t\""},
+        {"\b\0\0\0\0\0\0\0{}", 10, "truncated: expected a header of 8 bytes, found 2"},
+        {"PK\3\4 the rest is missing", 24, "found its beginning without its end (a file cut short"},
+        {"6\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}1234", 66,
+         "within 4 bytes of data, found 0 to 8 (a file cut short"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        scratch_write(&here, "p", others[i].bytes, others[i].count);
+        expect_error("p", PB_FORMAT, others[i].message);
+    }
+}
+
 static void test_deep(void **state)
 {
     char *deep = malloc(1000001);
@@ -493,12 +523,19 @@ static void test_write_injected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_hostile),        SCRATCH_TEST(test_lenient),
-        SCRATCH_TEST(test_hostile_prefix), SCRATCH_TEST(test_deep),
-        SCRATCH_TEST(test_long_name),      SCRATCH_TEST(test_truncated),
-        SCRATCH_TEST(test_shards),         SCRATCH_TEST(test_hostile_index),
-        SCRATCH_TEST(test_read_some),      SCRATCH_TEST(test_cut),
-        SCRATCH_TEST(test_read_injected),  SCRATCH_TEST(test_open_injected),
+        SCRATCH_TEST(test_hostile),
+        SCRATCH_TEST(test_lenient),
+        SCRATCH_TEST(test_hostile_prefix),
+        SCRATCH_TEST(test_mistaken),
+        SCRATCH_TEST(test_deep),
+        SCRATCH_TEST(test_long_name),
+        SCRATCH_TEST(test_truncated),
+        SCRATCH_TEST(test_shards),
+        SCRATCH_TEST(test_hostile_index),
+        SCRATCH_TEST(test_read_some),
+        SCRATCH_TEST(test_cut),
+        SCRATCH_TEST(test_read_injected),
+        SCRATCH_TEST(test_open_injected),
         SCRATCH_TEST(test_write_injected),
     };
 

@@ -22,6 +22,13 @@ static inline bool pb_has_ending(const char *name, const char *ending)
     return n > k && !strcasecmp(name + n - k, ending);
 }
 
+/* Is it called as files of weights are? What it is its bytes say. */
+static inline bool pb_names_weights(const char *name)
+{
+    return pb_has_ending(name, ".safetensors") || pb_has_ending(name, ".ckpt") ||
+           pb_has_ending(name, ".pt") || pb_has_ending(name, ".pth") || pb_has_ending(name, ".bin");
+}
+
 /* What a path has behind its last slash. */
 static inline const char *pb_last_name(const char *path)
 {

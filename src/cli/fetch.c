@@ -35,6 +35,9 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
     if (o->include)
         PB_TRY(pb_cli_refuse(cli, "variant", "chooses among weights, and --include names files",
                              error));
+    for (size_t i = 0; o->include && o->include[i]; i++)
+        if (!*o->include[i])
+            return pb_fail(error, PB_INVALID, "--include: expected a pattern, found nothing");
     request = request_of(o);
     return pb_hub_check(&request, error);
 }

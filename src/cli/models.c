@@ -64,7 +64,7 @@ int pb_command_models(int argc, char **argv)
         "Lists the models that --model can find by name: those that came with the program or lie "
         "in models/ here or in the folder of PULLBACK_MODELS, and those in the Hugging Face cache; "
         "with their architecture, what they take on the disk, and, of one that cannot be read, the "
-        "reason.",
+        "reason. A model that is one file is not among them: it is named by its path.",
         "Example:\n  pullback models --json"};
     pb_cli cli = {.name = "models", .no_model = 1, .idle = "threads,force"};
 

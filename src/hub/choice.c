@@ -209,16 +209,14 @@ static pb_status take_by_index(choice *c, const pb_hub_file *file, pb_error *err
 /* Neither a pipeline nor a network: what could be asked for? */
 static pb_status fail_unknown(const choice *c, pb_error *error)
 {
-    static const char *const endings[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin"};
     char *files = NULL, item[400];
 
     for (size_t i = 0; i < c->all->count; i++)
-        for (size_t k = 0; k < sizeof endings / sizeof *endings; k++)
-            if (pb_ends_with(c->all->files[i].name, endings[k])) {
-                snprintf(item, sizeof item, "%s (%.1f MB)", c->all->files[i].name,
-                         (double)c->all->files[i].size / 1e6);
-                files = pb_list_add(files, item);
-            }
+        if (pb_names_weights(c->all->files[i].name)) {
+            snprintf(item, sizeof item, "%s (%.1f MB)", c->all->files[i].name,
+                     (double)c->all->files[i].size / 1e6);
+            files = pb_list_add(files, item);
+        }
     pb_fail(error, PB_IO, "%s: neither model_index.json nor config.json is there%s%s",
             c->http->repository,
             files ? ": say which file is meant (--include NAME): " : ", and no weights",

@@ -218,13 +218,23 @@ static bool passes(CURLcode code)
     }
 }
 
+static bool is_unreachable(CURLcode code)
+{
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+           code == CURLE_COULDNT_RESOLVE_PROXY;
+}
+
 static outcome judge_failure(exchange *e, CURLcode code)
 {
     const char *why = e->http->why;
 
     if (e->status != PB_OK)
         return NEVER;
-    e->status = pb_fail(e->error, PB_IO, "%s: %s", e->what, *why ? why : curl_easy_strerror(code));
+    e->status = pb_fail(e->error, PB_IO, "%s: %s%s", e->what, *why ? why : curl_easy_strerror(code),
+                        is_unreachable(code) && !e->http->answered
+                            ? " (the hub is asked for over the network: HF_ENDPOINT says which, "
+                              "https_proxy by way of whom)"
+                            : "");
     return passes(code) && e->http->answered ? AGAIN : NEVER;
 }
 

@@ -54,8 +54,8 @@ pb_status pb_hub_check(const pb_hub_request *request, pb_error *error)
         return pb_fail(
             error, PB_INVALID,
             "\"%s\" is no name of a repository: expected OWNER/NAME, of letters, digits, "
-            "\"-\", \"_\" and \".\"",
-            name);
+            "\"-\", \"_\" and \".\"%s",
+            name, strstr(name, "://") ? " (of an address what follows the hub's name)" : "");
     if (revision && (!pb_hub_is_path(revision) || strlen(revision) > 250))
         return pb_fail(error, PB_INVALID,
                        "\"%s\" is no revision: expected the name of a branch or a tag, or a commit",

@@ -114,6 +114,12 @@ static pb_status fail(pb_archive *a, zip_error_t *why, const char *name, pb_erro
     }
     if (zip_error_code_zip(why) == ZIP_ER_MEMORY)
         return pb_fail_memory(error, a->file->size, a->file->path);
+    if (!name && zip_error_code_zip(why) == ZIP_ER_NOZIP)
+        return pb_fail(
+            error, PB_FORMAT,
+            "%s: expected a zip archive, found its beginning without its end (a file cut "
+            "short: get it anew)",
+            a->file->path);
     if (!name)
         return pb_fail(error, PB_FORMAT, "%s: expected a zip archive: %s", a->file->path,
                        zip_error_strerror(why));

@@ -131,8 +131,9 @@ static pb_status read_offsets(const pb_shard *s, pb_stored *t, size_t size, cons
     if (ends[0] > ends[1] || ends[1] > of(s)->size)
         return FAIL_TENSOR(PB_FORMAT,
                            "data_offsets: expected a range within %zu bytes of data, found %zu "
-                           "to %zu",
-                           of(s)->size, ends[0], ends[1]);
+                           "to %zu%s",
+                           of(s)->size, ends[0], ends[1],
+                           ends[0] > ends[1] ? "" : " (a file cut short: get it anew)");
     if (pb_mul_overflows(t->count, size, &t->bytes) || t->bytes != ends[1] - ends[0])
         return FAIL_TENSOR(PB_FORMAT,
                            "expected %zu entries of %zu bytes (by shape and dtype), found %zu "
@@ -257,6 +258,13 @@ static pb_status open_file(pb_shard *s, pb_error *error)
                        "%s: not a safetensors file: expected 8 bytes and a header, found %zu bytes",
                        s->path, size);
     claimed = load64(first);
+    if (claimed > HEADER_MOST && first[8] != '{') {
+        first[8] = '\0';
+        return pb_fail(
+            error, PB_FORMAT,
+            "%s: not a safetensors file: expected the length of a header and {, found %s", s->path,
+            pb_quote((const char *)first).text);
+    }
     if (claimed > HEADER_MOST)
         return pb_fail(error, PB_FORMAT,
                        "%s: not a safetensors file: expected a header of at most %d bytes, found "

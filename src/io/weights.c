@@ -7,6 +7,7 @@
 #include "base/ending.h"
 #include "base/memory.h"
 #include "io/json.h"
+#include "io/mistaken.h"
 #include "io/torch.h"
 #include "io/weights_inside.h"
 
@@ -18,20 +19,17 @@
 /* Which format it is, by its first bytes. */
 static pb_status find_reader(pb_shard *s, pb_error *error)
 {
-    static const char lfs[] = "version https://git-lfs";
     unsigned char first[PB_TORCH_FIRST] = {0};
     const size_t size = s->file.size < sizeof first ? s->file.size : sizeof first;
     const char *other;
 
     PB_TRY(pb_file_read_at(&s->file, 0, first, size, error));
-    if (size >= sizeof lfs && !memcmp(first, lfs, sizeof lfs - 1))
-        return pb_fail(error, PB_FORMAT,
-                       "%s: expected tensors, found a Git LFS pointer to them (git lfs pull gets "
-                       "the file itself)",
-                       s->path);
     s->reader = &pb_safetensors_reader;
     if (first[8] == '{') /* its length may begin like anything */
         return PB_OK;
+    other = pb_mistaken(first, size);
+    if (other)
+        return pb_fail(error, PB_FORMAT, "%s: expected tensors, found %s", s->path, other);
     other = pb_torch_other(first, size);
     if (other)
         return pb_fail(error, PB_UNSUPPORTED,

@@ -201,6 +201,8 @@ pb_status pb_yaml_read(json_t **out, const char *path, pb_error *error)
         return pb_fail_system(error, path, NULL);
     if (fstat(fileno(file), &info))
         status = pb_fail_system(error, path, NULL);
+    else if (S_ISDIR(info.st_mode))
+        status = pb_fail(error, PB_IO, "%s: expected a file, found a folder", path);
     else if (info.st_size > MOST_BYTES)
         status = pb_fail(error, PB_FORMAT, "%s: expected at most %jd bytes, found %jd", path,
                          (intmax_t)MOST_BYTES, (intmax_t)info.st_size);

@@ -181,6 +181,12 @@ bool pb_build_has(pb_builder *b, const char *format, ...)
     return pb_weights_find(b->weights, name) != NULL;
 }
 
+/* What messages call the weights. */
+static const char *file_of(const pb_builder *b)
+{
+    return pb_weights_count(b->weights) ? pb_weights_at(b->weights, 0)->file : "weights";
+}
+
 /* The tensor LAYER.PART of the given shape, or NULL after recording an error. */
 static const pb_stored *tensor(pb_builder *b, const char *layer, const char *part, size_t rank,
                                const size_t *shape)
@@ -194,10 +200,8 @@ static const pb_stored *tensor(pb_builder *b, const char *layer, const char *par
     snprintf(name, sizeof name, "%s.%s", layer, part);
     stored = pb_weights_find(b->weights, name);
     if (!stored) {
-        const char *file =
-            pb_weights_count(b->weights) ? pb_weights_at(b->weights, 0)->file : "weights";
-        pb_builder_fail(b, PB_FORMAT, "%s: tensor %s is missing: expected shape %s", file, name,
-                        expected.text);
+        pb_builder_fail(b, PB_FORMAT, "%s: tensor %s is missing: expected shape %s", file_of(b),
+                        name, expected.text);
         return NULL;
     }
     if (!pb_shape_alike(stored->rank, stored->shape, rank, shape)) {
@@ -271,8 +275,8 @@ pb_value pb_build_group_norm(pb_builder *b, pb_value x, pb_value modulation, siz
 
     FORMAT_NAME(name, format);
     if (!failed(b) && (groups == 0 || channels % groups))
-        pb_builder_fail(b, PB_FORMAT, "%s: %zu channels do not divide into %zu groups", name,
-                        channels, groups);
+        pb_builder_fail(b, PB_FORMAT, "%s: %s: %zu channels do not divide into %zu groups",
+                        file_of(b), name, channels, groups);
     params.gamma = tensor(b, name, "weight", 1, &channels);
     params.beta = tensor(b, name, "bias", 1, &channels);
     return add(b, &pb_group_norm, &params, name, modulation == PB_NO_VALUE ? 1 : 2, inputs);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/ending.h"
 #include "base/folder.h"
 #include "base/likeness.h"
 #include "base/memory.h"
@@ -120,12 +121,20 @@ static bool has_owner(const char *name)
            !strchr(slash + 1, '/');
 }
 
+static pb_status fail_no_path(const char *name, pb_error *error)
+{
+    return pb_fail(error, PB_IO, "%s: no such model: there is no such folder or file", name);
+}
+
 static pb_status fail_unknown(const char *name, const folders *f, pb_error *error)
 {
     pb_likeness likeness = pb_likeness_to(name);
     const bool owned = has_owner(name);
-    char *cache = pb_cache_folder(), *all = NULL;
+    char *cache, *all = NULL;
 
+    if (name[0] == '.' || pb_names_weights(name))
+        return fail_no_path(name, error);
+    cache = pb_cache_folder();
     pb_models_visit(add_likely, &likeness);
     for (size_t i = 0; i < f->count; i++)
         all = pb_list_add(all, f->path[i]);
@@ -189,8 +198,7 @@ static pb_status find(char **folder, char **unused, const char *name, pb_error *
     }
     if (name[0] != '/')
         return find_named(folder, unused, name, error);
-    return *folder ? PB_OK
-                   : pb_fail(error, PB_IO, "%s: no such model: there is no such folder or file", name);
+    return *folder ? PB_OK : fail_no_path(name, error);
 }
 
 pb_status pb_model_find(char **folder, char **unused, const char *name, pb_error *error)

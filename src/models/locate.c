@@ -48,21 +48,6 @@ static pb_status file_in(char **path, const char *folder, const char *name, pb_e
     return PB_OK;
 }
 
-/* A file of the folder whose name ends so, or NULL: its name, not its path. */
-static char *file_ending(const char *folder, const char *ending)
-{
-    DIR *directory = opendir(folder);
-    struct dirent *entry;
-    char *found = NULL;
-
-    while (directory && !found && (entry = readdir(directory)) != NULL)
-        if (pb_ends_with(entry->d_name, ending))
-            found = pb_strdup(entry->d_name);
-    if (directory)
-        closedir(directory);
-    return found;
-}
-
 /* Checks one component, ["library", "class"]. */
 static void check_component(pb_config *index, const char *pipeline, const char *name,
                             const char *class)
@@ -155,6 +140,7 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
 {
     pb_part *part = &files->parts[PB_ROLE_SCHEDULER];
     const char *name = files->index ? "scheduler/scheduler_config.json" : "scheduler_config.json";
+    struct stat info;
 
     PB_TRY(file_in(&part->files[0], files->folder, name, error));
     part->count = part->files[0] != NULL;
@@ -173,6 +159,9 @@ static pb_status find_schedule(pb_model_files *files, const char *schedule, pb_e
             files->folder, name);
     if (!strcmp(schedule, "ddpm"))
         return PB_OK;
+    if (stat(schedule, &info))
+        return pb_fail_system(error, schedule,
+                              "expected the schedule \"ddpm\" or a scheduler_config.json");
     part->files[0] = pb_strdup(schedule);
     part->count = part->files[0] != NULL;
     return part->count ? PB_OK : pb_fail_memory(error, strlen(schedule), "a path");
@@ -218,8 +207,7 @@ static pb_status find_pipeline(pb_model_files *files, const char *schedule, pb_e
 
 static pb_status find_flat(pb_model_files *files, const char *schedule, pb_error *error)
 {
-    char *config, *single;
-    pb_status status;
+    char *config;
 
     PB_TRY(file_in(&config, files->folder, "config.json", error));
     if (config) {
@@ -230,15 +218,10 @@ static pb_status find_flat(pb_model_files *files, const char *schedule, pb_error
             return pb_fail_memory(error, strlen(files->folder) + 1, "a path");
         return list_files(files, PB_ROLE_UNET, error);
     }
-    single = file_ending(files->folder, ".ckpt");
-    if (!single)
-        single = file_ending(files->folder, ".safetensors");
-    status = pb_fail(error, PB_UNSUPPORTED,
-                     "%s: not a model in the diffusers layout: neither model_index.json nor "
-                     "config.json is there%s%s",
-                     files->folder, single ? ", only " : "", single ? single : "");
-    pb_free(single);
-    return status;
+    return pb_fail(error, PB_UNSUPPORTED,
+                   "%s: not a model in the diffusers layout: neither model_index.json nor "
+                   "config.json is there%s",
+                   files->folder, pb_weights_in(files->folder).text);
 }
 
 static pb_status find_in_folder(pb_model_files *files, const pb_model_options *options,

@@ -280,3 +280,24 @@ pb_status pb_weights_choose(const char **name, size_t count, const char *const *
     clear(&c);
     return status;
 }
+
+pb_weights_hint pb_weights_in(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    pb_weights_hint hint = {""};
+    char first[256] = "", several[40] = "";
+    struct dirent *entry;
+    size_t count = 0;
+
+    while (directory && (entry = readdir(directory)) != NULL)
+        if (pb_names_weights(entry->d_name) && (count++ == 0 || strcmp(entry->d_name, first) < 0))
+            snprintf(first, sizeof first, "%s", entry->d_name);
+    if (directory)
+        closedir(directory);
+    if (count > 1)
+        snprintf(several, sizeof several, ", one of %zu there", count);
+    if (count)
+        snprintf(hint.text, sizeof hint.text, " (a file is given by its path: %.250s/%s%s)", folder,
+                 first, several);
+    return hint;
+}

@@ -29,4 +29,13 @@ pb_status pb_weights_choose(const char **name, size_t count, const char *const *
                             const char *folder, pb_family family, const char *variant,
                             pb_error *error);
 
+/* What to say to somebody who named a folder that is none of diffusers', and meant a file in it:
+ * " (a file is given by its path: FOLDER/NAME, one of 3 there)", of those called as weights are the
+ * first by its name; "" where there are none. Text short enough for a message. */
+typedef struct pb_weights_hint {
+    char text[600];
+} pb_weights_hint;
+
+pb_weights_hint pb_weights_in(const char *folder);
+
 #endif

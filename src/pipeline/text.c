@@ -115,10 +115,10 @@ static const char *missing(const pb_model *model)
     const pb_part *parts = model->files.parts;
 
     for (size_t i = 0; i < (model->facts.pooled_width ? 2 : 1); i++) {
-        if (!pb_part_is_there(&parts[roles[i].tokenizer]))
-            return pb_role_name(roles[i].tokenizer);
         if (!pb_part_is_there(&parts[roles[i].encoder]))
             return pb_role_name(roles[i].encoder);
+        if (!pb_part_is_there(&parts[roles[i].tokenizer]))
+            return pb_role_name(roles[i].tokenizer);
     }
     return NULL;
 }
@@ -133,8 +133,11 @@ pb_status pb_text_encoder_open(pb_text_encoder **out, const pb_model *model, pb_
     if (!model->facts.context_width)
         return pb_fail(error, PB_INVALID, "%s is not conditioned on text", model->files.folder);
     if (missing(model))
-        return pb_fail(error, PB_INVALID, "%s has no %s/: prompts cannot be read",
-                       model->files.folder, missing(model));
+        return pb_fail(error, PB_INVALID, "%s has no %s%s", model->files.folder, missing(model),
+                       model->files.parts[PB_ROLE_UNET].config
+                           ? ": prompts cannot be read, not the empty one either (a file of the "
+                             "whole model has all its text encoders)"
+                           : "/: prompts cannot be read");
     t = pb_calloc(1, sizeof *t);
     if (!t)
         return pb_fail_memory(error, sizeof *t, "a text encoder");

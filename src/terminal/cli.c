@@ -123,7 +123,7 @@ static pb_status parse(pb_cli *cli, const pb_help *help, const GOptionEntry *ent
 {
     const GOptionEntry model[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &cli->model,
-         "The model: a name (pullback info lists those there are), a folder in the diffusers "
+         "The model: a name (pullback models lists those there are), a folder in the diffusers "
          "layout, a file of Stable Diffusion, DDPM or guided-diffusion, or owner/name in the "
          "Hugging Face cache (default, of a photo: faces64-text)",
          "MODEL"},

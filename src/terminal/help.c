@@ -10,7 +10,8 @@
 static const pb_help program = {
     "COMMAND [OPTION…]",
     "Riemannian geometry of a diffusion model's latent space, and editing by it.\n\n"
-    "A model is named by its folder's path; or by the folder's name where that lies in the folder "
+    "A model is named by the path of its folder, or of its one file; or by the folder's name where "
+    "that lies in the folder "
     "that PULLBACK_MODELS (in the environment) names, in models/ here, or among the models that "
     "came with the program; or by owner/name in the Hugging Face cache, "
     "into which fetch brings it.",

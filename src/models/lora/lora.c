@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "io/json.h"
 #include "models/lora/layer.h"
+#include "models/weights_files.h"
 
 /* -- files ------------------------------------------------------------------------------------ */
 
@@ -52,8 +53,8 @@ static pb_status find_file(char **file, const char *path, pb_error *error)
         if (!is_folder || is_file(*file))
             return PB_OK;
     }
-    return pb_fail(error, PB_IO, "%s: no LoRA: neither %s nor %s is there", path, names[0],
-                   names[1]);
+    return pb_fail(error, PB_IO, "%s: no LoRA: neither %s nor %s is there%s", path, names[0],
+                   names[1], pb_weights_in(path).text);
 }
 
 /* adapter_config.json beside a file that is PEFT's by its name or by what is in it. */
@@ -248,9 +249,10 @@ static pb_status refuse(const pb_lora_file *f, pb_error *error)
     for (size_t i = 0; i < pb_weights_count(f->weights); i++) {
         const char *other = pb_lora_other(pb_weights_at(f->weights, i)->name);
         if (other)
-            return pb_fail(error, PB_UNSUPPORTED,
-                           "%s: expected a LoRA of Stable Diffusion, found %s, which is not read",
-                           f->path, other);
+            return pb_fail(
+                error, PB_UNSUPPORTED,
+                "%s: expected a LoRA of Stable Diffusion, and of no other kind, found %s", f->path,
+                other);
     }
     return PB_OK;
 }
@@ -270,8 +272,9 @@ static pb_status sort_tensors(work *w, pb_lora_file *f, pb_error *error)
     return known_count ? PB_OK
                        : pb_fail(error, PB_UNSUPPORTED,
                                  "%s: no LoRA: expected tensors as lora_unet_….lora_down.weight or "
-                                 "unet.….lora_A.weight, found none of them among %zu",
-                                 f->path, count);
+                                 "unet.….lora_A.weight, found none of them among %zu%s%s",
+                                 f->path, count, count ? ", the first being " : "",
+                                 count ? pb_quote(pb_weights_at(f->weights, 0)->name).text : "");
 }
 
 static size_t *count_of(pb_lora_info *info, pb_role role)

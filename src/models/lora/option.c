@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/plain.h"
+#include "io/json.h"
 
 pb_status pb_lora_option(pb_lora *lora, const char *text, pb_error *error)
 {
@@ -19,12 +20,13 @@ pb_status pb_lora_option(pb_lora *lora, const char *text, pb_error *error)
         lora->weight = pb_plain_number(colon + 1, &end);
         if (end == colon + 1 || *end || !isfinite((float)lora->weight))
             return pb_fail(error, PB_INVALID,
-                           "%s: no such file, and no FILE:WEIGHT with a finite number", text);
+                           "--lora %s: no such file; of FILE:WEIGHT, expected a finite number as "
+                           "0.8 for WEIGHT, found %s",
+                           text, pb_quote(colon + 1).text);
         n = (size_t)(colon - text);
     }
     if (n == 0)
-        return pb_fail(error, PB_INVALID, "a LoRA: expected FILE or FILE:WEIGHT, found \"%s\"",
-                       text);
+        return pb_fail(error, PB_INVALID, "--lora \"%s\": expected FILE or FILE:WEIGHT", text);
     lora->path = pb_sprintf("%.*s", (int)n, text);
     return lora->path ? PB_OK : pb_fail_memory(error, n, "a path");
 }

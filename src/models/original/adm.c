@@ -129,19 +129,24 @@ static pb_status take_given(pb_adm_heads *h, const json_t *config, const pb_pixe
 /* Nothing says which: all that fit are named, and the line that decides. */
 static pb_status ask(const pb_pixel *p, pb_error *error)
 {
+    const bool published = fits(p, 0, 64), four = fits(p, 4, 0);
     char *name = p->beside ? pb_strdup(p->beside) : pb_beside_path(p->o->path, "json");
     pb_status status =
         name ? pb_fail(
                    error, PB_INVALID,
                    "%s: its attention may have %s%sone head (\"num_heads\": 1), and no tensor "
-                   "says which: write a line as {\"num_head_channels\": 64} into %s, with "
+                   "says which: write a line as {%s} into %s, with "
                    "whatever other settings of the training were not guided-diffusion's defaults",
                    p->o->path,
-                   fits(p, 0, 64) ? "heads of 64 channels (\"num_head_channels\": 64, as "
-                                    "published networks of 256 pixels and those of P2 "
-                                    "weighting), "
-                                  : "",
-                   fits(p, 4, 0) ? "4 heads (\"num_heads\": 4), " : "", name)
+                   published ? "heads of 64 channels (\"num_head_channels\": 64, as "
+                               "published networks of 256 pixels and those of P2 "
+                               "weighting), "
+                             : "",
+                   four ? "4 heads (\"num_heads\": 4), " : "",
+                   published ? "\"num_head_channels\": 64"
+                   : four    ? "\"num_heads\": 4"
+                             : "\"num_heads\": 1",
+                   name)
              : pb_fail_memory(error, strlen(p->o->path), "a path");
 
     pb_free(name);

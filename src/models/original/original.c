@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/folder.h"
 #include "base/memory.h"
 #include "base/places.h"
@@ -106,7 +107,7 @@ pb_status pb_original_locate(pb_model_files *files, const pb_model_options *opti
                        options->config);
     status = pb_original_open(&o, files->folder, error);
     o.configs = options->config;
-    if (status == PB_FORMAT && error) {
+    if (status == PB_FORMAT && error && !pb_names_weights(files->folder)) {
         const pb_error found = *error;
         pb_fail(error, status,
                 "%s (a model is a folder in the diffusers layout, or one file of tensors in the "

@@ -1,6 +1,7 @@
 /* Files that look like a model, and that are another one, or something else. */
 #include <string.h>
 
+#include "io/json.h"
 #include "models/original/parts.h"
 
 /* By tensors that only they have: a beginning of names. */
@@ -22,7 +23,8 @@ static pb_status refuse_kind(const pb_original *o, pb_error *error)
         {"lora_te_", "a LoRA", lora},
         {"lora_te1_", "a LoRA", lora},
         {"unet.down_blocks.", "a LoRA or a U-Net in the names of diffusers", lora},
-        {"down_blocks.0.", "a U-Net in the names of diffusers: give its folder", NULL},
+        {"down_blocks.0.", "a U-Net in the names of diffusers",
+         "which is read with the config.json beside it: give its folder"},
         {"emb_params", "a textual inversion", NULL},
         {"string_to_param", "a textual inversion", NULL},
         {"clip_g", "an embedding of Stable Diffusion XL", NULL},
@@ -100,6 +102,7 @@ pb_status pb_original_refuse_kind(const pb_original *o, pb_error *error)
 pb_status pb_original_refuse(const pb_original *o, pb_error *error)
 {
     const char *prefix = pb_unet_prefix(o);
+    size_t count;
 
     if (prefix) {
         PB_TRY(refuse_channels(o, prefix, error));
@@ -117,9 +120,11 @@ pb_status pb_original_refuse(const pb_original *o, pb_error *error)
     if (pb_text_prefix(o, PB_ROLE_TEXT_ENCODER) || pb_text_prefix(o, PB_ROLE_TEXT_ENCODER_2))
         return pb_fail(error, PB_UNSUPPORTED, "%s: a text encoder alone, which is no model",
                        o->path);
+    count = pb_weights_count(o->weights);
     return pb_fail(error, PB_UNSUPPORTED,
                    "%s: no model: expected the tensors of Stable Diffusion 1.x, 2.x or XL "
                    "(model.diffusion_model.input_blocks.…), of DDPM (temb.dense.…) or of "
-                   "guided-diffusion (middle_block.1.qkv.…), found none of them among %zu",
-                   o->path, pb_weights_count(o->weights));
+                   "guided-diffusion (middle_block.1.qkv.…), found none of them among %zu%s%s",
+                   o->path, count, count ? ", the first being " : "",
+                   count ? pb_quote(pb_weights_at(o->weights, 0)->name).text : "");
 }
