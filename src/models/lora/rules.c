@@ -68,8 +68,12 @@ pb_status pb_lora_rules_read(pb_lora_rules *r, const char *path, const char *fil
     if (path)
         PB_TRY(
             pb_json_read(&r->config, path, CONFIG_MOST, PB_JSON_INFINITY | PB_JSON_LARGE, error));
-    else if (text)
+    else if (text) {
         PB_TRY(pb_json_parse(&r->config, file, key, text, strlen(text), error));
+        /* A pipeline's has each part's name before the fields; a network's alone does not. */
+        r->prefixed =
+            !json_object_get(r->config, "peft_type") && !json_object_get(r->config, "lora_alpha");
+    }
     for (size_t i = 0; r->config && i < (path ? 1 : sizeof parts / sizeof *parts); i++)
         PB_TRY(check_part(r, parts[i], error));
     return PB_OK;

@@ -8,8 +8,8 @@
 #include "io/weights.h"
 
 /* A config of PEFT (LoraConfig), the file adapter_config.json or a string of the file's metadata
- * that diffusers writes (lora_adapter_metadata), in which each part's fields have its name before
- * them: "unet.lora_alpha". */
+ * that diffusers writes (lora_adapter_metadata): its pipelines with each part's name before the
+ * fields, "unet.lora_alpha", a network alone (save_lora_adapter) without. */
 typedef struct pb_lora_rules {
     json_t *config;   /* NULL: none */
     const char *path; /* for messages; not owned */
