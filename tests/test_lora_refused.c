@@ -165,6 +165,8 @@ static void test_configs(void **state)
         {"{\"fan_in_fan_out\": true}", PB_UNSUPPORTED, "fan_in_fan_out"},
         {"{\"bias\": \"all\"}", PB_UNSUPPORTED, "bias: expected \"none\", found \"all\""},
         {"{\"init_lora_weights\": \"pissa_niter_16\"}", PB_UNSUPPORTED, "init_lora_weights"},
+        {"{\"init_lora_weights\": \"lora_ga\"}", PB_UNSUPPORTED, "init_lora_weights"},
+        {"{\"kasa_config\": {\"beta\": 1}}", PB_UNSUPPORTED, "kasa_config: expected null"},
         {"{\"alpha_pattern\": {\"mid.*\": 3}}", PB_UNSUPPORTED, "found the pattern \"mid.*\""},
         {"{\"alpha_pattern\": [3]}", PB_FORMAT, "alpha_pattern: expected an object"},
         {"{\"alpha_pattern\": {\"proj_in\": \"3\"}}", PB_FORMAT, "expected a number"},

@@ -38,8 +38,10 @@ static pb_status refuse(const pb_lora_rules *r, const char *key, const json_t *f
 
 static pb_status check_part(const pb_lora_rules *r, const char *part, pb_error *error)
 {
-    static const char *const changing[] = {"pissa", "olora", "corda", "loftq"};
+    static const char *const changing[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};
     static const char *const off[] = {"use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"};
+    static const char *const other[] = {"kasa_config", "use_bdlora", "arrow_config",
+                                        "monteclora_config"};
     const json_t *type = field(r, part, "peft_type"), *bias = field(r, part, "bias");
     const json_t *begin = field(r, part, "init_lora_weights"), *value;
 
@@ -50,6 +52,9 @@ static pb_status check_part(const pb_lora_rules *r, const char *part, pb_error *
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         if ((value = field(r, part, off[i])) != NULL && !json_is_false(value))
             return refuse(r, off[i], value, "false", error);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if ((value = field(r, part, other[i])) != NULL)
+            return refuse(r, other[i], value, "null", error);
     for (size_t i = 0; json_is_string(begin) && i < sizeof changing / sizeof *changing; i++)
         if (!strncmp(json_string_value(begin), changing[i], strlen(changing[i])))
             return refuse(r, "init_lora_weights", begin,

@@ -18,7 +18,7 @@ typedef struct pb_lora_rules {
 
 /* Reads that of the file, path NULL: what the metadata of the weights has, if anything. Refuses
  * what the factors alone do not say: another method than LoRA, DoRA, transposed weights, biases,
- * beginnings that change the model's own weights (PiSSA, OLoRA, CorDA).
+ * beginnings that change the model's own weights (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA).
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_lora_rules_read(pb_lora_rules *rules, const char *path, const char *file,
                              const pb_weights *weights, pb_error *error);
