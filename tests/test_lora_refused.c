@@ -184,7 +184,14 @@ static void test_configs(void **state)
         scratch_write(&here, "adapter_config.json", cases[i].config, strlen(cases[i].config));
         expect_refused(SD1, "l.safetensors", cases[i].status, cases[i].message);
     }
+    /* One that nobody can look at is not as if there were none. */
     assert_int_equal(unlink(scratch_path(&here, "adapter_config.json").text), 0);
+    assert_int_equal(
+        symlink("adapter_config.json", scratch_path(&here, "adapter_config.json").text), 0);
+    expect_refused(SD1, "l.safetensors", PB_IO, "adapter_config.json");
+    assert_int_equal(unlink(scratch_path(&here, "adapter_config.json").text), 0);
+    scratch_folder(&here, "adapter_config.json");
+    expect_refused(SD1, "l.safetensors", PB_IO, "expected a file, found a folder");
 }
 
 static void test_files(void **state)
