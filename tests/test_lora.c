@@ -131,11 +131,12 @@ static void test_values(void **state)
 
 /* -- bits ------------------------------------------------------------------------------------- */
 
-static void assert_same(const char *model_a, const char *model_b, const char *folder,
-                        size_t count_a, size_t count_b, const pb_lora *loras)
+/* Of sd1-tiny with some LoRAs, and with others. */
+static void assert_same(size_t count_a, const pb_lora *loras_a, size_t count_b,
+                        const pb_lora *loras_b)
 {
-    subject a = open_subject(model_a, folder, count_a, loras),
-            b = open_subject(model_b, folder, count_b, loras);
+    subject a = open_subject(SD1, SD1, count_a, loras_a),
+            b = open_subject(SD1, SD1, count_b, loras_b);
     pb_condition of_a, of_b;
     float *eps_a = eps_of(&a, &of_a), *eps_b = eps_of(&b, &of_b);
 
@@ -156,7 +157,27 @@ static void test_nothing(void **state)
 
     (void)state;
     lora_write("k.safetensors", "kohya");
-    assert_same(SD1, SD1, SD1, 1, 0, loras);
+    assert_same(1, loras, 0, NULL);
+}
+
+/* What diffusers' save_lora_adapter writes of a network alone: names and fields of the metadata
+ * without a part before them. alpha / r is 3. */
+static void test_network_alone(void **state)
+{
+    const scratch_name told = scratch_path(&here, "told.safetensors"),
+                       plain = scratch_path(&here, "plain.safetensors");
+    const pb_lora loras[] = {{told.text, 1}, {plain.text, 3}};
+    json_t *tensors = json_object();
+
+    (void)state;
+    lora_add(tensors, "mid_block.resnets.0.conv1.lora_A.weight", "F32", "[2, 32, 3, 3]", 0.25);
+    lora_add(tensors, "mid_block.resnets.0.conv1.lora_B.weight", "F32", "[32, 2, 1, 1]", 0.25);
+    lora_write_tensors("told.safetensors", tensors,
+                       "{\"lora_adapter_metadata\": \"{\\\"peft_type\\\": \\\"LORA\\\", "
+                       "\\\"lora_alpha\\\": 6}\"}");
+    lora_write_tensors("plain.safetensors", tensors, NULL);
+    json_decref(tensors);
+    assert_same(1, &loras[0], 1, &loras[1]);
 }
 
 static void write_original(const char *name, const char *folder)
@@ -291,8 +312,9 @@ static void test_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_values), SCRATCH_TEST(test_nothing),  SCRATCH_TEST(test_one_file),
-        SCRATCH_TEST(test_torch),  SCRATCH_TEST(test_outlives), SCRATCH_TEST(test_pieces),
+        SCRATCH_TEST(test_values),   SCRATCH_TEST(test_nothing), SCRATCH_TEST(test_network_alone),
+        SCRATCH_TEST(test_one_file), SCRATCH_TEST(test_torch),   SCRATCH_TEST(test_outlives),
+        SCRATCH_TEST(test_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

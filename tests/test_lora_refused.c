@@ -167,6 +167,8 @@ static void test_configs(void **state)
         {"{\"fan_in_fan_out\": true}", PB_UNSUPPORTED, "fan_in_fan_out"},
         {"{\"bias\": \"all\"}", PB_UNSUPPORTED, "bias: expected \"none\", found \"all\""},
         {"{\"init_lora_weights\": \"pissa_niter_16\"}", PB_UNSUPPORTED, "init_lora_weights"},
+        {"{\"init_lora_weights\": \"lora_ga\"}", PB_UNSUPPORTED, "init_lora_weights"},
+        {"{\"kasa_config\": {\"beta\": 1}}", PB_UNSUPPORTED, "kasa_config: expected null"},
         {"{\"alpha_pattern\": {\"mid.*\": 3}}", PB_UNSUPPORTED, "found the pattern \"mid.*\""},
         {"{\"alpha_pattern\": [3]}", PB_FORMAT, "alpha_pattern: expected an object"},
         {"{\"alpha_pattern\": {\"proj_in\": \"3\"}}", PB_FORMAT, "expected a number"},
@@ -184,7 +186,14 @@ static void test_configs(void **state)
         scratch_write(&here, "adapter_config.json", cases[i].config, strlen(cases[i].config));
         expect_refused(SD1, "l.safetensors", cases[i].status, cases[i].message);
     }
+    /* One that nobody can look at is not as if there were none. */
     assert_int_equal(unlink(scratch_path(&here, "adapter_config.json").text), 0);
+    assert_int_equal(
+        symlink("adapter_config.json", scratch_path(&here, "adapter_config.json").text), 0);
+    expect_refused(SD1, "l.safetensors", PB_IO, "adapter_config.json");
+    assert_int_equal(unlink(scratch_path(&here, "adapter_config.json").text), 0);
+    scratch_folder(&here, "adapter_config.json");
+    expect_refused(SD1, "l.safetensors", PB_IO, "expected a file, found a folder");
 }
 
 static void test_files(void **state)

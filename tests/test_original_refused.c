@@ -209,7 +209,8 @@ static void test_yaml(void **state)
     (void)state;
     refuse_words("v1-5", NULL, "model: [", PB_FORMAT, "m.yaml: line 2");
     refuse_words("v1-5", NULL, "a: b\n", PB_FORMAT, "model: params");
-    refuse_words("v1-5", NULL, "", PB_FORMAT, "model: params");
+    refuse_words("v1-5", NULL, "", PB_FORMAT, "the file is empty");
+    refuse_words("v1-5", NULL, "# none\n", PB_FORMAT, "model: params");
     refuse_words("v1-5", NULL, "model: {params: {linear_start: soon}}", PB_FORMAT,
                  "linear_start: expected a number, found \"soon\"");
     refuse_words("v1-5", NULL, "model: {params: {linear_start: [1]}}", PB_FORMAT,

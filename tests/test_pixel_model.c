@@ -131,13 +131,14 @@ static void test_wrappers(void **state)
 /* As YAML of either ending, and with numbers and words as lists. */
 static void test_yaml(void **state)
 {
-    static const char flags[] =
-        "image_size: 32\nattention_resolutions: 16\nnum_head_channels: 16\n";
+    static const char flags[] = "image_size: 32\nattention_resolutions: 16\nnum_head_channels: 16\n"
+                                "timestep_respacing: 1000\n";
     static const char words[] =
         "num_head_channels: 16 # heads\nimage_size: 32\nlearn_sigma: True\nclass_cond: no\n"
         "attention_resolutions: [16, 8]\nchannel_mult: '1,2'\ntimestep_respacing: ''\n";
     static const char alias[] =
-        "attention_resolutions: '16'\nnum_head_channels: &a 16\nnum_heads: *a\n";
+        "attention_resolutions: '16'\nnum_head_channels: &a 16\nnum_heads: *a\n"
+        "timestep_respacing: '1000'\n";
     static const char *const texts[] = {flags, words, alias};
     static const char *const files[] = {"m.yaml", "m.yml", "m.yaml"};
     json_t *list = pixel_golden("adm-scale-shift");

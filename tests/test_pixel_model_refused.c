@@ -146,6 +146,8 @@ static void test_settings(void **state)
     refuse_settings("{\"noise_schedule\": \"linear0.025\"}", PB_UNSUPPORTED,
                     "noise_schedule: expected linear or cosine");
     refuse_settings("{\"timestep_respacing\": \"ddim25\"}", PB_UNSUPPORTED, "a respaced schedule");
+    refuse_settings("{\"timestep_respacing\": \"1000x\"}", PB_UNSUPPORTED, "a respaced schedule");
+    refuse_settings("{\"timestep_respacing\": \"500,500\"}", PB_UNSUPPORTED, "a respaced schedule");
     refuse_settings("{\"timestep_respacing\": 250}", PB_UNSUPPORTED, "a respaced schedule");
     refuse_settings("{\"diffusion_steps\": 4000}", PB_INVALID,
                     "rescale_timesteps: the network may be given timesteps of the 4000 as they "
@@ -158,6 +160,7 @@ static void test_settings(void **state)
     refuse_settings("{\"num_heads\": \"four\"}", PB_FORMAT, "num_heads: expected");
     refuse_settings("{\"channel_mult\": \"1;2\"}", PB_FORMAT, "channel_mult: expected");
     refuse_settings("{\"channel_mult\": \"1,2x\"}", PB_FORMAT, "channel_mult: expected");
+    refuse_settings("{\"channel_mult\": \"1e300,2\"}", PB_FORMAT, "channel_mult: item 0: expected");
     refuse_settings("{\"attention_resolutions\": \"x\"}", PB_FORMAT,
                     "attention_resolutions: expected");
     refuse_settings("{\"image_size\": 0}", PB_FORMAT, "image_size: expected");

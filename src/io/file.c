@@ -23,6 +23,15 @@ static pb_status check_regular(const char *path, const struct stat *info, pb_err
     return PB_OK;
 }
 
+pb_status pb_file_is_there(bool *there, const char *path, pb_error *error)
+{
+    struct stat info;
+
+    *there = stat(path, &info) == 0;
+    return *there || errno == ENOENT || errno == ENOTDIR ? PB_OK
+                                                         : pb_fail_system(error, path, NULL);
+}
+
 /* Opens a regular file for reading. O_NONBLOCK: opening a FIFO would wait for its writer. */
 static pb_status open_regular(int *out, struct stat *info, const char *path, pb_error *error)
 {

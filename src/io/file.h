@@ -2,6 +2,7 @@
 #ifndef PB_IO_FILE_H
 #define PB_IO_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <time.h>
@@ -27,6 +28,9 @@ typedef struct pb_file {
 } pb_file;
 
 #define PB_FILE_NONE ((pb_file){.path = NULL})
+
+/* Is there anything of that name? Errors: PB_IO (nobody may look, say, which is no "no"). */
+pb_status pb_file_is_there(bool *there, const char *path, pb_error *error);
 
 /* Opens a regular file. Never waits (on a FIFO, say). The path must live as long as the file is
  * open. Errors: PB_IO (the message has the path and the system's reason; also for what is not a

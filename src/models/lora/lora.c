@@ -4,11 +4,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/ending.h"
 #include "base/folder.h"
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "models/lora/layer.h"
 #include "models/weights_files.h"
@@ -30,13 +30,6 @@ void pb_loras_close(pb_loras *loras)
     *loras = (pb_loras){0};
 }
 
-static bool is_file(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
-}
-
 /* The file that a path means: itself, or that of a folder which diffusers or PEFT writes there. */
 static pb_status find_file(char **file, const char *path, pb_error *error)
 {
@@ -44,13 +37,16 @@ static pb_status find_file(char **file, const char *path, pb_error *error)
                                         "adapter_model.safetensors", "pytorch_lora_weights.bin",
                                         "adapter_model.bin"};
     const bool is_folder = pb_is_folder(path);
+    bool there = true;
 
     for (size_t i = 0; i < (is_folder ? sizeof names / sizeof *names : 1); i++) {
         pb_free(*file);
         *file = is_folder ? pb_sprintf("%s/%s", path, names[i]) : pb_strdup(path);
         if (!*file)
             return pb_fail_memory(error, strlen(path), "a path");
-        if (!is_folder || is_file(*file))
+        if (is_folder)
+            PB_TRY(pb_file_is_there(&there, *file, error));
+        if (there)
             return PB_OK;
     }
     return pb_fail(error, PB_IO, "%s: no LoRA: neither %s nor %s is there%s", path, names[0],
@@ -61,7 +57,7 @@ static pb_status find_file(char **file, const char *path, pb_error *error)
 static pb_status find_config(pb_lora_file *f, pb_error *error)
 {
     const char *name = pb_last_name(f->path);
-    bool is_peft = !strncmp(name, "adapter_model.", 14);
+    bool is_peft = !strncmp(name, "adapter_model.", 14), there;
 
     for (size_t i = 0; !is_peft && i < pb_weights_count(f->weights); i++)
         is_peft = !strncmp(pb_weights_at(f->weights, i)->name, "base_model.model.", 17);
@@ -70,7 +66,8 @@ static pb_status find_config(pb_lora_file *f, pb_error *error)
     f->config = pb_sprintf("%.*sadapter_config.json", (int)(name - f->path), f->path);
     if (!f->config)
         return pb_fail_memory(error, strlen(f->path), "a path");
-    if (!is_file(f->config)) {
+    PB_TRY(pb_file_is_there(&there, f->config, error));
+    if (!there) {
         pb_free(f->config);
         f->config = NULL;
     }

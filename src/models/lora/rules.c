@@ -37,8 +37,10 @@ static pb_status refuse(const pb_lora_rules *r, const char *key, const json_t *f
 
 static pb_status check_part(const pb_lora_rules *r, const char *part, pb_error *error)
 {
-    static const char *const changing[] = {"pissa", "olora", "corda", "loftq"};
+    static const char *const changing[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};
     static const char *const off[] = {"use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"};
+    static const char *const other[] = {"kasa_config", "use_bdlora", "arrow_config",
+                                        "monteclora_config"};
     const json_t *type = field(r, part, "peft_type"), *bias = field(r, part, "bias");
     const json_t *begin = field(r, part, "init_lora_weights"), *value;
 
@@ -49,6 +51,9 @@ static pb_status check_part(const pb_lora_rules *r, const char *part, pb_error *
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         if ((value = field(r, part, off[i])) != NULL && !json_is_false(value))
             return refuse(r, off[i], value, "false", error);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if ((value = field(r, part, other[i])) != NULL)
+            return refuse(r, other[i], value, "null", error);
     for (size_t i = 0; json_is_string(begin) && i < sizeof changing / sizeof *changing; i++)
         if (!strncmp(json_string_value(begin), changing[i], strlen(changing[i])))
             return refuse(r, "init_lora_weights", begin,
@@ -67,8 +72,12 @@ pb_status pb_lora_rules_read(pb_lora_rules *r, const char *path, const char *fil
     if (path)
         PB_TRY(
             pb_json_read(&r->config, path, CONFIG_MOST, PB_JSON_INFINITY | PB_JSON_LARGE, error));
-    else if (text)
+    else if (text) {
         PB_TRY(pb_json_parse(&r->config, file, key, text, strlen(text), error));
+        /* A pipeline's has each part's name before the fields; a network's alone does not. */
+        r->prefixed =
+            !json_object_get(r->config, "peft_type") && !json_object_get(r->config, "lora_alpha");
+    }
     for (size_t i = 0; r->config && i < (path ? 1 : sizeof parts / sizeof *parts); i++)
         PB_TRY(check_part(r, parts[i], error));
     return PB_OK;

@@ -8,8 +8,8 @@
 #include "io/weights.h"
 
 /* A config of PEFT (LoraConfig), the file adapter_config.json or a string of the file's metadata
- * that diffusers writes (lora_adapter_metadata), in which each part's fields have its name before
- * them: "unet.lora_alpha". */
+ * that diffusers writes (lora_adapter_metadata): its pipelines with each part's name before the
+ * fields, "unet.lora_alpha", a network alone (save_lora_adapter) without. */
 typedef struct pb_lora_rules {
     json_t *config;   /* NULL: none */
     const char *path; /* for messages; not owned */
@@ -18,7 +18,7 @@ typedef struct pb_lora_rules {
 
 /* Reads that of the file, path NULL: what the metadata of the weights has, if anything. Refuses
  * what the factors alone do not say: another method than LoRA, DoRA, transposed weights, biases,
- * beginnings that change the model's own weights (PiSSA, OLoRA, CorDA).
+ * beginnings that change the model's own weights (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA).
  * Errors: PB_IO, PB_FORMAT, PB_UNSUPPORTED, PB_MEMORY. */
 pb_status pb_lora_rules_read(pb_lora_rules *rules, const char *path, const char *file,
                              const pb_weights *weights, pb_error *error);

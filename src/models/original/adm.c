@@ -340,7 +340,7 @@ static pb_status take(pb_pixel *p, pb_part *part, pb_config *c, pb_pixel_noise *
     PB_TRY(note_shapes(p, &h, error));
     PB_TRY(pb_pixel_size(p, c, "attention_resolutions", error));
     pb_adm_read_noise(noise, c, p);
-    pb_adm_read_rest(p, c);
+    pb_adm_read_rest(p, c, noise->steps);
     PB_TRY(pb_config_status(c, error));
     return finish(p, part, &h, noise, error);
 }

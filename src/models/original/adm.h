@@ -19,7 +19,8 @@ pb_status pb_adm_settings(pb_config **c, const pb_pixel *p, pb_error *error);
 void pb_adm_read_heads(pb_adm_heads *heads, pb_config *c);
 void pb_adm_read_noise(pb_pixel_noise *noise, pb_config *c, const pb_pixel *p);
 
-/* Those that say what shapes say too, and those that change nothing here. */
-void pb_adm_read_rest(const pb_pixel *p, pb_config *c);
+/* Those that say what shapes say too, and those that change nothing here. steps: of the
+ * schedule. */
+void pb_adm_read_rest(const pb_pixel *p, pb_config *c, size_t steps);
 
 #endif

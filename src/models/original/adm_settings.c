@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,11 @@
 #include "models/original/adm.h"
 
 #define MOST_HEADS 65536
+
+static bool is_whole(double number)
+{
+    return fabs(number) < 1e15 && number == floor(number);
+}
 
 /* "16,8" as [16, 8]; "" as nothing said. What is no such word stays what it is, and is refused
  * where it is read. */
@@ -18,9 +24,8 @@ static json_t *split(const char *word)
     for (; list && *word; word = *end ? end + 1 : end) {
         const double number = pb_plain_number(word, &end);
         if (end == word || (*end && *end != ',') ||
-            json_array_append_new(list, number == (double)(long)number
-                                            ? json_integer((json_int_t)number)
-                                            : json_real(number))) {
+            json_array_append_new(list, is_whole(number) ? json_integer((json_int_t)number)
+                                                         : json_real(number))) {
             json_decref(list);
             return NULL;
         }
@@ -128,22 +133,25 @@ static void refuse_kinds(pb_config *c)
                            others[i].what);
 }
 
-/* "" or 1000 is the whole schedule. */
-static void refuse_respaced(pb_config *c, const pb_pixel *p)
+/* "", and as many as there are, "1000" or 1000, are the whole schedule. */
+static void refuse_respaced(pb_config *c, const pb_pixel *p, size_t steps)
 {
     static const char key[] = "timestep_respacing";
     const json_t *said = json_object_get(p->settings, key);
     const char *word = json_string_value(said);
+    char *end = NULL;
+    const double number = word ? pb_plain_number(word, &end) : json_number_value(said);
 
     pb_config_ignore(c, key);
-    if (said && !json_is_null(said) && !(word && !*word))
+    if (said && !json_is_null(said) && !(word && !*word) &&
+        ((end && *end) || number != (double)steps))
         pb_config_fail(c, PB_UNSUPPORTED, key,
                        "a respaced schedule (%s) is not supported: the noise of the whole one is "
                        "read, and commands have --steps",
                        pb_json_found(said).text);
 }
 
-void pb_adm_read_rest(const pb_pixel *p, pb_config *c)
+void pb_adm_read_rest(const pb_pixel *p, pb_config *c, size_t steps)
 {
     static const char *const ignored[] = {"dropout",
                                           "use_fp16",
@@ -175,7 +183,7 @@ void pb_adm_read_rest(const pb_pixel *p, pb_config *c)
                                           NULL};
 
     refuse_kinds(c);
-    refuse_respaced(c, p);
+    refuse_respaced(c, p, steps);
     pb_pixel_agree(c, "num_channels", p->sinusoids);
     pb_pixel_agree(c, "num_res_blocks", p->layers);
     pb_pixel_agree_channels(c, "channel_mult", p);

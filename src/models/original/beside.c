@@ -1,12 +1,11 @@
 #include "models/original/beside.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/ending.h"
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/json.h"
 #include "io/yaml.h"
 
@@ -22,16 +21,15 @@ char *pb_beside_path(const char *path, const char *ending)
 
 pb_status pb_beside(char **beside, const char *path, const char *ending, pb_error *error)
 {
-    pb_status status = PB_OK;
-    struct stat info;
+    pb_status status;
+    bool there;
 
     *beside = pb_beside_path(path, ending);
     if (!*beside)
         return pb_fail_memory(error, strlen(path), "a path");
-    if (stat(*beside, &info) == 0)
+    status = pb_file_is_there(&there, *beside, error);
+    if (status == PB_OK && there)
         return PB_OK;
-    if (errno != ENOENT && errno != ENOTDIR)
-        status = pb_fail_system(error, *beside, NULL);
     pb_free(*beside);
     *beside = NULL;
     return status;

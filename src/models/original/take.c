@@ -1,14 +1,13 @@
 #include "models/original/take.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/ending.h"
 #include "base/memory.h"
 #include "base/plain.h"
+#include "io/file.h"
 #include "io/json.h"
 
 pb_status pb_original_open(pb_original *o, const char *path, pb_error *error)
@@ -78,12 +77,11 @@ size_t pb_size_of(const pb_weights *weights, size_t dimension, const char *forma
 
 pb_status pb_original_read_config(json_t **config, const char *path, pb_error *error)
 {
-    struct stat info;
+    bool there;
 
     *config = NULL;
-    if (stat(path, &info) == 0)
-        return pb_json_read(config, path, (size_t)16 << 20, PB_JSON_INFINITY, error);
-    return errno == ENOENT || errno == ENOTDIR ? PB_OK : pb_fail_system(error, path, NULL);
+    PB_TRY(pb_file_is_there(&there, path, error));
+    return there ? pb_json_read(config, path, (size_t)16 << 20, PB_JSON_INFINITY, error) : PB_OK;
 }
 
 pb_status pb_original_config(json_t **config, const pb_original *o, pb_role role, pb_error *error)
