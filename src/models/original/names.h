@@ -24,10 +24,6 @@ bool pb_name_number(const char **name, size_t *number);
  */
 const char *pb_name_within(const char *name, const char *part);
 
-/* Residual blocks of openaimodel.py (in_layers …); attention of a convolution each for q, k and v.
- */
-extern const pb_renamed pb_unet_resnet[], pb_conv_attention[];
-
 /* A name of a network, behind its prefix, as diffusers or transformers has it. False: it is none of
  * the network's. What names alone do not say: */
 typedef struct pb_naming {
