@@ -23,6 +23,21 @@ pb_tensor golden(const pb_weights *io, const char *format, ...)
     return tensor;
 }
 
+json_t *golden_json(const char *format, ...)
+{
+    char name[256], path[512];
+    json_t *json;
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(name, sizeof name, format, list);
+    va_end(list);
+    snprintf(path, sizeof path, GOLDEN "%s", name);
+    json = json_load_file(path, 0, NULL);
+    assert_non_null(json);
+    return json;
+}
+
 double golden_timestep(const pb_weights *io)
 {
     const pb_stored *t = pb_weights_find(io, "t");

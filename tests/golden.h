@@ -2,6 +2,7 @@
 #ifndef GOLDEN_H
 #define GOLDEN_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include <pullback/pullback.h>
@@ -16,6 +17,9 @@
  * The caller clears it. */
 pb_tensor golden(const pb_weights *io, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A JSON file of the golden data, by its path there, printf-style; json_decref. */
+json_t *golden_json(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The timestep "t", as whatever number it was written. */
 double golden_timestep(const pb_weights *io);

@@ -9,17 +9,9 @@
 #include "golden.h"
 #include "original.h"
 
-static json_t *recipes(void)
-{
-    json_t *all = json_load_file(GOLDEN "lora.json", 0, NULL);
-
-    assert_non_null(all);
-    return all;
-}
-
 json_t *lora_recipe(const char *name)
 {
-    json_t *all = recipes(), *tensors;
+    json_t *all = golden_json("lora.json"), *tensors;
 
     tensors = json_deep_copy(json_object_get(json_object_get(all, name), "tensors"));
     assert_non_null(tensors);
@@ -81,27 +73,21 @@ static void put_tensor(FILE *file, const char *name, const json_t *tensor)
 void lora_write_tensors(const char *name, const json_t *tensors, const char *metadata)
 {
     size_t total;
-    char *header = original_header(tensors, &(original_file){.metadata = metadata}, &total);
-    uint64_t length = strlen(header); /* little-endian, as the machines that tests run on */
-    FILE *file = fopen(scratch_path(&here, name).text, "wb");
+    FILE *file = original_begin(name, tensors, &(original_file){.metadata = metadata}, &total);
     const char *key;
     json_t *tensor;
 
-    assert_non_null(file);
-    fwrite(&length, 8, 1, file);
-    fwrite(header, 1, length, file);
     json_object_foreach((json_t *)tensors, key, tensor)
     {
         put_tensor(file, key, tensor);
     }
-    assert_int_equal(ftell(file), 8 + length + total);
+    assert_int_equal(ftell(file), total);
     assert_int_equal(fclose(file), 0);
-    free(header);
 }
 
 void lora_write(const char *file, const char *name)
 {
-    json_t *all = recipes(), *recipe = json_object_get(all, name);
+    json_t *all = golden_json("lora.json"), *recipe = json_object_get(all, name);
     json_t *config = json_object_get(recipe, "config"), *metadata;
     char *text, path[512];
 

@@ -12,13 +12,7 @@
 
 json_t *original_list(const char *name)
 {
-    char path[512];
-    json_t *list;
-
-    snprintf(path, sizeof path, GOLDEN "original/%s.json", name);
-    list = json_load_file(path, 0, NULL);
-    assert_non_null(list);
-    return list;
+    return golden_json("original/%s.json", name);
 }
 
 static void filter(json_t *list, const char *beginning, bool keep)
@@ -97,7 +91,8 @@ static const char *dtype_of(const json_t *tensor, size_t number, const original_
     return is_wide(tensor, number, f) ? "F32" : json_string_value(json_array_get(tensor, 0));
 }
 
-char *original_header(const json_t *list, const original_file *f, size_t *total)
+/* The header of such a file, free(); *total: bytes behind it. */
+static char *header_of(const json_t *list, const original_file *f, size_t *total)
 {
     json_t *header = json_object(), *tensor;
     size_t at = 0, number = 0;
@@ -175,6 +170,20 @@ static void write_tensor(FILE *file, const json_t *tensor, bool wide,
     }
 }
 
+FILE *original_begin(const char *name, const json_t *list, const original_file *f, size_t *total)
+{
+    char *header = header_of(list, f, total);
+    uint64_t length = strlen(header); /* little-endian, as the machines that tests run on */
+    FILE *file = fopen(scratch_path(&here, name).text, "wb");
+
+    assert_non_null(file);
+    fwrite(&length, 8, 1, file);
+    fwrite(header, 1, length, file);
+    *total += 8 + length;
+    free(header);
+    return file;
+}
+
 void original_write(const char *name, const json_t *list, const original_file *f)
 {
     static const char *const files[] = {
@@ -182,15 +191,11 @@ void original_write(const char *name, const json_t *list, const original_file *f
         "text_encoder/model.safetensors", "text_encoder_2/model.safetensors"};
     pb_weights *parts[PARTS] = {NULL};
     size_t total, number = 0;
-    char *header = original_header(list, f, &total), path[512];
-    uint64_t length = strlen(header); /* little-endian, as the machines that tests run on */
-    FILE *file = fopen(scratch_path(&here, name).text, "wb");
+    FILE *file = original_begin(name, list, f, &total);
+    char path[512];
     const char *key;
     json_t *tensor;
 
-    assert_non_null(file);
-    fwrite(&length, 8, 1, file);
-    fwrite(header, 1, length, file);
     for (size_t i = 0; f->folder && i < PARTS; i++) {
         snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
         if (access(path, F_OK) == 0)
@@ -203,11 +208,10 @@ void original_write(const char *name, const json_t *list, const original_file *f
     }
     assert_int_equal(fflush(file), 0);
     if (!f->folder)
-        assert_int_equal(ftruncate(fileno(file), (off_t)(8 + length + total)), 0);
+        assert_int_equal(ftruncate(fileno(file), (off_t)total), 0);
     assert_int_equal(fclose(file), 0);
     for (size_t i = 0; i < PARTS; i++)
         pb_weights_free(parts[i]);
-    free(header);
 }
 
 /* -- what was inferred --------------------------------------------------------------------------

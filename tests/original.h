@@ -3,6 +3,7 @@
 #define ORIGINAL_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "models/model.h"
 #include "scratch.h"
@@ -28,8 +29,10 @@ typedef struct original_file {
     bool mixed;           /* every second of the folder's tensors as float32 */
 } original_file;
 
-/* The header of a .safetensors of the list's tensors, free(); *total: bytes behind it. */
-char *original_header(const json_t *list, const original_file *file, size_t *total);
+/* Begins a .safetensors of the list's tensors in the test's folder: its header; *total: bytes of
+ * the whole file. */
+FILE *original_begin(const char *name, const json_t *list, const original_file *file,
+                     size_t *total);
 
 /* Writes the list's tensors as a .safetensors of the test's folder. */
 void original_write(const char *name, const json_t *list, const original_file *file);

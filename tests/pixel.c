@@ -9,13 +9,7 @@
 
 json_t *pixel_golden(const char *name)
 {
-    char path[512];
-    json_t *golden;
-
-    snprintf(path, sizeof path, GOLDEN "pixel/%s.json", name);
-    golden = json_load_file(path, 0, NULL);
-    assert_non_null(golden);
-    return golden;
+    return golden_json("pixel/%s.json", name);
 }
 
 /* SplitMix64 from the FNV-1a hash of the name on, as make/pixel_networks.py has it. */
