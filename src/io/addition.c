@@ -96,25 +96,26 @@ PB_VECTOR static void add_row(size_t count, float s, const float *restrict x, fl
         y[i] += s * x[i];
 }
 
-/* Columns whose sums stay in registers. */
+/* Columns whose sums stay in registers, and rows that go through them one behind the other while
+ * what D has there is near. */
 #define BLOCK 64
+#define ROWS 16
 
-/* y += scale u D: one row; those of D (rank, count) begin `stride` apart. */
+/* y += scale u D: one row, of `count` columns, BLOCK at most; those of D (rank, count) begin
+ * `stride` apart. */
 PB_VECTOR static void add_products(size_t rank, const float *restrict u, const float *restrict d,
                                    size_t stride, size_t count, float scale, float *restrict y)
 {
-    for (size_t c = 0; c < count; c += BLOCK) {
-        const size_t n = count - c < BLOCK ? count - c : BLOCK;
-        float sum[BLOCK] = {0};
-        for (size_t r = 0; n == BLOCK && r < rank; r++)
-            for (size_t i = 0; i < BLOCK; i++)
-                sum[i] += u[r] * d[r * stride + c + i];
-        for (size_t r = 0; n < BLOCK && r < rank; r++)
-            for (size_t i = 0; i < n; i++)
-                sum[i] += u[r] * d[r * stride + c + i];
-        for (size_t i = 0; i < n; i++)
-            y[c + i] += scale * sum[i];
-    }
+    float sum[BLOCK] = {0};
+
+    for (size_t r = 0; count == BLOCK && r < rank; r++)
+        for (size_t i = 0; i < BLOCK; i++)
+            sum[i] += u[r] * d[r * stride + i];
+    for (size_t r = 0; count < BLOCK && r < rank; r++)
+        for (size_t i = 0; i < count; i++)
+            sum[i] += u[r] * d[r * stride + i];
+    for (size_t i = 0; i < count; i++)
+        y[i] += scale * sum[i];
 }
 
 /* M and D multiplied: (rank, columns) as a new array. */
@@ -149,6 +150,25 @@ static pb_status load_between(float **out, const pb_addition *a, size_t rank, si
     return status;
 }
 
+/* Adds to entries first, first + 1 … those that lie in `rows` rows of `columns`, the first of which
+ * begins with entry `begin`. */
+static void add_rows(const pb_addition *a, const float *up, const float *down, size_t columns,
+                     size_t begin, size_t rows, size_t first, size_t count, float *out)
+{
+    const size_t rank = a->up->count / a->up->shape[0];
+
+    for (size_t c = 0; c < columns; c += BLOCK)
+        for (size_t i = 0; i < rows; i++) {
+            const size_t row = begin + i * columns,
+                         last = c + BLOCK < columns ? c + BLOCK : columns;
+            const size_t from = row + c > first ? row + c : first;
+            const size_t end = first + count < row + last ? first + count : row + last;
+            if (from < end)
+                add_products(rank, up + i * rank, down + (from - row), columns, end - from,
+                             a->scale, out + (from - first));
+        }
+}
+
 /* Products of so many numbers are worth several threads. */
 #define MANY ((size_t)1 << 20)
 
@@ -165,12 +185,9 @@ static pb_status add_product(const pb_addition *a, size_t columns, size_t first,
                         : load(&down, a->down, 0, a->down->count, error);
     if (status == PB_OK) {
 #pragma omp parallel for if (count * rank > MANY)
-        for (size_t i = 0; i < rows; i++) {
-            const size_t row = (top + i) * columns, from = row > first ? row : first;
-            const size_t end = first + count < row + columns ? first + count : row + columns;
-            add_products(rank, up + i * rank, down + (from - row), columns, end - from, a->scale,
-                         out + (from - first));
-        }
+        for (size_t i = 0; i < rows; i += ROWS)
+            add_rows(a, up + i * rank, down, columns, (top + i) * columns,
+                     rows - i < ROWS ? rows - i : ROWS, first, count, out);
     }
     pb_free(up);
     pb_free(down);
