@@ -1,6 +1,8 @@
 #include "base/places.h"
 
+#include <dlfcn.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +25,21 @@ static void program_root(char root[PATH_MAX])
     }
 }
 
+static const char library_folder_is_here;
+
+/* The folder in which this library lies, or the program that it is part of: "" where it cannot be
+ * told. */
+static void library_folder(char folder[PATH_MAX])
+{
+    Dl_info info;
+    const char *slash = NULL;
+
+    if (dladdr((const void *)&library_folder_is_here, &info) && info.dli_fname)
+        slash = strrchr(info.dli_fname, '/');
+    snprintf(folder, PATH_MAX, "%.*s", slash ? (int)(slash - info.dli_fname) : 0,
+             slash ? info.dli_fname : "");
+}
+
 pb_status pb_place(char **path, size_t place, const char *name, pb_error *error)
 {
     char root[PATH_MAX];
@@ -32,7 +49,12 @@ pb_status pb_place(char **path, size_t place, const char *name, pb_error *error)
         *path = pb_strdup(name);
     else if (place == PB_PLACES - 1)
         *path = pb_sprintf("%s/%s", PB_DATA_DIR, name);
-    else {
+    else if (place == 3) {
+        library_folder(root);
+        if (!*root)
+            return PB_OK;
+        *path = pb_sprintf("%s/data/%s", root, name);
+    } else {
         program_root(root);
         if (!*root)
             return PB_OK;

@@ -6,6 +6,7 @@
 #include <vips/vips.h>
 
 #include "base/error.h"
+#include "base/luma.h"
 #include "io/file.h"
 
 /* Starts libvips with this many threads; once, before anything else here. Errors: PB_IO. */
@@ -27,12 +28,6 @@ void pb_pixels_clear(pb_pixels *pixels);
 
 /* From the last dot of a path's name on, or NULL. */
 const char *pb_picture_ending(const char *path);
-
-/* Rec. 601, of red, green and blue on any scale. */
-static inline float pb_luma(float r, float g, float b)
-{
-    return 0.299f * r + 0.587f * g + 0.114f * b;
-}
 
 /* The quality at which JPEG and WebP are written. From 90 on JPEG keeps its colours at full
  * resolution (4:4:4). */

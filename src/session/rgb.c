@@ -1,6 +1,7 @@
 /* Pictures as rows of 8-bit red, green and blue. */
 #include <math.h>
 
+#include "base/luma.h"
 #include "base/memory.h"
 #include "base/shape.h"
 #include "session/session.h"
@@ -29,29 +30,29 @@ static double share(const span *s, size_t at)
     return fmin(s->end, (double)at + 1) - fmax(s->begin, (double)at);
 }
 
-/* The mean of each colour over a rectangle, in [-1, 1]. */
+/* The mean of each colour over a rectangle, in [-1, 1]; of one pixel what the program makes of it. */
 static void mean_of(const unsigned char *rgb, size_t width, const span *down, const span *across,
-                    double mean[3])
+                    float mean[3])
 {
-    double all = 0;
+    double sum[3] = {0, 0, 0}, all = 0;
 
-    mean[0] = mean[1] = mean[2] = 0;
     for (size_t y = down->first; y <= down->last; y++)
         for (size_t x = across->first; x <= across->last; x++) {
             double weight = share(down, y) * share(across, x);
             for (size_t c = 0; c < 3; c++)
-                mean[c] += weight * (double)rgb[(y * width + x) * 3 + c];
+                sum[c] += weight * (double)rgb[(y * width + x) * 3 + c];
             all += weight;
         }
     for (size_t c = 0; c < 3; c++)
-        mean[c] = mean[c] / all / 127.5 - 1;
+        mean[c] = (float)(sum[c] / all) / 127.5f - 1.0f;
 }
 
 pb_status pb_picture_of_rgb(pb_session *s, const unsigned char *rgb, size_t height, size_t width,
                             pb_tensor *picture, pb_error *error)
 {
     size_t factor, channels, h, w, side;
-    double scale, top, left, mean[3];
+    double scale, top, left;
+    float mean[3];
 
     PB_NEED(rgb, "rows of pixels");
     PB_TRY(pb_session_place(picture, "the picture", error));
@@ -74,9 +75,9 @@ pb_status pb_picture_of_rgb(pb_session *s, const unsigned char *rgb, size_t heig
         const span across = span_of(i % w, w, left, scale * (double)w, width);
         mean_of(rgb, width, &down, &across, mean);
         if (channels == 1)
-            mean[0] = 0.299 * mean[0] + 0.587 * mean[1] + 0.114 * mean[2];
+            mean[0] = pb_luma(mean[0], mean[1], mean[2]);
         for (size_t c = 0; c < channels; c++)
-            picture->data[c * side + i] = (float)mean[c];
+            picture->data[c * side + i] = mean[c];
     }
     return PB_OK;
 }
