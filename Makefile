@@ -5,6 +5,9 @@
 # make fuzz     build with clang and libFuzzer, run each fuzzer for a minute (SECONDS=60)
 # make tsan     build the library with ThreadSanitizer, run four threads on one model
 # make setup    install the Debian packages that are missing (root or sudo)
+# make test-python   build the Python package, install it in an environment of its own, run its tests
+#                    (make test-torch: those of PyTorch too)
+# make wheel    build wheels of the Python package, into python/dist (pip install ./python: install it)
 # make install  install the library, the program and the models (PREFIX=/usr/local, DESTDIR=)
 # make format   clang-format every source
 
@@ -16,7 +19,7 @@ clang_name = $(notdir $(CLANG))
 by_clang = -DCMAKE_C_COMPILER=$(CLANG) \
     -DCMAKE_CXX_COMPILER=$(CLANG:%$(clang_name)=%)$(clang_name:clang%=clang++%)
 
-.PHONY: all demo test clang fuzz tsan setup setup-clang install format clean help
+.PHONY: all demo test test-python test-torch wheel clang fuzz tsan setup setup-clang install format clean help
 
 all: build/cmake_install.cmake
 	cmake --build build -j $(JOBS)
@@ -41,6 +44,12 @@ test: setup
 	cmake --build build-asan -j $(JOBS)
 	ctest --preset release
 	ctest --preset asan
+
+test-python test-torch: all
+	tools/python test $(@:test-%=%)
+
+wheel:
+	tools/python wheel
 
 clang fuzz: setup-clang
 
@@ -71,10 +80,10 @@ install: all
 	DESTDIR=$(DESTDIR) cmake --install build
 
 format:
-	find include src tests fuzz examples -name '*.[ch]' | xargs clang-format -i
+	find include src tests fuzz examples python/core -name '*.[ch]' | xargs clang-format -i
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz build-tsan
+	rm -rf build build-asan build-clang build-fuzz build-tsan python/dist
 
 help:
 	@sed -n 's/^# //p' Makefile

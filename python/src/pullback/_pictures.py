@@ -1,0 +1,141 @@
+"""Pictures in and out: arrays, PIL images and files."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+
+#: What is taken for a picture: a path (read by Pillow), a PIL image, an array (H,W,3) or (H,W) of
+#: uint8, or floats (c,H,W) or (1,c,H,W) in [-1, 1].
+ImageLike = Any
+
+Floats = NDArray[np.float32]
+
+
+def floats(array: Any) -> Floats:
+    """A C-contiguous float32 array; anything with __array__, and torch's tensors."""
+    if hasattr(array, "detach"):
+        array = array.detach().cpu().float().numpy()
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _is_path(image: Any) -> bool:
+    return isinstance(image, (str, os.PathLike))
+
+
+def rgb(image: ImageLike) -> NDArray[np.uint8] | None:
+    """The pixels (H,W,3) of what has pixels; None of floats."""
+    if _is_path(image):
+        try:
+            from PIL import Image, ImageOps
+        except ImportError:
+            raise ImportError("to read a picture from a file: pip install pillow") from None
+        with Image.open(image) as opened:
+            image = ImageOps.exif_transpose(opened)
+            return np.ascontiguousarray(image.convert("RGB"))
+    if hasattr(image, "convert") and hasattr(image, "size"):
+        return np.ascontiguousarray(image.convert("RGB"))
+    array = np.asarray(image) if not hasattr(image, "detach") else None
+    if array is None or array.dtype != np.uint8:
+        return None
+    if array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] not in (3, 4):
+        raise ValueError(f"expected pixels (H,W,3), (H,W,4) or (H,W), found {array.shape}")
+    return np.ascontiguousarray(array[:, :, :3])
+
+
+def pixels(picture: Any) -> NDArray[np.uint8]:
+    """A picture (c,H,W) in [-1, 1] as pixels (H,W,3) of uint8; (n,c,H,W) as (n,H,W,3).
+
+    c is 1 or 3. As the program writes them: rounded, and cut to the range."""
+    array = floats(picture)
+    if array.ndim == 4:
+        return np.stack([pixels(one) for one in array])
+    return np.asarray(_core.rgb_of(array))
+
+
+def png(array: NDArray[np.uint8]) -> bytes:
+    """A PNG of pixels (H,W,3)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checked = kind + data
+        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    height, width, _ = array.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)
+    rows[:, 1:] = array.reshape(height, 3 * width)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows.tobytes(), 6))
+        + chunk(b"IEND", b"")
+    )
+
+
+class Picture:
+    """Pixels that show themselves in a notebook; ``numpy.asarray`` has them as (H,W,3) of uint8."""
+
+    def __init__(self, array: NDArray[np.uint8]) -> None:
+        self.pixels = array
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
+        return self.pixels if dtype is None else self.pixels.astype(dtype)
+
+    def _repr_png_(self) -> bytes:
+        return png(self.pixels)
+
+    def __repr__(self) -> str:
+        return f"<Picture {self.pixels.shape[1]} x {self.pixels.shape[0]}>"
+
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Writes a file: a PNG, or by Pillow what the name's ending says."""
+        if str(path).lower().endswith(".png"):
+            part = f"{os.fspath(path)}.part"
+            with open(part, "wb") as file:
+                file.write(png(self.pixels))
+            os.replace(part, path)
+        else:
+            self.pil().save(path)
+
+    def pil(self) -> Any:
+        """As a PIL image."""
+        from PIL import Image
+
+        return Image.fromarray(self.pixels)
+
+
+def grid(rows: list[list[NDArray[np.uint8]]], gap: int = 2) -> Picture:
+    """Pictures of one size side by side, on white."""
+    height, width, _ = rows[0][0].shape
+    sheet = np.full(
+        (len(rows) * (height + gap) - gap, len(rows[0]) * (width + gap) - gap, 3), 255, np.uint8
+    )
+    for i, row in enumerate(rows):
+        for j, one in enumerate(row):
+            y, x = i * (height + gap), j * (width + gap)
+            sheet[y : y + height, x : x + width] = one
+    return Picture(sheet)
+
+
+def directions(v: Floats) -> list[NDArray[np.uint8]]:
+    """Vectors (k,c,h,w) as pictures: of 1 channel blue to red, of 3 as colours around grey, of
+    others their mean over channels."""
+    found = []
+    for one in v:
+        if one.shape[0] == 3:
+            scaled = 0.5 + 0.5 * one / (np.abs(one).max() or 1)
+            found.append((255 * scaled.transpose(1, 2, 0) + 0.5).astype(np.uint8))
+            continue
+        flat = one.mean(axis=0)
+        flat = flat / (np.abs(flat).max() or 1)
+        red, blue = np.clip(1 + flat, 0, 1), np.clip(1 - flat, 0, 1)
+        found.append((255 * np.stack([red, np.minimum(red, blue), blue], 2) + 0.5).astype(np.uint8))
+    return found
