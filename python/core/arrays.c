@@ -199,7 +199,7 @@ int py_add_arrays(PyObject *module)
         {Py_tp_dealloc, array_free}, {Py_tp_getset, attributes}, {0, NULL}};
     static PyType_Spec spec = {.name = "pullback._core.Array",
                                .basicsize = sizeof(array),
-                               .flags = Py_TPFLAGS_DEFAULT,
+                               .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                .slots = slots};
 
     array_type = py_add_type(module, &spec);

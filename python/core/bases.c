@@ -147,11 +147,10 @@ static PyObject *mean(PyObject *module, PyObject *arguments)
     PY_RUN(status, &r,
            pb_basis_mean(&basis, &report, count, bases, matched ? PB_MEAN_MATCHED : PB_MEAN_KARCHER,
                          in_x, &r.run, &r.error));
-    if (status == PB_OK && !r.type) {
-        PyObject *facts = py_fields_dictionary(&report, py_mean_report_fields);
-        PyObject *thing = facts ? py_thing(&py_basis_kind, &basis) : NULL;
-        found = thing ? Py_BuildValue("(NN)", thing, facts) : NULL;
-    } else
+    if (status == PB_OK && !r.type)
+        found = py_thing_and(&py_basis_kind, &basis,
+                             py_fields_dictionary(&report, py_mean_report_fields));
+    else
         py_run_fail(&r, status);
     pb_basis_clear(&basis);
     free(bases);

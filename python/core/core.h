@@ -10,6 +10,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdint.h>
+
 #include <pullback/pullback.h>
 
 /* -- arrays (arrays.c) ------------------------------------------------------------------------- */
@@ -36,6 +38,17 @@ typedef struct py_numbers {
     size_t rank, shape[PB_MAX_RANK], count;
 } py_numbers;
 int py_numbers_of(py_numbers *numbers, PyObject *array, py_entry entry);
+
+/* -- numbers (numbers.c) -------------------------------------------------------------------------
+ */
+
+/* A whole number from 0 to `most`, of whatever type is one (int, numpy's); `name` is what an error
+ * calls it. 0, or -1 with an exception. */
+int py_whole(uint64_t *to, PyObject *value, const char *name, uint64_t most);
+int py_size(size_t *to, PyObject *value, const char *name);
+
+/* A number that is no NaN, likewise. */
+int py_real(double *to, PyObject *value, const char *name);
 
 /* -- structures and dictionaries (fields.c) ---------------------------------------------------- */
 
@@ -93,6 +106,8 @@ typedef struct py_run {
     pb_error error;
     PyObject *progress, *warn; /* borrowed, or NULL */
     PyThreadState *state;
+    struct py_run
+        *within; /* that this is a part of just now, or NULL: it answers, and has the lock */
     PyObject *type, *value, *traceback; /* an exception that stopped it */
     double asked;
 } py_run;
@@ -139,6 +154,9 @@ extern const py_thing_kind py_point_kind, py_basis_kind, py_directions_kind, py_
 
 /* Takes over what the structure holds, and leaves it empty. */
 PyObject *py_thing(const py_thing_kind *kind, void *structure);
+
+/* (that, facts): takes over the facts, too. NULL with an exception, also where facts is NULL. */
+PyObject *py_thing_and(const py_thing_kind *kind, void *structure, PyObject *facts);
 
 /* The structure in such an object, or NULL with an exception. */
 void *py_thing_of(PyObject *object, const py_thing_kind *kind);

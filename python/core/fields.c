@@ -18,13 +18,18 @@ void py_given_clear(py_given *given)
 /* -- in ---------------------------------------------------------------------------------------- */
 
 /* Text without a NUL, which the object keeps. */
-static const char *text_of(PyObject *value)
+static const char *text_of(PyObject *value, const char *name)
 {
     Py_ssize_t length;
-    const char *text = PyUnicode_AsUTF8AndSize(value, &length);
+    const char *text;
 
+    if (!PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "%s: expected text, found %R", name, value);
+        return NULL;
+    }
+    text = PyUnicode_AsUTF8AndSize(value, &length);
     if (text && strlen(text) != (size_t)length) {
-        PyErr_SetString(PyExc_ValueError, "embedded null character");
+        PyErr_Format(PyExc_ValueError, "%s: expected text without a NUL, found %R", name, value);
         return NULL;
     }
     return text;
@@ -32,7 +37,7 @@ static const char *text_of(PyObject *value)
 
 static int read_name(int *to, const char *const *names, const char *field, PyObject *value)
 {
-    const char *text = text_of(value);
+    const char *text = text_of(value, field);
 
     for (int i = 0; text && names[i]; i++)
         if (!strcmp(names[i], text)) {
@@ -80,19 +85,30 @@ static int read_tensor(const pb_tensor **to, PyObject *value, py_given *given)
     return 0;
 }
 
-static int read_sizes(size_t *to, PyObject *value, Py_ssize_t count)
+static int read_sizes(size_t *to, PyObject *value, Py_ssize_t count, const char *name)
 {
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *item = PySequence_GetItem(value, i);
-        to[i] = item ? PyLong_AsSize_t(item) : 0;
+        int sound = item && py_size(&to[i], item, name) == 0;
         Py_XDECREF(item);
-        if (PyErr_Occurred())
+        if (!sound)
             return -1;
     }
     return 0;
 }
 
-static int read_list(const size_t **to, size_t *length, PyObject *value, py_given *given)
+static int read_long(long *to, PyObject *value, const char *name)
+{
+    *to = PyLong_AsLong(value);
+    if (!PyErr_Occurred())
+        return 0;
+    PyErr_Format(PyErr_ExceptionMatches(PyExc_OverflowError) ? PyExc_ValueError : PyExc_TypeError,
+                 "%s: expected a whole number, found %R", name, value);
+    return -1;
+}
+
+static int read_list(const size_t **to, size_t *length, PyObject *value, const char *name,
+                     py_given *given)
 {
     Py_ssize_t count = PySequence_Size(value);
 
@@ -105,7 +121,7 @@ static int read_list(const size_t **to, size_t *length, PyObject *value, py_give
     }
     *to = given->sizes;
     *length = (size_t)count;
-    return read_sizes(given->sizes, value, count);
+    return read_sizes(given->sizes, value, count, name);
 }
 
 static int read_value(char *structure, const py_field *field, PyObject *value, py_given *given)
@@ -114,24 +130,20 @@ static int read_value(char *structure, const py_field *field, PyObject *value, p
 
     switch (field->kind) {
     case PY_REAL:
-        *(double *)at = PyFloat_AsDouble(value);
-        break;
+        return py_real(at, value, field->name);
     case PY_SIZE:
-        *(size_t *)at = PyLong_AsSize_t(value);
-        break;
+        return py_size(at, value, field->name);
     case PY_SEED:
-        *(uint64_t *)at = PyLong_AsUnsignedLongLong(value);
-        break;
+        return py_whole(at, value, field->name, UINT64_MAX);
     case PY_LONG:
-        *(long *)at = PyLong_AsLong(value);
-        break;
+        return read_long(at, value, field->name);
     case PY_FLAG:
         *(int *)at = PyObject_IsTrue(value);
         break;
     case PY_NAME:
         return read_name(at, field->more, field->name, value);
     case PY_TEXT:
-        *(const char **)at = text_of(value);
+        *(const char **)at = text_of(value, field->name);
         break;
     case PY_PATH:
         return read_path(at, value, given);
@@ -145,9 +157,10 @@ static int read_value(char *structure, const py_field *field, PyObject *value, p
                          value);
             return -1;
         }
-        return read_sizes(at, value, 2);
+        return read_sizes(at, value, 2, field->name);
     case PY_SIZES:
-        return read_list(at, (size_t *)(void *)(structure + field->length), value, given);
+        return read_list(at, (size_t *)(void *)(structure + field->length), value, field->name,
+                         given);
     case PY_BASIS:
         *(const pb_basis **)at = py_thing_of(value, &py_basis_kind);
         break;
@@ -188,11 +201,13 @@ int py_fields_read(void *structure, const py_field *fields, PyObject *dictionary
 
 /* -- out --------------------------------------------------------------------------------------- */
 
-static PyObject *text_value(const char *text)
+/* Text is UTF-8 whatever the locale is, as it was when it came in. */
+static PyObject *text_value(const char *text, int path)
 {
     if (!text)
         Py_RETURN_NONE;
-    return PyUnicode_DecodeFSDefault(text);
+    return path ? PyUnicode_DecodeFSDefault(text)
+                : PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
 }
 
 static PyObject *name_value(const char *const *names, int value)
@@ -245,7 +260,7 @@ PyObject *py_field_value(const void *structure, const py_field *field, PyObject 
         return name_value(field->more, *(const int *)at);
     case PY_TEXT:
     case PY_PATH:
-        return text_value(*(const char *const *)at);
+        return text_value(*(const char *const *)at, field->kind == PY_PATH);
     case PY_TENSOR:
         if (!tensor->data)
             Py_RETURN_NONE;

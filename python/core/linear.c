@@ -58,7 +58,7 @@ static PyObject *linearise(PyObject *module, PyObject *arguments)
         Py_DECREF(l);
         return NULL;
     }
-    PY_RUN(status, l->run, py_session_linearise(&l->l, session, point, from, to, l->run));
+    status = py_session_linearise(&l->l, session, point, from, to, l->run);
     l->run->progress = NULL; /* they were the caller's */
     l->run->warn = NULL;
     if (status == PB_OK && !l->run->type)
@@ -136,15 +136,13 @@ typedef struct foreign {
     py_run *run;
 } foreign;
 
-/* Vectors side by side as one array. */
+/* Vectors side by side as one array; a copy, which whoever is called may keep. */
 static PyObject *gather(size_t k, size_t n, const float *x, size_t ld)
 {
     pb_tensor block = PB_TENSOR_EMPTY;
     const size_t shape[2] = {k, n};
     pb_error error;
 
-    if (ld == n)
-        return py_array(x, PY_FLOAT, 2, shape, Py_None);
     if (pb_tensor_new(&block, 2, shape, &error) != PB_OK)
         return py_fail(error.status, &error);
     for (size_t j = 0; j < k; j++)
@@ -226,6 +224,7 @@ static int target_read(target *t, PyObject *object, py_run *run)
             return -1;
         }
         t->own->busy = 1;
+        t->own->run->within = run;
         t->op = *pb_linearisation_operator(t->own->l);
         return 0;
     }
@@ -246,8 +245,10 @@ static int target_read(target *t, PyObject *object, py_run *run)
 
 static void target_end(target *t)
 {
-    if (t->own)
-        t->own->busy = 0;
+    if (!t->own)
+        return;
+    t->own->run->within = NULL;
+    t->own->busy = 0;
 }
 
 static PyObject *svd_found(const pb_svd *svd, const double *verified)
@@ -286,10 +287,17 @@ static PyObject *svd(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "OOOpO", &object, &dictionary, &start, &verify, &run) ||
         py_run_read(&r, run) < 0 ||
         py_fields_read(&options, py_svd_options_fields, dictionary, &given) < 0 ||
-        (start != Py_None && py_numbers_of(&from, start, PY_FLOAT) < 0) ||
-        target_read(&t, object, &r) < 0)
+        (start != Py_None && py_numbers_of(&from, start, PY_FLOAT) < 0))
         return NULL;
-    if (from.rank == 2) {
+    if (start != Py_None && from.rank != 2) {
+        PyErr_Format(PyExc_ValueError,
+                     "start: expected vectors (m, cols), found an array of %zd dimensions",
+                     (Py_ssize_t)from.rank);
+        return NULL;
+    }
+    if (target_read(&t, object, &r) < 0)
+        return NULL;
+    if (start != Py_None) {
         options.start = from.data;
         options.start_count = from.shape[0];
         options.start_length = from.shape[1];
@@ -300,8 +308,8 @@ static PyObject *svd(PyObject *module, PyObject *arguments)
         if (verified)
             PY_RUN(status, &r, pb_svd_verify(result, &t.op, verified, &r.run, &r.error));
     }
-    if (t.own && t.own->run->type)
-        found = py_run_fail(t.own->run, status);
+    if (status == PB_OK && verify && !verified)
+        PyErr_NoMemory();
     else
         found = status == PB_OK && !r.type ? svd_found(result, verified) : py_run_fail(&r, status);
     target_end(&t);
@@ -318,22 +326,23 @@ static PyObject *least_squares(PyObject *module, PyObject *arguments)
     double damping, tolerance;
     pb_tensor x = PB_TENSOR_EMPTY;
     pb_solution solution;
+    PyObject *number;
     pb_status status;
-    Py_ssize_t most;
+    size_t most;
     py_numbers in;
     py_run r;
     target t;
 
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOddnO", &object, &b, &damping, &tolerance, &most, &run) ||
-        py_run_read(&r, run) < 0 || py_numbers_of(&in, b, PY_FLOAT) < 0 ||
-        target_read(&t, object, &r) < 0)
+    if (!PyArg_ParseTuple(arguments, "OOddOO", &object, &b, &damping, &tolerance, &number, &run) ||
+        py_size(&most, number, "max_iterations") < 0 || py_run_read(&r, run) < 0 ||
+        py_numbers_of(&in, b, PY_FLOAT) < 0 || target_read(&t, object, &r) < 0)
         return NULL;
     status = pb_tensor_new(&x, 1, &t.op.cols, &r.error);
     if (status == PB_OK)
         PY_RUN(status, &r,
                pb_least_squares(&solution, t.op.cols, x.data, &t.op, in.count, in.data, damping,
-                                tolerance, (size_t)most, &r.run, &r.error));
+                                tolerance, most, &r.run, &r.error));
     if (status == PB_OK && !r.type)
         found = Py_BuildValue("(N{s:n, s:d, s:d, s:d})", py_tensor_taken(&x), "iterations",
                               (Py_ssize_t)solution.iterations, "residual", solution.residual,
@@ -354,7 +363,7 @@ int py_add_linear(PyObject *module)
         {Py_tp_dealloc, linearisation_free}, {Py_tp_methods, methods}, {0, NULL}};
     static PyType_Spec spec = {.name = "pullback._core.Linearisation",
                                .basicsize = sizeof(linearisation),
-                               .flags = Py_TPFLAGS_DEFAULT,
+                               .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                .slots = slots};
     static PyMethodDef functions[] = {{"linearise", linearise, METH_VARARGS, NULL},
                                       {"svd", svd, METH_VARARGS, NULL},

@@ -33,6 +33,8 @@ static int read_loras(pb_model_options *options, PyObject *list, pb_lora **loras
 
     *paths = PyList_New(0);
     *loras = count < 0 ? NULL : calloc((size_t)count + 1, sizeof **loras);
+    if (count >= 0 && *paths && !*loras)
+        PyErr_NoMemory();
     if (!*paths || !*loras)
         return -1;
     for (Py_ssize_t i = 0; i < count; i++) {
@@ -150,7 +152,7 @@ static PyObject *model_hash(PyObject *self, PyObject *dictionary)
     if (py_run_read(&run, dictionary) < 0)
         return NULL;
     PY_RUN(status, &run, pb_model_hash(((model *)self)->model, hash, &run.run, &run.error));
-    return status == PB_OK ? PyUnicode_FromString(hash) : py_run_fail(&run, status);
+    return status == PB_OK && !run.type ? PyUnicode_FromString(hash) : py_run_fail(&run, status);
 }
 
 static PyObject *model_set_costs(PyObject *self, PyObject *path)
@@ -203,7 +205,7 @@ int py_add_model(PyObject *module)
     static PyType_Slot slots[] = {{Py_tp_dealloc, model_free}, {Py_tp_methods, methods}, {0, NULL}};
     static PyType_Spec spec = {.name = "pullback._core.Model",
                                .basicsize = sizeof(model),
-                               .flags = Py_TPFLAGS_DEFAULT,
+                               .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                .slots = slots};
     static PyMethodDef functions[] = {{"open", open_model, METH_VARARGS, NULL}, {0}};
 

@@ -29,23 +29,25 @@ static PyObject *version(PyObject *module, PyObject *nothing)
 static PyObject *randn(PyObject *module, PyObject *arguments)
 {
     pb_tensor numbers = PB_TENSOR_EMPTY;
-    unsigned long long seed;
-    Py_ssize_t count;
+    PyObject *number, *wanted;
+    uint64_t seed;
+    size_t count;
     pb_status status;
     pb_error error;
     pb_rng *rng;
 
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "Kn", &seed, &count))
+    if (!PyArg_ParseTuple(arguments, "OO", &number, &wanted) ||
+        py_whole(&seed, number, "seed", UINT64_MAX) < 0 || py_size(&count, wanted, "count") < 0)
         return NULL;
-    status = pb_tensor_new(&numbers, 1, (size_t[]){(size_t)count}, &error);
+    status = pb_tensor_new(&numbers, 1, (size_t[]){count}, &error);
     if (status == PB_OK)
         status = pb_rng_new(&rng, seed, &error);
     if (status != PB_OK) {
         pb_tensor_clear(&numbers);
         return py_fail(status, &error);
     }
-    pb_randn(rng, numbers.data, (size_t)count);
+    pb_randn(rng, numbers.data, count);
     pb_rng_free(rng);
     return py_tensor_taken(&numbers);
 }

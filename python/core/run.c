@@ -1,5 +1,6 @@
 /* How a call is done: without the interpreter's lock, but for a moment twenty times a second, in
  * which signals are looked at (Ctrl-C) and progress is told. */
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -42,6 +43,7 @@ static PyObject *svd_progress(const pb_svd_progress *svd)
                          (Py_ssize_t)svd->rank, svd->residual_max);
 }
 
+/* p: or NULL, where there is nothing to tell. */
 static int tell(py_run *r, const pb_progress *p)
 {
     PyObject *answer;
@@ -49,7 +51,7 @@ static int tell(py_run *r, const pb_progress *p)
 
     if (PyErr_CheckSignals() < 0)
         return 1;
-    if (!r->progress)
+    if (!r->progress || !p)
         return 0;
     answer = PyObject_CallFunction(r->progress, "snnN", p->task, (Py_ssize_t)p->done,
                                    (Py_ssize_t)p->total, svd_progress(p->svd));
@@ -60,20 +62,20 @@ static int tell(py_run *r, const pb_progress *p)
 
 static int monitor(void *context, const pb_progress *progress)
 {
-    py_run *r = context;
+    py_run *r = context, *top = r->within ? r->within : r;
     double at = now();
     int stop;
 
-    if (r->type)
+    if (top->type)
         return 1;
     if (at - r->asked < INTERVAL && !(progress->total && progress->done == progress->total))
         return 0;
-    r->asked = at;
-    py_run_lock(r);
-    stop = tell(r, progress);
+    r->asked = at; /* a part's own: it does not keep the whole from telling */
+    py_run_lock(top);
+    stop = tell(top, top == r ? progress : NULL);
     if (PyErr_Occurred())
-        py_run_keep(r);
-    py_run_unlock(r);
+        py_run_keep(top);
+    py_run_unlock(top);
     return stop;
 }
 
@@ -82,6 +84,10 @@ static void warn(void *context, const char *text)
     py_run *r = context;
     PyObject *answer;
 
+    if (r->within)
+        r = r->within;
+    if (!r->warn) /* a linearisation's, whose maker has gone */
+        return;
     py_run_lock(r);
     answer = PyObject_CallFunction(r->warn, "s", text);
     if (!answer)
@@ -93,6 +99,7 @@ static void warn(void *context, const char *text)
 int py_run_read(py_run *r, PyObject *dictionary)
 {
     PyObject *value;
+    uint64_t number;
 
     memset(r, 0, sizeof *r);
     pb_run_init(&r->run);
@@ -100,16 +107,18 @@ int py_run_read(py_run *r, PyObject *dictionary)
     r->run.context = r;
     if (!dictionary || dictionary == Py_None)
         return 0;
-    if ((value = PyDict_GetItemString(dictionary, "memory")) && value != Py_None)
-        r->run.memory = PyLong_AsSize_t(value);
-    if ((value = PyDict_GetItemString(dictionary, "threads")) && value != Py_None)
-        r->run.threads = (int)PyLong_AsLong(value);
+    if ((value = PyDict_GetItemString(dictionary, "memory")) && value != Py_None &&
+        py_size(&r->run.memory, value, "memory") < 0)
+        return -1;
+    if ((value = PyDict_GetItemString(dictionary, "threads")) && value != Py_None) {
+        if (py_whole(&number, value, "threads", INT_MAX) < 0)
+            return -1;
+        r->run.threads = (int)number;
+    }
     if ((value = PyDict_GetItemString(dictionary, "progress")) && value != Py_None)
         r->progress = value;
     if ((value = PyDict_GetItemString(dictionary, "warn")) && value != Py_None)
         r->warn = value;
-    if (PyErr_Occurred())
-        return -1;
     if (r->warn)
         r->run.warn = warn;
     return 0;

@@ -96,15 +96,17 @@ static PyObject *session_drawing_scale(PyObject *self, PyObject *nothing)
 
 static PyObject *session_size(PyObject *self, PyObject *arguments)
 {
-    Py_ssize_t pixel_height, pixel_width;
-    size_t height, width;
+    PyObject *pixels[2];
+    size_t pixel_height, pixel_width, height, width;
     pb_error error;
     pb_status status;
 
-    if (!PyArg_ParseTuple(arguments, "nn", &pixel_height, &pixel_width))
+    if (!PyArg_ParseTuple(arguments, "OO", &pixels[0], &pixels[1]) ||
+        py_size(&pixel_height, pixels[0], "height") < 0 ||
+        py_size(&pixel_width, pixels[1], "width") < 0)
         return NULL;
-    status = pb_session_size(((session *)self)->session, (size_t)pixel_height, (size_t)pixel_width,
-                             &height, &width, &error);
+    status = pb_session_size(((session *)self)->session, pixel_height, pixel_width, &height, &width,
+                             &error);
     return status == PB_OK ? Py_BuildValue("(nn)", (Py_ssize_t)height, (Py_ssize_t)width)
                            : py_fail(status, &error);
 }
@@ -235,16 +237,19 @@ static PyObject *session_embed(PyObject *self, PyObject *arguments)
 
 static PyObject *session_noise(PyObject *self, PyObject *arguments)
 {
-    Py_ssize_t n, height, width;
-    unsigned long long seed;
+    PyObject *images, *number;
+    Py_ssize_t height, width;
+    uint64_t seed;
+    size_t n;
     pb_tensor noise = PB_TENSOR_EMPTY;
     pb_error error;
     pb_status status;
 
-    if (!PyArg_ParseTuple(arguments, "nnnK", &n, &height, &width, &seed))
+    if (!PyArg_ParseTuple(arguments, "OnnO", &images, &height, &width, &number) ||
+        py_size(&n, images, "n") < 0 || py_whole(&seed, number, "seed", UINT64_MAX) < 0)
         return NULL;
-    status = pb_session_noise(((session *)self)->session, (size_t)n, (size_t)height, (size_t)width,
-                              seed, &noise, &error);
+    status = pb_session_noise(((session *)self)->session, n, (size_t)height, (size_t)width, seed,
+                              &noise, &error);
     return status == PB_OK ? py_tensor_taken(&noise) : py_fail(status, &error);
 }
 
@@ -284,43 +289,44 @@ static PyObject *movement_end(movement *m, call *c, int sound, pb_status status)
 /* move(x, prompts, steps, from, to, boost, run) */
 static PyObject *session_move(PyObject *self, PyObject *arguments)
 {
-    PyObject *x, *prompts, *boost, *run;
-    Py_ssize_t steps, from, to;
+    PyObject *x, *prompts, *number, *boost, *run;
+    Py_ssize_t from, to;
+    size_t steps;
     pb_status status = PB_OK;
     movement m;
     int sound;
     call c;
 
-    if (!PyArg_ParseTuple(arguments, "OOnnnOO", &x, &prompts, &steps, &from, &to, &boost, &run) ||
-        call_begin(&c, self, run) < 0)
+    if (!PyArg_ParseTuple(arguments, "OOOnnOO", &x, &prompts, &number, &from, &to, &boost, &run) ||
+        py_size(&steps, number, "steps") < 0 || call_begin(&c, self, run) < 0)
         return NULL;
     sound = movement_read(&m, &c, prompts, x, boost) == 0;
     if (sound)
         PY_RUN(status, &c.run,
                pb_session_move(c.s->session, &m.whole, from < to ? "inverting" : "sampling", &m.x,
-                               (size_t)steps, (size_t)from, (size_t)to,
-                               boost == Py_None ? NULL : &m.boost, &c.run.run, &c.run.error));
+                               steps, (size_t)from, (size_t)to, boost == Py_None ? NULL : &m.boost,
+                               &c.run.run, &c.run.error));
     return movement_end(&m, &c, sound, status);
 }
 
 /* sample(x, prompts, steps, spacing, run) */
 static PyObject *session_sample(PyObject *self, PyObject *arguments)
 {
-    PyObject *x, *prompts, *run;
-    Py_ssize_t steps;
+    PyObject *x, *prompts, *number, *run;
+    size_t steps;
     int spacing;
     pb_status status = PB_OK;
     movement m;
     int sound;
     call c;
 
-    if (!PyArg_ParseTuple(arguments, "OOniO", &x, &prompts, &steps, &spacing, &run) ||
-        call_begin(&c, self, run) < 0)
+    if (!PyArg_ParseTuple(arguments, "OOOiO", &x, &prompts, &number, &spacing, &run) ||
+        py_size(&steps, number, "steps") < 0 || call_begin(&c, self, run) < 0)
         return NULL;
     sound = movement_read(&m, &c, prompts, x, Py_None) == 0;
     if (sound)
         PY_RUN(status, &c.run,
-               pb_session_sample(c.s->session, &m.whole, &m.x, (pb_spacing)spacing, (size_t)steps,
+               pb_session_sample(c.s->session, &m.whole, &m.x, (pb_spacing)spacing, steps,
                                  &c.run.run, &c.run.error));
     return movement_end(&m, &c, sound, status);
 }
@@ -352,20 +358,21 @@ static PyObject *session_point(PyObject *self, PyObject *arguments)
 /* point_of(basis, steps, prompts, run) */
 static PyObject *session_point_of(PyObject *self, PyObject *arguments)
 {
-    PyObject *basis, *dictionary, *run, *found = NULL;
+    PyObject *basis, *number, *dictionary, *run, *found = NULL;
     pb_prompts prompts = PB_PROMPTS_DEFAULTS;
     pb_point point = PB_POINT_EMPTY;
-    Py_ssize_t steps;
+    size_t steps;
     const pb_basis *b;
     pb_status status;
     call c;
 
-    if (!PyArg_ParseTuple(arguments, "OnOO", &basis, &steps, &dictionary, &run) ||
-        !(b = py_thing_of(basis, &py_basis_kind)) || call_begin(&c, self, run) < 0)
+    if (!PyArg_ParseTuple(arguments, "OOOO", &basis, &number, &dictionary, &run) ||
+        py_size(&steps, number, "steps") < 0 || !(b = py_thing_of(basis, &py_basis_kind)) ||
+        call_begin(&c, self, run) < 0)
         return NULL;
     if (py_fields_read(&prompts, py_prompts_fields, dictionary, &c.given) == 0) {
         PY_RUN(status, &c.run,
-               pb_session_point_of(c.s->session, b, (size_t)steps, &prompts, &point, &c.run.error));
+               pb_session_point_of(c.s->session, b, steps, &prompts, &point, &c.run.error));
         found = status == PB_OK ? py_thing(&py_point_kind, &point) : py_run_fail(&c.run, status);
     }
     pb_point_clear(&point);
@@ -376,14 +383,14 @@ static PyObject *session_point_of(PyObject *self, PyObject *arguments)
 /* point_to(point, t, run): the same at another t, on its grid */
 static PyObject *session_point_to(PyObject *self, PyObject *arguments)
 {
-    PyObject *at, *run, *found = NULL;
+    PyObject *at, *number, *run, *found = NULL;
     pb_point moved = PB_POINT_EMPTY;
     const pb_point *point;
     pb_status status;
     double t;
     call c;
 
-    if (!PyArg_ParseTuple(arguments, "OdO", &at, &t, &run) ||
+    if (!PyArg_ParseTuple(arguments, "OOO", &at, &number, &run) || py_real(&t, number, "t") < 0 ||
         !(point = py_thing_of(at, &py_point_kind)) || call_begin(&c, self, run) < 0)
         return NULL;
     moved.steps = point->steps;
@@ -437,16 +444,18 @@ static PyObject *session_basis(PyObject *self, PyObject *arguments)
         !(point = py_thing_of(at, &py_point_kind)) || call_begin(&c, self, run) < 0)
         return NULL;
     if (py_fields_read(&options, py_basis_options_fields, dictionary, &c.given) == 0) {
-        if (verify)
-            verified = calloc(options.rank + 1, sizeof *verified);
+        /* The library may fill all of it, and looks at the rank later. */
+        if (verify && (options.rank > PTRDIFF_MAX / sizeof *verified ||
+                       !(verified = calloc(options.rank + 1, sizeof *verified)))) {
+            call_end(&c);
+            return PyErr_NoMemory();
+        }
         PY_RUN(status, &c.run,
                pb_session_basis(c.s->session, point, &options, &basis, &svd, verified, &c.run.run,
                                 &c.run.error));
-        if (status == PB_OK && !c.run.type) {
-            PyObject *facts = svd_facts(svd, verified);
-            PyObject *thing = facts ? py_thing(&py_basis_kind, &basis) : NULL;
-            found = thing ? Py_BuildValue("(NN)", thing, facts) : NULL;
-        } else
+        if (status == PB_OK && !c.run.type)
+            found = py_thing_and(&py_basis_kind, &basis, svd_facts(svd, verified));
+        else
             py_run_fail(&c.run, status);
     }
     free(verified);
@@ -521,11 +530,9 @@ static PyObject *session_edit(PyObject *self, PyObject *arguments)
         PY_RUN(status, &c.run,
                pb_session_edit(c.s->session, point, directions, &options, &edit, &c.run.run,
                                &c.run.error));
-        if (status == PB_OK && !c.run.type) {
-            PyObject *facts = edit_facts(&edit);
-            PyObject *thing = facts ? py_thing(&py_edit_kind, &edit) : NULL;
-            found = thing ? Py_BuildValue("(NN)", thing, facts) : NULL;
-        } else
+        if (status == PB_OK && !c.run.type)
+            found = py_thing_and(&py_edit_kind, &edit, edit_facts(&edit));
+        else
             py_run_fail(&c.run, status);
     }
     pb_edit_clear(&edit);
@@ -533,7 +540,7 @@ static PyObject *session_edit(PyObject *self, PyObject *arguments)
     return found;
 }
 
-/* The basis that directions were found with, as a copy. */
+/* The basis that directions were found with, which is taken out of them. */
 static PyObject *basis_of(PyObject *module, PyObject *object)
 {
     pb_directions *directions = py_thing_of(object, &py_directions_kind);
@@ -564,17 +571,22 @@ pb_status py_session_linearise(pb_linearisation **out, PyObject *self, const pb_
                                const char *from, const char *to, py_run *run)
 {
     session *s = (session *)self;
+    const pb_model *model = py_model_of(s->model);
     pb_map_options options = PB_MAP_DEFAULTS;
     pb_status status;
 
     options.from = from;
     options.to = to;
+    s->busy = 1;
+    py_run_begin(run);
     status = pb_session_condition(s->session, &point->prompts, PB_PROMPT_EDIT, point->timestep,
                                   point->x.shape[2], point->x.shape[3], &options.condition,
                                   &run->run, &run->error);
-    return status == PB_OK ? pb_linearise(out, py_model_of(s->model), &options, &point->x,
-                                          &run->run, &run->error)
-                           : status;
+    if (status == PB_OK)
+        status = pb_linearise(out, model, &options, &point->x, &run->run, &run->error);
+    py_run_end(run);
+    s->busy = 0;
+    return status;
 }
 
 int py_session_check(PyObject *object)
@@ -608,7 +620,7 @@ int py_add_session(PyObject *module)
         {Py_tp_dealloc, session_free}, {Py_tp_methods, methods}, {0, NULL}};
     static PyType_Spec spec = {.name = "pullback._core.Session",
                                .basicsize = sizeof(session),
-                               .flags = Py_TPFLAGS_DEFAULT,
+                               .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                .slots = slots};
     static PyMethodDef functions[] = {{"session", new_session, METH_O, NULL},
                                       {"rgb_of", rgb_of, METH_O, NULL},

@@ -8,7 +8,8 @@
 int py_session_check(PyObject *object);
 
 /* Linearises the map from -> to at a point, under its edit prompt, without the interpreter's lock.
- * The run must stay where it is as long as the linearisation. */
+ * The session is at
+ * work meanwhile. The run must stay where it is as long as the linearisation. */
 pb_status py_session_linearise(pb_linearisation **out, PyObject *session, const pb_point *point,
                                const char *from, const char *to, py_run *run);
 

@@ -31,11 +31,27 @@ PyObject *py_thing(const py_thing_kind *kind, void *structure)
     return NULL;
 }
 
+PyObject *py_thing_and(const py_thing_kind *kind, void *structure, PyObject *facts)
+{
+    PyObject *made = facts ? py_thing(kind, structure) : NULL;
+
+    if (made)
+        return Py_BuildValue("(NN)", made, facts);
+    Py_XDECREF(facts);
+    return NULL;
+}
+
 void *py_thing_of(PyObject *object, const py_thing_kind *kind)
 {
-    if (Py_TYPE(object) == thing_type && ((thing *)object)->kind == kind)
+    const int is_thing = Py_TYPE(object) == thing_type;
+
+    if (is_thing && ((thing *)object)->kind == kind)
         return ((thing *)object)->structure;
-    PyErr_Format(PyExc_TypeError, "expected a %s, found %R", kind->name, object);
+    if (is_thing)
+        PyErr_Format(PyExc_TypeError, "expected a %s, found a %s", kind->name,
+                     ((thing *)object)->kind->name);
+    else
+        PyErr_Format(PyExc_TypeError, "expected a %s, found %R", kind->name, object);
     return NULL;
 }
 
@@ -67,7 +83,7 @@ int py_add_things(PyObject *module)
         {Py_tp_dealloc, thing_free}, {Py_tp_getattro, thing_attribute}, {0, NULL}};
     static PyType_Spec spec = {.name = "pullback._core.Thing",
                                .basicsize = sizeof(thing),
-                               .flags = Py_TPFLAGS_DEFAULT,
+                               .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                .slots = slots};
 
     thing_type = py_add_type(module, &spec);

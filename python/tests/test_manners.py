@@ -1,5 +1,6 @@
 """Errors, progress, stopping, threads, processes: how the library behaves as a guest."""
 
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -37,8 +38,52 @@ def test_errors(faces, point, basis, tmp_path):
         faces._session.basis(point._thing, {"rnk": 1}, False, None)
     with pytest.raises(ValueError):
         faces.point(np.zeros((2, 3, 4, 5, 6), np.float32))
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="rank: expected a whole number from 0 to .* found -1"):
         faces.basis(point, -1)
+
+
+def test_what_is_named(faces, point, basis):
+    """An argument that cannot be is called by its name, and is not taken for another."""
+    refused = [
+        (TypeError, "rank: .*'x'", lambda: faces.basis(point, "x")),
+        (TypeError, "rank: .*2.0", lambda: faces.basis(point, 2.0)),
+        (ValueError, "threads: .*4294967297", lambda: faces.basis(point, 2, threads=2**32 + 1)),
+        (ValueError, "memory: .*-1", lambda: faces.basis(point, 2, memory=-1)),
+        (TypeError, "progress: .*'bar'", lambda: faces.basis(point, 2, progress="bar")),
+        (MemoryError, None, lambda: faces.basis(point, 2**63 - 1, verify=True)),
+        (ValueError, "directions: .*-1", lambda: faces.edit(point, basis, -1)),
+        (ValueError, "seed: .*-1", lambda: faces.sample(seed=-1, spacing="leading", steps=2)),
+        (ValueError, "n: .*-1", lambda: faces.sample(n=-1)),
+        (ValueError, "steps: .*-3", lambda: faces.sample(steps=-3)),
+        (ValueError, "boost", lambda: faces.sample(steps=4, spacing="leading", boost=1)),
+        (TypeError, "t: .*'a'", lambda: faces.point(seed=0, t="a")),
+        (ValueError, "t: .*nan", lambda: faces.point(seed=0, t=float("nan"))),
+        (ValueError, "t: .*nan", lambda: faces.move(point, float("nan"))),
+        (TypeError, "prompt: .*5", lambda: faces.point(seed=0, prompt=5)),
+        (ValueError, "height: .*-32", lambda: faces.tap_shape("mid", -32, 32)),
+        (TypeError, "uint8 or floats.*int64", lambda: faces.picture(np.zeros((32, 32), np.int64))),
+        (TypeError, "expected a point, found a basis", lambda: faces.move(basis, 0.5)),
+        (AttributeError, "'Basis' object has no attribute 'rank'", lambda: basis.rank),
+        (FileNotFoundError, "^a.safetensors", lambda: pullback.open("faces32", loras="a.safetensors")),
+    ]
+    for kind, match, act in refused:
+        with pytest.raises(kind, match=match):
+            act()
+
+
+def test_numbers_of_numpy(faces, basis):
+    """Whole numbers are of any type that is one."""
+    point = faces.point(seed=np.int64(0), steps=np.int32(100))
+    found = faces.basis(point, rank=np.uint8(6))
+    assert np.array_equal(found.v, basis.v)
+    assert faces.edit(point, found, np.arange(2), stages=1).directions == (0, 1)
+
+
+def test_core_makes_its_objects():
+    """Nobody else can: an object of nothing would be read from address 0."""
+    for name in ("Array", "Thing", "Model", "Session", "Linearisation"):
+        with pytest.raises(TypeError, match="cannot create"):
+            getattr(pullback._core, name)()
 
 
 def test_inputs_are_left_alone(faces):
@@ -162,6 +207,25 @@ def test_processes(basis, manner):
         assert "spawn" in answer
 
 
+def test_product_after_fork():
+    """A linearisation from before a fork says why not, too, and does not wait for threads."""
+    script = (
+        "import os, signal, numpy, pullback\n"
+        "m = pullback.open('faces32')\n"
+        "j = m.linearise(m.point(seed=0))\n"
+        "pid = os.fork()\n"
+        "if pid:\n"
+        "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "signal.alarm(20)\n"
+        "try:\n"
+        "    j.matvec(numpy.ones(1024))\n"
+        "except pullback.Error as error:\n"
+        "    os._exit(0 if 'spawn' in str(error) else 1)\n"
+        "os._exit(2)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_fork_before_use():
     script = (
         "import os, pullback\n"
@@ -171,3 +235,31 @@ def test_fork_before_use():
         "assert not pid or os.waitpid(pid, 0)[1] == 0\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_memory(faces, point, tmp_path):
+    """What is made over and over, or refused, is given back."""
+
+    def held():
+        gc.collect()
+        return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def work():
+        basis = faces.basis(point, 2, tol=0.1, verify=True)
+        basis.save(tmp_path / "b.safetensors")
+        again = pullback.load(tmp_path / "b.safetensors")
+        pullback.mean([basis, again])
+        pullback.transport(basis, again)
+        pullback.svd(faces.linearise(point), 1, tol=0.5)
+        pullback.open("faces32").sample(steps=2)
+        with pytest.raises(ValueError):
+            faces.edit(point, basis, 7)
+        with pytest.raises(ValueError):
+            faces.sample(x=np.zeros(3))
+
+    for _ in range(5):
+        work()
+    before = held()
+    for _ in range(20):
+        work()
+    assert held() - before < 8e6

@@ -1,5 +1,10 @@
 """The solver on anybody's operator, and a network's Jacobian as one."""
 
+import os
+import signal
+import threading
+import time
+
 import numpy as np
 import pullback
 import pytest
@@ -100,3 +105,79 @@ def test_jacobian(faces, point, basis):
     assert found.facts["applications"] == basis.applications
     with pytest.raises(ValueError):
         jacobian.matvec(np.zeros(3))
+
+
+def test_vectors_may_be_kept(matrix):
+    """What an operator is given is its own: it does not change, nor go, when the solver goes on."""
+    kept = []
+
+    class Keeps(pullback.Operator):
+        def apply(self, vectors, transposed=False):
+            kept.append((vectors, vectors.copy()))
+            return vectors @ (matrix if transposed else matrix.T)
+
+    pullback.svd(Keeps(*matrix.shape), 5)
+    assert len(kept) > 3
+    assert all(np.array_equal(vectors, then) for vectors, then in kept)
+
+
+def test_start(matrix):
+    found = pullback.svd(matrix, 3)
+    assert np.abs(pullback.svd(matrix, 3, start=found.v).s - found.s).max() < 1e-5
+    with pytest.raises(ValueError, match=r"start: expected vectors \(m, cols\), found .* 1 dim"):
+        pullback.svd(matrix, 3, start=found.v[0])
+
+
+def test_linearisation_of_another_thread(faces, point, basis):
+    """A Jacobian made in a thread that has ended is decomposed in this one and in a third."""
+    made, found = [], []
+    for work in (
+        lambda: made.append(faces.linearise(point)),
+        lambda: found.append(pullback.svd(made[0], 6).s),
+    ):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        time.sleep(0.1)  # after which it looks for signals, in its first product
+    found.append(pullback.svd(made[0], 6).s)
+    assert np.array_equal(found[0], found[1])
+    assert np.abs(found[0] - basis.s).max() < 1e-4
+
+
+def test_linearisation_is_stopped(faces):
+    """Ctrl-C within a network's product, and a progress function, end the solver's run as what they
+    are, and leave the Jacobian as it was."""
+    large = faces.point(seed=0, height=128, width=128, steps=2, t=1.0)
+    jacobian = faces.linearise(large, "out", threads=1)  # a product takes longer than looks are apart
+    ones = np.ones(128 * 128, np.float32)
+    expected = jacobian.matvec(ones)
+    for act in (
+        lambda: pullback.least_squares(jacobian, ones, tol=1e-12, max_iterations=500),
+        lambda: pullback.svd(jacobian, 50, tol=1e-6),
+    ):
+        timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            act()
+        timer.join()
+        assert np.array_equal(jacobian.matvec(ones), expected)
+    with pytest.raises(pullback.Cancelled):
+        pullback.svd(jacobian, 50, tol=1e-6, progress=lambda *_: True)
+    assert np.array_equal(jacobian.matvec(ones), expected)
+
+
+def test_linearising_is_work(faces):
+    """A session that linearises is not there for what its progress function asks."""
+    point = faces.point(seed=0, height=256, width=256, steps=2, t=1.0)
+    told = []
+
+    def within(*_progress):
+        try:
+            faces.basis(point, 1)
+        except RuntimeError as error:
+            told.append(str(error))
+
+    for _ in range(20):
+        if not told:
+            faces.linearise(point, "out", threads=1, progress=within)
+    assert told and "one call at a time" in told[0]

@@ -76,8 +76,8 @@ class Basis:
         return self._array("agreement")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
+        if name not in _FACTS:
+            raise AttributeError(f"'Basis' object has no attribute {name!r}", name=name, obj=self)
         return getattr(self._thing, name)
 
     def __dir__(self) -> list[str]:
@@ -168,7 +168,8 @@ def transport(source: Basis, target: Basis, *, form: str = "projection") -> Tran
     section 3.3). form: ``"projection"``, the paper's, or ``"pseudo-inverse"``."""
     if form not in ("projection", "pseudo-inverse"):
         raise ValueError(f"form: expected projection or pseudo-inverse, found {form!r}")
-    v, share = _core.transport(source._thing, target._thing, form == "pseudo-inverse")
+    with run():
+        v, share = _core.transport(source._thing, target._thing, form == "pseudo-inverse")
     return Transported(np.asarray(v), np.asarray(share))
 
 

@@ -426,6 +426,8 @@ class Model:
             raise ValueError(
                 f"spacing: expected paper, leading, trailing or linspace, found {spacing!r}"
             )
+        if boost and spacing != "paper":
+            raise ValueError(f"boost {boost:g} with spacing {spacing}: only paper's has one")
         if guidance_scale is None and self.info["context_width"]:
             guidance_scale = self._session.drawing_scale()
         prompts = _prompts(
@@ -498,4 +500,6 @@ def open(
         "prediction_type": prediction_type,
         "config": config,
     }
+    if isinstance(loras, (str, os.PathLike)):
+        loras = [loras]
     return Model(_core.open(name, options, [_lora(one) for one in loras]))

@@ -42,8 +42,14 @@ def rgb(image: ImageLike) -> NDArray[np.uint8] | None:
             return np.ascontiguousarray(image.convert("RGB"))
     if hasattr(image, "convert") and hasattr(image, "size"):
         return np.ascontiguousarray(image.convert("RGB"))
-    array = np.asarray(image) if not hasattr(image, "detach") else None
-    if array is None or array.dtype != np.uint8:
+    if hasattr(image, "detach"):
+        if "int" not in str(image.dtype):
+            return None
+        image = image.detach().cpu()
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        if array.dtype.kind in "iub":
+            raise TypeError(f"expected pixels of uint8 or floats in [-1, 1], found {array.dtype}")
         return None
     if array.ndim == 2:
         array = np.repeat(array[:, :, None], 3, axis=2)

@@ -93,6 +93,9 @@ class run:
                     _, done, total, _ = svd
                 return progress(task, done, total)
 
+        elif progress not in (None, False):
+            raise TypeError(f"progress: expected True or a function, found {progress!r}")
+
         self.values = {"memory": memory, "threads": threads, "progress": tell, "warn": _warn}
 
     def __enter__(self) -> dict[str, Any]:

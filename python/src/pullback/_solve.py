@@ -86,7 +86,8 @@ class Linearisation(Operator):
 
     def apply(self, vectors: Floats, transposed: bool = False) -> Floats:
         """J of k vectors (k,cols), one after the other, as (k,rows); transposed: Jᵀ of (k,rows)."""
-        return np.asarray(self._core.apply(floats(vectors), transposed))
+        with run():
+            return np.asarray(self._core.apply(floats(vectors), transposed))
 
     def __repr__(self) -> str:
         return f"<Linearisation {self.from_shape} → {self.to_shape}>"
@@ -142,8 +143,8 @@ def _target(operator: Any) -> Any:
     return (
         rows,
         cols,
-        lambda x: operator.apply(np.asarray(x)),
-        lambda x: operator.apply(np.asarray(x), True),
+        lambda x: floats(operator.apply(np.asarray(x))),
+        lambda x: floats(operator.apply(np.asarray(x), True)),
         operator.block,
     )
 
@@ -214,6 +215,7 @@ def angles(a: Any, b: Any) -> Doubles:
     """The principal angles, ascending, in radians, between the spans of two sets of vectors, given
     one after the other (each is flattened): (k,n) or (k,c,h,w)."""
     first, second = floats(a), floats(b)
-    return np.asarray(
-        _core.angles(first.reshape(len(first), -1), second.reshape(len(second), -1))
-    )
+    with run():
+        return np.asarray(
+            _core.angles(first.reshape(len(first), -1), second.reshape(len(second), -1))
+        )
