@@ -42,26 +42,6 @@ static PyObject *basis_write(PyObject *module, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
-/* compatible(basis, model, height, width) */
-static PyObject *basis_compatible(PyObject *module, PyObject *arguments)
-{
-    PyObject *object, *of;
-    Py_ssize_t height, width;
-    const pb_basis *basis;
-    const pb_model *model;
-    pb_status status;
-    pb_error error;
-
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOnn", &object, &of, &height, &width) ||
-        !(basis = py_thing_of(object, &py_basis_kind)) || !(model = py_model_of(of)))
-        return NULL;
-    status = pb_basis_compatible(basis, model, (size_t)height, (size_t)width, &error);
-    if (status != PB_OK)
-        return py_fail(status, &error);
-    Py_RETURN_NONE;
-}
-
 /* A sequence of bases as an array of pointers, to be freed; NULL with an exception. */
 static const pb_basis **bases_of(PyObject *sequence, size_t *count)
 {
@@ -118,11 +98,9 @@ static PyObject *compare(PyObject *module, PyObject *arguments)
         return NULL;
     pb_comparison_init(&comparison);
     PY_RUN(status, &r, pb_bases_compare(&comparison, count, bases, &options, &r.run, &r.error));
-    if (status == PB_OK && !r.type)
+    if (py_run_sound(&r, status))
         found =
             Py_BuildValue("(NN)", compared(&comparison.h, count), compared(&comparison.x, count));
-    else
-        py_run_fail(&r, status);
     pb_comparison_clear(&comparison);
     free(bases);
     return found;
@@ -147,11 +125,9 @@ static PyObject *mean(PyObject *module, PyObject *arguments)
     PY_RUN(status, &r,
            pb_basis_mean(&basis, &report, count, bases, matched ? PB_MEAN_MATCHED : PB_MEAN_KARCHER,
                          in_x, &r.run, &r.error));
-    if (status == PB_OK && !r.type)
+    if (py_run_sound(&r, status))
         found = py_thing_and(&py_basis_kind, &basis,
                              py_fields_dictionary(&report, py_mean_report_fields));
-    else
-        py_run_fail(&r, status);
     pb_basis_clear(&basis);
     free(bases);
     return found;
@@ -231,7 +207,6 @@ int py_add_bases(PyObject *module)
 {
     static PyMethodDef functions[] = {{"basis_read", basis_read, METH_O, NULL},
                                       {"basis_write", basis_write, METH_VARARGS, NULL},
-                                      {"basis_compatible", basis_compatible, METH_VARARGS, NULL},
                                       {"compare", compare, METH_VARARGS, NULL},
                                       {"mean", mean, METH_VARARGS, NULL},
                                       {"transport", transport, METH_VARARGS, NULL},

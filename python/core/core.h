@@ -121,6 +121,9 @@ int py_run_read(py_run *run, PyObject *dictionary);
 void py_run_begin(py_run *run);
 void py_run_end(py_run *run);
 
+/* Did a run end well? Else 0 with the exception that it stands for. */
+int py_run_sound(py_run *run, pb_status status);
+
 /* NULL with the exception that a status other than PB_OK stands for. */
 PyObject *py_run_fail(py_run *run, pb_status status);
 PyObject *py_fail(pb_status status, const pb_error *error);
@@ -165,12 +168,13 @@ void *py_thing_of(PyObject *object, const py_thing_kind *kind);
 
 extern const py_field py_prompts_fields[], py_info_fields[], py_model_options_fields[],
     py_point_options_fields[], py_basis_options_fields[], py_direction_options_fields[],
-    py_edit_options_fields[], py_svd_options_fields[], py_boost_fields[],
+    py_edit_options_fields[], py_svd_options_fields[], py_svd_fields[], py_boost_fields[],
     py_comparison_options_fields[], py_distances_fields[], py_memory_fields[],
-    py_mean_report_fields[], py_basis_fields[];
-extern const char *const py_mode_names[], *const py_method_names[], *const py_sides_names[],
-                                                                        *const py_spacing_names[],
-                                                                            *const py_form_names[];
+    py_mean_report_fields[];
+
+/* What is known of an SVD's computation, as a dictionary; verified (or NULL): its rank residuals.
+ */
+PyObject *py_svd_facts(const pb_svd *svd, const double *verified);
 
 /* -- the parts of the module, added to it: 0, or -1 with an exception -------------------------- */
 
@@ -186,7 +190,5 @@ PyTypeObject *py_add_type(PyObject *module, PyType_Spec *spec);
 
 /* What model.c and session.c share. */
 pb_model *py_model_of(PyObject *object);
-
-#define PY_METHOD(function) ((PyCFunction)(void (*)(void))(function))
 
 #endif

@@ -61,9 +61,8 @@ static PyObject *linearise(PyObject *module, PyObject *arguments)
     status = py_session_linearise(&l->l, session, point, from, to, l->run);
     l->run->progress = NULL; /* they were the caller's */
     l->run->warn = NULL;
-    if (status == PB_OK && !l->run->type)
+    if (py_run_sound(l->run, status))
         return (PyObject *)l;
-    py_run_fail(l->run, status);
     Py_DECREF(l);
     return NULL;
 }
@@ -102,7 +101,8 @@ static PyObject *linearisation_apply(PyObject *self, PyObject *arguments)
                (transposed ? op->apply_transpose : op->apply)(op->context, shape[0], x.data, in,
                                                               y.data, shape[1], &l->run->error));
     l->busy = 0;
-    found = status == PB_OK && !l->run->type ? py_tensor_taken(&y) : py_run_fail(l->run, status);
+    if (py_run_sound(l->run, status))
+        found = py_tensor_taken(&y);
     pb_tensor_clear(&y);
     return found;
 }
@@ -251,22 +251,28 @@ static void target_end(target *t)
     t->own->busy = 0;
 }
 
+PyObject *py_svd_facts(const pb_svd *svd, const double *verified)
+{
+    PyObject *facts = py_fields_dictionary(svd, py_svd_fields), *measured;
+
+    measured = verified ? py_array(verified, PY_DOUBLE, 1, &svd->rank, NULL)
+                        : (Py_INCREF(Py_None), Py_None);
+    if (facts && (!measured || PyDict_SetItemString(facts, "verified", measured) < 0))
+        Py_CLEAR(facts);
+    Py_XDECREF(measured);
+    return facts;
+}
+
+/* (u, s, v, residual, angle_bound, facts) */
 static PyObject *svd_found(const pb_svd *svd, const double *verified)
 {
     const size_t k = svd->rank, u[2] = {k, svd->rows}, v[2] = {k, svd->cols};
-    PyObject *measured =
-        verified ? py_array(verified, PY_DOUBLE, 1, &k, NULL) : (Py_INCREF(Py_None), Py_None);
 
     return Py_BuildValue(
-        "{s:N, s:N, s:N, s:N, s:N, s:N, s:n, s:n, s:n, s:n, s:n, s:n, s:d, s:d, s:d}", "u",
-        py_array(svd->u, PY_FLOAT, 2, u, NULL), "s", py_array(svd->sigma, PY_DOUBLE, 1, &k, NULL),
-        "v", py_array(svd->v, PY_FLOAT, 2, v, NULL), "residual",
-        py_array(svd->residual, PY_DOUBLE, 1, &k, NULL), "angle_bound",
-        py_array(svd->angle_bound, PY_DOUBLE, 1, &k, NULL), "verified", measured, "converged",
-        (Py_ssize_t)svd->converged, "applications", (Py_ssize_t)svd->applications,
-        "applications_fast", (Py_ssize_t)svd->applications_fast, "steps", (Py_ssize_t)svd->steps,
-        "restarts", (Py_ssize_t)svd->restarts, "block", (Py_ssize_t)svd->block, "probe", svd->probe,
-        "seconds", svd->seconds, "seconds_operator", svd->seconds_operator);
+        "(NNNNNN)", py_array(svd->u, PY_FLOAT, 2, u, NULL),
+        py_array(svd->sigma, PY_DOUBLE, 1, &k, NULL), py_array(svd->v, PY_FLOAT, 2, v, NULL),
+        py_array(svd->residual, PY_DOUBLE, 1, &k, NULL),
+        py_array(svd->angle_bound, PY_DOUBLE, 1, &k, NULL), py_svd_facts(svd, verified));
 }
 
 /* svd(operator, options, start or None, verify, run) */
@@ -310,8 +316,8 @@ static PyObject *svd(PyObject *module, PyObject *arguments)
     }
     if (status == PB_OK && verify && !verified)
         PyErr_NoMemory();
-    else
-        found = status == PB_OK && !r.type ? svd_found(result, verified) : py_run_fail(&r, status);
+    else if (py_run_sound(&r, status))
+        found = svd_found(result, verified);
     target_end(&t);
     free(verified);
     pb_svd_free(result);
@@ -343,12 +349,10 @@ static PyObject *least_squares(PyObject *module, PyObject *arguments)
         PY_RUN(status, &r,
                pb_least_squares(&solution, t.op.cols, x.data, &t.op, in.count, in.data, damping,
                                 tolerance, most, &r.run, &r.error));
-    if (status == PB_OK && !r.type)
+    if (py_run_sound(&r, status))
         found = Py_BuildValue("(N{s:n, s:d, s:d, s:d})", py_tensor_taken(&x), "iterations",
                               (Py_ssize_t)solution.iterations, "residual", solution.residual,
                               "norm", solution.norm, "optimality", solution.optimality);
-    else
-        py_run_fail(&r, status);
     pb_tensor_clear(&x);
     target_end(&t);
     return found;

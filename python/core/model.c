@@ -152,22 +152,7 @@ static PyObject *model_hash(PyObject *self, PyObject *dictionary)
     if (py_run_read(&run, dictionary) < 0)
         return NULL;
     PY_RUN(status, &run, pb_model_hash(((model *)self)->model, hash, &run.run, &run.error));
-    return status == PB_OK && !run.type ? PyUnicode_FromString(hash) : py_run_fail(&run, status);
-}
-
-static PyObject *model_set_costs(PyObject *self, PyObject *path)
-{
-    PyObject *name;
-    pb_error error;
-    pb_status status;
-
-    if (!PyUnicode_FSConverter(path, &name))
-        return NULL;
-    status = pb_model_set_costs(((model *)self)->model, PyBytes_AsString(name), &error);
-    Py_DECREF(name);
-    if (status != PB_OK)
-        return py_fail(status, &error);
-    Py_RETURN_NONE;
+    return py_run_sound(&run, status) ? PyUnicode_FromString(hash) : NULL;
 }
 
 /* (T, what it predicts, kind, hash, alpha-bar of all timesteps) */
@@ -199,7 +184,6 @@ int py_add_model(PyObject *module)
                                     {"components", model_components, METH_NOARGS, NULL},
                                     {"tap_shape", model_tap_shape, METH_VARARGS, NULL},
                                     {"hash", model_hash, METH_O, NULL},
-                                    {"set_costs", model_set_costs, METH_O, NULL},
                                     {"schedule", model_schedule, METH_NOARGS, NULL},
                                     {0}};
     static PyType_Slot slots[] = {{Py_tp_dealloc, model_free}, {Py_tp_methods, methods}, {0, NULL}};

@@ -156,3 +156,11 @@ PyObject *py_run_fail(py_run *r, pb_status status)
     r->type = NULL;
     return NULL;
 }
+
+int py_run_sound(py_run *r, pb_status status)
+{
+    if (status == PB_OK && !r->type)
+        return 1;
+    py_run_fail(r, status);
+    return 0;
+}

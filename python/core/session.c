@@ -77,17 +77,6 @@ static PyObject *new_session(PyObject *module, PyObject *model)
 
 /* -- pictures and images ----------------------------------------------------------------------- */
 
-static PyObject *session_pixels(PyObject *self, PyObject *nothing)
-{
-    size_t factor, channels;
-    pb_error error;
-    pb_status status = pb_session_pixels(((session *)self)->session, &factor, &channels, &error);
-
-    (void)nothing;
-    return status == PB_OK ? Py_BuildValue("(nn)", (Py_ssize_t)factor, (Py_ssize_t)channels)
-                           : py_fail(status, &error);
-}
-
 static PyObject *session_drawing_scale(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
@@ -125,8 +114,8 @@ static PyObject *code(PyObject *self, PyObject *arguments, coder *how)
         return NULL;
     if (py_tensor(&in, array) == 0) {
         PY_RUN(status, &c.run, how(c.s->session, &in, &out, &c.run.run, &c.run.error));
-        found =
-            status == PB_OK && !c.run.type ? py_tensor_taken(&out) : py_run_fail(&c.run, status);
+        if (py_run_sound(&c.run, status))
+            found = py_tensor_taken(&out);
     }
     pb_tensor_clear(&in);
     pb_tensor_clear(&out);
@@ -225,8 +214,8 @@ static PyObject *session_embed(PyObject *self, PyObject *arguments)
             PY_RUN(status, &c.run,
                    pb_session_condition(c.s->session, &whole, PB_PROMPT_MAIN, 0, (size_t)height,
                                         (size_t)width, &condition, &c.run.run, &c.run.error));
-        found =
-            status == PB_OK && !c.run.type ? inputs_of(&condition) : py_run_fail(&c.run, status);
+        if (py_run_sound(&c.run, status))
+            found = inputs_of(&condition);
         pb_prompts_clear(&whole);
     }
     call_end(&c);
@@ -277,9 +266,8 @@ static PyObject *movement_end(movement *m, call *c, int sound, pb_status status)
 {
     PyObject *found = NULL;
 
-    if (sound)
-        found =
-            status == PB_OK && !c->run.type ? py_tensor_taken(&m->x) : py_run_fail(&c->run, status);
+    if (sound && py_run_sound(&c->run, status))
+        found = py_tensor_taken(&m->x);
     pb_prompts_clear(&m->whole);
     pb_tensor_clear(&m->x);
     call_end(c);
@@ -347,8 +335,8 @@ static PyObject *session_point(PyObject *self, PyObject *arguments)
     if (py_fields_read(&options, py_point_options_fields, dictionary, &c.given) == 0) {
         PY_RUN(status, &c.run,
                pb_session_point(c.s->session, &options, &point, &c.run.run, &c.run.error));
-        found = status == PB_OK && !c.run.type ? py_thing(&py_point_kind, &point)
-                                               : py_run_fail(&c.run, status);
+        if (py_run_sound(&c.run, status))
+            found = py_thing(&py_point_kind, &point);
     }
     pb_point_clear(&point);
     call_end(&c);
@@ -403,28 +391,11 @@ static PyObject *session_point_to(PyObject *self, PyObject *arguments)
     if (status == PB_OK)
         PY_RUN(status, &c.run,
                pb_session_point_to(c.s->session, &moved, t, &c.run.run, &c.run.error));
-    found = status == PB_OK && !c.run.type ? py_thing(&py_point_kind, &moved)
-                                           : py_run_fail(&c.run, status);
+    if (py_run_sound(&c.run, status))
+        found = py_thing(&py_point_kind, &moved);
     pb_point_clear(&moved);
     call_end(&c);
     return found;
-}
-
-static PyObject *svd_facts(const pb_svd *svd, const double *verified)
-{
-    const size_t rank = svd->rank;
-    PyObject *measured =
-        verified ? py_array(verified, PY_DOUBLE, 1, &rank, NULL) : (Py_INCREF(Py_None), Py_None);
-
-    return measured
-               ? Py_BuildValue("{s:n, s:n, s:n, s:n, s:n, s:n, s:d, s:d, s:d, s:N}", "applications",
-                               (Py_ssize_t)svd->applications, "applications_fast",
-                               (Py_ssize_t)svd->applications_fast, "steps", (Py_ssize_t)svd->steps,
-                               "restarts", (Py_ssize_t)svd->restarts, "block",
-                               (Py_ssize_t)svd->block, "converged", (Py_ssize_t)svd->converged,
-                               "probe", svd->probe, "seconds", svd->seconds, "seconds_operator",
-                               svd->seconds_operator, "verified", measured)
-               : NULL;
 }
 
 /* basis(point, options, verify, run): (basis, what is known of its SVD) */
@@ -453,10 +424,8 @@ static PyObject *session_basis(PyObject *self, PyObject *arguments)
         PY_RUN(status, &c.run,
                pb_session_basis(c.s->session, point, &options, &basis, &svd, verified, &c.run.run,
                                 &c.run.error));
-        if (status == PB_OK && !c.run.type)
-            found = py_thing_and(&py_basis_kind, &basis, svd_facts(svd, verified));
-        else
-            py_run_fail(&c.run, status);
+        if (py_run_sound(&c.run, status))
+            found = py_thing_and(&py_basis_kind, &basis, py_svd_facts(svd, verified));
     }
     free(verified);
     pb_svd_free(svd);
@@ -482,8 +451,8 @@ static PyObject *session_directions(PyObject *self, PyObject *arguments)
         PY_RUN(status, &c.run,
                pb_session_directions(c.s->session, point, &options, &directions, &c.run.run,
                                      &c.run.error));
-        found = status == PB_OK && !c.run.type ? py_thing(&py_directions_kind, &directions)
-                                               : py_run_fail(&c.run, status);
+        if (py_run_sound(&c.run, status))
+            found = py_thing(&py_directions_kind, &directions);
     }
     pb_directions_clear(&directions);
     call_end(&c);
@@ -530,10 +499,8 @@ static PyObject *session_edit(PyObject *self, PyObject *arguments)
         PY_RUN(status, &c.run,
                pb_session_edit(c.s->session, point, directions, &options, &edit, &c.run.run,
                                &c.run.error));
-        if (status == PB_OK && !c.run.type)
+        if (py_run_sound(&c.run, status))
             found = py_thing_and(&py_edit_kind, &edit, edit_facts(&edit));
-        else
-            py_run_fail(&c.run, status);
     }
     pb_edit_clear(&edit);
     call_end(&c);
@@ -599,8 +566,7 @@ int py_session_check(PyObject *object)
 
 int py_add_session(PyObject *module)
 {
-    static PyMethodDef methods[] = {{"pixels", session_pixels, METH_NOARGS, NULL},
-                                    {"drawing_scale", session_drawing_scale, METH_NOARGS, NULL},
+    static PyMethodDef methods[] = {{"drawing_scale", session_drawing_scale, METH_NOARGS, NULL},
                                     {"size", session_size, METH_VARARGS, NULL},
                                     {"encode", session_encode, METH_VARARGS, NULL},
                                     {"decode", session_decode, METH_VARARGS, NULL},

@@ -64,10 +64,10 @@ static PyObject *run_study(PyObject *module, PyObject *arguments)
     PY_RUN(status, &r, study(&options, PyBytes_AsString(path), &w));
     pb_study_options_clear(&options);
     Py_DECREF(path);
-    return status == PB_OK && !r.type
+    return py_run_sound(&r, status)
                ? Py_BuildValue("(nnd)", (Py_ssize_t)w.progress.total,
                                (Py_ssize_t)w.progress.computed, w.progress.seconds)
-               : py_run_fail(&r, status);
+               : NULL;
 }
 
 PyMODINIT_FUNC PyInit__study(void);

@@ -7,11 +7,10 @@
 #define FIELD(structure, name, kind) {#name, kind, offsetof(structure, name), NULL, 0}
 /* clang-format on */
 
-const char *const py_mode_names[] = {"guidance", "straight", "relinearise", NULL};
-const char *const py_method_names[] = {"krylov", "subspace", NULL};
-const char *const py_sides_names[] = {"both", "forwards", "backwards", NULL};
-const char *const py_spacing_names[] = {"leading", "trailing", "linspace", NULL};
-const char *const py_form_names[] = {"projection", "pseudo-inverse", NULL};
+static const char *const mode_names[] = {"guidance", "straight", "relinearise", NULL};
+static const char *const method_names[] = {"krylov", "subspace", NULL};
+static const char *const sides_names[] = {"both", "forwards", "backwards", NULL};
+static const char *const form_names[] = {"projection", "pseudo-inverse", NULL};
 
 static const py_field sizes_fields[] = {{"original_size", PY_PAIR, AT(pb_sizes, original), 0, 0},
                                         {"crop_coords", PY_PAIR, AT(pb_sizes, crop), 0, 0},
@@ -98,7 +97,7 @@ const py_field py_basis_options_fields[] = {
     {"tap", PY_TEXT, AT(pb_basis_options, to), 0, 0},
     BASIS_OPTION(rank, PY_SIZE),
     {"tol", PY_REAL, AT(pb_basis_options, tolerance), 0, 0},
-    {"method", PY_NAME, AT(pb_basis_options, method), py_method_names, 0},
+    {"method", PY_NAME, AT(pb_basis_options, method), method_names, 0},
     BASIS_OPTION(bf16, PY_FLAG),
     BASIS_OPTION(block, PY_SIZE),
     BASIS_OPTION(max_applications, PY_SIZE),
@@ -113,7 +112,7 @@ const py_field py_direction_options_fields[] = {
     DIRECTION(basis, PY_BASIS),
     DIRECTION(carry, PY_FLAG),
     DIRECTION(onto, PY_BASIS),
-    {"form", PY_NAME, AT(pb_direction_options, form), py_form_names, 0},
+    {"form", PY_NAME, AT(pb_direction_options, form), form_names, 0},
     DIRECTION(project, PY_FLAG),
     DIRECTION(u, PY_TENSOR),
     DIRECTION(damping, PY_REAL),
@@ -123,10 +122,10 @@ const py_field py_direction_options_fields[] = {
 
 #define EDIT_OPTION(name, kind) FIELD(pb_edit_options, name, kind)
 const py_field py_edit_options_fields[] = {
-    {"mode", PY_NAME, AT(pb_edit_options, mode), py_mode_names, 0},
+    {"mode", PY_NAME, AT(pb_edit_options, mode), mode_names, 0},
     {"directions", PY_SIZES, AT(pb_edit_options, direction), 0, AT(pb_edit_options, count)},
     EDIT_OPTION(strength, PY_REAL),
-    {"sides", PY_NAME, AT(pb_edit_options, sides), py_sides_names, 0},
+    {"sides", PY_NAME, AT(pb_edit_options, sides), sides_names, 0},
     EDIT_OPTION(stages, PY_SIZE),
     {"edit_step", PY_REAL, AT(pb_edit_options, step), 0, 0},
     {"edit_scale", PY_REAL, AT(pb_edit_options, scale), 0, 0},
@@ -140,12 +139,24 @@ const py_field py_edit_options_fields[] = {
 const py_field py_svd_options_fields[] = {
     SVD_OPTION(rank, PY_SIZE),
     {"tol", PY_REAL, AT(pb_svd_options, tolerance), 0, 0},
-    {"method", PY_NAME, AT(pb_svd_options, method), py_method_names, 0},
+    {"method", PY_NAME, AT(pb_svd_options, method), method_names, 0},
     SVD_OPTION(block, PY_SIZE),
     SVD_OPTION(max_basis, PY_SIZE),
     SVD_OPTION(max_applications, PY_SIZE),
     SVD_OPTION(seed, PY_SEED),
     END};
+
+#define SVD(name, kind) FIELD(pb_svd, name, kind)
+const py_field py_svd_fields[] = {SVD(converged, PY_SIZE),
+                                  SVD(applications, PY_SIZE),
+                                  SVD(applications_fast, PY_SIZE),
+                                  SVD(steps, PY_SIZE),
+                                  SVD(restarts, PY_SIZE),
+                                  SVD(block, PY_SIZE),
+                                  SVD(probe, PY_REAL),
+                                  SVD(seconds, PY_REAL),
+                                  SVD(seconds_operator, PY_REAL),
+                                  END};
 
 const py_field py_boost_fields[] = {{"t", PY_REAL, AT(pb_boost, t), 0, 0},
                                     {"seed", PY_SEED, AT(pb_boost, seed), 0, 0},
@@ -182,42 +193,42 @@ const py_field py_mean_report_fields[] = {
 /* -- what is found ----------------------------------------------------------------------------- */
 
 #define BASIS(name, kind) FIELD(pb_basis, name, kind)
-const py_field py_basis_fields[] = {BASIS(u, PY_TENSOR),
-                                    BASIS(s, PY_TENSOR),
-                                    BASIS(v, PY_TENSOR),
-                                    BASIS(residual, PY_TENSOR),
-                                    BASIS(angle_bound, PY_TENSOR),
-                                    BASIS(x, PY_TENSOR),
-                                    BASIS(mask, PY_TENSOR),
-                                    BASIS(agreement, PY_TENSOR),
-                                    BASIS(model, PY_PATH),
-                                    BASIS(model_hash, PY_TEXT),
-                                    BASIS(prediction, PY_TEXT),
-                                    BASIS(schedule, PY_TEXT),
-                                    BASIS(schedule_hash, PY_TEXT),
-                                    {"from_tap", PY_TEXT, AT(pb_basis, from), 0, 0},
-                                    {"tap", PY_TEXT, AT(pb_basis, to), 0, 0},
-                                    BASIS(timestep, PY_REAL),
-                                    BASIS(t, PY_REAL),
-                                    BASIS(steps, PY_SIZE),
-                                    BASIS(class_label, PY_LONG),
-                                    {"tol", PY_REAL, AT(pb_basis, tolerance), 0, 0},
-                                    BASIS(method, PY_TEXT),
-                                    BASIS(prompt, PY_TEXT),
-                                    BASIS(trajectory_prompt, PY_TEXT),
-                                    BASIS(negative_prompt, PY_TEXT),
-                                    BASIS(sizes, PY_TEXT),
-                                    BASIS(guidance_scale, PY_REAL),
-                                    BASIS(guided, PY_FLAG),
-                                    BASIS(converged, PY_SIZE),
-                                    BASIS(applications, PY_SIZE),
-                                    BASIS(null_rank, PY_SIZE),
-                                    BASIS(samples, PY_SIZE),
-                                    BASIS(space, PY_TEXT),
-                                    BASIS(version, PY_TEXT),
-                                    BASIS(loras, PY_TEXT),
-                                    BASIS(file, PY_PATH),
-                                    END};
+static const py_field basis_fields[] = {BASIS(u, PY_TENSOR),
+                                        BASIS(s, PY_TENSOR),
+                                        BASIS(v, PY_TENSOR),
+                                        BASIS(residual, PY_TENSOR),
+                                        BASIS(angle_bound, PY_TENSOR),
+                                        BASIS(x, PY_TENSOR),
+                                        BASIS(mask, PY_TENSOR),
+                                        BASIS(agreement, PY_TENSOR),
+                                        BASIS(model, PY_PATH),
+                                        BASIS(model_hash, PY_TEXT),
+                                        BASIS(prediction, PY_TEXT),
+                                        BASIS(schedule, PY_TEXT),
+                                        BASIS(schedule_hash, PY_TEXT),
+                                        {"from_tap", PY_TEXT, AT(pb_basis, from), 0, 0},
+                                        {"tap", PY_TEXT, AT(pb_basis, to), 0, 0},
+                                        BASIS(timestep, PY_REAL),
+                                        BASIS(t, PY_REAL),
+                                        BASIS(steps, PY_SIZE),
+                                        BASIS(class_label, PY_LONG),
+                                        {"tol", PY_REAL, AT(pb_basis, tolerance), 0, 0},
+                                        BASIS(method, PY_TEXT),
+                                        BASIS(prompt, PY_TEXT),
+                                        BASIS(trajectory_prompt, PY_TEXT),
+                                        BASIS(negative_prompt, PY_TEXT),
+                                        BASIS(sizes, PY_TEXT),
+                                        BASIS(guidance_scale, PY_REAL),
+                                        BASIS(guided, PY_FLAG),
+                                        BASIS(converged, PY_SIZE),
+                                        BASIS(applications, PY_SIZE),
+                                        BASIS(null_rank, PY_SIZE),
+                                        BASIS(samples, PY_SIZE),
+                                        BASIS(space, PY_TEXT),
+                                        BASIS(version, PY_TEXT),
+                                        BASIS(loras, PY_TEXT),
+                                        BASIS(file, PY_PATH),
+                                        END};
 
 #define FOUND(name, kind) FIELD(pb_point, name, kind)
 static const py_field point_fields[] = {
@@ -245,9 +256,9 @@ static const py_field guidance_fields[] = {
 
 #define EDIT(name, kind) FIELD(pb_edit, name, kind)
 static const py_field edit_fields[] = {
-    {"mode", PY_NAME, AT(pb_edit, mode), py_mode_names, 0},
+    {"mode", PY_NAME, AT(pb_edit, mode), mode_names, 0},
     {"directions", PY_SIZES, AT(pb_edit, direction), 0, AT(pb_edit, count)},
-    {"sides", PY_NAME, AT(pb_edit, sides), py_sides_names, 0},
+    {"sides", PY_NAME, AT(pb_edit, sides), sides_names, 0},
     EDIT(stages, PY_SIZE),
     {"guidance", PY_NESTED, AT(pb_edit, guidance), guidance_fields, 0},
     {"full_iterations", PY_SIZE, AT(pb_edit, full), 0, 0},
@@ -280,7 +291,7 @@ static void clear_edit(void *structure)
 }
 
 const py_thing_kind py_point_kind = {"point", sizeof(pb_point), point_fields, clear_point};
-const py_thing_kind py_basis_kind = {"basis", sizeof(pb_basis), py_basis_fields, clear_basis};
+const py_thing_kind py_basis_kind = {"basis", sizeof(pb_basis), basis_fields, clear_basis};
 const py_thing_kind py_directions_kind = {"directions", sizeof(pb_directions), directions_fields,
                                           clear_directions};
 const py_thing_kind py_edit_kind = {"edit", sizeof(pb_edit), edit_fields, clear_edit};

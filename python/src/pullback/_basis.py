@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._errors import check_choice
 from ._pictures import Floats, Picture, directions, grid
 from ._run import Progress, run
 
@@ -166,8 +167,7 @@ class Transported(NamedTuple):
 def transport(source: Basis, target: Basis, *, form: str = "projection") -> Transported:
     """Carries all directions u of a basis through H to the point of another (Park et al. 2023,
     section 3.3). form: ``"projection"``, the paper's, or ``"pseudo-inverse"``."""
-    if form not in ("projection", "pseudo-inverse"):
-        raise ValueError(f"form: expected projection or pseudo-inverse, found {form!r}")
+    check_choice("form", form, "projection", "pseudo-inverse")
     with run():
         v, share = _core.transport(source._thing, target._thing, form == "pseudo-inverse")
     return Transported(np.asarray(v), np.asarray(share))
@@ -242,10 +242,8 @@ def mean(
     """Global directions: the mean of bases at several points. kind: ``"karcher"`` (of the spaces) or
     ``"matched"`` (of individual directions); space: ``"H"`` or ``"X"``. ``facts`` of the result has
     the spread."""
-    if kind not in ("karcher", "matched"):
-        raise ValueError(f"kind: expected karcher or matched, found {kind!r}")
-    if space not in ("H", "X"):
-        raise ValueError(f"space: expected H or X, found {space!r}")
+    check_choice("kind", kind, "karcher", "matched")
+    check_choice("space", space, "H", "X")
     with run(threads=threads, progress=progress) as r:
         thing, report = _core.mean(
             [basis._thing for basis in bases], kind == "matched", space == "X", r

@@ -71,4 +71,11 @@ def of(status: int, message: str) -> Error:
     return kind(message) if message else kind(kind.__doc__)
 
 
+def check_choice(name: str, value: str, *choices: str) -> None:
+    """Raises ValueError unless a text is one of these."""
+    if value not in choices:
+        listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise ValueError(f"{name}: expected {listed}, found {value!r}")
+
+
 __all__ = [name for name, value in list(vars().items()) if isinstance(value, builtins.type)]

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from . import _core
 from ._basis import Basis
 from ._edit import Edit
+from ._errors import check_choice
 from ._pictures import Floats, ImageLike, floats, rgb
 from ._run import Progress, run
-from ._solve import Linearisation
+from ._solve import Linearisation, svd_facts
 
 #: Points of the time grid, and stages to each side: the program's.
 STEPS = 100
 STAGES = 4
+
+#: Those of diffusers, in the order of pb_spacing.
+SPACINGS = ("leading", "trailing", "linspace")
 
 
 class Schedule(NamedTuple):
@@ -151,8 +155,7 @@ class Model:
         found = rgb(image)
         if found is not None:
             return np.asarray(self._session.of_rgb(found))
-        array = floats(image)
-        return array if array.ndim == 4 else array[None]
+        return _one(image)
 
     def encode(self, pictures: ImageLike, **how: Any) -> Floats:
         """Pictures (n,c,H,W) in [-1, 1], or one of pixels, as what the network sees: latents
@@ -163,9 +166,9 @@ class Model:
 
     def decode(self, images: Any, **how: Any) -> Floats:
         """And back: images (n,c,h,w) to pictures (n,c,H,W) in about [-1, 1]."""
-        array = floats(images)
+        array = _one(images)
         with run(**how) as r:
-            return np.asarray(self._session.decode(array if array.ndim == 4 else array[None], r))
+            return np.asarray(self._session.decode(array, r))
 
     def embed(
         self, prompt: str, *, height: int | None = None, width: int | None = None, **how: Any
@@ -283,8 +286,7 @@ class Model:
         with a refinement in fp32. guided: the map with classifier-free guidance, to eps or x0.
         null_rank: with a mask, keep to the complement of so many leading directions of the rest (50).
         verify: measure the residuals by applying the map once more."""
-        if precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision: expected fp32 or bf16, found {precision!r}")
+        check_choice("precision", precision, "fp32", "bf16")
         options = {
             "rank": rank,
             "tol": tol,
@@ -301,9 +303,7 @@ class Model:
         }
         with run(memory=memory, threads=threads, progress=progress) as r:
             thing, facts = self._session.basis(point._thing, options, verify, r)
-        if facts["verified"] is not None:
-            facts["verified"] = np.asarray(facts["verified"])
-        return Basis(thing, facts)
+        return Basis(thing, svd_facts(facts))
 
     def linearise(
         self,
@@ -422,10 +422,7 @@ class Model:
         network sees. spacing: "paper" (points of an even grid), or "leading", "trailing", "linspace"
         as diffusers' DDIMScheduler has them. boost: stochastic steps from this fraction of T on (1:
         all). x: noise of your own."""
-        if spacing not in ("paper", "leading", "trailing", "linspace"):
-            raise ValueError(
-                f"spacing: expected paper, leading, trailing or linspace, found {spacing!r}"
-            )
+        check_choice("spacing", spacing, "paper", *SPACINGS)
         if boost and spacing != "paper":
             raise ValueError(f"boost {boost:g} with spacing {spacing}: only paper's has one")
         if guidance_scale is None and self.info["context_width"]:
@@ -451,8 +448,7 @@ class Model:
                     start, prompts, steps, steps - 1, 0, {"t": boost, "seed": noise, "own": True}, r
                 )
             else:
-                kinds = ("leading", "trailing", "linspace")
-                images = self._session.sample(start, prompts, steps, kinds.index(spacing), r)
+                images = self._session.sample(start, prompts, steps, SPACINGS.index(spacing), r)
             if decode:
                 images = self._session.decode(np.asarray(images), r)
         return np.asarray(images)
@@ -463,7 +459,7 @@ class Model:
 
 
 def _one(image: Any) -> Floats:
-    """(1,c,h,w) of (c,h,w)."""
+    """(1,c,h,w) of (c,h,w); (n,c,h,w) as it is."""
     array = floats(image)
     return array if array.ndim == 4 else array[None]
 

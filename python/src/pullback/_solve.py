@@ -149,6 +149,13 @@ def _target(operator: Any) -> Any:
     )
 
 
+def svd_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """What _core tells of an SVD, with the residuals that were measured as an array."""
+    if facts["verified"] is not None:
+        facts["verified"] = np.asarray(facts["verified"])
+    return facts
+
+
 def svd(
     operator: Any,
     k: int = 10,
@@ -185,11 +192,17 @@ def svd(
     }
     start = None if start is None else floats(start)
     with run(threads=threads, progress=progress) as r:
-        found = _core.svd(_target(operator), options, start, verify, r)
-    arrays = {name: np.asarray(found.pop(name)) for name in SVD._fields[:-1]}
-    if found["verified"] is not None:
-        found["verified"] = np.asarray(found["verified"])
-    return SVD(**arrays, facts=found)
+        u, s, v, residual, angle_bound, facts = _core.svd(
+            _target(operator), options, start, verify, r
+        )
+    return SVD(
+        u=np.asarray(u),
+        s=np.asarray(s),
+        v=np.asarray(v),
+        residual=np.asarray(residual),
+        angle_bound=np.asarray(angle_bound),
+        facts=svd_facts(facts),
+    )
 
 
 def least_squares(

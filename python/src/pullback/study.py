@@ -13,6 +13,7 @@ along: where libvips is missing, importing this module says so.
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import os
 import pathlib
@@ -216,32 +217,24 @@ def prompts(
     return _like("prompts", model, images, samples, timesteps, rank, options)
 
 
-_DEFAULTS: dict[str, Any] = {
-    "seed": 0,
-    "steps": 100,
-    "tol": 1e-3,
-    "tap": "mid",
-    "fix": "nothing",
-    "space": "H",
-    "direct": False,
-    "crop": "auto",
-    "boost": 1.0,
+#: What all studies take, and its defaults.
+_OPTIONS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(timesteps).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in ("samples", "timesteps", "rank")
 }
-_OTHERS = ("guided", "prompt", "edit_prompt", "negative_prompt", "guidance_scale", "prompts")
-_HOW = ("folder", "catalogue", "force", "memory", "threads", "progress")
 
 
 def _like(
     kind: str, of: Models, images: Sequence[Path], count: int, points: int, rank: int,
     options: dict[str, Any],
 ) -> Study:  # fmt: skip
-    how = {name: options.pop(name, None) for name in _HOW}
-    settings = {name: options.pop(name, value) for name, value in _DEFAULTS.items()}
-    settings |= {name: options.pop(name, None) for name in _OTHERS}
-    settings["from"] = options.pop("from_tap", "x")
-    settings["class"] = options.pop("class_label", -1)
-    if options:
-        raise TypeError(f"there is no option {next(iter(options))!r}")
+    for name in options:
+        if name not in _OPTIONS and name != "prompts":
+            raise TypeError(f"there is no option {name!r}")
+    settings = _OPTIONS | options
     settings["guided"] = settings["guided"] or None
+    settings["from"] = settings.pop("from_tap")
+    settings["class"] = settings.pop("class_label")
     return _do(kind, of, images=images, samples=count, timesteps=points, rank=rank, fit="crop",
-               **how | {"force": bool(how["force"])}, **settings)  # fmt: skip
+               **settings)  # fmt: skip

@@ -70,6 +70,9 @@ def tap(module: torch.nn.Module, name: str) -> Callable[..., torch.Tensor]:
     return reach
 
 
+_tap = tap  # basis() has a parameter of that name
+
+
 # -- derivatives -----------------------------------------------------------------------------------
 
 
@@ -235,7 +238,7 @@ def basis(
         raise ValueError(f"expected one image (1,c,h,w) or (c,h,w), found {tuple(x.shape)}")
     if not isinstance(timestep, torch.Tensor):
         timestep = torch.tensor(timestep, device=x.device)
-    reach = _named(network, tap)
+    reach = _tap(network, tap)
 
     def f(varied: torch.Tensor) -> torch.Tensor:
         return reach(varied, timestep, **inputs)
@@ -264,5 +267,3 @@ def basis(
     made.facts["manner"] = map_.manner
     return made
 
-
-_named = tap
