@@ -101,14 +101,15 @@ void pixel_settings(const char *file, const json_t *golden, const char *changes)
     json_decref(settings);
 }
 
-json_t *pixel_shapes(const json_t *golden)
+json_t *pixel_shapes(const char *name)
 {
-    json_t *list = json_object(), *shape;
-    const char *name;
+    json_t *golden = pixel_golden(name), *list = json_object(), *shape;
+    const char *tensor;
 
-    json_object_foreach(json_object_get(golden, "tensors"), name, shape)
+    json_object_foreach(json_object_get(golden, "tensors"), tensor, shape)
     {
-        json_object_set_new(list, name, json_pack("[s, O, []]", "F32", shape));
+        json_object_set_new(list, tensor, json_pack("[s, O, []]", "F32", shape));
     }
+    json_decref(golden);
     return list;
 }

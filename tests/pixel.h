@@ -18,8 +18,8 @@ void pixel_write(const char *file, const json_t *golden, const char *before);
  * object, or NULL ("-": without). */
 void pixel_settings(const char *file, const json_t *golden, const char *changes);
 
-/* The tensors as tests/original.h has them: names and shapes alone. */
-json_t *pixel_shapes(const json_t *golden);
+/* The tensors of such a network as tests/original.h has them: names and shapes alone. */
+json_t *pixel_shapes(const char *name);
 
 /* Numbers from -1 to 1 that follow from a name. */
 void pixel_numbers(const char *name, size_t count, double *out);
