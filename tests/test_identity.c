@@ -25,6 +25,33 @@ static void hash_of(const char *name, char hash[65])
     pb_model_free(model);
 }
 
+/* Whoever watches a hash may ask for it, and is told that it is on its way. */
+static int ask(void *context, const pb_progress *progress)
+{
+    char hash[65];
+    pb_error why;
+
+    (void)progress;
+    assert_int_equal(pb_model_hash(context, hash, NULL, &why), PB_INVALID);
+    assert_non_null(strstr(why.message, "already"));
+    return 1;
+}
+
+static void test_within(void **state)
+{
+    pb_model *model;
+    pb_error why;
+    char hash[65];
+
+    (void)state;
+    MUST(pb_model_open(&model, PB_SOURCE_DIR "/models/faces64-text", error));
+    assert_int_equal(pb_model_hash(model, hash, &(pb_run){.monitor = ask, .context = model}, &why),
+                     PB_CANCELLED);
+    MUST(pb_model_hash(model, hash, NULL, error));
+    assert_int_equal(strlen(hash), 64);
+    pb_model_free(model);
+}
+
 /* Another value of the same kind. */
 static json_t *other(const json_t *value)
 {
@@ -227,9 +254,9 @@ static void test_prediction_type(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_fields),          SCRATCH_TEST(test_files),
-        SCRATCH_TEST(test_changed),         SCRATCH_TEST(test_given_schedule),
-        SCRATCH_TEST(test_prediction_type),
+        SCRATCH_TEST(test_fields),         cmocka_unit_test(test_within),
+        SCRATCH_TEST(test_files),          SCRATCH_TEST(test_changed),
+        SCRATCH_TEST(test_given_schedule), SCRATCH_TEST(test_prediction_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

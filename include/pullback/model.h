@@ -197,7 +197,8 @@ PB_API pb_status pb_model_tap_shape(const pb_model *model, const char *tap, size
  * their bytes, not on where it lies; the network's weights are those that are open. Reads every
  * file the first time: milliseconds to seconds, in which the run is asked about once a millisecond;
  * other threads that want the hash of the same model wait meanwhile. Errors: PB_IO (also where a
- * config has changed since the model was opened), PB_MEMORY, PB_CANCELLED. */
+ * config has changed since the model was opened), PB_MEMORY, PB_CANCELLED, PB_INVALID (asked for by
+ * the monitor of such a run). */
 PB_API pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run,
                                pb_error *error);
 

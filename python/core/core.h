@@ -184,8 +184,9 @@ int py_add_model(PyObject *module);
 int py_add_session(PyObject *module);
 int py_add_linear(PyObject *module);
 int py_add_bases(PyObject *module);
+int py_add_rgb(PyObject *module);
 
-/* A type of the module, added to it; NULL with an exception. */
+/* A type of the module, added to it; NULL with an exception (type.c). */
 PyTypeObject *py_add_type(PyObject *module, PyType_Spec *spec);
 
 /* What model.c and session.c share. */

@@ -1,23 +1,5 @@
 /* The module pullback._core (core.h). */
-#include <string.h>
-
 #include "core.h"
-
-PyTypeObject *py_add_type(PyObject *module, PyType_Spec *spec)
-{
-    PyObject *type = PyType_FromSpec(spec);
-    const char *dot = strrchr(spec->name, '.');
-
-    if (!type)
-        return NULL;
-    Py_INCREF(type); /* the module's own, and ours as long as the process */
-    if (PyModule_AddObject(module, dot + 1, type) < 0) {
-        Py_DECREF(type);
-        Py_DECREF(type);
-        return NULL;
-    }
-    return (PyTypeObject *)type;
-}
 
 static PyObject *version(PyObject *module, PyObject *nothing)
 {
@@ -36,9 +18,9 @@ PyMODINIT_FUNC PyInit__core(void)
                                      .m_methods = functions};
     PyObject *module = PyModule_Create(&definition);
 
-    if (module &&
-        (py_add_arrays(module) < 0 || py_add_things(module) < 0 || py_add_model(module) < 0 ||
-         py_add_session(module) < 0 || py_add_linear(module) < 0 || py_add_bases(module) < 0))
+    if (module && (py_add_arrays(module) < 0 || py_add_things(module) < 0 ||
+                   py_add_model(module) < 0 || py_add_session(module) < 0 ||
+                   py_add_linear(module) < 0 || py_add_bases(module) < 0 || py_add_rgb(module) < 0))
         Py_CLEAR(module);
     return module;
 }

@@ -100,6 +100,18 @@ static PyObject *session_size(PyObject *self, PyObject *arguments)
                            : py_fail(status, &error);
 }
 
+/* pixels(): (pixels for each position of an image, channels of a picture) */
+static PyObject *session_pixels(PyObject *self, PyObject *nothing)
+{
+    size_t factor, channels;
+    pb_error error;
+    pb_status status = pb_session_pixels(((session *)self)->session, &factor, &channels, &error);
+
+    (void)nothing;
+    return status == PB_OK ? Py_BuildValue("(nn)", (Py_ssize_t)factor, (Py_ssize_t)channels)
+                           : py_fail(status, &error);
+}
+
 typedef pb_status coder(pb_session *, const pb_tensor *, pb_tensor *, const pb_run *, pb_error *);
 
 static PyObject *code(PyObject *self, PyObject *arguments, coder *how)
@@ -150,33 +162,6 @@ static PyObject *session_of_rgb(PyObject *self, PyObject *array)
     status = pb_picture_of_rgb(((session *)self)->session, n.data, n.shape[0], n.shape[1], &picture,
                                &error);
     return status == PB_OK ? py_tensor_taken(&picture) : py_fail(status, &error);
-}
-
-/* rgb_of(picture): a picture (channels,height,width) as bytes (height,width,3) */
-static PyObject *rgb_of(PyObject *module, PyObject *array)
-{
-    py_numbers n;
-    pb_error error;
-    pb_status status;
-    PyObject *found;
-    unsigned char *rgb;
-    size_t shape[3];
-
-    (void)module;
-    if (py_numbers_of(&n, array, PY_FLOAT) < 0)
-        return NULL;
-    if (n.rank != 3) {
-        PyErr_SetString(PyExc_ValueError, "expected a picture (channels, height, width)");
-        return NULL;
-    }
-    memcpy(shape, (size_t[]){n.shape[1], n.shape[2], 3}, sizeof shape);
-    rgb = malloc(n.shape[1] * n.shape[2] * 3 + 1);
-    if (!rgb)
-        return PyErr_NoMemory();
-    status = pb_rgb_of_picture(n.data, n.shape[0], n.shape[1], n.shape[2], rgb, &error);
-    found = status == PB_OK ? py_array(rgb, PY_BYTE, 3, shape, NULL) : py_fail(status, &error);
-    free(rgb);
-    return found;
 }
 
 /* -- what a model is told ---------------------------------------------------------------------- */
@@ -568,6 +553,7 @@ int py_add_session(PyObject *module)
 {
     static PyMethodDef methods[] = {{"drawing_scale", session_drawing_scale, METH_NOARGS, NULL},
                                     {"size", session_size, METH_VARARGS, NULL},
+                                    {"pixels", session_pixels, METH_NOARGS, NULL},
                                     {"encode", session_encode, METH_VARARGS, NULL},
                                     {"decode", session_decode, METH_VARARGS, NULL},
                                     {"of_rgb", session_of_rgb, METH_O, NULL},
@@ -589,7 +575,6 @@ int py_add_session(PyObject *module)
                                .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                                .slots = slots};
     static PyMethodDef functions[] = {{"session", new_session, METH_O, NULL},
-                                      {"rgb_of", rgb_of, METH_O, NULL},
                                       {"basis_of", basis_of, METH_O, NULL},
                                       {"point_is", point_is, METH_VARARGS, NULL},
                                       {0}};

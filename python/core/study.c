@@ -1,8 +1,6 @@
-/* The module pullback._study: studies, by the library that the program has for them. */
-#include "core.h"
-
-#include "picture/pixels.h"
+/* Studies, by the library that the program has for them. */
 #include "study/study.h"
+#include "vips.h"
 
 /* What is told to Python's progress function: items, not what each of them does. */
 typedef struct watch {
@@ -42,9 +40,7 @@ static pb_status study(pb_study_options *options, const char *settings, watch *w
                            : status;
 }
 
-/* run(settings, force, run): the path of a settings.json that names the folder; (items, computed,
- * seconds) */
-static PyObject *run_study(PyObject *module, PyObject *arguments)
+PyObject *py_study(PyObject *module, PyObject *arguments)
 {
     pb_study_options options = PB_STUDY_DEFAULTS;
     PyObject *path, *dictionary;
@@ -68,20 +64,4 @@ static PyObject *run_study(PyObject *module, PyObject *arguments)
                ? Py_BuildValue("(nnd)", (Py_ssize_t)w.progress.total,
                                (Py_ssize_t)w.progress.computed, w.progress.seconds)
                : NULL;
-}
-
-PyMODINIT_FUNC PyInit__study(void);
-PyMODINIT_FUNC PyInit__study(void)
-{
-    static PyMethodDef functions[] = {{"run", run_study, METH_VARARGS, NULL}, {0}};
-    static PyModuleDef definition = {.m_base = PyModuleDef_HEAD_INIT,
-                                     .m_name = "pullback._study",
-                                     .m_doc = "Pullback's studies; see pullback.study.",
-                                     .m_size = -1,
-                                     .m_methods = functions};
-    pb_error error;
-
-    if (pb_picture_start("pullback", 0, &error) != PB_OK)
-        return py_fail(error.status, &error);
-    return PyModule_Create(&definition);
 }

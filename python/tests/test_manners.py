@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import os
 import pathlib
+import pickle
 import signal
 import subprocess
 import sys
@@ -184,20 +185,19 @@ def test_one_session_at_a_time(faces, point):
     assert told and "one call at a time" in told[0]
 
 
-def _child(queue):
+def _child(queue, model):
     try:
-        model = pullback.open("faces32")
         queue.put(float(model.basis(model.point(seed=0), rank=2).s[0]))
     except pullback.Error as error:
         queue.put(str(error))
 
 
 @pytest.mark.parametrize("manner", ["spawn", "fork"])
-def test_processes(basis, manner):
+def test_processes(faces, basis, manner):
     """A process that is spawned works; one that is forked after use says why not."""
     context = multiprocessing.get_context(manner)
     queue = context.Queue()
-    process = context.Process(target=_child, args=(queue,))
+    process = context.Process(target=_child, args=(queue, faces))
     process.start()
     answer = queue.get(timeout=120)
     process.join()
@@ -205,6 +205,14 @@ def test_processes(basis, manner):
         assert abs(answer - float(basis.s[0])) < 1e-4 * answer
     else:
         assert "spawn" in answer
+
+
+def test_pickles(faces, basis):
+    again = pickle.loads(pickle.dumps(basis))
+    assert again.metadata() | {"file": None} == basis.metadata() and again.facts == basis.facts
+    for name in ("u", "s", "v", "residual", "angle_bound", "x"):
+        assert np.array_equal(getattr(again, name), getattr(basis, name))
+    assert pickle.loads(pickle.dumps(faces)).hash() == faces.hash()
 
 
 def test_product_after_fork():

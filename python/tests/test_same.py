@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pullback
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -37,8 +38,7 @@ def test_point_and_inversion(faces, photo, program, tmp_path):
 
 
 def test_pixels(faces, photo, program, tmp_path):
-    """Pixels become the picture that the program makes of a file of them; of the model's own size,
-    since the two make others smaller by different rules."""
+    """Pixels of the model's own size become the picture that the program makes of a file of them."""
     photo = photo.resize((32, 32))
     photo.save(tmp_path / "in.png")
     out = tmp_path / "x.npy"
@@ -46,6 +46,60 @@ def test_pixels(faces, photo, program, tmp_path):
             "--steps", 10, "-o", out)  # fmt: skip
     for given in (photo, np.asarray(photo), tmp_path / "in.png", str(tmp_path / "in.png")):
         same(faces.invert(given, t=0.5, steps=10).x, out)
+
+
+def test_photos(faces, program, tmp_path):
+    """And of any size, where libvips is there: cropped, padded, transparent, turned."""
+    pytest.importorskip("pullback._vips", reason="libvips is not here", exc_type=ImportError)
+    from PIL import Image
+
+    portrait, out = ROOT / "examples" / "portrait.png", tmp_path / "x.npy"
+    clear = tmp_path / "clear.png"
+    with Image.open(portrait) as image:
+        opened = image.convert("RGB")
+        alpha = Image.linear_gradient("L").resize(image.size)
+        opened.putalpha(alpha)
+        opened.save(clear)
+        pixels = np.asarray(image.convert("RGB"))
+    turned = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels[:, :150]).save(turned, exif=exif, quality=95)
+    how = {"t": 0.3, "steps": 5}
+    for given, path, options, more in (
+        (portrait, portrait, ("--crop", "none"), {}),
+        (pixels, portrait, ("--crop", "none"), {}),
+        (pixels, portrait, ("--crop", "none", "--fit", "pad"), {"fit": "pad"}),
+        (pixels[:90], None, ("--crop", "none", "--fit", "stretch"), {"fit": "stretch"}),
+        (pixels, portrait, ("--crop", "93,60,104,104"), {"crop": (93, 60, 104, 104)}),
+        (clear, clear, ("--crop", "none"), {}),
+        (turned, turned, ("--crop", "none"), {}),
+    ):
+        if path is None:
+            path = tmp_path / "part.png"
+            Image.fromarray(given).save(path)
+        program("invert", "--model", "faces32", path, *options, "--t", 0.3, "--steps", 5, "--force",
+                "-o", out)  # fmt: skip
+        same(faces.invert(given, **how, **more).x, out)
+    with Image.open(clear) as image:
+        one = faces.picture(image)
+    assert np.abs(one - faces.picture(clear)).max() < 0.02  # laid over white before, not after
+    with pytest.raises(ValueError, match="crop"):
+        faces.picture(pixels, crop=(200, 200, 104, 104))
+    with pytest.raises(ValueError, match="fit"):
+        faces.picture(pixels, fit="fill")
+
+
+def test_photos_without_libvips(faces, photo, tmp_path, monkeypatch):
+    """They are read by Pillow, and made smaller by another filter: nearly the same."""
+    whole = faces.picture(photo), faces.picture(photo, crop=(8, 8, 32, 32))
+    monkeypatch.setattr(pullback._pictures, "_vips", None)
+    photo.save(tmp_path / "in.png")
+    for given in (photo, tmp_path / "in.png"):
+        assert np.abs(faces.picture(given) - whole[0]).mean() < 0.03
+        assert np.array_equal(faces.picture(given, crop=(8, 8, 32, 32)), whole[1])
+    with pytest.raises(ValueError, match="64 x 64"):
+        faces.picture(photo, crop=(50, 0, 32, 32))
 
 
 def test_samples(faces, program, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("pullback._study", reason="libvips is not here", exc_type=ImportError)
+pytest.importorskip("pullback._vips", reason="libvips is not here", exc_type=ImportError)
 
 import pullback.study  # noqa: E402
 
@@ -28,8 +28,12 @@ def test_timesteps(program, tmp_path):
     assert (found.of("effective_rank")["value"] > 1).all()
     with pytest.raises(KeyError, match="power"):
         found.of("nothing")
-    frame = pytest.importorskip("pandas").DataFrame(dict(found))
-    assert frame.equals(found.frame())
+
+
+def test_frame():
+    pandas = pytest.importorskip("pandas")
+    found = pullback.study.samples("faces32", samples=2, timesteps=1, rank=2)
+    assert found.frame().equals(pandas.DataFrame(dict(found)))
 
 
 def test_others(tmp_path):

@@ -28,7 +28,7 @@ def test_tour(tmp_path, monkeypatch):
         if heading in ("Python", "Any network of PyTorch"):  # commands; test_torch.py
             continue
         if heading == "Studies":
-            pytest.importorskip("pullback._study", exc_type=ImportError)
+            pytest.importorskip("pullback._vips", exc_type=ImportError)
         exec(compile(block, heading, "exec"), names)  # noqa: S102
         ran += 1
     assert ran >= 7

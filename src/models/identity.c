@@ -302,9 +302,18 @@ static pb_status find_hash(const pb_model *model, char hash[65], const pb_stop *
     return status;
 }
 
+/* Alone with a digest; not from within work on it: whoever watches that work may ask for anything.
+ */
+static pb_status enter(pb_model_digest *digest, pb_error *error)
+{
+    return pthread_mutex_lock(&digest->mutex)
+               ? pb_fail(error, PB_INVALID, "the model's files are being read for this already")
+               : PB_OK;
+}
+
 pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run, pb_error *error)
 {
-    pb_status status = PB_OK;
+    pb_status status;
     pb_model_digest *digest;
     pb_work work;
     pb_stop stop;
@@ -314,11 +323,13 @@ pb_status pb_model_hash(const pb_model *model, char hash[65], const pb_run *run,
     PB_TRY(pb_work_begin(&work, run, "hashing", 0, error));
     stop = pb_work_stop(&work);
     digest = model->digest;
-    pthread_mutex_lock(&digest->mutex);
-    if (!*digest->hash)
-        status = find_hash(model, digest->hash, &stop, error);
-    memcpy(hash, digest->hash, sizeof digest->hash);
-    pthread_mutex_unlock(&digest->mutex);
+    status = enter(digest, error);
+    if (status == PB_OK) {
+        if (!*digest->hash)
+            status = find_hash(model, digest->hash, &stop, error);
+        memcpy(hash, digest->hash, sizeof digest->hash);
+        pthread_mutex_unlock(&digest->mutex);
+    }
     pb_work_end(&work);
     return status;
 }
@@ -327,7 +338,9 @@ void pb_model_known_hash(const pb_model *model, char hash[65])
 {
     pb_model_digest *digest = model->digest;
 
-    pthread_mutex_lock(&digest->mutex);
+    *hash = '\0';
+    if (enter(digest, NULL) != PB_OK)
+        return;
     memcpy(hash, digest->hash, sizeof digest->hash);
     pthread_mutex_unlock(&digest->mutex);
 }
@@ -396,7 +409,7 @@ static pb_status describe_all(char **text, const pb_loras *loras, const pb_stop 
 pb_status pb_model_describe_loras(const pb_model *model, char **text, const pb_run *run,
                                   pb_error *error)
 {
-    pb_status status = PB_OK;
+    pb_status status;
     pb_model_digest *digest;
     pb_work work;
     pb_stop stop;
@@ -408,12 +421,14 @@ pb_status pb_model_describe_loras(const pb_model *model, char **text, const pb_r
     PB_TRY(pb_work_begin(&work, run, "hashing", 0, error));
     stop = pb_work_stop(&work);
     digest = model->digest;
-    pthread_mutex_lock(&digest->mutex);
-    if (!digest->loras)
-        status = describe_all(&digest->loras, &model->loras, &stop, error);
-    if (status == PB_OK)
-        *text = pb_strdup(digest->loras);
-    pthread_mutex_unlock(&digest->mutex);
+    status = enter(digest, error);
+    if (status == PB_OK) {
+        if (!digest->loras)
+            status = describe_all(&digest->loras, &model->loras, &stop, error);
+        if (status == PB_OK)
+            *text = pb_strdup(digest->loras);
+        pthread_mutex_unlock(&digest->mutex);
+    }
     if (status == PB_OK && !*text)
         status = pb_fail_memory(error, 1, "a list of LoRAs");
     pb_work_end(&work);

@@ -205,6 +205,7 @@ pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_op
                              pb_error *error)
 {
     const pb_model_options o = options ? *options : PB_MODEL_DEFAULTS;
+    pthread_mutexattr_t once_a_thread;
     pb_model *model;
     pb_status status;
 
@@ -215,7 +216,10 @@ pb_status pb_model_open_with(pb_model **out, const char *name, const pb_model_op
         return pb_fail_memory(error, sizeof *model, "a model");
     model->digest = pb_calloc(1, sizeof *model->digest);
     if (model->digest) {
-        pthread_mutex_init(&model->digest->mutex, NULL);
+        pthread_mutexattr_init(&once_a_thread);
+        pthread_mutexattr_settype(&once_a_thread, PTHREAD_MUTEX_ERRORCHECK);
+        pthread_mutex_init(&model->digest->mutex, &once_a_thread);
+        pthread_mutexattr_destroy(&once_a_thread);
         status = open_parts(model, name, &o, error);
     } else
         status = pb_fail_memory(error, sizeof *model->digest, "a model");

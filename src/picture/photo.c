@@ -186,18 +186,33 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, 
 pb_status pb_photo_take(pb_photo *photo, pb_bytes *file, const char *path, const pb_crop *crop,
                         size_t width, size_t height, pb_error *error)
 {
-    double most = most_of(crop);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status = decode(&pixels, file, path, crop, most_of(crop), error);
+
+    *photo = PB_PHOTO_EMPTY;
+    if (status == PB_OK)
+        status = pb_photo_of_pixels(photo, &pixels, path, crop, width, height, error);
+    if (status == PB_OK)
+        photo->file = *file;
+    else
+        pb_bytes_clear(file);
+    pb_pixels_clear(&pixels);
+    *file = (pb_bytes){NULL, 0};
+    return status;
+}
+
+pb_status pb_photo_of_pixels(pb_photo *photo, pb_pixels *pixels, const char *name,
+                             const pb_crop *crop, size_t width, size_t height, pb_error *error)
+{
     pb_status status;
 
     *photo = PB_PHOTO_EMPTY;
-    photo->file = *file;
-    *file = (pb_bytes){NULL, 0};
-    status = decode(&photo->pixels, &photo->file, path, crop, most, error);
+    photo->pixels = *pixels;
+    *pixels = PB_PIXELS_EMPTY;
+    status = choose_area(photo, name, crop, width, height, error);
     if (status == PB_OK)
-        status = choose_area(photo, path, crop, width, height, error);
-    if (status == PB_OK)
-        status = pb_check_pixels(path, "padded to ", (double)photo->area.width,
-                                 (double)photo->area.height, most, error);
+        status = pb_check_pixels(name, "padded to ", (double)photo->area.width,
+                                 (double)photo->area.height, most_of(crop), error);
     if (status != PB_OK)
         pb_photo_clear(photo);
     return status;

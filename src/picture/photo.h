@@ -65,6 +65,10 @@ pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, 
  */
 pb_status pb_photo_take(pb_photo *photo, pb_bytes *file, const char *name, const pb_crop *crop,
                         size_t width, size_t height, pb_error *error);
+
+/* And of pixels that others have read, upright and in sRGB, which it takes over likewise. */
+pb_status pb_photo_of_pixels(pb_photo *photo, pb_pixels *pixels, const char *name,
+                             const pb_crop *crop, size_t width, size_t height, pb_error *error);
 void pb_photo_clear(pb_photo *photo);
 
 /* The picture of a file as pb_picture_open opens it, but upright: *upright, the caller's. */

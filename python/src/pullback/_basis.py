@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Union
 
@@ -103,6 +104,13 @@ class Basis:
         """Writes a .safetensors, which the program reads too; whole, or not at all."""
         _core.basis_write(self._thing, path)
 
+    def __reduce__(self) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "basis.safetensors")
+            self.save(path)
+            with open(path, "rb") as file:
+                return _of_file, (file.read(), self.facts)
+
     def pictures(self, count: int = 8) -> Picture:
         """The leading directions v, each scaled to its largest entry."""
         return grid([directions(self.v[:count])])
@@ -155,6 +163,15 @@ _FACTS = (
 def load(path: Path) -> Basis:
     """Reads a basis file (.safetensors), of the program's or of ``Basis.save``, and checks it."""
     return Basis(_core.basis_read(path))
+
+
+def _of_file(content: bytes, facts: dict[str, Any]) -> Basis:
+    """A basis that was pickled: as the content of its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "basis.safetensors")
+        with open(path, "wb") as file:
+            file.write(content)
+        return Basis(_core.basis_read(path), facts)
 
 
 class Transported(NamedTuple):

@@ -14,7 +14,7 @@ from . import _core
 from ._basis import Basis
 from ._edit import Edit
 from ._errors import check_choice
-from ._pictures import Floats, ImageLike, floats, rgb
+from ._pictures import Floats, ImageLike, floats, photo
 from ._run import Progress, run
 from ._solve import Linearisation, svd_facts
 
@@ -103,8 +103,9 @@ class Model:
     and ``progress`` (True, or a function of the task, the steps done and those in all).
     """
 
-    def __init__(self, core: Any) -> None:
+    def __init__(self, core: Any, opened: tuple[Any, ...]) -> None:
         self._core = core
+        self._opened = opened
         self._sessions = threading.local()
         #: Facts: architecture, sizes, parameters, what is recommended … as ``pullback info`` has them.
         self.info: dict[str, Any] = core.info()
@@ -114,6 +115,9 @@ class Model:
         if not hasattr(self._sessions, "own"):
             self._sessions.own = _core.session(self._core)
         return self._sessions.own
+
+    def __reduce__(self) -> Any:
+        return _open, self._opened
 
     def __repr__(self) -> str:
         return f"<Model {self.info['path']}: {self.info['architecture']}>"
@@ -148,13 +152,25 @@ class Model:
 
     # -- pictures ----------------------------------------------------------------------------------
 
-    def picture(self, image: ImageLike) -> Floats:
-        """A picture (1,c,H,W) in [-1, 1] of the model's size and channels: of pixels (a path, a PIL
-        image, an array (H,W,3) of uint8) the middle, cut to the model's proportions and scaled;
-        floats as they are."""
-        found = rgb(image)
+    def picture(
+        self,
+        image: ImageLike,
+        *,
+        crop: tuple[int, int, int, int] | None = None,
+        fit: str = "crop",
+        height: int | None = None,
+        width: int | None = None,
+    ) -> Floats:
+        """A picture (1,c,H,W) in [-1, 1] as the model takes it: of a photo (a path, a PIL image, an
+        array (H,W,3) of uint8) the part ``crop`` (x, y, width, height; pixels), or without one the
+        middle in the model's proportions (fit="crop"), all of it with white beside it ("pad") or out
+        of proportion ("stretch"), scaled to height x width pixels (default: as trained). Floats are
+        left as they are."""
+        found = photo(self._session, image, crop, fit, height, width)
         if found is not None:
-            return np.asarray(self._session.of_rgb(found))
+            return found
+        if crop is not None or fit != "crop":
+            raise ValueError("a picture of floats is taken as it is: expected no crop and no fit")
         return _one(image)
 
     def encode(self, pictures: ImageLike, **how: Any) -> Floats:
@@ -195,6 +211,8 @@ class Model:
         steps: int | None = None,
         direct: bool = False,
         mask: Any = None,
+        crop: tuple[int, int, int, int] | None = None,
+        fit: str = "crop",
         prompt: str | None = None,
         edit_prompt: str | None = None,
         negative_prompt: str | None = None,
@@ -217,7 +235,8 @@ class Model:
         the model's recommendation, else 0.6, of latents 0.7. timestep: of x, in place of t. direct:
         invert up to t only. mask: (h,w), 0 to 1, of an image's size: where an edit is wanted. prompt:
         of the trajectory; edit_prompt (default: the prompt): of the basis and of guidance along it.
-        height, width: pixels of what a seed draws."""
+        crop, fit, height, width: of a photo, as ``picture`` has them; height and width also of what a
+        seed draws."""
         prompts = _prompts(
             prompt=prompt,
             edit_prompt=edit_prompt,
@@ -233,8 +252,13 @@ class Model:
                 raise ValueError("a basis has its own point: expected nothing but prompts and steps")
             with run(memory=memory, threads=threads, progress=progress) as r:
                 return Point(self._session.point_of(basis._thing, steps or 0, prompts, r))
+        picture = None
+        if image is not None:
+            picture = self.picture(image, crop=crop, fit=fit, height=height, width=width)
+        elif crop is not None:
+            raise ValueError("a crop is of an image, and there is none")
         options: dict[str, Any] = {
-            "picture": None if image is None else self.picture(image),
+            "picture": picture,
             "image": None if latents is None else _one(latents),
             "x": None if x is None else _one(x),
             "has_seed": seed is not None,
@@ -358,6 +382,8 @@ class Model:
         (default), "straight" (default with a mask) or "relinearise". sides: "both", "forwards" or
         "backwards". What is not given is the model's recommendation, or the paper's choice."""
         numbers = [direction] if isinstance(direction, (int, np.integer)) else list(direction)
+        if not numbers or stages < 1:
+            raise ValueError("expected at least one direction and one stage")
         if mode is None:
             mode = "guidance" if point.mask is None else "straight"
         if mode == "relinearise" and not rank:
@@ -498,4 +524,8 @@ def open(
     }
     if isinstance(loras, (str, os.PathLike)):
         loras = [loras]
-    return Model(_core.open(name, options, [_lora(one) for one in loras]))
+    return _open(name, options, [_lora(one) for one in loras])
+
+
+def _open(*how: Any) -> Model:
+    return Model(_core.open(*how), how)

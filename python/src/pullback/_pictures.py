@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 
 from . import _core
 
-#: What is taken for a picture: a path (read by Pillow), a PIL image, an array (H,W,3) or (H,W) of
-#: uint8, or floats (c,H,W) or (1,c,H,W) in [-1, 1].
+try:
+    from . import _vips
+except ImportError:  # without libvips photos are read by Pillow
+    _vips = None  # type: ignore[assignment]
+
+#: What is taken for a picture: a path, a PIL image, an array (H,W,3), (H,W,4) or (H,W) of uint8, or
+#: floats (c,H,W) or (1,c,H,W) in [-1, 1].
 ImageLike = Any
 
 Floats = NDArray[np.float32]
@@ -30,18 +35,34 @@ def _is_path(image: Any) -> bool:
     return isinstance(image, (str, os.PathLike))
 
 
-def rgb(image: ImageLike) -> NDArray[np.uint8] | None:
+def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels (H,W,3): transparency of (H,W,4) is laid over white."""
+    if array.shape[2] == 4:
+        alpha = array[:, :, 3:].astype(np.uint32)
+        array = ((array[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(array)
+
+
+def _of_pil(image: Any) -> NDArray[np.uint8]:
+    clear = "A" in image.getbands() or "transparency" in image.info
+    return _on_white(np.asarray(image.convert("RGBA" if clear else "RGB")))
+
+
+def _read(path: Any) -> NDArray[np.uint8]:
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise ImportError(
+            "to read a picture from a file: pip install pillow, or the system's libvips"
+        ) from None
+    with Image.open(path) as opened:
+        return _of_pil(ImageOps.exif_transpose(opened))
+
+
+def _rgb(image: ImageLike) -> NDArray[np.uint8] | None:
     """The pixels (H,W,3) of what has pixels; None of floats."""
-    if _is_path(image):
-        try:
-            from PIL import Image, ImageOps
-        except ImportError:
-            raise ImportError("to read a picture from a file: pip install pillow") from None
-        with Image.open(image) as opened:
-            image = ImageOps.exif_transpose(opened)
-            return np.ascontiguousarray(image.convert("RGB"))
     if hasattr(image, "convert") and hasattr(image, "size"):
-        return np.ascontiguousarray(image.convert("RGB"))
+        return _of_pil(image)
     if hasattr(image, "detach"):
         if "int" not in str(image.dtype):
             return None
@@ -55,7 +76,35 @@ def rgb(image: ImageLike) -> NDArray[np.uint8] | None:
         array = np.repeat(array[:, :, None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] not in (3, 4):
         raise ValueError(f"expected pixels (H,W,3), (H,W,4) or (H,W), found {array.shape}")
-    return np.ascontiguousarray(array[:, :, :3])
+    return _on_white(array)
+
+
+def photo(
+    session: Any,
+    image: ImageLike,
+    crop: tuple[int, int, int, int] | None,
+    fit: str,
+    height: int | None,
+    width: int | None,
+) -> Floats | None:
+    """A picture (1,c,H,W) for a session's model, of what has pixels; None of floats."""
+    pixels = image if _is_path(image) else _rgb(image)
+    if pixels is None:
+        return None
+    h, w = session.size(height or 0, width or 0)
+    factor, channels = session.pixels()
+    if _vips is not None:
+        return np.asarray(_vips.photo(pixels, crop, fit, channels, h * factor, w * factor))
+    if fit != "crop" or height or width:
+        raise ImportError("libvips is not here: photos are cut to the model's own size alone")
+    if _is_path(pixels):
+        pixels = _read(pixels)
+    if crop is not None:
+        x, y, wide, high = crop
+        if min(x, y, wide - 1, high - 1, pixels.shape[1] - x - wide, pixels.shape[0] - y - high) < 0:
+            raise ValueError(f"a crop of {crop} of {pixels.shape[1]} x {pixels.shape[0]} pixels")
+        pixels = np.ascontiguousarray(pixels[y : y + high, x : x + wide])
+    return np.asarray(session.of_rgb(pixels))
 
 
 def pixels(picture: Any) -> NDArray[np.uint8]:

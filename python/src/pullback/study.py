@@ -29,7 +29,7 @@ from ._model import Model
 from ._run import Progress, run
 
 try:
-    from . import _study
+    from . import _vips
 except ImportError as error:
     raise ImportError(
         f"studies draw figures with libvips, which is not here ({error}): on Debian and Ubuntu "
@@ -126,7 +126,7 @@ def _do(
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(values, file)
         with run(memory=memory, threads=threads, progress=progress) as r:
-            found = _study.run(path, force, r)
+            found = _vips.study(path, force, r)
     finally:
         os.unlink(path)
     return Study(where, *found)
