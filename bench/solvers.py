@@ -50,9 +50,12 @@ def residual(operator, u, s, v):
 # Each: (operator, rank, setting) -> u, s, v as rows, descending; settings from loose to tight.
 
 
-def ours(operator, rank, tol):
-    found = pullback.svd(operator, rank, tol)
-    return found.u, found.s, found.v
+def ours(block):
+    def solve(operator, rank, tol):
+        found = pullback.svd(operator, rank, tol, block=block)
+        return found.u, found.s, found.v
+
+    return solve
 
 
 def svds(solver):
@@ -87,7 +90,8 @@ def lowrank(operator, rank, setting):
 MATRIX = []  # the Jacobian, once it is there
 TOLERANCES = [1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6]
 SOLVERS = {
-    "`pullback.torch.basis`": (ours, [None]),
+    "`pullback.torch.basis`": (ours(0), [None]),
+    "`pullback.torch.basis`, one vector at a time": (ours(1), [None]),
     "`svds`, arpack": (svds("arpack"), TOLERANCES),
     "`svds`, propack": (svds("propack"), TOLERANCES),
     "`svds`, lobpcg": (svds("lobpcg"), TOLERANCES),
