@@ -5,18 +5,25 @@
 #include "core.h"
 
 /* read(path as bytes) */
-static PyObject *basis_read(PyObject *module, PyObject *path)
+/* basis_read(path, named): named: does the basis know its file? */
+static PyObject *basis_read(PyObject *module, PyObject *arguments)
 {
     pb_basis basis = PB_BASIS_EMPTY;
     PyObject *name;
     pb_status status;
+    int named;
     py_run r;
 
     (void)module;
-    if (!PyUnicode_FSConverter(path, &name) || py_run_read(&r, NULL) < 0)
+    if (!PyArg_ParseTuple(arguments, "O&p", PyUnicode_FSConverter, &name, &named) ||
+        py_run_read(&r, NULL) < 0)
         return NULL;
     PY_RUN(status, &r, pb_basis_read(&basis, PyBytes_AsString(name), &r.error));
     Py_DECREF(name);
+    if (status == PB_OK && !named) {
+        pb_text_free(basis.file);
+        basis.file = NULL;
+    }
     return status == PB_OK ? py_thing(&py_basis_kind, &basis) : py_run_fail(&r, status);
 }
 
@@ -205,7 +212,7 @@ static PyObject *angles(PyObject *module, PyObject *arguments)
 
 int py_add_bases(PyObject *module)
 {
-    static PyMethodDef functions[] = {{"basis_read", basis_read, METH_O, NULL},
+    static PyMethodDef functions[] = {{"basis_read", basis_read, METH_VARARGS, NULL},
                                       {"basis_write", basis_write, METH_VARARGS, NULL},
                                       {"compare", compare, METH_VARARGS, NULL},
                                       {"mean", mean, METH_VARARGS, NULL},

@@ -368,9 +368,12 @@ static PyObject *session_point_to(PyObject *self, PyObject *arguments)
         return NULL;
     moved.steps = point->steps;
     moved.grid = point->grid;
+    moved.timestep = point->timestep;
     status = pb_session_prompts(c.s->session, &point->prompts, &moved.prompts, &c.run.error);
     if (status == PB_OK)
         status = pb_tensor_copy(&moved.x, &point->x, &c.run.error);
+    if (status == PB_OK && point->image.data)
+        status = pb_tensor_copy(&moved.image, &point->image, &c.run.error);
     if (status == PB_OK && point->mask.data)
         status = pb_tensor_copy(&moved.mask, &point->mask, &c.run.error);
     if (status == PB_OK)

@@ -27,8 +27,6 @@ def test_errors(faces, point, basis, tmp_path):
         pullback.load(tmp_path / "bad.safetensors")
     with pytest.raises(ValueError, match="expected"):
         faces.point(seed=0, t=7)
-    with pytest.raises(ValueError):
-        faces.point()
     with pytest.raises(ValueError, match="tap"):
         faces.basis(point, 2, tap="nowhere")
     with pytest.raises(ValueError, match="guidance, straight or relinearise"):
@@ -43,6 +41,9 @@ def test_errors(faces, point, basis, tmp_path):
         faces.basis(point, -1)
 
 
+GREY = np.full((40, 50, 3), 128, np.uint8)
+
+
 def test_what_is_named(faces, point, basis):
     """An argument that cannot be is called by its name, and is not taken for another."""
     refused = [
@@ -52,7 +53,27 @@ def test_what_is_named(faces, point, basis):
         (ValueError, "memory: .*-1", lambda: faces.basis(point, 2, memory=-1)),
         (TypeError, "progress: .*'bar'", lambda: faces.basis(point, 2, progress="bar")),
         (MemoryError, None, lambda: faces.basis(point, 2**63 - 1, verify=True)),
-        (ValueError, "directions: .*-1", lambda: faces.edit(point, basis, -1)),
+        (ValueError, "direction: .*-1", lambda: faces.edit(point, basis, -1)),
+        (TypeError, "direction: .*1.5", lambda: faces.edit(point, basis, 1.5)),
+        (TypeError, "direction: .*'0'", lambda: faces.edit(point, basis, "0")),
+        (ValueError, "direction", lambda: faces.edit(point, basis, [])),
+        (ValueError, "stages: .* 0", lambda: faces.edit(point, basis, stages=0)),
+        (TypeError, "point: expected a Point, found ndarray", lambda: faces.edit(point.x, basis)),
+        (TypeError, "point: expected a Point, found Basis", lambda: faces.basis(basis)),
+        (TypeError, "onto: expected a Basis", lambda: faces.edit(point, basis, onto=3)),
+        (TypeError, "basis 1: expected a Basis", lambda: pullback.compare([basis, "b"])),
+        (TypeError, "source: expected a Basis", lambda: pullback.transport("a", basis)),
+        (ValueError, "one of image, seed, .* found none", lambda: faces.point()),
+        (ValueError, "found seed and x", lambda: faces.point(seed=0, x=point.x)),
+        (TypeError, "crop: expected .x, y, width", lambda: faces.picture(GREY, crop="1,2,3,4")),
+        (TypeError, "crop: expected .x, y, width", lambda: faces.picture(GREY, crop=(0, 0, 5))),
+        (ValueError, "pixels", lambda: faces.picture(GREY[:0])),
+        (TypeError, "numbers, found None", lambda: faces.picture(None)),
+        (TypeError, "complex", lambda: faces.point(x=point.x * 1j, timestep=600)),
+        (ValueError, "uint8", lambda: faces.picture(GREY.astype(float))),
+        (TypeError, "numbers, found 'x.npy'", lambda: faces.point(x="x.npy")),
+        (ValueError, "2 images of 1 in x", lambda: faces.sample(2, x=point.x)),
+        (TypeError, "edit.direction, stage.", lambda: faces.edit(point, basis, stages=1)[0]),
         (ValueError, "seed: .*-1", lambda: faces.sample(seed=-1, spacing="leading", steps=2)),
         (ValueError, "n: .*-1", lambda: faces.sample(n=-1)),
         (ValueError, "steps: .*-3", lambda: faces.sample(steps=-3)),
@@ -63,7 +84,7 @@ def test_what_is_named(faces, point, basis):
         (TypeError, "prompt: .*5", lambda: faces.point(seed=0, prompt=5)),
         (ValueError, "height: .*-32", lambda: faces.tap_shape("mid", -32, 32)),
         (TypeError, "uint8 or floats.*int64", lambda: faces.picture(np.zeros((32, 32), np.int64))),
-        (TypeError, "expected a point, found a basis", lambda: faces.move(basis, 0.5)),
+        (TypeError, "point: expected a Point, found Basis", lambda: faces.move(basis, 0.5)),
         (AttributeError, "'Basis' object has no attribute 'rank'", lambda: basis.rank),
         (FileNotFoundError, "^a.safetensors", lambda: pullback.open("faces32", loras="a.safetensors")),
     ]
@@ -232,6 +253,43 @@ def test_product_after_fork():
         "os._exit(2)\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_photo_after_fork():
+    """And so does reading a photo, whose threads are libvips'."""
+    script = (
+        "import os, signal, numpy, pullback\n"
+        "m = pullback.open('faces32')\n"
+        "photo = numpy.zeros((50, 50, 3), numpy.uint8)\n"
+        "m.picture(photo)\n"
+        "pid = os.fork()\n"
+        "if pid:\n"
+        "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "signal.alarm(20)\n"
+        "try:\n"
+        "    m.picture(photo)\n"
+        "except pullback.Error as error:\n"
+        "    os._exit(0 if 'spawn' in str(error) else 1)\n"
+        "os._exit(2)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_moving_folders(faces, tmp_path, monkeypatch):
+    """A model is the one that was opened, wherever the process goes before it is read."""
+    monkeypatch.chdir(pathlib.Path(faces.info["path"]).parent)
+    model = pullback.open("faces32")
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(pickle.dumps(model)).hash() == model.hash() == faces.hash()
+
+
+def test_moving_points(faces, point):
+    moved = faces.move(point, 0.3)
+    assert moved.t == 0.3 and "t = 0.3" in repr(moved)
+    off = faces.point(x=point.x, timestep=600)
+    assert "nan" not in repr(off)
+    with pytest.raises(ValueError, match="timestep 600 is not on a grid"):
+        faces.move(off, 0.3)
 
 
 def test_fork_before_use():

@@ -83,6 +83,10 @@ def test_photos(faces, program, tmp_path):
         same(faces.invert(given, **how, **more).x, out)
     with Image.open(clear) as image:
         one = faces.picture(image)
+        deep = Image.fromarray(pixels[:, :, 0].astype(np.uint16) * 257)
+        assert np.array_equal(faces.picture(deep), faces.picture(pixels[:, :, 0]))
+    with Image.open(turned) as image:
+        assert np.abs(faces.picture(image) - faces.picture(turned)).max() < 0.02
     assert np.abs(one - faces.picture(clear)).max() < 0.02  # laid over white before, not after
     with pytest.raises(ValueError, match="crop"):
         faces.picture(pixels, crop=(200, 200, 104, 104))
@@ -164,6 +168,9 @@ def test_comparison(faces, point, basis, program, tmp_path):
     mean.save(tmp_path / "ours.safetensors")
     ours = (tmp_path / "ours.safetensors").read_bytes()
     assert ours == (tmp_path / "mean.safetensors").read_bytes()
+    assert mean._repr_png_() is None  # it has no directions of x
+    with pytest.raises(ValueError, match="no directions of x"):
+        mean.pictures()
     program("edit", "--model", "faces32", "--seed", 2, "--basis", tmp_path / "mean.safetensors",
             "--stages", 1, "--strip", "-o", tmp_path / "edit.npy")  # fmt: skip
     same(faces.edit(faces.point(seed=2, t=mean.timestep / 1000), mean, stages=1).pictures,

@@ -53,6 +53,10 @@ def test_operators(matrix):
     assert np.abs(pullback.svd(Blocks(*matrix.shape), 5).s - expected).max() < 1e-3
     sparse = pytest.importorskip("scipy.sparse.linalg")
     assert np.abs(pullback.svd(sparse.aslinearoperator(matrix), 5).s - expected).max() < 1e-6
+    import scipy.sparse
+
+    for same in (scipy.sparse.csr_array(matrix), matrix.tolist()):
+        assert np.abs(pullback.svd(same, 5).s - expected).max() < 1e-6
 
 
 def test_failing_operators(matrix):
@@ -75,6 +79,17 @@ def test_failing_operators(matrix):
         pullback.svd(3, 1)
     with pytest.raises(pullback.NumericError):
         pullback.svd(np.full((20, 10), np.nan), 2)
+    with pytest.raises(TypeError, match="complex"):
+        pullback.svd(matrix * 1j, 2)
+    with pytest.warns(pullback.PullbackWarning, match="of 5 triplets converged"):
+        pullback.svd(matrix, 5, 1e-9, max_applications=12)
+    with pytest.warns(pullback.PullbackWarning, match="optimality"):
+        _, facts = pullback.least_squares(matrix, np.ones(len(matrix)), max_iterations=1)
+    assert not facts["converged"]
+    with pytest.raises(ValueError, match="not finite"):
+        pullback.least_squares(matrix, np.full(len(matrix), np.nan))
+    with pytest.raises(ValueError, match="not finite"):
+        pullback.angles(np.full((2, 5), np.nan), np.eye(5)[:2])
 
 
 def test_least_squares(matrix):

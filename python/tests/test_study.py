@@ -45,6 +45,13 @@ def test_others(tmp_path):
     assert len(found) and found.folder.exists()
     with pytest.raises(TypeError, match="nonsense"):
         pullback.study.samples("faces32", nonsense=1)
+    with pytest.raises(ValueError, match="^samples: expected 1 to 100000, found 0"):
+        pullback.study.timesteps("faces32", samples=0)
+    with pytest.raises(ValueError, match="^fix: there is no y"):
+        pullback.study.timesteps("faces32", fix="y")
+    folder = found.folder
+    del found
+    assert not folder.exists()  # a temporary one
     with pytest.raises(ValueError, match="at least two"):
         pullback.study.samples("faces32", samples=1, folder=tmp_path / "none")
     assert not (tmp_path / "none").exists()

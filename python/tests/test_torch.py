@@ -1,6 +1,7 @@
 """The solver on networks of PyTorch."""
 
 import pathlib
+import types
 import warnings
 
 import numpy as np
@@ -99,11 +100,59 @@ def test_tap():
     assert torch.equal(pullback.torch.tap(net, "first")(x), net.first(x))
     assert net.calls == 0
     assert torch.equal(pullback.torch.tap(net, "")(x), net(x)[0])
-    with pytest.raises(AttributeError):
-        pullback.torch.tap(net, "third")
+    with pytest.raises(ValueError, match="'frist': first"):
+        pullback.torch.tap(net, "frist")
+    with pytest.raises(TypeError, match="name of a submodule"):
+        pullback.torch.tap(net, net.first)
     net.idle = torch.nn.Linear(1, 1)
     with pytest.raises(ValueError, match="idle"):
         pullback.torch.tap(net, "idle")(x)
+
+
+def test_refused():
+    """What cannot be is said before any work, and a network's own error is shown as it is."""
+    linear = torch.nn.Linear(3, 5)
+    x = torch.randn(3)
+    jacobian = pullback.torch.linearise(linear, x.clone().requires_grad_())
+    for vectors in (np.ones((2, 6)), np.ones(3), np.ones((3, 5))):
+        with pytest.raises(ValueError, match=r"\(k, 3\)"):
+            jacobian.apply(vectors)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        pullback.torch.linearise(linear, torch.randn(4))
+    for f, at, match in (
+        (linear, np.ones(3), "x: expected a tensor, found ndarray"),
+        (linear, torch.arange(3), "x: expected real"),
+        (lambda z: z * 1j, x, "f.x.: expected real"),
+        (lambda z: types.SimpleNamespace(sample=z), x, "take its .sample"),
+    ):
+        with pytest.raises(TypeError, match=match):
+            pullback.torch.linearise(f, at)
+    with pytest.raises(ValueError, match="chunk"):
+        pullback.torch.linearise(linear, x, chunk=0)
+
+
+def test_other_networks():
+    """Bases of two networks of one class are told apart."""
+
+    class Net(torch.nn.Module):
+        def __init__(self, seed):
+            super().__init__()
+            torch.manual_seed(seed)
+            self.layer = torch.nn.Conv2d(3, 4, 3, padding=1)
+
+        def forward(self, x, timestep):
+            return torch.tanh(self.layer(x))
+
+    x = torch.randn(1, 3, 4, 4)
+    how = {"tap": "layer", "rank": 2}
+    nets = [Net(0), Net(1), Net(0)]
+    a, b, c = (pullback.torch.basis(net, x.requires_grad_(), 5, **how) for net in nets)
+    assert a.file is None and len(a.model_hash) == 64
+    pullback.transport(a, c)
+    with pytest.raises(ValueError, match="do not go together"):
+        pullback.transport(a, b)
+    with pytest.raises(ValueError, match="timestep"):
+        pullback.torch.basis(nets[0], x, [1, 2], **how)
 
 
 def test_diffusers(faces, point, basis, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._errors import check_choice
+from ._errors import check_choice, check_kind, check_whole
 from ._pictures import Floats, Picture, directions, grid
 from ._run import Progress, run
 
@@ -113,10 +113,15 @@ class Basis:
 
     def pictures(self, count: int = 8) -> Picture:
         """The leading directions v, each scaled to its largest entry."""
+        check_whole("count", count, 1)
+        if self._array("v") is None:
+            raise ValueError("a mean in H has no directions of x: an edit carries them there")
         return grid([directions(self.v[:count])])
 
-    def _repr_png_(self) -> bytes:
-        """The spectrum as bars above the leading directions."""
+    def _repr_png_(self) -> bytes | None:
+        """The spectrum as bars above the leading directions; of a mean in H nothing."""
+        if self._array("v") is None:
+            return None
         shown = self.pictures().pixels
         s = self.s / (self.s[0] or 1)
         height = 64
@@ -162,7 +167,7 @@ _FACTS = (
 
 def load(path: Path) -> Basis:
     """Reads a basis file (.safetensors), of the program's or of ``Basis.save``, and checks it."""
-    return Basis(_core.basis_read(path))
+    return Basis(_core.basis_read(path, True))
 
 
 def _of_file(content: bytes, facts: dict[str, Any]) -> Basis:
@@ -171,7 +176,7 @@ def _of_file(content: bytes, facts: dict[str, Any]) -> Basis:
         path = os.path.join(folder, "basis.safetensors")
         with open(path, "wb") as file:
             file.write(content)
-        return Basis(_core.basis_read(path), facts)
+        return Basis(_core.basis_read(path, False), facts)
 
 
 class Transported(NamedTuple):
@@ -184,10 +189,19 @@ class Transported(NamedTuple):
 def transport(source: Basis, target: Basis, *, form: str = "projection") -> Transported:
     """Carries all directions u of a basis through H to the point of another (Park et al. 2023,
     section 3.3). form: ``"projection"``, the paper's, or ``"pseudo-inverse"``."""
+    check_kind("source", source, Basis)
+    check_kind("target", target, Basis)
     check_choice("form", form, "projection", "pseudo-inverse")
     with run():
         v, share = _core.transport(source._thing, target._thing, form == "pseudo-inverse")
     return Transported(np.asarray(v), np.asarray(share))
+
+
+def _all_bases(bases: Sequence[Basis]) -> list[Basis]:
+    found = list(bases)
+    for i, one in enumerate(found):
+        check_kind(f"basis {i}", one, Basis)
+    return found
 
 
 class Compared(NamedTuple):
@@ -205,10 +219,10 @@ class Compared(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """How far bases are apart, in H (of their u) and in X (of their v); a text says why not."""
+    """How far bases are apart, in H (of their u) and in X (of their v)."""
 
-    h: Compared | str
-    x: Compared | str
+    h: Any  #: Compared; or a text that says why they cannot be
+    x: Any  #: likewise
 
 
 def _compared(found: Any) -> Compared | str:
@@ -242,6 +256,7 @@ def compare(
 
     rank: leading directions of each (default: as many as all have). across_models: also of different
     models. draws, seed: of random spaces, for the scale."""
+    bases = _all_bases(bases)
     options = {"rank": rank, "across_models": across_models, "draws": draws, "seed": seed}
     with run(threads=threads, progress=progress) as r:
         h, x = _core.compare([basis._thing for basis in bases], options, r)
@@ -259,6 +274,7 @@ def mean(
     """Global directions: the mean of bases at several points. kind: ``"karcher"`` (of the spaces) or
     ``"matched"`` (of individual directions); space: ``"H"`` or ``"X"``. ``facts`` of the result has
     the spread."""
+    bases = _all_bases(bases)
     check_choice("kind", kind, "karcher", "matched")
     check_choice("space", space, "H", "X")
     with run(threads=threads, progress=progress) as r:

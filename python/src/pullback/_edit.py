@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,13 @@ class Edit:
     """A point edited along directions, in stages to one side or to both.
 
     ``edit[d, stage]`` is the picture (c,H,W) in about [-1, 1] of direction number d at a stage from
-    -stages to stages; stage 0 is the reconstruction.
+    -stages to stages; stage 0 is the reconstruction. ``pictures`` has all (1 + n,c,H,W), ``change``
+    of each direction the root mean square change of 255, ``outside`` with a mask the share of it
+    outside, ``basis`` the basis at the point; ``strength``, ``directions``, ``stages``, ``sides`` and
+    ``mode`` say what was done.
     """
+
+    __iter__ = None  # numbers of directions need not begin at 0
 
     def __init__(self, thing: Any, facts: dict[str, Any], basis: Basis | None) -> None:
         self._thing = thing
@@ -36,7 +42,9 @@ class Edit:
         self.mode: str = thing.mode
 
     def __getitem__(self, at: tuple[int, int]) -> Floats:
-        direction, stage = at
+        if not isinstance(at, tuple) or len(at) != 2:
+            raise TypeError(f"expected edit[direction, stage], found edit[{at!r}]")
+        direction, stage = (operator.index(number) for number in at)
         if direction not in self.directions:
             raise KeyError(f"direction {direction}: edited along {self.directions}")
         if abs(stage) > self.stages:

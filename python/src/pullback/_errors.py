@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
+import operator
+from typing import Any
 
 
 class Error(Exception):
@@ -78,4 +79,18 @@ def check_choice(name: str, value: str, *choices: str) -> None:
         raise ValueError(f"{name}: expected {listed}, found {value!r}")
 
 
-__all__ = [name for name, value in list(vars().items()) if isinstance(value, builtins.type)]
+def check_kind(name: str, value: Any, kind: type) -> None:
+    """Raises TypeError unless a value is one of a class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected a {kind.__name__}, found {type(value).__name__}")
+
+
+def check_whole(name: str, value: Any, least: int) -> int:
+    """A whole number of at least so much, of whatever type is one."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number, found {value!r}") from None
+    if found < least:
+        raise ValueError(f"{name}: expected {least} or more, found {found}")
+    return found

@@ -55,6 +55,7 @@ def new_basis(
     timestep: float,
     tol: float,
     model: str,
+    model_hash: str,
     prompt: str,
 ) -> Basis:
     """A basis of an SVD of somebody's map from x (c,h,w) to a tap: written as a file and read again,
@@ -71,7 +72,7 @@ def new_basis(
     metadata = {
         "format": "pullback basis 1",
         "model": model,
-        "model_hash": "",
+        "model_hash": model_hash,
         "from": "x",
         "tap": tap,
         "timestep": repr(timestep),
@@ -88,7 +89,7 @@ def new_basis(
     os.close(handle)
     try:
         write_safetensors(path, {n: np.ascontiguousarray(a) for n, a in tensors.items()}, metadata)
-        thing = _core.basis_read(path)
+        thing = _core.basis_read(path, False)
     finally:
         os.unlink(path)
     return Basis(thing, dict(svd.facts))

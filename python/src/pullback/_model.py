@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from . import _core
 from ._basis import Basis
 from ._edit import Edit
-from ._errors import check_choice
-from ._pictures import Floats, ImageLike, floats, photo
-from ._run import Progress, run
+from ._errors import check_choice, check_kind, check_whole
+from ._pictures import Floats, ImageLike, floats, is_path, photo
+from ._run import Progress, run, warn
 from ._solve import Linearisation, svd_facts
 
 #: Points of the time grid, and stages to each side: the program's.
@@ -34,6 +34,9 @@ class Schedule(NamedTuple):
     kind: str
     hash: str
     alpha_bar: NDArray[np.float64]  #: (T)
+
+    def __repr__(self) -> str:
+        return f"<Schedule of {self.length} timesteps, {self.kind}, predicts {self.prediction}>"
 
 
 class Point:
@@ -81,11 +84,13 @@ class Point:
 
     def is_of(self, basis: Basis) -> bool:
         """Is this the point that a basis was computed at?"""
+        check_kind("basis", basis, Basis)
         return bool(_core.point_is(self._thing, basis._thing))
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.x.shape[1:]))
-        return f"<Point {shape} at t = {self.t:g}, timestep {self.timestep:g}>"
+        t = "" if np.isnan(self.t) else f"t = {self.t:g}, "
+        return f"<Point {shape} at {t}timestep {self.timestep:g}>"
 
 
 def _prompts(**given: Any) -> dict[str, Any]:
@@ -156,7 +161,7 @@ class Model:
         self,
         image: ImageLike,
         *,
-        crop: tuple[int, int, int, int] | None = None,
+        crop: Sequence[int] | None = None,
         fit: str = "crop",
         height: int | None = None,
         width: int | None = None,
@@ -171,7 +176,15 @@ class Model:
             return found
         if crop is not None or fit != "crop":
             raise ValueError("a picture of floats is taken as it is: expected no crop and no fit")
-        return _one(image)
+        array = _one(image)
+        if array.ndim == 4 and array.shape[3] in (3, 4) and array.shape[1] not in (1, 3):
+            raise ValueError(
+                f"floats of shape {array.shape[1:]}: expected (c,H,W) in [-1, 1]; pixels (H,W,3) are "
+                "of uint8"
+            )
+        if array.size and np.abs(array).max() > 2:
+            warn(f"a picture in [-1, 1] is expected: this one reaches {np.abs(array).max():g}")
+        return array
 
     def encode(self, pictures: ImageLike, **how: Any) -> Floats:
         """Pictures (n,c,H,W) in [-1, 1], or one of pixels, as what the network sees: latents
@@ -211,7 +224,7 @@ class Model:
         steps: int | None = None,
         direct: bool = False,
         mask: Any = None,
-        crop: tuple[int, int, int, int] | None = None,
+        crop: Sequence[int] | None = None,
         fit: str = "crop",
         prompt: str | None = None,
         edit_prompt: str | None = None,
@@ -247,8 +260,14 @@ class Model:
             crop_coords=crop_coords,
             target_size=target_size,
         )
+        of = {"image": image, "seed": seed, "x": x, "latents": latents, "basis": basis}
+        given = [name for name, value in of.items() if value is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"expected one of {', '.join(of)}, found {found}")
         if basis is not None:
-            if any(v is not None for v in (image, seed, x, latents, t, timestep, mask)):
+            check_kind("basis", basis, Basis)
+            if any(v is not None for v in (t, timestep, mask)):
                 raise ValueError("a basis has its own point: expected nothing but prompts and steps")
             with run(memory=memory, threads=threads, progress=progress) as r:
                 return Point(self._session.point_of(basis._thing, steps or 0, prompts, r))
@@ -277,6 +296,7 @@ class Model:
 
     def move(self, point: Point, t: float, **how: Any) -> Point:
         """The same image at another t, a fraction of T: moved along its grid by DDIM steps."""
+        check_kind("point", point, Point)
         with run(**how) as r:
             return Point(self._session.point_to(point._thing, t, r))
 
@@ -310,6 +330,7 @@ class Model:
         with a refinement in fp32. guided: the map with classifier-free guidance, to eps or x0.
         null_rank: with a mask, keep to the complement of so many leading directions of the rest (50).
         verify: measure the residuals by applying the map once more."""
+        check_kind("point", point, Point)
         check_choice("precision", precision, "fp32", "bf16")
         options = {
             "rank": rank,
@@ -340,6 +361,7 @@ class Model:
         progress: Progress = None,
     ) -> Linearisation:
         """The Jacobian of a map at a point, as a linear operator."""
+        check_kind("point", point, Point)
         with run(memory=memory, threads=threads, progress=progress) as r:
             return Linearisation(_core.linearise(self._session, point._thing, from_tap, tap, r))
 
@@ -381,9 +403,16 @@ class Model:
         of the full edit, 0 to 1 (0.5, or 1 where iterations or length are given). mode: "guidance"
         (default), "straight" (default with a mask) or "relinearise". sides: "both", "forwards" or
         "backwards". What is not given is the model's recommendation, or the paper's choice."""
-        numbers = [direction] if isinstance(direction, (int, np.integer)) else list(direction)
-        if not numbers or stages < 1:
-            raise ValueError("expected at least one direction and one stage")
+        check_kind("point", point, Point)
+        for name, one in (("basis", basis), ("onto", onto)):
+            if one is not None:
+                check_kind(name, one, Basis)
+        many = isinstance(direction, (Sequence, np.ndarray)) and not isinstance(direction, str)
+        several: Any = direction if many else [direction]
+        numbers = [check_whole("direction", one, 0) for one in several]
+        if not numbers:
+            raise ValueError("expected at least one direction")
+        check_whole("stages", stages, 1)
         if mode is None:
             mode = "guidance" if point.mask is None else "straight"
         if mode == "relinearise" and not rank:
@@ -422,7 +451,7 @@ class Model:
 
     def sample(
         self,
-        n: int = 1,
+        n: int | None = None,
         *,
         seed: int = 0,
         x: Any = None,
@@ -444,7 +473,7 @@ class Model:
         threads: int | None = None,
         progress: Progress = None,
     ) -> Floats:
-        """Draws n images: pictures (n,c,H,W) in about [-1, 1], or where not ``decode`` what the
+        """Draws n images (1): pictures (n,c,H,W) in about [-1, 1], or where not ``decode`` what the
         network sees. spacing: "paper" (points of an even grid), or "leading", "trailing", "linspace"
         as diffusers' DDIMScheduler has them. boost: stochastic steps from this fraction of T on (1:
         all). x: noise of your own."""
@@ -464,9 +493,11 @@ class Model:
         )
         if x is None:
             h, w = self._session.size(height or 0, width or 0)
-            start = np.asarray(self._session.noise(n, h, w, seed))
+            start = np.asarray(self._session.noise(1 if n is None else n, h, w, seed))
         else:
             start = floats(x)
+            if n is not None and n != len(start):
+                raise ValueError(f"n: {n} images of {len(start)} in x")
         noise = seed if noise_seed is None else noise_seed
         with run(memory=memory, threads=threads, progress=progress) as r:
             if spacing == "paper":
@@ -491,10 +522,13 @@ def _one(image: Any) -> Floats:
 
 
 def _lora(lora: Any) -> tuple[Any, float]:
-    if isinstance(lora, (str, os.PathLike)):
-        return lora, 1.0
-    path, weight = lora
-    return path, float(weight)
+    path, weight = (lora, 1.0) if is_path(lora) else lora
+    return _whole_path(path), float(weight)
+
+
+def _whole_path(path: Any) -> Any:
+    """From the root, where there is such a file: for whoever goes elsewhere before it is read."""
+    return os.path.abspath(path) if path is not None and os.path.exists(path) else path
 
 
 def open(
@@ -516,15 +550,15 @@ def open(
     files, what nothing in them says. loras: LoRAs of Stable Diffusion, each a path, or a path and its
     weight (1)."""
     options = {
-        "schedule": schedule,
+        "schedule": _whole_path(schedule),
         "backend": backend,
-        "vae": vae,
+        "vae": _whole_path(vae),
         "prediction_type": prediction_type,
-        "config": config,
+        "config": _whole_path(config),
     }
-    if isinstance(loras, (str, os.PathLike)):
+    if is_path(loras):
         loras = [loras]
-    return _open(name, options, [_lora(one) for one in loras])
+    return _open(_whole_path(name), options, [_lora(one) for one in loras])
 
 
 def _open(*how: Any) -> Model:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._run import run
 
 try:
     from . import _vips
@@ -24,15 +27,20 @@ ImageLike = Any
 Floats = NDArray[np.float32]
 
 
+def is_path(image: Any) -> bool:
+    return isinstance(image, (str, os.PathLike))
+
+
 def floats(array: Any) -> Floats:
     """A C-contiguous float32 array; anything with __array__, and torch's tensors."""
     if hasattr(array, "detach"):
-        array = array.detach().cpu().float().numpy()
+        array = array.detach().cpu()
+        array = (array if array.is_complex() else array.float()).resolve_conj().numpy()
+    if array is None or is_path(array):
+        raise TypeError(f"expected an array of numbers, found {array!r}")
+    if np.iscomplexobj(array):
+        raise TypeError("expected real numbers, found complex ones")
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _is_path(image: Any) -> bool:
-    return isinstance(image, (str, os.PathLike))
 
 
 def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -44,19 +52,35 @@ def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _of_pil(image: Any) -> NDArray[np.uint8]:
+    """Of a PIL image, upright."""
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # which PIL would cut off at 255
+        return _of_array(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise TypeError(f"a PIL image of mode {image.mode}: expected pixels of 8 or 16 bits")
     clear = "A" in image.getbands() or "transparency" in image.info
     return _on_white(np.asarray(image.convert("RGBA" if clear else "RGB")))
 
 
 def _read(path: Any) -> NDArray[np.uint8]:
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError:
         raise ImportError(
             "to read a picture from a file: pip install pillow, or the system's libvips"
         ) from None
     with Image.open(path) as opened:
-        return _of_pil(ImageOps.exif_transpose(opened))
+        return _of_pil(opened)
+
+
+def _of_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] not in (3, 4) or not array.size:
+        raise ValueError(f"expected pixels (H,W,3), (H,W,4) or (H,W), found {array.shape}")
+    return _on_white(array)
 
 
 def _rgb(image: ImageLike) -> NDArray[np.uint8] | None:
@@ -72,37 +96,45 @@ def _rgb(image: ImageLike) -> NDArray[np.uint8] | None:
         if array.dtype.kind in "iub":
             raise TypeError(f"expected pixels of uint8 or floats in [-1, 1], found {array.dtype}")
         return None
-    if array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] not in (3, 4):
-        raise ValueError(f"expected pixels (H,W,3), (H,W,4) or (H,W), found {array.shape}")
-    return _on_white(array)
+    return _of_array(array)
+
+
+def _area(crop: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(operator.index(number) for number in crop)
+    except TypeError:
+        found = ()
+    if len(found) != 4:
+        raise TypeError(f"crop: expected (x, y, width, height) in pixels, found {crop!r}")
+    return found
 
 
 def photo(
     session: Any,
     image: ImageLike,
-    crop: tuple[int, int, int, int] | None,
+    crop: Sequence[int] | None,
     fit: str,
     height: int | None,
     width: int | None,
 ) -> Floats | None:
     """A picture (1,c,H,W) for a session's model, of what has pixels; None of floats."""
-    pixels = image if _is_path(image) else _rgb(image)
+    pixels = image if is_path(image) else _rgb(image)
     if pixels is None:
         return None
+    area = None if crop is None else _area(crop)
     h, w = session.size(height or 0, width or 0)
     factor, channels = session.pixels()
     if _vips is not None:
-        return np.asarray(_vips.photo(pixels, crop, fit, channels, h * factor, w * factor))
+        with run():
+            return np.asarray(_vips.photo(pixels, area, fit, channels, h * factor, w * factor))
     if fit != "crop" or height or width:
         raise ImportError("libvips is not here: photos are cut to the model's own size alone")
-    if _is_path(pixels):
+    if is_path(pixels):
         pixels = _read(pixels)
-    if crop is not None:
-        x, y, wide, high = crop
+    if area is not None:
+        x, y, wide, high = area
         if min(x, y, wide - 1, high - 1, pixels.shape[1] - x - wide, pixels.shape[0] - y - high) < 0:
-            raise ValueError(f"a crop of {crop} of {pixels.shape[1]} x {pixels.shape[0]} pixels")
+            raise ValueError(f"a crop of {area} of {pixels.shape[1]} x {pixels.shape[0]} pixels")
         pixels = np.ascontiguousarray(pixels[y : y + high, x : x + wide])
     return np.asarray(session.of_rgb(pixels))
 
@@ -112,6 +144,8 @@ def pixels(picture: Any) -> NDArray[np.uint8]:
 
     c is 1 or 3. As the program writes them: rounded, and cut to the range."""
     array = floats(picture)
+    if not np.isfinite(array).all():
+        raise ValueError("a picture with numbers that are not finite")
     if array.ndim == 4:
         return np.stack([pixels(one) for one in array])
     return np.asarray(_core.rgb_of(array))
@@ -145,7 +179,9 @@ class Picture:
         return self.pixels if dtype is None else self.pixels.astype(dtype)
 
     def _repr_png_(self) -> bytes:
-        return png(self.pixels)
+        """Small ones enlarged, to be looked at."""
+        factor = max(1, 192 // max(1, min(self.pixels.shape[:2])))
+        return png(self.pixels.repeat(factor, axis=0).repeat(factor, axis=1))
 
     def __repr__(self) -> str:
         return f"<Picture {self.pixels.shape[1]} x {self.pixels.shape[0]}>"

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Union
 
-from ._errors import Error, PullbackWarning
+from ._errors import InternalError, PullbackWarning
 
 #: True: a bar (tqdm, where it is installed); or a function of the task, the steps done and those in
 #: all, (0: not known), which may return True to stop.
@@ -63,7 +63,7 @@ class _Bar:
             print(file=sys.stderr)
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
     level = 1
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("pullback"):
@@ -96,12 +96,12 @@ class run:
         elif progress not in (None, False):
             raise TypeError(f"progress: expected True or a function, found {progress!r}")
 
-        self.values = {"memory": memory, "threads": threads, "progress": tell, "warn": _warn}
+        self.values = {"memory": memory, "threads": threads, "progress": tell, "warn": warn}
 
     def __enter__(self) -> dict[str, Any]:
         global _used
         if _forked:
-            raise Error(
+            raise InternalError(
                 "pullback was used before this process was forked, and its threads are not here: "
                 'start processes by "spawn" (multiprocessing.get_context("spawn"))'
             )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._pictures import Floats, floats
-from ._run import Progress, run
+from ._run import Progress, run, warn
 
 if TYPE_CHECKING:
     _Base: Any = object
@@ -20,6 +20,14 @@ else:
         _Base = object
 
 Doubles = NDArray[np.float64]
+
+
+def check_vectors(vectors: Any, length: int) -> Floats:
+    """Vectors (k,length), as floats."""
+    found = floats(vectors)
+    if found.ndim != 2 or found.shape[1] != length:
+        raise ValueError(f"expected vectors (k, {length}), found {found.shape}")
+    return found
 
 
 class Operator(_Base):  # type: ignore[misc]
@@ -103,6 +111,12 @@ class SVD(NamedTuple):
     angle_bound: Doubles  #: (rank): radians
     facts: dict[str, Any]  #: applications, converged, restarts, probe, seconds, verified …
 
+    def __repr__(self) -> str:
+        return (
+            f"<SVD {self.u.shape[1]} x {self.v.shape[1]}: {len(self.s)} triplets, "
+            f"{self.facts['converged']} converged, s = {self.s[0] if len(self.s) else 0:.4g} …>"
+        )
+
 
 class _Columns(Operator):
     """What acts on vectors as columns."""
@@ -129,7 +143,13 @@ def _target(operator: Any) -> Any:
     """What _core takes for an operator: a Linearisation's, or functions of blocks of vectors."""
     if isinstance(operator, Linearisation):
         return operator._core
+    if hasattr(operator, "detach") or isinstance(operator, (list, tuple)):
+        operator = floats(operator)
+    if hasattr(operator, "tocsr"):  # a sparse matrix
+        operator = _Matrix(operator.tocsr())
     if isinstance(operator, np.ndarray):
+        if np.iscomplexobj(operator):
+            raise TypeError("expected a real matrix, found complex numbers")
         if operator.ndim != 2:
             raise ValueError(f"expected a matrix, found an array of shape {operator.shape}")
         operator = _Matrix(operator)
@@ -195,6 +215,11 @@ def svd(
         u, s, v, residual, angle_bound, facts = _core.svd(
             _target(operator), options, start, verify, r
         )
+    if facts["converged"] < k:
+        warn(
+            f"{facts['converged']} of {k} triplets converged to {tol:g}: the largest residual is "
+            f"{max(np.asarray(residual), default=np.inf):.2g}"
+        )
     return SVD(
         u=np.asarray(u),
         s=np.asarray(s),
@@ -216,10 +241,20 @@ def least_squares(
     progress: Progress = None,
 ) -> tuple[Floats, dict[str, Any]]:
     """x (cols) that minimises |J x - b|² + damping² |x|², by LSQR (Paige & Saunders 1982), and what
-    is known of it: iterations, residual, norm, optimality. max_iterations: 0 for 200."""
+    is known of it: iterations, residual, norm, optimality, converged (optimality within tol).
+    max_iterations: 0 for 200."""
+    b = floats(np.ravel(b) if not hasattr(b, "detach") else b.ravel())
+    if not np.isfinite(b).all():
+        raise ValueError("b has numbers that are not finite")
     with run(threads=threads, progress=progress) as r:
         x, facts = _core.least_squares(
-            _target(operator), floats(np.ravel(b)), damping, tol, max_iterations, r
+            _target(operator), b, damping, tol, max_iterations, r
+        )
+    facts["converged"] = facts["optimality"] <= tol
+    if not facts["converged"]:
+        warn(
+            f"after {facts['iterations']} iterations the optimality is {facts['optimality']:.2g}, not "
+            f"within {tol:g}: more max_iterations, or a larger tol"
         )
     return np.asarray(x), facts
 
@@ -228,6 +263,8 @@ def angles(a: Any, b: Any) -> Doubles:
     """The principal angles, ascending, in radians, between the spans of two sets of vectors, given
     one after the other (each is flattened): (k,n) or (k,c,h,w)."""
     first, second = floats(a), floats(b)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("vectors with numbers that are not finite")
     with run():
         return np.asarray(
             _core.angles(first.reshape(len(first), -1), second.reshape(len(second), -1))

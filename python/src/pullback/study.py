@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._errors import Error
 from ._model import Model
 from ._run import Progress, run
 
@@ -48,9 +49,12 @@ class Study(dict[str, NDArray[Any]]):
     low, high (the ends of a 95 % interval), samples. What a row does not have is NaN, of whole
     numbers -1."""
 
-    def __init__(self, folder: pathlib.Path, items: int, computed: int, seconds: float) -> None:
+    def __init__(
+        self, folder: pathlib.Path, items: int, computed: int, seconds: float, keeps: Any
+    ) -> None:
         #: The folder with data, figure, report and settings.
         self.folder = folder
+        self._keeps = keeps
         #: Items (trajectories, pictures, bases) of the study, and those computed now.
         self.wanted, self.computed, self.seconds = items, computed, seconds
         with open(folder / "data.csv", newline="", encoding="utf-8") as file:
@@ -107,7 +111,8 @@ def _do(
     progress: Progress,
     **settings: Any,
 ) -> Study:
-    where = pathlib.Path(folder or tempfile.mkdtemp(prefix="pullback-study-")).absolute()
+    keeps = None if folder else tempfile.TemporaryDirectory(prefix="pullback-study-")
+    where = pathlib.Path(keeps.name if keeps else os.fspath(folder or "")).absolute()
     pictures = [os.path.abspath(image) for image in images]
     values: dict[str, Any] = {
         "pullback": _core.version(),
@@ -126,10 +131,12 @@ def _do(
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(values, file)
         with run(memory=memory, threads=threads, progress=progress) as r:
-            found = _vips.study(path, force, r)
+            items, computed, seconds = _vips.study(path, force, r)
+    except Error as error:  # the file is ours: its name would say nothing
+        raise type(error)(str(error).removeprefix(f"{path}: ")) from None
     finally:
         os.unlink(path)
-    return Study(where, *found)
+    return Study(where, items, computed, seconds, keeps)
 
 
 def timesteps(
@@ -167,7 +174,8 @@ def timesteps(
 
     images: paths of photos in place of drawn samples. timesteps: P, for t = 1/P … 1. fix: ablations:
     "x", all bases at x_T, or "t", the network at T. space: distances in "H" or "X". crop: of photos:
-    "auto", None or (x, y, width, height). folder: where all is left (default: a temporary one).
+    "auto", None or (x, y, width, height). folder: where all is left (default: a temporary one,
+    which goes with the study).
     catalogue: where bases are kept; studies may share one."""
     options = dict(locals())
     for name in ("model", "images", "samples", "timesteps", "rank"):

@@ -8,19 +8,21 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import torch
 
 from ._basis import Basis
-from ._errors import PullbackWarning
+from ._errors import PullbackWarning, check_whole
 from ._foreign import new_basis
 from ._pictures import Floats
 from ._run import Progress
-from ._solve import SVD, Operator, svd
+from ._solve import SVD, Operator, check_vectors, svd
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 
@@ -37,7 +39,7 @@ def _first_tensor(value: Any) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value
     if hasattr(value, "sample"):
-        return value.sample  # type: ignore[no-any-return]
+        return _first_tensor(value.sample)
     if isinstance(value, (tuple, list)) and value:
         return _first_tensor(value[0])
     raise TypeError(f"expected a tensor from the tap, found {type(value).__name__}")
@@ -47,9 +49,16 @@ def tap(module: torch.nn.Module, name: str) -> Callable[..., torch.Tensor]:
     """The output of a submodule, by its name ("mid_block", "up_blocks.1", "transformer_blocks.5"), as
     a function of what the whole module is given. "" is the module's own output. What comes behind the
     submodule is not computed; of several tensors it is the first."""
+    if not isinstance(name, str):
+        raise TypeError(f"tap: expected the name of a submodule, found {type(name).__name__}")
     if not name:
         return lambda *args, **kwargs: _first_tensor(module(*args, **kwargs))
-    found = module.get_submodule(name)
+    try:
+        found = module.get_submodule(name)
+    except AttributeError:
+        names = [n for n, _ in module.named_modules() if n]
+        near = get_close_matches(name, names) or [n for n in names if "." not in n]
+        raise ValueError(f"there is no submodule {name!r}: {', '.join(near)}, …") from None
 
     def reach(*args: Any, **kwargs: Any) -> torch.Tensor:
         kept: list[torch.Tensor] = []
@@ -83,6 +92,14 @@ def _plain_attention() -> Any:
     return sdpa_kernel(SDPBackend.MATH)
 
 
+def _check_real(name: str, value: Any) -> None:
+    if not isinstance(value, torch.Tensor):
+        more = ": take its .sample" if hasattr(value, "sample") else ""
+        raise TypeError(f"{name}: expected a tensor, found {type(value).__name__}{more}")
+    if not value.is_floating_point():
+        raise TypeError(f"{name}: expected real floating-point numbers, found {value.dtype}")
+
+
 class Linearisation(Operator):
     """The Jacobian of a function at x. Made by ``linearise``.
 
@@ -91,8 +108,12 @@ class Linearisation(Operator):
     """
 
     def __init__(self, f: Function, x: torch.Tensor, chunk: int) -> None:
+        check_whole("chunk", chunk, 1)
+        _check_real("x", x)
         self.f = f
         self.x = x.detach()
+        with torch.no_grad():
+            _check_real("f(x)", f(self.x))  # whose own errors are shown as they are
         self.block = chunk
         self.manner = ""
         self.plain_attention = False
@@ -168,7 +189,7 @@ class Linearisation(Operator):
         parts = []
         done = 0
         while done < len(vectors):
-            part = vectors[done : done + (self.block or CHUNK)]
+            part = vectors[done : done + self.block]
             try:
                 parts.append(act(part))
             except torch.cuda.OutOfMemoryError:
@@ -183,6 +204,7 @@ class Linearisation(Operator):
     def apply(self, vectors: Floats, transposed: bool = False) -> Floats:
         """J of k vectors (k,cols), one after the other, as (k,rows); transposed: Jᵀ of (k,rows)."""
         like = self.value if transposed else self.x
+        vectors = check_vectors(vectors, like.numel())
         given = torch.from_numpy(np.array(vectors, np.float32)).to(like.device, like.dtype)
         self.applications += len(given)
         found = self._chunk(given.reshape(-1, *like.shape), transposed)
@@ -209,6 +231,17 @@ def linearise(f: Function, x: torch.Tensor, chunk: int = CHUNK) -> Linearisation
 # -- bases -----------------------------------------------------------------------------------------
 
 
+def fingerprint(network: torch.nn.Module) -> str:
+    """SHA-256 over the names, shapes and 64 values of each parameter and buffer: tells bases of
+    one network from those of another without reading all of it."""
+    digest = hashlib.sha256(type(network).__name__.encode())
+    for name, value in sorted(network.state_dict().items()):
+        flat = value.detach().reshape(-1)
+        some = flat[:: max(1, len(flat) // 64)][:64].double().cpu().numpy()
+        digest.update(f"{name} {tuple(value.shape)}".encode() + some.tobytes())
+    return digest.hexdigest()
+
+
 def basis(
     network: torch.nn.Module,
     x: torch.Tensor,
@@ -223,6 +256,7 @@ def basis(
     seed: int = 0,
     verify: bool = False,
     prompt: str = "",
+    threads: int | None = None,
     progress: Progress = None,
     **inputs: Any,
 ) -> Basis:
@@ -232,12 +266,16 @@ def basis(
 
     x: (1,c,h,w) or (c,h,w), on the network's device. inputs: what else the network is called with
     (``encoder_hidden_states=…``, ``class_labels=…``, ``added_cond_kwargs=…``). prompt: a note, kept
-    in the file. rank, tol, block, max_applications, seed, verify: as ``pullback.svd``."""
+    in the file; bases know their network by its ``fingerprint``. rank, tol, block, max_applications, seed, verify: as ``pullback.svd``."""
+    _check_real("x", x)
+    x = x.detach()
     image = x if x.ndim == 4 else x[None]
     if image.ndim != 4 or len(image) != 1:
         raise ValueError(f"expected one image (1,c,h,w) or (c,h,w), found {tuple(x.shape)}")
     if not isinstance(timestep, torch.Tensor):
         timestep = torch.tensor(timestep, device=x.device)
+    if timestep.numel() != 1:
+        raise ValueError(f"timestep: expected one, found {timestep.numel()}")
     reach = _tap(network, tap)
 
     def f(varied: torch.Tensor) -> torch.Tensor:
@@ -252,6 +290,7 @@ def basis(
         max_applications=max_applications,
         seed=seed,
         verify=verify,
+        threads=threads,
         progress=progress,
     )
     made = new_basis(
@@ -262,8 +301,11 @@ def basis(
         timestep=float(timestep.reshape(-1)[0]),
         tol=tol,
         model=type(network).__name__,
+        model_hash=fingerprint(network),
         prompt=prompt,
     )
     made.facts["manner"] = map_.manner
     return made
 
+
+__all__ = ["CHUNK", "Linearisation", "basis", "fingerprint", "linearise", "tap"]

@@ -1,5 +1,6 @@
 #include "study/settings/settings.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,26 @@ static pb_status read_list(char ***out, size_t *count, json_t *array, const char
     return PB_OK;
 }
 
+/* A number, and what it may be. */
+typedef struct range {
+    const char *name;
+    double value, least, most;
+} range;
+
+static pb_status check_ranges(size_t count, const range *ranges, const char *path, pb_error *error)
+{
+    for (const range *r = ranges; r < ranges + count; r++)
+        if (!(r->value >= r->least && r->value <= r->most))
+            return pb_fail(error, PB_FORMAT, "%s: %s: expected %g to %g, found %g", path, r->name,
+                           r->least, r->most, r->value);
+    return PB_OK;
+}
+
+static pb_status fail_word(const char *path, const char *name, const char *found, pb_error *error)
+{
+    return pb_fail(error, PB_FORMAT, "%s: %s: there is no %s", path, name, found);
+}
+
 static pb_status take(pb_study_options *o, const char *path, pb_error *error)
 {
     const char *study, *fix, *space, *fit, *from, *to, *costs = NULL, *catalogue = NULL, *folder;
@@ -186,14 +207,33 @@ static pb_status take(pb_study_options *o, const char *path, pb_error *error)
         return pb_fail(error, PB_FORMAT, "%s: not a study's settings: %s", path, why.text);
     kind = number_of(study, kinds, COUNT(kinds));
     fix_number = number_of(fix, fixes, COUNT(fixes));
-    if (kind < 0 || fix_number < 0 || pb_fit_of(&o->crop.fit, fit) || samples < 1 ||
-        samples > 100000 || timesteps < 1 || timesteps > 100000 || steps < 2 || steps > 100000 ||
-        rank < 1 || rank > 100000 || seed < 0 || label < -1 || label > 10000000 ||
-        (strcmp(space, "H") && strcmp(space, "X")) || !*folder ||
-        !(fabs(o->guidance_scale) <= 1000) || !(o->boost >= 0 && o->boost <= 1) ||
-        !(megapixels >= 0 && megapixels <= 10000) || !(o->tolerance > 0 && o->tolerance <= 1) ||
-        crop_of(&o->crop, crop) || (sizes && pb_sizes_read(&o->sizes, sizes)))
-        return pb_fail(error, PB_FORMAT, "%s: a setting is out of its range", path);
+    if (kind < 0)
+        return fail_word(path, "study", study, error);
+    if (fix_number < 0)
+        return fail_word(path, "fix", fix, error);
+    if (pb_fit_of(&o->crop.fit, fit))
+        return fail_word(path, "fit", fit, error);
+    if (strcmp(space, "H") && strcmp(space, "X"))
+        return fail_word(path, "space", space, error);
+    if (!*folder)
+        return pb_fail(error, PB_FORMAT, "%s: folder: expected a name", path);
+    if (crop_of(&o->crop, crop))
+        return pb_fail(error, PB_FORMAT,
+                       "%s: crop: expected [x, y, width, height], \"auto\" or null", path);
+    if (sizes && pb_sizes_read(&o->sizes, sizes))
+        return pb_fail(error, PB_FORMAT, "%s: sizes: %s is none", path, sizes);
+    PB_TRY(check_ranges(10,
+                        (const range[]){{"samples", (double)samples, 1, 100000},
+                                        {"timesteps", (double)timesteps, 1, 100000},
+                                        {"steps", (double)steps, 2, 100000},
+                                        {"rank", (double)rank, 1, 100000},
+                                        {"seed", (double)seed, 0, INFINITY},
+                                        {"class", (double)label, -1, 10000000},
+                                        {"guidance_scale", o->guidance_scale, -1000, 1000},
+                                        {"boost", o->boost, 0, 1},
+                                        {"max_megapixels", megapixels, 0, 10000},
+                                        {"tol", o->tolerance, DBL_MIN, 1}},
+                        path, error));
     o->kind = (pb_study_kind)kind;
     o->fix = (pb_study_fix)fix_number;
     o->crop.megapixels = megapixels;
