@@ -240,6 +240,54 @@ static void test_sides(void **state)
     close_studio(&s);
 }
 
+/* Along a weighted sum of two directions, and along the same vector as a direction of its own. */
+static void test_sum(void **state)
+{
+    studio s = open_studio(TEXT);
+    pb_direction_options which = PB_DIRECTION_DEFAULTS;
+    const size_t both[2] = {1, 0}, sum = 0;
+    const double weights[2] = {-4, 3};
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+    pb_edit added = PB_EDIT_EMPTY;
+    size_t size = pb_tensor_count(&s.picture), length;
+    char *name;
+
+    (void)state;
+    MUST(go(&s, PB_EDIT_GUIDANCE, NULL, error));
+    pb_directions_clear(&s.found);
+    pb_edit_clear(&s.edit);
+    which.needed = 2;
+    MUST(pb_session_directions(s.session, &s.point, &which, &s.found, NULL, error));
+    how.count = 2;
+    how.direction = both;
+    how.weights = weights;
+    how.sides = PB_EDIT_BOTH;
+    how.iterations = 2;
+    MUST(pb_session_edit(s.session, &s.point, &s.found, &how, &added, NULL, error));
+    assert_int_equal(added.count, 1);
+    assert_int_equal(added.pictures.shape[0], 3);
+    name = pb_edit_name(&added, 0);
+    assert_string_equal(name, "v1:-4,0:3");
+    pb_text_free(name);
+    length = pb_tensor_count(&s.found.v) / s.found.v.shape[0];
+    for (size_t i = 0; i < length; i++)
+        s.found.v.data[i] = 0.6f * s.found.v.data[i] - 0.8f * s.found.v.data[length + i];
+    how.count = 1;
+    how.direction = &sum;
+    how.weights = NULL;
+    MUST(pb_session_edit(s.session, &s.point, &s.found, &how, &s.edit, NULL, error));
+    for (long stage = -1; stage <= 1; stage++)
+        assert_near("a sum", pb_edit_picture(&added, 0, stage), pb_edit_picture(&s.edit, 0, stage),
+                    size, 1e-4);
+    assert_true(pb_edit_change(&added, 0) > 0.01);
+    name = pb_edit_name(&s.edit, 0);
+    assert_string_equal(name, "v0");
+    pb_text_free(name);
+    assert_null(pb_edit_name(&s.edit, 1));
+    pb_edit_clear(&added);
+    close_studio(&s);
+}
+
 /* A basis is its own point's; carried there its directions come back whole, and elsewhere in part.
  */
 static void test_carried(void **state)
@@ -397,11 +445,12 @@ static void test_warnings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tasks),    cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_kept),     cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_sides),
-        cmocka_unit_test(test_carried),  cmocka_unit_test(test_preimages),
-        cmocka_unit_test(test_rgb),      cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_tasks),     cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_kept),      cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_sum),       cmocka_unit_test(test_carried),
+        cmocka_unit_test(test_preimages), cmocka_unit_test(test_rgb),
+        cmocka_unit_test(test_warnings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

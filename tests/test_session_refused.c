@@ -87,6 +87,16 @@ static void test_edits_refused(void **state)
 
     (void)state;
     MUST(go(&s, PB_EDIT_GUIDANCE, NULL, error));
+    how.count = 2;
+    how.direction = (const size_t[]){0, 0};
+    how.weights = (const double[]){1, -1};
+    refuse_edit(&s, &how, "weighted sum is zero");
+    how.weights = (const double[]){1, NAN};
+    refuse_edit(&s, &how, "a weight of nan");
+    how.mode = PB_EDIT_RELINEARISE;
+    how.weights = (const double[]){1, 1};
+    refuse_edit(&s, &how, "not a weighted sum");
+    how = (pb_edit_options)PB_EDIT_DEFAULTS;
     how.strength = 2;
     refuse_edit(&s, &how, "strength 2: expected 0 to 1");
     how.strength = 1e-3;

@@ -158,8 +158,8 @@ PB_API pb_status pb_session_likeness(pb_session *session, const char *a, const c
 
 /* The guidance scale at which the program draws images, for pb_session_sample and pb_session_move:
  * no function here takes it by itself, where none is given they guide nothing (1). That of
- * diffusers' pipelines, 7.5 (StableDiffusionPipeline) or 5 of a network that takes pooled embeddings
- * (StableDiffusionXLPipeline). PB_NOT_GIVEN for a model without text, and for NULL. */
+ * diffusers' pipelines, 7.5 (StableDiffusionPipeline) or 5 of a network that takes pooled
+ * embeddings (StableDiffusionXLPipeline). PB_NOT_GIVEN for a model without text, and for NULL. */
 PB_API double pb_session_drawing_scale(const pb_session *session);
 
 /* -- moving along noise levels -------------------------------------------------------------------
@@ -369,6 +369,8 @@ typedef struct pb_edit_options {
     size_t count;            /* directions; 0: number 0 alone, and `direction` is not read */
     const size_t *direction; /* their numbers among the directions found, from 0 on: of number 5 at
                                 least 6 must have been needed (pb_direction_options) */
+    const double *weights;   /* of each, -1e6 to 1e6: then all of them are one direction, their
+                                weighted   sum at length 1; NULL: each is edited along for itself */
     double strength;     /* 0 to 1, which side is said below: a share of the iterations, rounded to
                             whole ones; NaN: 0.5, or 1 where iterations or length are given */
     pb_edit_sides sides; /* of a negative strength, as the program has it: PB_EDIT_BACKWARDS */
@@ -396,6 +398,9 @@ PB_API void pb_edit_options_init(pb_edit_options *options);
 typedef struct pb_edit {
     pb_edit_mode mode;
     size_t count, *direction;
+    size_t numbers; /* in `direction`: count, or more of one direction (count 1) that is a weighted
+                       sum, */
+    double *weight; /* with these weights (numbers); NULL: there is no sum */
     pb_edit_sides sides;
     size_t stages;
     pb_guidance guidance; /* its iterations are those of this strength */
@@ -427,11 +432,16 @@ typedef struct pb_edit_way {
 /* Number i of all directions and sides, in the order of pictures, of pace, outside and share. */
 PB_API pb_edit_way pb_edit_way_of(const pb_edit *edit, size_t i);
 
+/* The name of the direction in place d: "v3", of a weighted sum "v0:1,3:-0.5" as --direction has
+ * it. NULL where there is none, and without memory. The caller frees it with pb_text_free. */
+PB_API char *pb_edit_name(const pb_edit *edit, size_t d);
+
 /* Edits the point along directions, and moves all stages down to pictures in one batch: none is
  * finished before all are, so that a run that is stopped leaves no picture to be kept. Warns of
  * each direction whose stages collapse, explode, or change the picture faster than edits do that
  * keep a face. Errors: PB_INVALID (a point off the grid; a strength of less than one iteration, but
- * 0; a direction that is not there; mode relinearise of directions that are not the own ones of a
+ * 0; a direction that is not there; a weighted sum that is zero, or of mode relinearise; mode
+ * relinearise of directions that are not the own ones of a
  * basis of this very point, or with a mask), those of pb_guide, pb_relinearise and of moving. */
 PB_API pb_status pb_session_edit(pb_session *session, const pb_point *point,
                                  const pb_directions *directions, const pb_edit_options *options,

@@ -257,7 +257,7 @@ static const py_field guidance_fields[] = {
 #define EDIT(name, kind) FIELD(pb_edit, name, kind)
 static const py_field edit_fields[] = {
     {"mode", PY_NAME, AT(pb_edit, mode), mode_names, 0},
-    {"directions", PY_SIZES, AT(pb_edit, direction), 0, AT(pb_edit, count)},
+    {"directions", PY_SIZES, AT(pb_edit, direction), 0, AT(pb_edit, numbers)},
     {"sides", PY_NAME, AT(pb_edit, sides), sides_names, 0},
     EDIT(stages, PY_SIZE),
     {"guidance", PY_NESTED, AT(pb_edit, guidance), guidance_fields, 0},

@@ -77,7 +77,7 @@ static int is_pasted(const options *o)
 
 static pb_status check_output(options *o, pb_error *error)
 {
-    int several = o->travel.count > 1 || o->mode_count > 1;
+    int several = pb_travel_ways(&o->travel) > 1 || o->mode_count > 1;
 
     if (o->out && !*o->out)
         return pb_fail(error, PB_INVALID, "where to? -o edited.jpg, strip.png, out.npy or FOLDER/");
@@ -214,6 +214,16 @@ static void tell_relinearised(const options *o, const pb_edit *edit)
                edit->guidance.iterations - 1);
 }
 
+/* The direction in place d, as --direction has it. */
+static const char *name_of(const options *o, const pb_edit *edit, size_t d)
+{
+    char *name = pb_edit_name(edit, d), *own = g_strdup(name ? name + 1 : "");
+
+    pb_text_free(name);
+    g_ptr_array_add(o->cli.owned, own);
+    return own;
+}
+
 static void tell(const options *o, const work *w)
 {
     const pb_edit *edit = &w->result.edits[0];
@@ -222,8 +232,8 @@ static void tell(const options *o, const work *w)
     double T = (double)pb_schedule_length(w->desk.studio.schedule);
 
     for (size_t d = 0; d < edit->count; d++)
-        pb_say(&o->cli, "%s: direction %zu at strength %.2g changes the picture by %.2g of 255",
-               o->out, edit->direction[d], pb_edit_strength(edit), pb_edit_change(edit, d));
+        pb_say(&o->cli, "%s: direction %s at strength %.2g changes the picture by %.2g of 255",
+               o->out, name_of(o, edit, d), pb_edit_strength(edit), pb_edit_change(edit, d));
     if (edit->mode == PB_EDIT_GUIDANCE)
         pb_say(&o->cli,
                "t %.3g (timestep %g), edit step %g, scale %g, %zu iterations, boost %g; first "
@@ -236,15 +246,14 @@ static void tell(const options *o, const work *w)
                edit->boost, (double)basis->s.data[0]);
     for (size_t d = 0; edit->outside && d < edit->count; d++)
         pb_say(&o->cli,
-               "v%zu: a share of %.2f of the squared change lies outside the mask (null rank %zu)",
-               edit->direction[d], pb_edit_outside(edit, d), basis->null_rank);
+               "v%s: a share of %.2f of the squared change lies outside the mask (null rank %zu)",
+               name_of(o, edit, d), pb_edit_outside(edit, d), basis->null_rank);
     json_object_set_new(object, "out", json_string(o->out));
     tell_next(o, edit);
     if (o->made == PB_MADE_STRIP && has_photo(o) && o->mode_count == 1)
-        pb_note(&o->cli,
-                "one of them in the photo: %+ld of v%zu is --direction %zu --strength %.2g",
-                pb_edit_iteration(edit, (long)edit->stages), edit->direction[0], edit->direction[0],
-                pb_edit_strength(edit));
+        pb_note(&o->cli, "one of them in the photo: %+ld of v%s is --direction %s --strength %.2g",
+                pb_edit_iteration(edit, (long)edit->stages), name_of(o, edit, 0),
+                name_of(o, edit, 0), pb_edit_strength(edit));
     pb_cli_print(&o->cli, object);
 }
 

@@ -10,14 +10,17 @@
 #define PB_DIRECTIONS_MOST 64
 
 typedef struct pb_travel {
-    char *direction;           /* "0", "0,2", "0-3"; NULL: "0" */
+    char *direction;           /* "0", "0,2", "0-3", "0:1,3:-0.5"; NULL: "0" */
     double step, scale, boost; /* NaN: not given */
     double strength;           /* a share of the iterations; NaN: not given */
     double length;             /* NaN: not given */
     int iterations;            /* 0: not given */
     int stages;                /* 0: not given */
     gint64 noise_seed;
-    size_t directions[PB_DIRECTIONS_MOST], count; /* after pb_travel_check */
+    /* after pb_travel_check: */
+    size_t directions[PB_DIRECTIONS_MOST], count;
+    double weights[PB_DIRECTIONS_MOST];
+    int weighted; /* they are one direction */
 } pb_travel;
 
 #define PB_TRAVEL_DEFAULTS                                                                         \
@@ -27,7 +30,8 @@ typedef struct pb_travel {
 /* clang-format off */
 #define PB_TRAVEL_ENTRIES(o) \
     {"direction", 'd', 0, G_OPTION_ARG_STRING, &(o).direction, \
-     "Directions of the basis, from 0 on: 0 or 0,2 or 0-3 (default: 0)", "LIST"}, \
+     "Directions of the basis, from 0 on: 0 or 0,2 or 0-3; or one that is their weighted sum, at length 1: " \
+     "0:1,3:-0.5 (default: 0)", "LIST"}, \
     {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &(o).strength, \
      "How far: a share of the full edit, -1 to 1; of one picture the sign chooses the side " \
      "(default: 0.5, or 1 where its length or --edit-iterations is given)", "S"}, \
@@ -51,6 +55,9 @@ pb_status pb_travel_check(pb_travel *travel, pb_error *error);
 
 /* The largest direction of the list. */
 size_t pb_travel_last(const pb_travel *travel);
+
+/* How many directions are edited along. */
+size_t pb_travel_ways(const pb_travel *travel);
 
 /* The session's options, of an edit to both sides in several stages. They point into the travel. */
 pb_edit_options pb_travel_options(const pb_travel *travel);

@@ -108,6 +108,15 @@ json_t *pb_json_counts(size_t count, const size_t *values)
     return list;
 }
 
+json_t *pb_json_reals(size_t count, const double *values)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_real(values[i]));
+    return list;
+}
+
 char *pb_json_ascii(const json_t *object)
 {
     return json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));

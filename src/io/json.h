@@ -29,6 +29,9 @@ json_t *pb_json_name(const char *name);
 /* Numbers as a list: a tensor's shape. */
 json_t *pb_json_counts(size_t count, const size_t *values);
 
+/* Numbers as a list. */
+json_t *pb_json_reals(size_t count, const double *values);
+
 /* An object as text of one line in ASCII, as a PNG's text chunks take it; free(). NULL: no memory.
  */
 char *pb_json_ascii(const json_t *object);

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 
 /* More iterations than anybody waits for; numbers of stages and iterations are multiplied. */
 #define MOST_ITERATIONS 1000000000
+
+#define MOST_WEIGHT 1e6
 
 /* The stages at which the noisy images of a single picture's edit are judged. */
 #define JUDGED 4
@@ -39,6 +42,7 @@ void pb_edit_clear(pb_edit *e)
         return;
     pb_tensor_clear(&e->pictures);
     pb_free(e->direction);
+    pb_free(e->weight);
     pb_free(e->pace);
     pb_free(e->outside);
     pb_free(e->share);
@@ -72,6 +76,20 @@ pb_edit_way pb_edit_way_of(const pb_edit *e, size_t i)
     return (pb_edit_way){
         .direction = e->direction[i / sides(e)],
         .side = e->sides == PB_EDIT_BACKWARDS || (e->sides == PB_EDIT_BOTH && i % 2) ? -1 : 1};
+}
+
+char *pb_edit_name(const pb_edit *e, size_t d)
+{
+    size_t size = 32 * (e ? e->numbers + 1 : 0), at = 0;
+    char *name = e && e->direction && d < e->count ? pb_malloc(size, 1) : NULL;
+
+    if (!name)
+        return NULL;
+    snprintf(name, size, "v%zu", e->direction[d]);
+    for (size_t i = 0; e->weight && i < e->numbers; i++)
+        at += (size_t)snprintf(name + at, size - at, "%s%zu:%.6g", i ? "," : "v", e->direction[i],
+                               e->weight[i]);
+    return name;
 }
 
 /* Numbers of one picture, or image while there are no pictures yet. */
@@ -181,6 +199,32 @@ static pb_status settle_length(pb_edit *e, const pb_session *s, const pb_point *
     return PB_OK;
 }
 
+/* Which, and with weights. */
+static pb_status settle_directions(pb_edit *e, const pb_edit_options *o, pb_error *error)
+{
+    const int summed = o->count && o->weights;
+    const size_t numbers = o->count ? o->count : 1;
+
+    if (o->count && !o->direction)
+        return pb_fail(error, PB_INVALID,
+                       "an edit of %zu directions: expected their numbers, found NULL", o->count);
+    e->direction = pb_calloc(numbers, sizeof *e->direction);
+    e->weight = summed ? pb_calloc(numbers, sizeof *e->weight) : NULL;
+    if (!e->direction || (summed && !e->weight))
+        return pb_fail_memory(error, numbers * sizeof *e->direction, "directions");
+    e->count = summed ? 1 : numbers;
+    e->numbers = numbers;
+    if (o->count)
+        memcpy(e->direction, o->direction, numbers * sizeof *o->direction);
+    for (size_t i = 0; summed && i < numbers; i++) {
+        e->weight[i] = o->weights[i];
+        if (!(fabs(e->weight[i]) <= MOST_WEIGHT))
+            return pb_fail(error, PB_INVALID, "a weight of %g: expected %g to %g", e->weight[i],
+                           -MOST_WEIGHT, MOST_WEIGHT);
+    }
+    return PB_OK;
+}
+
 static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
                         const pb_edit_options *o, pb_error *error)
 {
@@ -201,21 +245,11 @@ static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
     PB_TRY(settle_length(e, s, point, o, error));
     PB_TRY(pb_session_boosts(e->boost, error));
     PB_TRY(pb_session_on_grid(point, error));
-    e->count = o->count ? o->count : 1;
-    if (o->count && !o->direction)
-        return pb_fail(error, PB_INVALID,
-                       "an edit of %zu directions: expected their numbers, found NULL", o->count);
-    e->direction = pb_calloc(e->count, sizeof *e->direction);
-    if (!e->direction)
-        return pb_fail_memory(error, e->count * sizeof *e->direction, "directions");
-    if (o->count)
-        memcpy(e->direction, o->direction, o->count * sizeof *o->direction);
-    return PB_OK;
+    return settle_directions(e, o, error);
 }
 
 /* -- going ---------------------------------------------------------------------------------------
  */
-
 /* One edit while it is made. */
 typedef struct journey {
     pb_session *s;
@@ -226,20 +260,47 @@ typedef struct journey {
     const pb_run *run;
 } journey;
 
-/* The unit directions to go along: count times one side or both. */
-static float *signed_directions(const pb_edit *e, const pb_tensor *v)
+/* The weighted sum, at length 1, to one side. */
+static pb_status add_up(const pb_edit *e, const pb_tensor *v, int side, float *to, pb_error *error)
 {
     size_t size = pb_item_size(v);
-    float *out = pb_malloc(ways(e) * size, sizeof *out), *to = out;
+    double squares = 0;
 
-    if (!out)
-        return NULL;
+    for (int pass = 0; pass < 2; pass++) {
+        double scale = pass ? (double)side / sqrt(squares) : 0;
+        if (pass && !(squares > 1e-12))
+            return pb_fail(error, PB_INVALID, "directions whose weighted sum is zero");
+        for (size_t j = 0; j < size; j++) {
+            double sum = 0;
+            for (size_t i = 0; i < e->numbers; i++)
+                sum += e->weight[i] * (double)v->data[e->direction[i] * size + j];
+            if (pass)
+                to[j] = (float)(scale * sum);
+            else
+                squares += sum * sum;
+        }
+    }
+    return PB_OK;
+}
+
+/* The unit directions to go along: count times one side or both. *out is the caller's. */
+static pb_status signed_directions(const pb_edit *e, const pb_tensor *v, float **out,
+                                   pb_error *error)
+{
+    size_t size = pb_item_size(v);
+    float *to = *out = pb_malloc(ways(e) * size, sizeof *to);
+
+    if (!to)
+        return pb_fail_memory(error, ways(e) * size * sizeof *to, "directions");
     for (size_t i = 0; i < ways(e); i++, to += size) {
         pb_edit_way way = pb_edit_way_of(e, i);
-        for (size_t j = 0; j < size; j++)
-            to[j] = (float)way.side * v->data[way.direction * size + j];
+        if (e->weight)
+            PB_TRY(add_up(e, v, way.side, to, error));
+        else
+            for (size_t j = 0; j < size; j++)
+                to[j] = (float)way.side * v->data[way.direction * size + j];
     }
-    return out;
+    return PB_OK;
 }
 
 /* Every direction and side on its own. */
@@ -291,13 +352,12 @@ static pb_status go(const journey *j, const pb_edit *e, float *out, pb_error *er
 
     if (e->mode == PB_EDIT_RELINEARISE)
         return relinearise(j, e, out, error);
-    directions = signed_directions(e, v);
-    if (!directions)
-        return pb_fail_memory(error, ways(e) * pb_item_size(v) * sizeof *v->data, "directions");
-    status = e->mode == PB_EDIT_GUIDANCE
-                 ? guide(j, e, directions, out, error)
-                 : pb_straight(pb_tensor_count(x), x->data, ways(e), directions, e->length,
-                               e->stages, out, error);
+    status = signed_directions(e, v, &directions, error);
+    if (status == PB_OK)
+        status = e->mode == PB_EDIT_GUIDANCE
+                     ? guide(j, e, directions, out, error)
+                     : pb_straight(pb_tensor_count(x), x->data, ways(e), directions, e->length,
+                                   e->stages, out, error);
     pb_free(directions);
     return status;
 }
@@ -337,7 +397,7 @@ static void warn(const pb_edit *e, const pb_run *run)
 {
     for (size_t d = 0; d < e->count; d++) {
         const pb_pace *p = &e->pace[d * sides(e)], *other = p + sides(e) - 1;
-        size_t direction = e->direction[d];
+        char *direction = pb_edit_name(e, d);
         const char *side, *less = e->mode == PB_EDIT_GUIDANCE ? "scale" : "length";
 
         if (other->kind != PB_PACE_STEADY && (p->kind == PB_PACE_STEADY || other->to < p->to))
@@ -345,19 +405,22 @@ static void warn(const pb_edit *e, const pb_run *run)
         side = pb_edit_way_of(e, (size_t)(p - e->pace)).side < 0 ? "backwards" : "forwards";
         if (p->kind == PB_PACE_COLLAPSED)
             pb_run_warn(run,
-                        "v%zu %s has come to its end: iterations %zu to %zu change %.2g times as "
+                        "%s %s has come to its end: iterations %zu to %zu change %.2g times as "
                         "much as the first ones: a smaller strength shows as much",
-                        direction, side, p->from + 1, p->to, p->share);
+                        direction ? direction : "a direction", side, p->from + 1, p->to, p->share);
         else if (p->kind == PB_PACE_EXPLODED)
             pb_run_warn(run,
-                        "v%zu %s runs away: iterations %zu to %zu change %.2g times as much as the "
+                        "%s %s runs away: iterations %zu to %zu change %.2g times as much as the "
                         "first ones: try a smaller strength or edit %s",
-                        direction, side, p->from + 1, p->to, p->share, less);
+                        direction ? direction : "a direction", side, p->from + 1, p->to, p->share,
+                        less);
         else if (p->kind == PB_PACE_FAST)
             pb_run_warn(run,
-                        "v%zu %s goes far and fast, iterations %zu to %zu by %.3g of 255 each: "
+                        "%s %s goes far and fast, iterations %zu to %zu by %.3g of 255 each: "
                         "where the picture is lost, try a smaller strength or edit %s",
-                        direction, side, p->from + 1, p->to, p->rate * 255 / 2, less);
+                        direction ? direction : "a direction", side, p->from + 1, p->to,
+                        p->rate * 255 / 2, less);
+        pb_text_free(direction);
     }
 }
 
@@ -413,10 +476,13 @@ static pb_status check(const pb_edit *e, const pb_session *s, const pb_point *po
     memcpy(images, point->x.shape, sizeof images);
     images[0] = 0;
     PB_TRY(pb_shape_check(&d->v, 4, images, "directions", error));
-    for (size_t i = 0; i < e->count; i++)
+    for (size_t i = 0; i < e->numbers; i++)
         if (e->direction[i] >= d->v.shape[0])
             return pb_fail(error, PB_INVALID, "direction %zu of 0 to %zu", e->direction[i],
                            d->v.shape[0] - 1);
+    if (e->mode == PB_EDIT_RELINEARISE && e->weight)
+        return pb_fail(error, PB_INVALID,
+                       "re-linearised edits follow one direction, not a weighted sum of several");
     if (e->mode == PB_EDIT_RELINEARISE && point->mask.data)
         return pb_fail(error, PB_INVALID, "re-linearised edits take no mask");
     return e->mode == PB_EDIT_RELINEARISE ? check_own(point, d, error) : PB_OK;

@@ -65,12 +65,14 @@ char *pb_name_beside(const char *photo, const char *what)
 static char *stage_path(const pb_result *r, size_t d, long stage)
 {
     const pb_edit *edit = r->strips[0].edit;
+    char *direction = pb_edit_name(edit, d);
     char *name =
-        stage ? g_strdup_printf("v%zu-%s-%02ld.png", edit->direction[d],
+        stage ? g_strdup_printf("%s-%s-%02ld.png", direction ? direction : "",
                                 stage < 0 ? "minus" : "plus", labs(pb_edit_iteration(edit, stage)))
               : g_strdup("reconstruction.png");
     char *path = g_build_filename(r->out, name, NULL);
 
+    pb_text_free(direction);
     g_free(name);
     return path;
 }

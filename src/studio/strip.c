@@ -95,7 +95,7 @@ static char *model_name(const pb_studio *d)
 json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
-    json_t *directions = pb_json_counts(e->count, e->direction), *object;
+    json_t *directions = pb_json_counts(e->numbers, e->direction), *object;
     char *model = model_name(d);
 
     object = json_pack(
@@ -106,6 +106,8 @@ json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
         "edit_scale", e->guidance.scale, "edit_iterations", (int)e->full, "strength",
         pb_edit_strength(e), "stages", (int)e->stages, "boost", e->boost, "noise_seed",
         (json_int_t)e->noise_seed);
+    if (e->weight)
+        json_object_set_new(object, "weights", pb_json_reals(e->numbers, e->weight));
     pb_loras_describe(d->model, object);
     if (e->mode != PB_EDIT_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(e->length));
@@ -183,8 +185,10 @@ static layout lay_out(size_t count, const pb_strip *strips)
     for (size_t d = 0; d < first->count; d++)
         for (size_t i = 0; i < count; i++) {
             const char *label = strips[i].label;
-            g_ptr_array_add(l.row, g_strdup_printf("v%zu%s%s", strips[i].edit->direction[d],
-                                                   label ? " " : "", label ? label : ""));
+            char *name = pb_edit_name(strips[i].edit, d);
+            g_ptr_array_add(l.row, g_strdup_printf("%s%s%s", name ? name : "", label ? " " : "",
+                                                   label ? label : ""));
+            pb_text_free(name);
             for (long stage = -stages; stage <= stages; stage++)
                 g_ptr_array_add(l.tiles, (gpointer)pb_edit_picture(strips[i].edit, d, stage));
         }

@@ -58,7 +58,7 @@ json_t *pb_transfer_json(const pb_transfer *t, const char *path)
 {
     json_t *directions = json_array(), *shares = json_array();
 
-    for (size_t i = 0; i < t->edits[1].count; i++) {
+    for (size_t i = 0; i < t->edits[1].numbers; i++) {
         size_t d = t->edits[1].direction[i];
         json_array_append_new(directions, json_integer((json_int_t)d));
         json_array_append_new(shares, json_real(t->carried.share[d]));
