@@ -1,6 +1,7 @@
 """Errors, progress, stopping, threads, processes: how the library behaves as a guest."""
 
 import gc
+import io
 import multiprocessing
 import os
 import pathlib
@@ -45,6 +46,7 @@ def test_errors(faces, point, basis, tmp_path):
 
 def test_what_is_named(faces, point, basis):
     """An argument that cannot be is called by its name, and is not taken for another."""
+    pixels = np.zeros((9, 9, 3), np.uint8)
     refused = [
         (TypeError, "rank: .*'x'", lambda: faces.basis(point, "x")),
         (TypeError, "rank: .*2.0", lambda: faces.basis(point, 2.0)),
@@ -63,6 +65,14 @@ def test_what_is_named(faces, point, basis):
         (TypeError, "prompt: .*5", lambda: faces.point(seed=0, prompt=5)),
         (ValueError, "height: .*-32", lambda: faces.tap_shape("mid", -32, 32)),
         (TypeError, "uint8 or floats.*int64", lambda: faces.picture(np.zeros((32, 32), np.int64))),
+        (TypeError, "crop: .*'1,2,3,4'", lambda: faces.picture(pixels, crop="1,2,3,4")),
+        (TypeError, "crop: .*7", lambda: faces.picture(pixels, crop=7)),
+        (TypeError, "crop: .*1.5", lambda: faces.picture(pixels, crop=(1.5, 0, 9, 9))),
+        (ValueError, "fit: .*None", lambda: faces.picture(pixels, fit=None)),
+        (ValueError, r"pixels .*\(0, 9, 3\)", lambda: faces.picture(pixels[:0])),
+        (TypeError, "uint8 or floats.*object", lambda: faces.picture(None)),
+        (TypeError, "uint8 or floats.*object", lambda: faces.picture(io.BytesIO())),
+        (ValueError, "nothing but prompts", lambda: faces.point(basis=basis, crop=(0, 0, 9, 9))),
         (TypeError, "expected a point, found a basis", lambda: faces.move(basis, 0.5)),
         (AttributeError, "'Basis' object has no attribute 'rank'", lambda: basis.rank),
         (FileNotFoundError, "^a.safetensors", lambda: pullback.open("faces32", loras="a.safetensors")),

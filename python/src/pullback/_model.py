@@ -248,7 +248,7 @@ class Model:
             target_size=target_size,
         )
         if basis is not None:
-            if any(v is not None for v in (image, seed, x, latents, t, timestep, mask)):
+            if any(v is not None for v in (image, seed, x, latents, t, timestep, mask, crop)):
                 raise ValueError("a basis has its own point: expected nothing but prompts and steps")
             with run(memory=memory, threads=threads, progress=progress) as r:
                 return Point(self._session.point_of(basis._thing, steps or 0, prompts, r))

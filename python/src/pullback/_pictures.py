@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import struct
+import threading
 import zlib
 from typing import Any, Union
 
@@ -11,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._errors import check_choice
 
 try:
     from . import _vips
 except ImportError:  # without libvips photos are read by Pillow
     _vips = None  # type: ignore[assignment]
+
+#: One photo at a time: libvips has one text of errors and one number of threads for the process.
+_one_photo = threading.Lock()
 
 #: What is taken for a picture: a path, a PIL image, an array (H,W,3), (H,W,4) or (H,W) of uint8, or
 #: floats (c,H,W) or (1,c,H,W) in [-1, 1].
@@ -32,7 +38,17 @@ def floats(array: Any) -> Floats:
 
 
 def _is_path(image: Any) -> bool:
-    return isinstance(image, (str, os.PathLike))
+    return isinstance(image, (str, bytes, os.PathLike))
+
+
+def _corners(crop: Any) -> tuple[int, int, int, int]:
+    try:
+        x, y, width, height = map(operator.index, crop)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"crop: expected (x, y, width, height), whole numbers, found {crop!r}"
+        ) from None
+    return x, y, width, height
 
 
 def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -43,7 +59,15 @@ def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array)
 
 
+def _of_grey(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(array[:, :, None], 3, axis=2)
+
+
 def _of_pil(image: Any) -> NDArray[np.uint8]:
+    if image.mode.startswith("I;16"):  # which Pillow would cut at 255, not scale
+        return _of_grey((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise TypeError(f"a PIL image of mode {image.mode} says not what is white: convert it first")
     clear = "A" in image.getbands() or "transparency" in image.info
     return _on_white(np.asarray(image.convert("RGBA" if clear else "RGB")))
 
@@ -63,18 +87,18 @@ def _rgb(image: ImageLike) -> NDArray[np.uint8] | None:
     """The pixels (H,W,3) of what has pixels; None of floats."""
     if hasattr(image, "convert") and hasattr(image, "size"):
         return _of_pil(image)
-    if hasattr(image, "detach"):
+    if hasattr(image, "detach") and hasattr(image, "dtype"):
         if "int" not in str(image.dtype):
             return None
         image = image.detach().cpu()
     array = np.asarray(image)
     if array.dtype != np.uint8:
-        if array.dtype.kind in "iub":
+        if array.dtype.kind in "iubcOSU":
             raise TypeError(f"expected pixels of uint8 or floats in [-1, 1], found {array.dtype}")
         return None
     if array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] not in (3, 4):
+        array = _of_grey(array)
+    if array.ndim != 3 or array.shape[2] not in (3, 4) or not array.size:
         raise ValueError(f"expected pixels (H,W,3), (H,W,4) or (H,W), found {array.shape}")
     return _on_white(array)
 
@@ -88,13 +112,17 @@ def photo(
     width: int | None,
 ) -> Floats | None:
     """A picture (1,c,H,W) for a session's model, of what has pixels; None of floats."""
+    check_choice("fit", fit, "crop", "pad", "stretch")
+    crop = None if crop is None else _corners(crop)
     pixels = image if _is_path(image) else _rgb(image)
     if pixels is None:
         return None
     h, w = session.size(height or 0, width or 0)
     factor, channels = session.pixels()
     if _vips is not None:
-        return np.asarray(_vips.photo(pixels, crop, fit, channels, h * factor, w * factor))
+        with _one_photo:
+            found = _vips.photo(pixels, crop, fit, channels, h * factor, w * factor)
+        return np.asarray(found)
     if fit != "crop" or height or width:
         raise ImportError("libvips is not here: photos are cut to the model's own size alone")
     if _is_path(pixels):
