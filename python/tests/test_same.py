@@ -1,7 +1,10 @@
 """Each function gives the program's numbers, to the last bit."""
 
+import io
 import json
+import os
 import pathlib
+import threading
 
 import numpy as np
 import pullback
@@ -90,8 +93,46 @@ def test_photos(faces, program, tmp_path):
     assert np.abs(one - faces.picture(clear)).max() < 0.02  # laid over white before, not after
     with pytest.raises(ValueError, match="crop"):
         faces.picture(pixels, crop=(200, 200, 104, 104))
-    with pytest.raises(ValueError, match="fit"):
-        faces.picture(pixels, fit="fill")
+    cropped = faces.picture(pixels, crop=(93, 60, 104, 104))
+    for crop in ([93, 60, 104, 104], np.array([93, 60, 104, 104])):
+        assert np.array_equal(faces.picture(os.fsencode(portrait), crop=crop), cropped)
+
+
+def test_photos_of_sixteen_bits(faces, tmp_path):
+    """Their black and white are those of eight bits, whoever reads them."""
+    from PIL import Image
+
+    pixels = np.arange(0, 256, 8, np.uint8)[None].repeat(32, 0)
+    deep = Image.fromarray(pixels.astype(np.uint16) * 257)
+    deep.save(tmp_path / "deep.png")
+    for given in (deep, tmp_path / "deep.png"):
+        assert np.abs(faces.picture(given) - faces.picture(pixels)).max() < 0.01
+    with pytest.raises(TypeError, match="mode F"):
+        faces.picture(Image.fromarray(pixels).convert("F"))
+
+
+def test_photos_in_threads(faces, photo, tmp_path):
+    """What is wrong with one is not told of another that is read meanwhile."""
+    pytest.importorskip("pullback._vips", reason="libvips is not here", exc_type=ImportError)
+    whole, told = {}, set()
+    for kind in ("png", "jpeg"):
+        buffer = io.BytesIO()
+        photo.save(buffer, kind)
+        whole[kind] = buffer.getvalue()
+        (tmp_path / kind).write_bytes(whole[kind][: len(whole[kind]) // 2])
+
+    def read(kind):
+        for _ in range(30):
+            with pytest.raises(pullback.FormatError) as caught:
+                faces.picture(tmp_path / kind)
+            told.add(str(caught.value).replace(str(tmp_path), ""))
+
+    threads = [threading.Thread(target=read, args=(kind,)) for kind in whole]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 2 and all(kind in "".join(told) for kind in whole), told
 
 
 def test_photos_without_libvips(faces, photo, tmp_path, monkeypatch):

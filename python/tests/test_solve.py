@@ -1,5 +1,6 @@
 """The solver on anybody's operator, and a network's Jacobian as one."""
 
+import ctypes
 import os
 import signal
 import threading
@@ -8,6 +9,8 @@ import time
 import numpy as np
 import pullback
 import pytest
+
+M_PERTURB = -6  # of glibc's malloc: what is freed is overwritten
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +147,11 @@ def test_start(matrix):
 
 
 def test_linearisation_of_another_thread(faces, point, basis):
-    """A Jacobian made in a thread that has ended is decomposed in this one and in a third."""
+    """A Jacobian made in a thread that has ended is decomposed in this one and in a third: what is
+    left of that thread is overwritten where it is used."""
     made, found = [], []
+    perturb = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
+    perturb(M_PERTURB, 0x55)
     for work in (
         lambda: made.append(faces.linearise(point)),
         lambda: found.append(pullback.svd(made[0], 6).s),
@@ -155,44 +161,69 @@ def test_linearisation_of_another_thread(faces, point, basis):
         thread.join()
         time.sleep(0.1)  # after which it looks for signals, in its first product
     found.append(pullback.svd(made[0], 6).s)
+    perturb(M_PERTURB, 0)
     assert np.array_equal(found[0], found[1])
     assert np.abs(found[0] - basis.s).max() < 1e-4
 
 
-def test_linearisation_is_stopped(faces):
+@pytest.fixture(scope="module")
+def large(faces):
+    """A Jacobian whose products take longer than looks for signals are apart."""
+    point = faces.point(seed=0, height=128, width=128, steps=2, t=1.0)
+    return faces.linearise(point, "out", threads=1)
+
+
+def test_linearisation_is_stopped(large):
     """Ctrl-C within a network's product, and a progress function, end the solver's run as what they
     are, and leave the Jacobian as it was."""
-    large = faces.point(seed=0, height=128, width=128, steps=2, t=1.0)
-    jacobian = faces.linearise(large, "out", threads=1)  # a product takes longer than looks are apart
     ones = np.ones(128 * 128, np.float32)
-    expected = jacobian.matvec(ones)
+    expected = large.matvec(ones)
     for act in (
-        lambda: pullback.least_squares(jacobian, ones, tol=1e-12, max_iterations=500),
-        lambda: pullback.svd(jacobian, 50, tol=1e-6),
+        lambda: pullback.least_squares(large, ones, tol=1e-12, max_iterations=500),
+        lambda: pullback.svd(large, 50, tol=1e-6),
     ):
         timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             act()
         timer.join()
-        assert np.array_equal(jacobian.matvec(ones), expected)
+        assert np.array_equal(large.matvec(ones), expected)
     with pytest.raises(pullback.Cancelled):
-        pullback.svd(jacobian, 50, tol=1e-6, progress=lambda *_: True)
-    assert np.array_equal(jacobian.matvec(ones), expected)
+        pullback.svd(large, 50, tol=1e-6, progress=lambda *_: True)
+    assert np.array_equal(large.matvec(ones), expected)
+
+
+def test_signals_within_products(large):
+    """They are heard within a network's product, more often than a solver tells of its products."""
+    heard, told = [], []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(len(told)))
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
+        pullback.svd(large, 1, tol=0.5, block=8, progress=lambda *_: told.append(1) and None)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(heard) > 2 * len(told) + 2
 
 
 def test_linearising_is_work(faces):
-    """A session that linearises is not there for what its progress function asks."""
-    point = faces.point(seed=0, height=256, width=256, steps=2, t=1.0)
-    told = []
+    """A session that linearises is not there for what its progress function asks; and the function
+    hears of that alone, not of products later."""
+    session, told = faces._session, []
+    point = faces.point(seed=0, height=64, width=64, steps=2, t=1.0)
 
     def within(*_progress):
         try:
-            faces.basis(point, 1)
+            session.decode(np.zeros((1, 1, 32, 32), np.float32), None)
+            told.append("it was served")
         except RuntimeError as error:
             told.append(str(error))
 
-    for _ in range(20):
+    run = {"progress": within, "threads": 1}
+    for _ in range(50):
         if not told:
-            faces.linearise(point, "out", threads=1, progress=within)
-    assert told and "one call at a time" in told[0]
+            jacobian = pullback._core.linearise(session, point._thing, "x", "out", run)
+    assert told and all("one call at a time" in one for one in told)
+    heard = len(told)
+    jacobian.apply(np.ones((16, 64 * 64), np.float32), False)
+    assert len(told) == heard

@@ -267,7 +267,7 @@ class Model:
             raise ValueError(f"expected one of {', '.join(of)}, found {found}")
         if basis is not None:
             check_kind("basis", basis, Basis)
-            if any(v is not None for v in (t, timestep, mask)):
+            if any(v is not None for v in (t, timestep, mask, crop)):
                 raise ValueError("a basis has its own point: expected nothing but prompts and steps")
             with run(memory=memory, threads=threads, progress=progress) as r:
                 return Point(self._session.point_of(basis._thing, steps or 0, prompts, r))

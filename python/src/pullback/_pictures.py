@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Sequence
 from typing import Any, Union
@@ -13,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._errors import check_choice
 from ._run import run
 
 try:
     from . import _vips
 except ImportError:  # without libvips photos are read by Pillow
     _vips = None  # type: ignore[assignment]
+
+#: One photo at a time: libvips has one text of errors and one number of threads for the process.
+_one_photo = threading.Lock()
 
 #: What is taken for a picture: a path, a PIL image, an array (H,W,3), (H,W,4) or (H,W) of uint8, or
 #: floats (c,H,W) or (1,c,H,W) in [-1, 1].
@@ -28,7 +33,7 @@ Floats = NDArray[np.float32]
 
 
 def is_path(image: Any) -> bool:
-    return isinstance(image, (str, os.PathLike))
+    return isinstance(image, (str, bytes, os.PathLike))
 
 
 def floats(array: Any) -> Floats:
@@ -41,6 +46,16 @@ def floats(array: Any) -> Floats:
     if np.iscomplexobj(array):
         raise TypeError("expected real numbers, found complex ones")
     return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _area(crop: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(operator.index(number) for number in crop)
+    except TypeError:
+        found = ()
+    if len(found) != 4:
+        raise TypeError(f"crop: expected (x, y, width, height) in pixels, found {crop!r}")
+    return found
 
 
 def _on_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -57,7 +72,7 @@ def _of_pil(image: Any) -> NDArray[np.uint8]:
 
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):  # which PIL would cut off at 255
-        return _of_array(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
+        return _of_array((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise TypeError(f"a PIL image of mode {image.mode}: expected pixels of 8 or 16 bits")
     clear = "A" in image.getbands() or "transparency" in image.info
@@ -87,26 +102,16 @@ def _rgb(image: ImageLike) -> NDArray[np.uint8] | None:
     """The pixels (H,W,3) of what has pixels; None of floats."""
     if hasattr(image, "convert") and hasattr(image, "size"):
         return _of_pil(image)
-    if hasattr(image, "detach"):
+    if hasattr(image, "detach") and hasattr(image, "dtype"):
         if "int" not in str(image.dtype):
             return None
         image = image.detach().cpu()
     array = np.asarray(image)
     if array.dtype != np.uint8:
-        if array.dtype.kind in "iub":
+        if array.dtype.kind in "iubcOSU":
             raise TypeError(f"expected pixels of uint8 or floats in [-1, 1], found {array.dtype}")
         return None
     return _of_array(array)
-
-
-def _area(crop: Any) -> tuple[int, ...]:
-    try:
-        found = tuple(operator.index(number) for number in crop)
-    except TypeError:
-        found = ()
-    if len(found) != 4:
-        raise TypeError(f"crop: expected (x, y, width, height) in pixels, found {crop!r}")
-    return found
 
 
 def photo(
@@ -118,6 +123,7 @@ def photo(
     width: int | None,
 ) -> Floats | None:
     """A picture (1,c,H,W) for a session's model, of what has pixels; None of floats."""
+    check_choice("fit", fit, "crop", "pad", "stretch")
     pixels = image if is_path(image) else _rgb(image)
     if pixels is None:
         return None
@@ -125,8 +131,9 @@ def photo(
     h, w = session.size(height or 0, width or 0)
     factor, channels = session.pixels()
     if _vips is not None:
-        with run():
-            return np.asarray(_vips.photo(pixels, area, fit, channels, h * factor, w * factor))
+        with run(), _one_photo:
+            found = _vips.photo(pixels, area, fit, channels, h * factor, w * factor)
+        return np.asarray(found)
     if fit != "crop" or height or width:
         raise ImportError("libvips is not here: photos are cut to the model's own size alone")
     if is_path(pixels):
