@@ -10,6 +10,10 @@ const pb_command pb_commands[] = {
     {"invert", "the noise that an image comes from", pb_command_invert},
     {"basis", "the local latent basis at an image, with certified residuals", pb_command_basis},
     {"edit", "edit an image along the basis", pb_command_edit},
+#ifdef PB_HAS_EXPLORE
+    {"explore", "a page in the browser: find, try and take home edits of a photo",
+     pb_command_explore},
+#endif
     {"transport", "carry a direction to another image or timestep, and edit with it",
      pb_command_transport},
     {"compare", "how far tangent spaces are apart", pb_command_compare},

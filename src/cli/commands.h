@@ -20,5 +20,6 @@ int pb_command_decode(int argc, char **argv);
 int pb_command_eval(int argc, char **argv);
 int pb_command_bench(int argc, char **argv);
 int pb_command_demo(int argc, char **argv);
+int pb_command_explore(int argc, char **argv);
 
 #endif

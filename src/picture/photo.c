@@ -173,13 +173,18 @@ static double most_of(const pb_crop *crop)
     return crop->megapixels > 0 ? crop->megapixels : PB_MEGAPIXELS;
 }
 
+pb_status pb_photo_load(pb_bytes *file, const char *path, const pb_crop *crop, pb_error *error)
+{
+    return pb_file_read(file, path, MOST_BYTES(most_of(crop)), error);
+}
+
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error)
 {
     pb_bytes file;
 
     *photo = PB_PHOTO_EMPTY;
-    PB_TRY(pb_file_read(&file, path, MOST_BYTES(most_of(crop)), error));
+    PB_TRY(pb_photo_load(&file, path, crop, error));
     return pb_photo_take(photo, &file, path, crop, width, height, error);
 }
 

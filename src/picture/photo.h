@@ -61,6 +61,10 @@ typedef struct pb_photo {
 pb_status pb_photo_read(pb_photo *photo, const char *path, const pb_crop *crop, size_t width,
                         size_t height, pb_error *error);
 
+/* A photo's file, of no more bytes than such a photo may have (pb_bytes_clear). Errors: those of
+ * pb_file_read. */
+pb_status pb_photo_load(pb_bytes *file, const char *path, const pb_crop *crop, pb_error *error);
+
 /* The same of a file's bytes in memory, which it takes over, also on failure; name: for messages.
  */
 pb_status pb_photo_take(pb_photo *photo, pb_bytes *file, const char *name, const pb_crop *crop,

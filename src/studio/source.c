@@ -12,8 +12,9 @@ void pb_source_clear(pb_source *s)
     *s = PB_SOURCE_EMPTY;
 }
 
-pb_status pb_source_photo(pb_source *r, const pb_studio *s, const char *path, const pb_crop *crop,
-                          size_t pixel_height, size_t pixel_width, pb_error *error)
+pb_status pb_source_take(pb_source *r, const pb_studio *s, pb_bytes *file, const char *name,
+                         const pb_crop *crop, size_t pixel_height, size_t pixel_width,
+                         pb_error *error)
 {
     size_t factor, channels, w, h;
 
@@ -21,10 +22,22 @@ pb_status pb_source_photo(pb_source *r, const pb_studio *s, const char *path, co
     PB_TRY(pb_session_size(s->session, pixel_height, pixel_width, &r->height, &r->width, error));
     w = r->width * factor;
     h = r->height * factor;
-    PB_TRY(pb_photo_read(&r->photo, path, crop, w, h, error));
+    PB_TRY(pb_photo_take(&r->photo, file, name, crop, w, h, error));
     r->has_photo = 1;
     r->options.picture = &r->array;
     return pb_photo_tensor(&r->photo, channels, w, h, &r->array, error);
+}
+
+pb_status pb_source_photo(pb_source *r, const pb_studio *s, const char *path, const pb_crop *crop,
+                          size_t pixel_height, size_t pixel_width, pb_error *error)
+{
+    pb_bytes file;
+    pb_status status;
+
+    PB_TRY(pb_photo_load(&file, path, crop, error));
+    status = pb_source_take(r, s, &file, path, crop, pixel_height, pixel_width, error);
+    pb_bytes_clear(&file);
+    return status;
 }
 
 pb_status pb_source_array(pb_source *r, const pb_studio *s, pb_array_kind kind, pb_tensor *array,

@@ -24,6 +24,12 @@ pb_status pb_source_photo(pb_source *source, const pb_studio *studio, const char
                           const pb_crop *crop, size_t pixel_height, size_t pixel_width,
                           pb_error *error);
 
+/* The same of a file's bytes, which it takes over where it comes to reading
+ * them: clear them in any case. name: for messages. */
+pb_status pb_source_take(pb_source *source, const pb_studio *studio, pb_bytes *file,
+                         const char *name, const pb_crop *crop, size_t pixel_height,
+                         size_t pixel_width, pb_error *error);
+
 /* Takes an array, as what it is: a picture (1,c,H,W), an image (1,c,h,w), or x. It is the source's
  * from then on. Errors: those of pb_session_pixels. */
 typedef enum pb_array_kind { PB_ARRAY_PICTURE, PB_ARRAY_IMAGE, PB_ARRAY_X } pb_array_kind;

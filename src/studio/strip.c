@@ -22,19 +22,37 @@ int pb_edit_mode_of(pb_edit_mode *mode, const char *name)
     return -1;
 }
 
+static pb_status blend(const pb_strip *s, const float *picture, pb_tensor *change, pb_error *error)
+{
+    const size_t *shape = s->edit->pictures.shape;
+
+    return pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1], shape[3], shape[2],
+                    change, error);
+}
+
 pb_status pb_strip_paste(const pb_strip *s, const float *picture, const char *path,
                          const char *settings, int quality, char **lost, pb_error *error)
 {
-    const size_t *shape = s->edit->pictures.shape;
     pb_tensor change = PB_TENSOR_EMPTY;
-    pb_status status;
+    pb_status status = blend(s, picture, &change, error);
 
     *lost = NULL;
-    status = pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1], shape[3],
-                      shape[2], &change, error);
-
     if (status == PB_OK)
         status = pb_original_write(s->photo, &change, path, settings, quality, lost, error);
+    pb_tensor_clear(&change);
+    return status;
+}
+
+pb_status pb_strip_encode_paste(const pb_strip *s, const float *picture, const char *name,
+                                const char *settings, int quality, pb_bytes *bytes, char **lost,
+                                pb_error *error)
+{
+    pb_tensor change = PB_TENSOR_EMPTY;
+    pb_status status = blend(s, picture, &change, error);
+
+    *lost = NULL;
+    if (status == PB_OK)
+        status = pb_original_encode(s->photo, &change, name, settings, quality, bytes, lost, error);
     pb_tensor_clear(&change);
     return status;
 }
@@ -211,14 +229,12 @@ static char *all_settings(size_t count, const pb_strip *strips, const pb_studio 
     return text;
 }
 
-pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *d, const char *path,
-                         pb_error *error)
+static pb_status draw(size_t count, const pb_strip *strips, const pb_studio *d, pb_pixels *pixels,
+                      pb_error *error)
 {
     const size_t *shape = strips[0].edit->pictures.shape;
     char *text = caption(count, strips, d);
-    char *settings = all_settings(count, strips, d);
     layout l = lay_out(count, strips);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
     pb_status status;
 
     status = pb_sheet_draw(&(pb_sheet){.rows = l.row->len,
@@ -231,14 +247,38 @@ pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *
                                        .column_labels = (const char *const *)l.column->pdata,
                                        .marked = strips[0].edit->stages,
                                        .caption = text},
-                           &pixels, error);
-    if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, settings, error);
-    pb_pixels_clear(&pixels);
+                           pixels, error);
     g_ptr_array_unref(l.tiles);
     g_ptr_array_unref(l.column);
     g_ptr_array_unref(l.row);
-    g_free(settings);
     g_free(text);
+    return status;
+}
+
+pb_status pb_strip_encode(size_t count, const pb_strip *strips, const pb_studio *d,
+                          const char *name, pb_bytes *bytes, pb_error *error)
+{
+    char *settings = all_settings(count, strips, d);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status = draw(count, strips, d, &pixels, error);
+
+    if (status == PB_OK)
+        status = pb_pixels_encode(&pixels, name, settings, PB_QUALITY, bytes, error);
+    pb_pixels_clear(&pixels);
+    g_free(settings);
+    return status;
+}
+
+pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *d, const char *path,
+                         pb_error *error)
+{
+    char *settings = all_settings(count, strips, d);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    pb_status status = draw(count, strips, d, &pixels, error);
+
+    if (status == PB_OK)
+        status = pb_pixels_write(&pixels, path, settings, error);
+    pb_pixels_clear(&pixels);
+    g_free(settings);
     return status;
 }

@@ -35,9 +35,18 @@ char *pb_strip_settings(const pb_strip *strip, const pb_studio *studio);
 pb_status pb_strip_paste(const pb_strip *strip, const float *picture, const char *path,
                          const char *settings, int quality, char **lost, pb_error *error);
 
+/* The bytes that such a file would have (pb_bytes_clear); name: one that ends in the format. */
+pb_status pb_strip_encode_paste(const pb_strip *strip, const float *picture, const char *name,
+                                const char *settings, int quality, pb_bytes *bytes, char **lost,
+                                pb_error *error);
+
 /* Draws strips of equal stages one below the other, one row per direction: the reconstruction in
  * the middle, edits growing to both sides. */
 pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *studio,
                          const char *path, pb_error *error);
+
+/* The bytes that such a file would have (pb_bytes_clear); name: one that ends in the format. */
+pb_status pb_strip_encode(size_t count, const pb_strip *strips, const pb_studio *studio,
+                          const char *name, pb_bytes *bytes, pb_error *error);
 
 #endif

@@ -64,6 +64,11 @@ void pb_progress_catch_interrupt(void)
         pthread_detach(thread);
 }
 
+int pb_progress_interrupted(void)
+{
+    return interrupted;
+}
+
 pb_progress_bar pb_progress_begin(const pb_cli *cli, const char *label)
 {
     return (pb_progress_bar){.cli = cli,

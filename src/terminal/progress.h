@@ -43,4 +43,7 @@ void pb_progress_end(void);
  * once. */
 void pb_progress_catch_interrupt(void);
 
+/* Has there been such a signal? For what waits, and shows no progress. */
+int pb_progress_interrupted(void);
+
 #endif

@@ -1,0 +1,126 @@
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/where.h"
+#include "picture/pixels.h"
+#include "terminal/cli.h"
+#include "terminal/progress.h"
+#ifdef PB_HAS_EXPLORE
+#include "explore/explorer.h"
+#endif
+
+#define PORT 7860
+
+typedef struct options {
+    pb_cli cli;
+    const char *photo;
+    char *listen, *certificate, *key;
+    int port;
+    gboolean open;
+} options;
+
+static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
+{
+    options *o = (options *)cli;
+
+    if (argc > 2)
+        return pb_fail(error, PB_INVALID, "expected one photo, found %d", argc - 1);
+    o->photo = argc == 2 ? argv[1] : NULL;
+    if (o->port < 0 || o->port > 65535)
+        return pb_fail(error, PB_INVALID, "--port %d: expected 0 (any) to 65535", o->port);
+    if (!o->certificate != !o->key)
+        return pb_fail(error, PB_INVALID, "--certificate and --key go together");
+    return PB_OK;
+}
+
+#ifdef PB_HAS_EXPLORE
+static const char *address_of(const options *o)
+{
+    return o->listen ? o->listen : "127.0.0.1";
+}
+
+static int is_own(const char *address)
+{
+    return g_str_has_prefix(address, "127.") || !strcmp(address, "::1");
+}
+
+static void tell(const options *o, const char *url)
+{
+    pb_say(&o->cli, "%s", url);
+    pb_note(&o->cli, "open it in a browser; Ctrl-C ends");
+    if (!is_own(address_of(o)) && !o->certificate)
+        pb_warn(&o->cli, "who can listen on the network sees photos, and the token: --certificate "
+                         "and --key encrypt");
+    if (o->open) {
+        char *argv[] = {(char *)"xdg-open", (char *)url, NULL};
+        if (!g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL))
+            pb_warn(&o->cli, "no browser can be opened (xdg-open is missing)");
+    }
+}
+
+static pb_status run(pb_cli *cli, pb_error *error)
+{
+    options *o = (options *)cli;
+    GPtrArray *names = pb_model_names();
+    const pb_explorer_options how = {.web = {.address = address_of(o),
+                                             .port = (unsigned)o->port,
+                                             .certificate = o->certificate,
+                                             .key = o->key},
+                                     .model = cli->model ? cli->model : "faces64-text",
+                                     .models = names,
+                                     .photo = o->photo,
+                                     .memory = cli->run.memory,
+                                     .threads = cli->run.threads};
+    pb_explorer *explorer = NULL;
+    pb_status status = pb_picture_start(cli->name, cli->threads, error);
+
+    if (cli->model && !g_ptr_array_find_with_equal_func(names, cli->model, g_str_equal, NULL))
+        g_ptr_array_add(names, g_strdup(cli->model));
+    if (status == PB_OK)
+        status = pb_explorer_begin(&explorer, &how, error);
+    if (status == PB_OK)
+        tell(o, pb_explorer_url(explorer));
+    pb_cli_flush(0);
+    while (status == PB_OK && !pb_progress_interrupted())
+        usleep(100000);
+    pb_explorer_end(explorer);
+    g_ptr_array_unref(names);
+    return status;
+}
+#else
+static pb_status run(pb_cli *cli, pb_error *error)
+{
+    (void)cli;
+    return pb_fail(error, PB_UNSUPPORTED, "built without the explorer (libmicrohttpd is missing)");
+}
+#endif
+
+int pb_command_explore(int argc, char **argv)
+{
+    static const pb_help help = {
+        "[PHOTO]",
+        "Opens a page for the browser on which a photo's directions are found, tried with sliders, "
+        "combined, and taken home in full size, with the command that makes the picture again. It "
+        "prints the URL: whoever has it, and nobody else, can use the page. Without a PHOTO it "
+        "begins with the bundled portrait; others are dropped on the page. Ctrl-C ends it.",
+        "Examples:\n"
+        "  pullback explore photo.jpg\n"
+        "  pullback explore --model faces32 --port 0"};
+    options o = {.cli = {.name = "explore", .idle = "force"}, .port = PORT};
+    const GOptionEntry entries[] = {
+        {"port", 0, 0, G_OPTION_ARG_INT, &o.port,
+         "Where it is served; 0: any that is free (default: 7860)", "N"},
+        {"listen", 0, 0, G_OPTION_ARG_STRING, &o.listen,
+         "Serve other machines, too, at this address of this one (default: 127.0.0.1, this machine "
+         "alone)",
+         "ADDRESS"},
+        {"certificate", 0, 0, G_OPTION_ARG_FILENAME, &o.certificate,
+         "Encrypt, with this certificate (PEM)", "F"},
+        {"key", 0, 0, G_OPTION_ARG_FILENAME, &o.key, "The certificate's key (PEM)", "F"},
+        {"open", 0, 0, G_OPTION_ARG_NONE, &o.open, "Open it in the browser", NULL},
+        G_OPTION_ENTRY_NULL,
+    };
+
+    return pb_cli_command(&o.cli, &help, entries, NULL, argc, argv, check, run);
+}

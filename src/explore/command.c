@@ -1,0 +1,97 @@
+#include "explore/command.h"
+
+#include <glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "explore/wishes.h"
+#include "terminal/shell.h"
+
+/* A number as short as it can be read back. */
+static void add_number(GString *line, double value)
+{
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+    for (int digits = 6; digits <= 17; digits++) {
+        char format[8];
+        g_snprintf(format, sizeof format, "%%.%dg", digits);
+        g_ascii_formatd(text, sizeof text, format, value);
+        if (g_ascii_strtod(text, NULL) == value)
+            break;
+    }
+    g_string_append(line, text);
+}
+
+static void add_text(GString *line, const char *option, const char *value)
+{
+    char *quoted = pb_shell_name(value);
+
+    g_string_append_printf(line, " %s%s", option, quoted);
+    g_free(quoted);
+}
+
+static void add_option(GString *line, const char *option, double value)
+{
+    g_string_append_printf(line, " %s ", option);
+    add_number(line, value);
+}
+
+/* Of prompts and the guidance scale what is given. */
+static void add_prompts(GString *line, const json_t *wishes)
+{
+    static const struct {
+        const char *name, *option;
+    } texts[] = {{"prompt", "--prompt "},
+                 {"edit_prompt", "--edit-prompt "},
+                 {"negative_prompt", "--negative-prompt "}};
+    double scale = pb_wish_number(wishes, "guidance_scale");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        const char *text = pb_wish_text(wishes, texts[i].name);
+        if (text && (i || *text))
+            add_text(line, texts[i].option, text);
+    }
+    if (!isnan(scale))
+        add_option(line, "--guidance-scale", scale);
+}
+
+static void add_directions(GString *line, size_t count, const size_t *number, const double *weight,
+                           double strength)
+{
+    if (count <= 1) {
+        g_string_append_printf(line, " -d %zu", count ? number[0] : 0);
+        add_option(line, "--strength", count && weight[0] < 0 ? -strength : strength);
+        return;
+    }
+    g_string_append(line, " -d ");
+    for (size_t i = 0; i < count; i++) {
+        g_string_append_printf(line, "%s%zu:", i ? "," : "", number[i]);
+        add_number(line, weight[i]);
+    }
+    add_option(line, "--strength", strength);
+}
+
+char *pb_command_of(const json_t *wishes, const char *photo, const pb_area *area, double t,
+                    size_t count, const size_t *number, const double *weight, double strength)
+{
+    GString *line = g_string_new("pullback edit");
+    const char *tap = pb_wish_text(wishes, "tap");
+
+    if (area) {
+        add_text(line, "", photo);
+        g_string_append_printf(line, " --crop %ld,%ld,%zu,%zu", area->x, area->y, area->width,
+                               area->height);
+    } else
+        add_option(line, "--seed", pb_wish_number(wishes, "seed"));
+    add_text(line, "--model ", pb_wish_text(wishes, "model"));
+    add_option(line, "--t", t);
+    if (pb_wish_number(wishes, "steps") != 100)
+        add_option(line, "--steps", pb_wish_number(wishes, "steps"));
+    add_prompts(line, wishes);
+    if (tap)
+        add_text(line, "--tap ", tap);
+    add_option(line, "--rank", pb_wish_number(wishes, "rank"));
+    add_directions(line, count, number, weight, strength);
+    g_string_append(line, " -o edited.png");
+    return g_string_free(line, FALSE);
+}

@@ -1,0 +1,424 @@
+#include "explore/explorer.h"
+
+#include <string.h>
+
+#include <pullback/model.h>
+
+#include "base/memory.h"
+#include "base/places.h"
+#include "explore/models.h"
+#include "explore/page.h"
+#include "explore/tabs.h"
+#include "io/file.h"
+#include "io/json.h"
+
+#define MOST_TABS 32
+#define MOST_FILES ((size_t)512 << 20) /* bytes of pictures and files that are kept */
+#define MOST_PHOTO ((size_t)64 << 20)  /* bytes of an upload */
+#define MOST_WORDS ((size_t)256 << 10) /* bytes of other requests */
+
+struct pb_explorer {
+    pb_web *web;
+    pb_line *line;
+    pb_shelf *shelf;
+    pb_tabs *tabs;
+    json_t *models;
+    char *model;     /* of a new tab */
+    GBytes *example; /* the photo of a new tab */
+    char *name;      /* of it */
+};
+
+/* -- answers ---------------------------------------------------------------------------------- */
+
+/* Takes over the object. */
+static void answer_json(pb_web_answer *a, int status, json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+
+    json_decref(object);
+    a->status = text ? status : 500;
+    a->type = "application/json";
+    a->body = (unsigned char *)(text ? pb_strdup(text) : NULL);
+    a->size = a->body ? strlen(text) : 0;
+    free(text);
+}
+
+static void answer_error(pb_web_answer *a, int status, const char *text)
+{
+    answer_json(a, status, json_pack("{s:s}", "error", text));
+}
+
+static void answer_status(pb_web_answer *a, const pb_error *error)
+{
+    char *text = g_utf8_make_valid(error->message, -1);
+
+    answer_error(a, error->status == PB_INVALID || error->status == PB_FORMAT ? 400 : 500, text);
+    g_free(text);
+}
+
+static void answer_tab(pb_web_answer *a, int status, pb_tab *tab)
+{
+    answer_json(a, status, pb_tab_json(tab));
+}
+
+/* A job that was added, or not. */
+static void answer_job(pb_explorer *e, pb_web_answer *a, unsigned long id)
+{
+    json_t *job = id ? pb_line_job(e->line, id) : NULL;
+
+    if (job)
+        answer_json(a, 202, job);
+    else
+        answer_error(a, 503, "too much waits already: try again when some of it has ended");
+}
+
+static void answer_none(pb_web_answer *a)
+{
+    answer_error(a, 404, "there is no such thing, or no more");
+}
+
+static void free_bytes(void *bytes)
+{
+    g_bytes_unref(bytes);
+}
+
+static void answer_file(pb_explorer *e, const char *path, pb_web_answer *a)
+{
+    char *name;
+    GBytes *bytes = pb_shelf_get(e->shelf, path, &name);
+    gsize size = 0;
+    const void *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
+
+    if (!bytes) {
+        answer_none(a);
+        return;
+    }
+    a->body = pb_malloc(size + 1, 1);
+    a->status = a->body ? 200 : 500;
+    a->type = pb_page_type(name);
+    if (a->body) {
+        memcpy(a->body, data, size);
+        a->size = size;
+        a->download = g_str_equal(name, "picture.png") ? NULL : pb_strdup(name);
+    }
+    free_bytes(bytes);
+    g_free(name);
+}
+
+/* -- what is asked ---------------------------------------------------------------------------- */
+
+/* The body as JSON, or NULL where it is answered already. */
+static json_t *body_of(const pb_web_request *r, pb_web_answer *a)
+{
+    json_error_t why;
+    json_t *body;
+    char *text;
+
+    if (r->size == 0)
+        return json_object();
+    body = json_loadb((const char *)r->body, r->size, JSON_REJECT_DUPLICATES, &why);
+    if (json_is_object(body))
+        return body;
+    text = body ? g_strdup("expected an object")
+                : g_strdup_printf("not JSON: line %d: %s", why.line, why.text);
+    answer_error(a, 400, text);
+    g_free(text);
+    json_decref(body);
+    return NULL;
+}
+
+static int is_known_model(const pb_explorer *e, const char *name)
+{
+    size_t i;
+    json_t *model;
+
+    json_array_foreach(e->models, i, model)
+    {
+        if (!strcmp(json_string_value(json_object_get(model, "name")), name))
+            return 1;
+    }
+    return 0;
+}
+
+static void change(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
+{
+    json_t *body = body_of(r, a);
+    const json_t *model = json_object_get(body, "model");
+    pb_error error;
+
+    if (!body)
+        return;
+    if (json_is_string(model) && !is_known_model(e, json_string_value(model)))
+        answer_error(a, 400, "model: expected one of the list");
+    else if (pb_tab_change(tab, body, &error) == PB_OK)
+        answer_tab(a, 200, tab);
+    else
+        answer_status(a, &error);
+    json_decref(body);
+}
+
+/* A name without folders, of no more letters than anybody needs. */
+static char *plain_name(const char *given)
+{
+    char *name =
+        given && g_utf8_validate(given, -1, NULL) ? g_path_get_basename(given) : g_strdup("photo");
+
+    if (strlen(name) > 200 || *name == '.' || *name == '/') {
+        g_free(name);
+        name = g_strdup("photo");
+    }
+    return name;
+}
+
+static void take_photo(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
+{
+    GBytes *bytes = g_str_equal(r->type, "application/json") ? g_bytes_ref(e->example)
+                                                             : g_bytes_new(r->body, r->size);
+    char *name = g_str_equal(r->type, "application/json") ? g_strdup(e->name)
+                                                          : plain_name(pb_web_query(r, "name"));
+
+    answer_job(e, a, pb_tab_photo(tab, bytes, name));
+    g_bytes_unref(bytes);
+    g_free(name);
+}
+
+static int is_one_of(const char *text, const char *const *words)
+{
+    for (; text && *words; words++)
+        if (!strcmp(text, *words))
+            return 1;
+    return 0;
+}
+
+static void work(pb_explorer *e, pb_tab *tab, const char *kind, const pb_web_request *r,
+                 pb_web_answer *a)
+{
+    static const char *const whats[] = {"photo", "strip", "basis", NULL};
+    static const char *const formats[] = {"png", "jpg", NULL};
+    json_t *body = body_of(r, a), *weights = json_object_get(body, "weights");
+    const char *what = json_string_value(json_object_get(body, "what"));
+    const char *format = json_string_value(json_object_get(body, "format"));
+
+    if (!body)
+        return;
+    if (!strcmp(kind, "edit") && !json_is_object(weights))
+        answer_error(a, 400, "weights: expected {\"0\": 0.5, …}");
+    else if (!strcmp(kind, "export") && !is_one_of(what, whats))
+        answer_error(a, 400, "what: expected photo, strip or basis");
+    else if (!strcmp(kind, "export") && format && !is_one_of(format, formats))
+        answer_error(a, 400, "format: expected png or jpg");
+    else {
+        json_t *none = json_object();
+        answer_job(e, a,
+                   pb_tab_do(tab, kind, json_is_object(weights) ? weights : none, what,
+                             format ? format : "png"));
+        json_decref(none);
+    }
+    json_decref(body);
+}
+
+/* -- routes ----------------------------------------------------------------------------------- */
+
+static void route_tab(pb_explorer *e, pb_tab *tab, const char *rest, const pb_web_request *r,
+                      pb_web_answer *a)
+{
+    const char *const m = r->method;
+    int post = !strcmp(m, "POST");
+
+    if (!*rest && !strcmp(m, "GET"))
+        answer_tab(a, 200, tab);
+    else if (!*rest && !strcmp(m, "DELETE")) {
+        pb_tab_close(tab);
+        a->status = 204;
+    } else if (!strcmp(rest, "/settings") && post)
+        change(e, tab, r, a);
+    else if (!strcmp(rest, "/photo") && post)
+        take_photo(e, tab, r, a);
+    else if (post && (!strcmp(rest, "/find") || !strcmp(rest, "/edit") || !strcmp(rest, "/export")))
+        work(e, tab, rest + 1, r, a);
+    else
+        answer_none(a);
+}
+
+static void route_job(pb_explorer *e, unsigned long id, const char *rest, const pb_web_request *r,
+                      pb_web_answer *a)
+{
+    json_t *job;
+
+    if (!strcmp(rest, "/events") && !strcmp(r->method, "GET")) {
+        a->channel = pb_sprintf("job-%lu", id);
+        return;
+    }
+    if (!*rest && !strcmp(r->method, "DELETE"))
+        pb_line_cancel(e->line, id);
+    job = *rest || !strcmp(r->method, "POST") || !strcmp(r->method, "PUT")
+              ? NULL
+              : pb_line_job(e->line, id);
+    if (job)
+        answer_json(a, 200, job);
+    else
+        answer_none(a);
+}
+
+/* "/api/tabs/17/find": the number behind a prefix, and what follows it; 0: it is none. */
+static unsigned long number_in(const char *path, const char *prefix, const char **rest)
+{
+    guint64 number;
+    char *end;
+
+    if (!g_str_has_prefix(path, prefix))
+        return 0;
+    path += strlen(prefix);
+    if (*path < '1' || *path > '9')
+        return 0;
+    number = g_ascii_strtoull(path, &end, 10);
+    *rest = end;
+    return (*end && *end != '/') || number > G_MAXINT64 ? 0 : (unsigned long)number;
+}
+
+static void route_page(const char *path, pb_web_answer *a)
+{
+    const char *name = !strcmp(path, "/")                 ? "index.html"
+                       : g_str_has_prefix(path, "/page/") ? path + 6
+                                                          : "";
+
+    for (size_t i = 0; i < pb_page_file_count; i++)
+        if (!strcmp(pb_page_files[i].name, name)) {
+            a->status = 200;
+            a->type = pb_page_files[i].type;
+            a->fixed = pb_page_files[i].data;
+            a->size = pb_page_files[i].size;
+            return;
+        }
+    answer_none(a);
+}
+
+void pb_explorer_handle(void *context, const pb_web_request *r, pb_web_answer *a)
+{
+    pb_explorer *e = context;
+    const char *rest = "";
+    unsigned long id;
+    pb_tab *tab;
+
+    if ((id = number_in(r->path, "/api/tabs/", &rest))) {
+        tab = pb_tab_of(e->tabs, id);
+        if (tab)
+            route_tab(e, tab, rest, r, a);
+        else
+            answer_none(a);
+        pb_tab_unref(tab);
+    } else if ((id = number_in(r->path, "/api/jobs/", &rest)))
+        route_job(e, id, rest, r, a);
+    else if (!strcmp(r->path, "/api/tabs") && !strcmp(r->method, "POST")) {
+        tab = pb_tab_new(e->tabs, e->model);
+        pb_tab_photo(tab, e->example, e->name);
+        answer_tab(a, 201, tab);
+        pb_tab_unref(tab);
+    } else if (strcmp(r->method, "GET"))
+        answer_none(a);
+    else if (!strcmp(r->path, "/api/models"))
+        answer_json(a, 200, json_pack("{s:O, s:s}", "models", e->models, "default", e->model));
+    else if (g_str_has_prefix(r->path, "/api/files/"))
+        answer_file(e, r->path, a);
+    else
+        route_page(r->path, a);
+}
+
+size_t pb_explorer_most(void *context, const char *method, const char *path)
+{
+    (void)context;
+    if (strcmp(method, "POST"))
+        return 0;
+    return g_str_has_suffix(path, "/photo") ? MOST_PHOTO : MOST_WORDS;
+}
+
+/* -- beginning and end ------------------------------------------------------------------------ */
+
+static void told(void *context, unsigned long id, const json_t *job, int ended)
+{
+    pb_explorer *e = context;
+    char *channel = pb_sprintf("job-%lu", id), *text = job ? json_dumps(job, JSON_COMPACT) : NULL;
+
+    if (channel && e->web) {
+        if (text)
+            pb_web_tell(e->web, channel, text, ended, NULL);
+        else
+            pb_web_forget(e->web, channel);
+    }
+    free(text);
+    pb_free(channel);
+}
+
+static pb_status read_example(pb_explorer *e, const char *path, pb_error *error)
+{
+    char *found = NULL;
+    pb_bytes file;
+    pb_status status;
+
+    if (!path)
+        PB_TRY(pb_place_find(&found, "examples/portrait.png", error));
+    status = pb_file_read(&file, path ? path : found, MOST_PHOTO, error);
+    if (status == PB_OK) {
+        e->example = g_bytes_new(file.data, file.size);
+        e->name = g_path_get_basename(path ? path : found);
+        pb_bytes_clear(&file);
+    }
+    pb_free(found);
+    return status;
+}
+
+static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *error)
+{
+    const pb_run run = {.memory = o->memory, .threads = o->threads};
+    pb_web_options web = o->web;
+
+    e->model = g_strdup(o->model);
+    e->models = pb_explorer_models(o->models);
+    if (!is_known_model(e, e->model))
+        return pb_fail(error, PB_INVALID, "%s: a model that cannot be read, or is not in the list",
+                       e->model);
+    PB_TRY(read_example(e, o->photo, error));
+    e->shelf = pb_shelf_new(MOST_FILES);
+    web.handle = pb_explorer_handle;
+    web.most = pb_explorer_most;
+    web.context = e;
+    PB_TRY(pb_line_begin(&e->line, &run, told, e, error));
+    e->tabs = pb_tabs_new(e->line, e->shelf, MOST_TABS);
+    return pb_web_start(&e->web, &web, error);
+}
+
+pb_status pb_explorer_begin(pb_explorer **out, const pb_explorer_options *o, pb_error *error)
+{
+    pb_status status;
+
+    *out = g_new0(pb_explorer, 1);
+    status = begin(*out, o, error);
+    if (status != PB_OK) {
+        pb_explorer_end(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+void pb_explorer_end(pb_explorer *e)
+{
+    if (!e)
+        return;
+    pb_line_stop(e->line);
+    pb_web_stop(e->web);
+    e->web = NULL;
+    pb_tabs_free(e->tabs);
+    pb_line_end(e->line);
+    pb_shelf_free(e->shelf);
+    json_decref(e->models);
+    if (e->example)
+        g_bytes_unref(e->example);
+    g_free(e->name);
+    g_free(e->model);
+    g_free(e);
+}
+
+const char *pb_explorer_url(const pb_explorer *e)
+{
+    return pb_web_url(e->web);
+}

@@ -1,0 +1,44 @@
+#include "explore/models.h"
+
+#include <math.h>
+
+#include "studio/inventory.h"
+
+static json_t *taps_of(const pb_model *model)
+{
+    json_t *taps = json_array();
+    const char *name;
+
+    for (size_t i = 0; (name = pb_model_tap(model, i)); i++)
+        json_array_append_new(taps, json_string(name));
+    return taps;
+}
+
+static json_t *describe(const char *name, const pb_model *model)
+{
+    const pb_model_info *info = pb_model_get_info(model);
+    const pb_recommended *r = &info->recommended;
+
+    return json_pack("{s:s, s:b, s:b, s:b, s:I, s:I, s:f, s:b, s:o}", "name", name, "latent",
+                     info->latent, "text", info->context_width > 0, "classes",
+                     info->class_conditional, "width", (json_int_t)info->sample_width, "height",
+                     (json_int_t)info->sample_height, "t",
+                     !isnan(r->t)   ? r->t
+                     : info->latent ? 0.7
+                                    : 0.6,
+                     "faces", !isnan(r->face_size), "taps", taps_of(model));
+}
+
+json_t *pb_explorer_models(const GPtrArray *names)
+{
+    json_t *models = json_array();
+
+    for (guint i = 0; i < names->len; i++) {
+        pb_holding h;
+        if (pb_holding_open(&h, names->pdata[i], NULL) == PB_OK && h.model &&
+            !pb_model_get_info(h.model)->class_conditional)
+            json_array_append_new(models, describe(names->pdata[i], h.model));
+        pb_holding_close(&h);
+    }
+    return models;
+}

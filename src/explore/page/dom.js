@@ -1,0 +1,51 @@
+// What all parts of the page use to make and to tell things.
+
+export const $ = (id) => document.getElementById(id);
+
+// make("p", {class: "hint", title: "…", onclick: f}, "text", child, …)
+export function make(name, attributes = {}, ...children) {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+        if (key.startsWith("on"))
+            element.addEventListener(key.slice(2), value);
+        else if (value === true || value === false)
+            element.toggleAttribute(key, value);
+        else if (value !== null && value !== undefined)
+            element.setAttribute(key, value);
+    }
+    element.append(...children);
+    return element;
+}
+
+// For those who hear the page.
+export function say(text) {
+    $("live").textContent = text;
+}
+
+export function complain(error) {
+    $("trouble").firstElementChild.textContent = error.message || String(error);
+    $("trouble").hidden = false;
+}
+
+export function calm() {
+    $("trouble").hidden = true;
+}
+
+export function later(wait, work) {
+    let timer = 0;
+    const call = (...values) => {
+        clearTimeout(timer);
+        timer = setTimeout(work, wait, ...values);
+    };
+    call.stop = () => clearTimeout(timer);
+    return call;
+}
+
+// Whether a button can be pressed; else why not, in its title.
+export function allow(button, why) {
+    button.dataset.title ??= button.title;
+    button.disabled = Boolean(why);
+    button.title = why || button.dataset.title;
+}
+
+export const clamp = (value, least, most) => Math.min(Math.max(value, least), most);

@@ -1,0 +1,25 @@
+/* Pictures and files that were made, each found by its URL, as long as there is room. */
+#ifndef PB_EXPLORE_SHELF_H
+#define PB_EXPLORE_SHELF_H
+
+#include <glib.h>
+
+#include "io/file.h"
+
+typedef struct pb_shelf pb_shelf;
+
+/* most: bytes of all files together; the oldest make room for new ones. */
+pb_shelf *pb_shelf_new(size_t most);
+void pb_shelf_free(pb_shelf *shelf);
+
+/* Puts bytes there, which it takes over, for a tab. name: to save them under; its ending says what
+ * they are. The URL ("/api/files/17.png"); g_free. From any thread, as the others. */
+char *pb_shelf_put(pb_shelf *shelf, unsigned long tab, pb_bytes *bytes, const char *name);
+
+/* What lies under a URL, and the name: references of the caller's, or NULL. */
+GBytes *pb_shelf_get(pb_shelf *shelf, const char *url, char **name);
+
+/* Throws away all of a tab's. */
+void pb_shelf_drop(pb_shelf *shelf, unsigned long tab);
+
+#endif

@@ -1,0 +1,19 @@
+/* Requests as they are written, byte for byte, to a server on the loopback. */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A new connection. A read that waits for longer than five seconds ends the test. */
+int http_connect(unsigned port);
+/* Sends what it can; the server may have closed. */
+void http_send(int socket, const char *text);
+/* Reads until the text has been seen (true) or the connection has ended; `into` is then a string.
+ */
+bool http_read(int socket, char *into, size_t room, const char *until);
+/* Sends text, reads all until the server closes; returns the status, 0 where it answered nothing.
+ */
+int http_ask(unsigned port, const char *text, char *into, size_t room);
+
+#endif
