@@ -4,7 +4,6 @@
 
 #include "core.h"
 
-/* read(path as bytes) */
 /* basis_read(path, named): named: does the basis know its file? */
 static PyObject *basis_read(PyObject *module, PyObject *arguments)
 {

@@ -66,12 +66,13 @@ PyObject *py_photo(PyObject *module, PyObject *arguments)
     }
     if (source_of(&s, object) < 0)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status =
-        open_photo(&photo, &s, &crop, (size_t)size[1], (size_t)size[0], &error);
+    Py_BEGIN_ALLOW_THREADS;
+    status = open_photo(&photo, &s, &crop, (size_t)size[1], (size_t)size[0], &error);
     if (status == PB_OK)
         status = pb_photo_tensor(&photo, (size_t)channels, (size_t)size[1], (size_t)size[0],
                                  &picture, &error);
     pb_photo_clear(&photo);
-    Py_END_ALLOW_THREADS Py_XDECREF(s.path);
+    Py_END_ALLOW_THREADS;
+    Py_XDECREF(s.path);
     return status == PB_OK ? py_tensor_taken(&picture) : py_fail(status, &error);
 }

@@ -250,38 +250,27 @@ def test_pickles(faces, basis):
     assert pickle.loads(pickle.dumps(faces)).hash() == faces.hash()
 
 
-def test_product_after_fork():
-    """A linearisation from before a fork says why not, too, and does not wait for threads."""
-    script = (
-        "import os, signal, numpy, pullback\n"
-        "m = pullback.open('faces32')\n"
-        "j = m.linearise(m.point(seed=0))\n"
-        "pid = os.fork()\n"
-        "if pid:\n"
-        "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
-        "signal.alarm(20)\n"
-        "try:\n"
-        "    j.matvec(numpy.ones(1024))\n"
-        "except pullback.Error as error:\n"
-        "    os._exit(0 if 'spawn' in str(error) else 1)\n"
-        "os._exit(2)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
-
-
-def test_photo_after_fork():
-    """And so does reading a photo, whose threads are libvips'."""
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("j = m.linearise(m.point(seed=0))", "j.matvec(numpy.ones(1024))"),
+        ("m.picture(photo)", "m.picture(photo)"),  # whose threads are libvips'
+    ],
+    ids=["product", "photo"],
+)
+def test_use_after_fork(before, after):
+    """What was at work before a fork says why it is not after it, and does not wait for threads."""
     script = (
         "import os, signal, numpy, pullback\n"
         "m = pullback.open('faces32')\n"
         "photo = numpy.zeros((50, 50, 3), numpy.uint8)\n"
-        "m.picture(photo)\n"
+        f"{before}\n"
         "pid = os.fork()\n"
         "if pid:\n"
         "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
         "signal.alarm(20)\n"
         "try:\n"
-        "    m.picture(photo)\n"
+        f"    {after}\n"
         "except pullback.Error as error:\n"
         "    os._exit(0 if 'spawn' in str(error) else 1)\n"
         "os._exit(2)\n"

@@ -67,7 +67,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
                                              .port = (unsigned)o->port,
                                              .certificate = o->certificate,
                                              .key = o->key},
-                                     .model = cli->model ? cli->model : "faces64-text",
+                                     .model = cli->model ? cli->model : PB_BUNDLED_MODEL,
                                      .models = names,
                                      .photo = o->photo,
                                      .memory = cli->run.memory,

@@ -279,12 +279,6 @@ static pb_status add_image(pb_bench *b, const pb_order *o, json_t *object, const
     return status;
 }
 
-static json_t *box(const pb_area *a)
-{
-    return json_pack("[I, I, I, I]", (json_int_t)a->x, (json_int_t)a->y, (json_int_t)a->width,
-                     (json_int_t)a->height);
-}
-
 pb_status pb_bench_look(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
                         pb_error *error)
 {
@@ -297,12 +291,13 @@ pb_status pb_bench_look(pb_bench *b, const pb_order *o, json_t **out, const pb_r
     if (status == PB_OK)
         status = read_source(b, o, error);
     for (size_t i = 0; status == PB_OK && i < photo->faces; i++)
-        json_array_append_new(faces, box(&photo->face[i]));
+        json_array_append_new(faces, pb_area_json(&photo->face[i]));
     *out = NULL;
     if (status == PB_OK) {
-        *out = json_pack(
-            "{s:s, s:I, s:I, s:o, s:O}", "name", o->name, "width", (json_int_t)photo->pixels.width,
-            "height", (json_int_t)photo->pixels.height, "area", box(&photo->area), "faces", faces);
+        *out =
+            json_pack("{s:s, s:I, s:I, s:o, s:O}", "name", o->name, "width",
+                      (json_int_t)photo->pixels.width, "height", (json_int_t)photo->pixels.height,
+                      "area", pb_area_json(&photo->area), "faces", faces);
         status =
             add_picture(o, *out, "seen", b->source.array.data, b->source.array.shape + 1, error);
     }

@@ -77,11 +77,6 @@ static void answer_none(pb_web_answer *a)
     answer_error(a, 404, "there is no such thing, or no more");
 }
 
-static void free_bytes(void *bytes)
-{
-    g_bytes_unref(bytes);
-}
-
 static void answer_file(pb_explorer *e, const char *path, pb_web_answer *a)
 {
     char *name;
@@ -101,7 +96,7 @@ static void answer_file(pb_explorer *e, const char *path, pb_web_answer *a)
         a->size = size;
         a->download = g_str_equal(name, "picture.png") ? NULL : pb_strdup(name);
     }
-    free_bytes(bytes);
+    g_bytes_unref(bytes);
     g_free(name);
 }
 
@@ -172,10 +167,9 @@ static char *plain_name(const char *given)
 
 static void take_photo(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
 {
-    GBytes *bytes = g_str_equal(r->type, "application/json") ? g_bytes_ref(e->example)
-                                                             : g_bytes_new(r->body, r->size);
-    char *name = g_str_equal(r->type, "application/json") ? g_strdup(e->name)
-                                                          : plain_name(pb_web_query(r, "name"));
+    int example = g_str_equal(r->type, "application/json");
+    GBytes *bytes = example ? g_bytes_ref(e->example) : g_bytes_new(r->body, r->size);
+    char *name = example ? g_strdup(e->name) : plain_name(pb_web_query(r, "name"));
 
     answer_job(e, a, pb_tab_photo(tab, bytes, name));
     g_bytes_unref(bytes);
@@ -293,7 +287,7 @@ static void route_page(const char *path, pb_web_answer *a)
     answer_none(a);
 }
 
-void pb_explorer_handle(void *context, const pb_web_request *r, pb_web_answer *a)
+static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
 {
     pb_explorer *e = context;
     const char *rest = "";
@@ -324,7 +318,7 @@ void pb_explorer_handle(void *context, const pb_web_request *r, pb_web_answer *a
         route_page(r->path, a);
 }
 
-size_t pb_explorer_most(void *context, const char *method, const char *path)
+static size_t most(void *context, const char *method, const char *path)
 {
     (void)context;
     if (strcmp(method, "POST"))
@@ -379,8 +373,8 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
                        e->model);
     PB_TRY(read_example(e, o->photo, error));
     e->shelf = pb_shelf_new(MOST_FILES);
-    web.handle = pb_explorer_handle;
-    web.most = pb_explorer_most;
+    web.handle = handle;
+    web.most = most;
     web.context = e;
     PB_TRY(pb_line_begin(&e->line, &run, told, e, error));
     e->tabs = pb_tabs_new(e->line, e->shelf, MOST_TABS);

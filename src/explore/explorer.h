@@ -28,8 +28,4 @@ void pb_explorer_end(pb_explorer *explorer);
 /* Where the page is; the explorer's. */
 const char *pb_explorer_url(const pb_explorer *explorer);
 
-/* What is answered to a request; as pb_web_options.handle and .most. */
-void pb_explorer_handle(void *explorer, const pb_web_request *request, pb_web_answer *answer);
-size_t pb_explorer_most(void *explorer, const char *method, const char *path);
-
 #endif

@@ -18,7 +18,7 @@ typedef struct item {
     int cancel;
     char task[48];
     size_t done, total;
-    double began, task_began, told;
+    double task_began, told;
     char *error;
     json_t *result;
 } item;
@@ -150,7 +150,7 @@ static void work(pb_line *line, item *i)
     pb_status status;
 
     i->state = RUNNING;
-    i->began = i->task_began = pb_seconds();
+    i->task_began = pb_seconds();
     run.monitor = monitor;
     run.context = &w;
     tell(line, i);

@@ -157,16 +157,6 @@ json_t *pb_tab_json(pb_tab *tab)
     return json;
 }
 
-char *pb_tab_model(pb_tab *tab)
-{
-    char *model;
-
-    g_mutex_lock(&tab->tabs->lock);
-    model = g_strdup(pb_wish_text(tab->wishes, "model"));
-    g_mutex_unlock(&tab->tabs->lock);
-    return model;
-}
-
 /* -- jobs ------------------------------------------------------------------------------------- */
 
 typedef struct task {
@@ -253,8 +243,8 @@ static pb_status export(void *context, json_t **result, const pb_run *run, pb_er
     return pb_bench_export(t->tab->bench, &t->order, result, run, error);
 }
 
-static unsigned long add(pb_tab *tab, const char *kind, json_t *weights, const char *what,
-                         const char *format)
+unsigned long pb_tab_do(pb_tab *tab, const char *kind, json_t *weights, const char *what,
+                        const char *format)
 {
     static const struct {
         const char *kind;
@@ -320,7 +310,7 @@ pb_status pb_tab_change(pb_tab *tab, const json_t *change, pb_error *error)
         return status;
     pb_line_cancel_tab(tab->tabs->line, tab->id);
     if (looks && photo)
-        add(tab, "look", NULL, NULL, NULL);
+        pb_tab_do(tab, "look", NULL, NULL, NULL);
     return PB_OK;
 }
 
@@ -339,11 +329,5 @@ unsigned long pb_tab_photo(pb_tab *tab, GBytes *bytes, const char *name)
     forget(tab, 1);
     g_mutex_unlock(&tab->tabs->lock);
     pb_line_cancel_tab(tab->tabs->line, tab->id);
-    return add(tab, "look", NULL, NULL, NULL);
-}
-
-unsigned long pb_tab_do(pb_tab *tab, const char *kind, json_t *weights, const char *what,
-                        const char *format)
-{
-    return add(tab, kind, weights, what, format);
+    return pb_tab_do(tab, "look", NULL, NULL, NULL);
 }

@@ -36,7 +36,4 @@ unsigned long pb_tab_photo(pb_tab *tab, GBytes *bytes, const char *name);
 unsigned long pb_tab_do(pb_tab *tab, const char *kind, json_t *weights, const char *what,
                         const char *format);
 
-/* The model that it is set to; a copy (g_free). */
-char *pb_tab_model(pb_tab *tab);
-
 #endif

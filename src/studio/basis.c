@@ -7,6 +7,7 @@
 #include "base/ending.h"
 #include "base/memory.h"
 #include "base/shape.h"
+#include "io/json.h"
 #include "picture/sheet.h"
 #include "picture/spectrum.h"
 
@@ -202,15 +203,6 @@ pb_status pb_basis_plot(const pb_basis_found *found, const char *path, pb_error 
     return status;
 }
 
-static json_t *numbers(const double *values, size_t count)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_real(values[i]));
-    return array;
-}
-
 json_t *pb_basis_json(const pb_basis_found *found)
 {
     const pb_basis *basis = &found->basis;
@@ -224,10 +216,10 @@ json_t *pb_basis_json(const pb_basis_found *found)
         "applications_fp32", (int)(svd->applications - svd->applications_fast), "block",
         (int)svd->block, "restarts", (int)svd->restarts, "seconds", svd->seconds,
         "seconds_operator", svd->seconds_operator, "probe", svd->probe, "sigma",
-        numbers(svd->sigma, svd->rank), "residual", numbers(svd->residual, svd->rank),
-        "angle_bound", numbers(svd->angle_bound, svd->rank));
+        pb_json_reals(svd->rank, svd->sigma), "residual", pb_json_reals(svd->rank, svd->residual),
+        "angle_bound", pb_json_reals(svd->rank, svd->angle_bound));
 
     if (found->verified)
-        json_object_set_new(object, "verified", numbers(found->verified, svd->rank));
+        json_object_set_new(object, "verified", pb_json_reals(svd->rank, found->verified));
     return object;
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "io/csv.h"
 #include "io/file.h"
+#include "io/json.h"
 
 pb_status pb_bases_read(pb_bases *b, size_t count, const char *const *paths, pb_error *error)
 {
@@ -44,10 +45,8 @@ static json_t *pair_json(const pb_compared *c, size_t count, const char *const *
                          size_t b)
 {
     size_t pair = a * count + b;
-    json_t *angles = json_array();
+    json_t *angles = pb_json_reals(c->k, c->angles + pair * c->k);
 
-    for (size_t i = 0; i < c->k; i++)
-        json_array_append_new(angles, json_real(c->angles[pair * c->k + i]));
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "a", names[a], "b", names[b], "angles", angles,
                      "distance", distances_json(c->distances[pair]), "normalised",
                      distances_json(pb_distances_ratio(c->distances[pair], c->largest)));

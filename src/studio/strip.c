@@ -22,39 +22,37 @@ int pb_edit_mode_of(pb_edit_mode *mode, const char *name)
     return -1;
 }
 
-static pb_status blend(const pb_strip *s, const float *picture, pb_tensor *change, pb_error *error)
+/* Into a file, or (bytes: not NULL) into memory. */
+static pb_status paste(const pb_strip *s, const float *picture, const char *name,
+                       const char *settings, int quality, pb_bytes *bytes, char **lost,
+                       pb_error *error)
 {
     const size_t *shape = s->edit->pictures.shape;
+    pb_tensor change = PB_TENSOR_EMPTY;
+    pb_status status;
 
-    return pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1], shape[3], shape[2],
-                    change, error);
+    *lost = NULL;
+    status = pb_blend(s->photo, pb_edit_picture(s->edit, 0, 0), picture, shape[1], shape[3],
+                      shape[2], &change, error);
+    if (status == PB_OK)
+        status = bytes ? pb_original_encode(s->photo, &change, name, settings, quality, bytes, lost,
+                                            error)
+                       : pb_original_write(s->photo, &change, name, settings, quality, lost, error);
+    pb_tensor_clear(&change);
+    return status;
 }
 
 pb_status pb_strip_paste(const pb_strip *s, const float *picture, const char *path,
                          const char *settings, int quality, char **lost, pb_error *error)
 {
-    pb_tensor change = PB_TENSOR_EMPTY;
-    pb_status status = blend(s, picture, &change, error);
-
-    *lost = NULL;
-    if (status == PB_OK)
-        status = pb_original_write(s->photo, &change, path, settings, quality, lost, error);
-    pb_tensor_clear(&change);
-    return status;
+    return paste(s, picture, path, settings, quality, NULL, lost, error);
 }
 
 pb_status pb_strip_encode_paste(const pb_strip *s, const float *picture, const char *name,
                                 const char *settings, int quality, pb_bytes *bytes, char **lost,
                                 pb_error *error)
 {
-    pb_tensor change = PB_TENSOR_EMPTY;
-    pb_status status = blend(s, picture, &change, error);
-
-    *lost = NULL;
-    if (status == PB_OK)
-        status = pb_original_encode(s->photo, &change, name, settings, quality, bytes, lost, error);
-    pb_tensor_clear(&change);
-    return status;
+    return paste(s, picture, name, settings, quality, bytes, lost, error);
 }
 
 /* -- settings ------------------------------------------------------------------------------------
@@ -110,6 +108,12 @@ static char *model_name(const pb_studio *d)
     return g_path_is_absolute(name) ? g_path_get_basename(name) : g_strdup(name);
 }
 
+json_t *pb_area_json(const pb_area *a)
+{
+    return json_pack("[I, I, I, I]", (json_int_t)a->x, (json_int_t)a->y, (json_int_t)a->width,
+                     (json_int_t)a->height);
+}
+
 json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
 {
     const pb_edit *e = s->edit;
@@ -130,12 +134,8 @@ json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
     if (e->mode != PB_EDIT_GUIDANCE)
         json_object_set_new(object, "edit_length", json_real(e->length));
     describe_effect(s, object);
-    if (s->photo) {
-        const pb_area *a = &s->photo->area;
-        json_object_set_new(object, "crop",
-                            json_pack("[I, I, I, I]", (json_int_t)a->x, (json_int_t)a->y,
-                                      (json_int_t)a->width, (json_int_t)a->height));
-    }
+    if (s->photo)
+        json_object_set_new(object, "crop", pb_area_json(&s->photo->area));
     pb_prompts_describe(&s->point->prompts, object);
     g_free(model);
     return object;
@@ -229,12 +229,15 @@ static char *all_settings(size_t count, const pb_strip *strips, const pb_studio 
     return text;
 }
 
-static pb_status draw(size_t count, const pb_strip *strips, const pb_studio *d, pb_pixels *pixels,
-                      pb_error *error)
+/* Into a file, or (bytes: not NULL) into memory. */
+static pb_status draw(size_t count, const pb_strip *strips, const pb_studio *d, const char *name,
+                      pb_bytes *bytes, pb_error *error)
 {
     const size_t *shape = strips[0].edit->pictures.shape;
     char *text = caption(count, strips, d);
+    char *settings = all_settings(count, strips, d);
     layout l = lay_out(count, strips);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
     pb_status status;
 
     status = pb_sheet_draw(&(pb_sheet){.rows = l.row->len,
@@ -247,38 +250,27 @@ static pb_status draw(size_t count, const pb_strip *strips, const pb_studio *d, 
                                        .column_labels = (const char *const *)l.column->pdata,
                                        .marked = strips[0].edit->stages,
                                        .caption = text},
-                           pixels, error);
+                           &pixels, error);
+    if (status == PB_OK)
+        status = bytes ? pb_pixels_encode(&pixels, name, settings, PB_QUALITY, bytes, error)
+                       : pb_pixels_write(&pixels, name, settings, error);
+    pb_pixels_clear(&pixels);
     g_ptr_array_unref(l.tiles);
     g_ptr_array_unref(l.column);
     g_ptr_array_unref(l.row);
-    g_free(text);
-    return status;
-}
-
-pb_status pb_strip_encode(size_t count, const pb_strip *strips, const pb_studio *d,
-                          const char *name, pb_bytes *bytes, pb_error *error)
-{
-    char *settings = all_settings(count, strips, d);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status = draw(count, strips, d, &pixels, error);
-
-    if (status == PB_OK)
-        status = pb_pixels_encode(&pixels, name, settings, PB_QUALITY, bytes, error);
-    pb_pixels_clear(&pixels);
     g_free(settings);
+    g_free(text);
     return status;
 }
 
 pb_status pb_strip_write(size_t count, const pb_strip *strips, const pb_studio *d, const char *path,
                          pb_error *error)
 {
-    char *settings = all_settings(count, strips, d);
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status = draw(count, strips, d, &pixels, error);
+    return draw(count, strips, d, path, NULL, error);
+}
 
-    if (status == PB_OK)
-        status = pb_pixels_write(&pixels, path, settings, error);
-    pb_pixels_clear(&pixels);
-    g_free(settings);
-    return status;
+pb_status pb_strip_encode(size_t count, const pb_strip *strips, const pb_studio *d,
+                          const char *name, pb_bytes *bytes, pb_error *error)
+{
+    return draw(count, strips, d, name, bytes, error);
 }

@@ -23,6 +23,9 @@ int pb_edit_mode_of(pb_edit_mode *mode, const char *name);
  * object, where there are any. */
 void pb_prompts_describe(const pb_prompts *prompts, json_t *object);
 
+/* A part of a photo: [x, y, width, height]. */
+json_t *pb_area_json(const pb_area *area);
+
 /* The settings: what the edit is of, what was done, and what was warned of. NULL: no memory, or a
  * name that is not in UTF-8. */
 json_t *pb_strip_json(const pb_strip *strip, const pb_studio *studio);

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "io/json.h"
 #include "session/session.h"
+#include "studio/strip.h"
 
 #define MAX_SETTINGS ((size_t)16 << 20) /* bytes */
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -37,13 +38,9 @@ static json_t *list(size_t count, char **texts)
 
 json_t *pb_study_crop(const pb_crop *crop)
 {
-    const pb_area *a = &crop->area;
-
     if (crop->kind == PB_CROP_FACE)
         return json_string("auto");
-    return crop->kind == PB_CROP_FIT ? json_null()
-                                     : json_pack("[I, I, I, I]", (json_int_t)a->x, (json_int_t)a->y,
-                                                 (json_int_t)a->width, (json_int_t)a->height);
+    return crop->kind == PB_CROP_FIT ? json_null() : pb_area_json(&crop->area);
 }
 
 /* The opposite. Returns 0, or -1: it is none. */
