@@ -365,6 +365,14 @@ static void route_page(const char *path, pb_web_answer *a)
     answer_none(a);
 }
 
+static void answer_api(pb_web_answer *a)
+{
+    a->status = 200;
+    a->type = pb_api_files[0].type;
+    a->fixed = pb_api_files[0].data;
+    a->size = pb_api_files[0].size;
+}
+
 static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
 {
     pb_explorer *e = context;
@@ -390,6 +398,8 @@ static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
         open_project(e, r, a);
     else if (strcmp(r->method, "GET"))
         answer_none(a);
+    else if (!strcmp(r->path, "/api/openapi.json"))
+        answer_api(a);
     else if (!strcmp(r->path, "/api/models"))
         answer_json(a, 200, json_pack("{s:O, s:s}", "models", e->models, "default", e->model));
     else if (g_str_has_prefix(r->path, "/api/files/"))
