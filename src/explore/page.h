@@ -31,6 +31,8 @@ const char *pb_page_type(const char *name);
 #define PB_PAGE_TYPE_json "application/json"
 #define PB_PAGE_TYPE_png "image/png"
 #define PB_PAGE_TYPE_safetensors "application/octet-stream"
+#define PB_PAGE_TYPE_pullback "application/zip"
 #define PB_PAGE_TYPE_svg "image/svg+xml"
+#define PB_PAGE_TYPE_webp "image/webp"
 
 #endif
