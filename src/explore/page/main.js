@@ -270,6 +270,7 @@ async function open() {
         } catch (error) {
             if (error.status !== 404)
                 throw error;
+            complain(new Error("The program no longer has what this page worked on: this is a new beginning."));
         }
     }
     return ask("POST", "/api/tabs", {});
