@@ -1,6 +1,6 @@
 /* The page of the explorer, as it is part of the program: all files, each as it is in its folder,
- * and nothing in them that the server's Content-Security-Policy forbids, no file and no element that
- * is not there. */
+ * and nothing in them that the server's Content-Security-Policy forbids, no file and no element
+ * that is not there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
