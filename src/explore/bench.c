@@ -22,11 +22,11 @@ struct pb_bench {
     GQueue edits;             /* of {"key", "edit"}, the last first */
 };
 
-pb_bench *pb_bench_new(pb_studios *studios)
+pb_bench *pb_bench_new(pb_studios *studios, const char *const *taster)
 {
     pb_bench *b = g_new0(pb_bench, 1);
 
-    pb_stages_init(&b->stages, studios);
+    pb_stages_init(&b->stages, studios, taster);
     g_queue_init(&b->edits);
     return b;
 }
@@ -142,7 +142,8 @@ static pb_status add_whole(const pb_order *o, json_t *object, const pb_photo *ph
     return status;
 }
 
-pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                         pb_error *error)
 {
     const pb_source *source = &b->stages.source;
     const pb_photo *photo = &source->photo;
@@ -150,7 +151,7 @@ pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error 
     pb_status status;
 
     *out = NULL;
-    PB_TRY(pb_stages_source(&b->stages, o, error));
+    PB_TRY(pb_stages_source(&b->stages, o, run, error));
     if (!source->has_photo)
         return PB_OK;
     faces = json_array();
@@ -165,13 +166,14 @@ pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error 
     return give(out, object, status);
 }
 
-pb_status pb_bench_grid(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+pb_status pb_bench_grid(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                        pb_error *error)
 {
     const size_t steps = (size_t)pb_wish_number(o->wishes, "steps");
     size_t T;
 
     *out = NULL;
-    PB_TRY(pb_stages_source(&b->stages, o, error));
+    PB_TRY(pb_stages_source(&b->stages, o, run, error));
     T = pb_schedule_length(b->stages.studio->schedule);
     *out = json_array();
     for (size_t i = 1; i < steps && steps <= T; i++)
@@ -191,7 +193,8 @@ pb_status pb_bench_noisy(pb_bench *b, const pb_order *o, json_t **out, const pb_
     return give(out, object, add_image(b, o, object, "picture", &point->x, run, error));
 }
 
-pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                        pb_error *error)
 {
     const pb_source *source = &b->stages.source;
     const pb_tensor *mask;
@@ -201,7 +204,7 @@ pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, pb_error *
     pb_status status;
 
     *out = NULL;
-    PB_TRY(pb_stages_mask(&b->stages, o, error));
+    PB_TRY(pb_stages_mask(&b->stages, o, run, error));
     mask = source->blend.data ? &source->blend : &source->mask;
     n = pb_tensor_count(mask);
     picture = g_new(float, n);

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "explore/basis_file.h"
 #include "explore/project.h"
 #include "picture/animation.h"
@@ -206,27 +205,13 @@ static pb_status make_animation(const job *j, const char *name, pb_bytes *bytes,
 /* -- files of other tools -----------------------------------------------------------------------
  */
 
-/* A copy of what is kept elsewhere. */
-static pb_status copy(GBytes *from, pb_bytes *bytes, pb_error *error)
-{
-    gsize size;
-    const void *data = g_bytes_get_data(from, &size);
-
-    *bytes = (pb_bytes){pb_malloc(size + 1, 1), size};
-    if (!bytes->data)
-        return pb_fail_memory(error, size, "a file");
-    memcpy(bytes->data, data, size);
-    bytes->data[size] = '\0';
-    return PB_OK;
-}
-
 pb_status pb_export_basis(pb_bench *bench, const pb_order *o, pb_bytes *bytes, const pb_run *run,
                           pb_error *error)
 {
     pb_stages *s = pb_bench_stages(bench);
 
     if (o->carried.bytes)
-        return copy(o->carried.bytes, bytes, error);
+        return pb_copy_bytes(o->carried.bytes, bytes, error);
     PB_TRY(pb_stages_directions(s, o, run, error));
     return pb_basis_to_bytes(&s->directions.basis, bytes, error);
 }
@@ -270,7 +255,7 @@ static pb_status make_direction(const job *j, const char *name, pb_bytes *bytes,
 static pb_status make_mask(const job *j, const char *name, pb_bytes *bytes, pb_error *error)
 {
     (void)name;
-    return j->order->mask.bytes ? copy(j->order->mask.bytes, bytes, error)
+    return j->order->mask.bytes ? pb_copy_bytes(j->order->mask.bytes, bytes, error)
                                 : pb_fail(error, PB_INVALID, "there is no mask");
 }
 
