@@ -275,7 +275,7 @@ static pb_status draw_cards(pb_bench *b, const pb_order *o, json_t *found, const
         status = add_picture(o, found, "middle", pb_edit_picture(&edit, 0, 0),
                              edit.pictures.shape + 1, error);
     json_object_set_new(found, "cards", cards);
-    json_object_set_new(found, "coarse", json_boolean(how.stride > 1));
+    json_object_set_new(found, "coarse", json_boolean(how.stride > 1 || how.iterations));
     pb_edit_clear(&edit);
     g_free(all);
     return status;
