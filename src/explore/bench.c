@@ -5,11 +5,13 @@
 
 #include "diffusion/schedule.h"
 #include "explore/command.h"
+#include "explore/preview.h"
 #include "explore/wishes.h"
 #include "io/json.h"
 #include "picture/sheet.h"
 
-#define LONGEST 1024 /* pixels of a photo that is shown */
+#define LONGEST 1024 /* pixels of a photo that is shown, */
+#define CLOSE 512    /* and of its part that is edited */
 #define PHOTO_QUALITY 88
 #define QUICK 50000000      /* parameters */
 #define COARSE_STEPS 5      /* down from t to a card's picture */
@@ -142,6 +144,33 @@ static pb_status add_whole(const pb_order *o, json_t *object, const pb_photo *ph
     return status;
 }
 
+/* The part that the model sees, as the photo has it; edit: with what it changes, or NULL. */
+static pb_status add_close(pb_bench *b, const pb_order *o, json_t *object, const char *name,
+                           const pb_edit *edit, pb_error *error)
+{
+    const pb_photo *photo = &b->stages.source.photo;
+    const pb_area *a = &photo->area;
+    double side = (double)(a->width > a->height ? a->width : a->height);
+    pb_pixels all = PB_PIXELS_EMPTY, close = PB_PIXELS_EMPTY;
+    pb_photo small;
+    json_t *url = NULL;
+    pb_status status = pb_preview_shrink(photo, fmin(1, CLOSE / side), &small, error);
+
+    if (status == PB_OK)
+        status = pb_preview_paste(&small, edit, edit ? pb_stages_picture(&b->stages) : NULL, &all,
+                                  error);
+    if (status == PB_OK)
+        status = pb_preview_cut(&small, &all, &close, error);
+    if (status == PB_OK)
+        status = put(o, &close, "picture.jpg", &url, error);
+    if (status == PB_OK)
+        json_object_set_new(object, name, url);
+    pb_pixels_clear(&all);
+    pb_pixels_clear(&close);
+    pb_photo_clear(&small);
+    return status;
+}
+
 pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
                          pb_error *error)
 {
@@ -161,6 +190,8 @@ pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, const pb_
                        (json_int_t)photo->pixels.width, "height", (json_int_t)photo->pixels.height,
                        "area", pb_area_json(&photo->area), "faces", faces);
     status = add_whole(o, object, photo, error);
+    if (status == PB_OK)
+        status = add_close(b, o, object, "close", NULL, error);
     if (status == PB_OK)
         status = add_picture(o, object, "seen", source->array.data, source->array.shape + 1, error);
     return give(out, object, status);
@@ -333,6 +364,7 @@ static pb_status make_edit(pb_bench *b, const pb_order *o, json_t **out, const p
 {
     pb_stages *s = &b->stages;
     json_t *object;
+    pb_status status;
     char *line;
 
     PB_TRY(pb_stages_edit(s, o, run, error));
@@ -342,9 +374,12 @@ static pb_status make_edit(pb_bench *b, const pb_order *o, json_t **out, const p
         "change", s->edit.stages ? pb_edit_change(&s->edit, 0) : 0.0, "outside",
         s->edit.outside ? json_real(pb_edit_outside(&s->edit, 0)) : json_null(), "command", line);
     g_free(line);
-    return give(
-        out, object,
-        add_picture(o, object, "picture", pb_stages_picture(s), s->edit.pictures.shape + 1, error));
+    status =
+        add_picture(o, object, "picture", pb_stages_picture(s), s->edit.pictures.shape + 1, error);
+    json_object_set_new(object, "close", json_null());
+    if (status == PB_OK && s->source.has_photo)
+        status = add_close(b, o, object, "close", &s->edit, error);
+    return give(out, object, status);
 }
 
 pb_status pb_bench_edit(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
