@@ -1,0 +1,7 @@
+/* Groups of tests in a browser: each returns how many failed. */
+#ifndef TEST_BROWSER_H
+#define TEST_BROWSER_H
+
+int browser_photo(void); /* photos in, and the frame on them */
+
+#endif
