@@ -166,3 +166,10 @@ char *explorer_take(const char *element)
         browser_wait("false /* a file by %s */", element);
     return name;
 }
+
+void expect_near_at(const char *file, int line, double found, double expected, double tolerance)
+{
+    if (!(found >= expected - tolerance && found <= expected + tolerance))
+        fail_msg("%s:%d: expected %g (within %g), found %g", file, line, expected, tolerance,
+                 found);
+}

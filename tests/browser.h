@@ -37,6 +37,10 @@ void explorer_set(int direction, double value);
 /* Clicks on what makes a file, and waits for it: its name is the caller's, by free. */
 char *explorer_take(const char *element);
 
+#define expect_near(found, expected, tolerance)                                                    \
+    expect_near_at(__FILE__, __LINE__, found, expected, tolerance)
+void expect_near_at(const char *file, int line, double found, double expected, double tolerance);
+
 /* The path of a file of the desk, for the expression. */
 #define DESK(name) scratch_path(&desk, name).text
 
