@@ -8,15 +8,15 @@ export class Crop {
     constructor(stage, changed) {
         this.stage = stage;
         this.image = make("img", {alt: "The photo", draggable: "false"});
-        this.seen = make("img", {alt: "", class: "seen", draggable: "false"});
         this.frame = make("div", {
-            class: "frame", tabindex: "0", role: "group",
+            id: "frame", class: "frame", tabindex: "0", role: "group",
             "aria-label": "What the model sees. Arrow keys move it, with Shift or by plus and minus they change its size.",
         }, ...corners.map((corner) => make("span", {class: `corner ${corner}`, "data-corner": corner})));
         this.shade = make("div", {class: "shade"});
-        stage.append(make("div", {class: "clip"}, this.image, this.seen, this.shade), this.frame);
+        stage.append(make("div", {class: "clip"}, this.image, this.shade), this.frame);
         this.tell = later(450, () => changed(this.rounded()));
-        this.image.onerror = () => this.paint(...this.others);
+        this.image.onload = () => this.image.hidden = false;
+        this.image.onerror = () => this.image.hidden = true; // the browser cannot show it; the program may
         this.frame.addEventListener("pointerdown", (event) => this.grab(event));
         this.frame.addEventListener("keydown", (event) => this.key(event));
         this.frame.addEventListener("wheel", (event) => {
@@ -26,33 +26,26 @@ export class Crop {
             this.grow(event.deltaY < 0 ? 1.04 : 1 / 1.04);
         }, {passive: false});
         this.held = null;
+        this.wait(null);
     }
 
-    // Another photo, as the browser can show it, or null; the frame waits for `set`.
-    show(url) {
-        this.stage.classList.add("waits");
+    // Another photo: a URL of what was chosen, or null; the frame waits for `set`.
+    wait(url) {
         this.tell.stop();
-        this.paint(url);
-    }
-
-    // The first of these that the browser can show, or none.
-    paint(url, ...others) {
-        this.others = others;
-        this.whole = Boolean(url);
+        this.stage.classList.add("waits");
         if (url)
             this.image.src = url;
         else
-            this.image.removeAttribute("src");
-        this.image.hidden = !url;
-        this.seen.hidden = this.whole;
+            this.image.hidden = true;
     }
 
-    // What the program knows of it: {width, height, area, seen}; aspect: of what the model sees.
+    // What the program knows of it: {width, height, area, picture}; aspect: of what the model sees.
     set(photo, aspect) {
         this.width = photo.width;
         this.height = photo.height;
         this.aspect = aspect;
-        this.seen.src = photo.seen;
+        if (this.image.getAttribute("src") !== photo.picture)
+            this.image.src = photo.picture;
         this.stage.classList.remove("waits");
         this.stage.style.aspectRatio = `${photo.width} / ${photo.height}`;
         this.stage.style.maxWidth = `calc(18rem * ${photo.width / photo.height})`;
@@ -69,7 +62,7 @@ export class Crop {
 
     draw() {
         const [x, y, w, h] = this.area;
-        for (const element of [this.frame, this.shade, this.seen]) {
+        for (const element of [this.frame, this.shade]) {
             element.style.left = `${100 * x / this.width}%`;
             element.style.top = `${100 * y / this.height}%`;
             element.style.width = `${100 * w / this.width}%`;

@@ -31,6 +31,16 @@ export function calm() {
     $("trouble").hidden = true;
 }
 
+// The same work; what goes wrong with it is told, and it then comes to null.
+export const attempt = (work) => async (...values) => {
+    try {
+        return await work(...values);
+    } catch (error) {
+        complain(error);
+        return null;
+    }
+};
+
 export function later(wait, work) {
     let timer = 0;
     const call = (...values) => {
@@ -46,6 +56,20 @@ export function allow(button, why) {
     button.dataset.title ??= button.title;
     button.disabled = Boolean(why);
     button.title = why || button.dataset.title;
+}
+
+// Of the radio buttons of a name: what is chosen, and how it is.
+export const chosen = (name) => document.querySelector(`[name=${name}]:checked`).value;
+export const choose = (name, value) => document.querySelector(`[name=${name}][value=${value}]`).checked = true;
+
+// A picture of a URL.
+export function picture(url) {
+    return new Promise((resolve, reject) => {
+        const image = new Image();
+        image.onload = () => resolve(image);
+        image.onerror = () => reject(new Error("The program does not have a picture any longer: load the page again."));
+        image.src = url;
+    });
 }
 
 export const clamp = (value, least, most) => Math.min(Math.max(value, least), most);

@@ -1,57 +1,89 @@
-// What the sliders were set to before: undo, redo, and a small picture of each.
+// The steps that were taken: undo, redo, and a small picture of each. A step is what the settings were, what the
+// sliders were set to, and whether there were any: {settings, weights, found}.
 import {$, make, clamp} from "./dom.js";
+import {same, spell} from "./weights.js";
+import {titles} from "./settings.js";
 
-const MOST = 40, SIZE = 64; // pictures, pixels
+const MOST = 40, SIZE = 64; // steps, pixels
 const SOON = 700; // ms: what follows so soon is the same step (a key held down)
 
+const alike = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+// The settings in which one differs from another.
+export function differing(settings, from) {
+    return Object.fromEntries(Object.entries(settings).filter(([name, value]) => !alike(value, from[name])));
+}
+
+function words(step, before) {
+    const changed = before ? Object.keys(differing(step.settings, before.settings)) : [];
+    return changed.map((name) => titles[name] || name).join(", ") || spell(step.settings.names, step.weights) || "Unchanged";
+}
+
 export class History {
-    // went(weights): somebody goes back to these.
-    constructor(box, went) {
+    // went(step): somebody goes back to it; kept(steps, at): they are others.
+    constructor(box, went, kept) {
         this.box = box;
         this.went = went;
-        this.clear({});
+        this.kept = kept;
+        this.past = [];
         $("undo").onclick = () => this.travel(-1);
         $("redo").onclick = () => this.travel(1);
     }
 
-    clear(weights) {
-        this.past = [];
-        this.at = -1;
+    // Other steps than those of before.
+    begin(steps, at = steps.length - 1) {
+        this.past = steps.map((step) => this.entry(step));
+        this.at = clamp(at, 0, steps.length - 1);
         this.added = 0; // when a step was
-        this.push(weights);
+        this.draw();
     }
 
-    push(weights) {
-        const canvas = make("canvas", {width: SIZE, height: SIZE});
-        const button = make("button", {type: "button", onclick: () => this.go(this.past.indexOf(entry))}, canvas);
-        const entry = {weights, canvas, button};
-        this.past.splice(this.at + 1, Infinity, entry);
+    entry(step) {
+        const canvas = make("canvas", {width: SIZE, height: SIZE}), entry = {step, canvas};
+        entry.button = make("button", {type: "button", onclick: () => this.go(this.past.indexOf(entry))}, canvas);
+        return entry;
+    }
+
+    entryNow() {
+        return this.past[this.at];
+    }
+
+    now() {
+        return this.entryNow().step;
+    }
+
+    steps() {
+        return this.past.map((entry) => entry.step);
+    }
+
+    // Something else is set.
+    add(step) {
+        const before = this.now(), settled = alike(step.settings, before.settings);
+        if (settled && same(step.weights, before.weights)) {
+            before.found = step.found;
+            this.draw();
+            return;
+        }
+        const time = performance.now(), soon = settled && this.at > 0 && time - this.added < SOON;
+        this.added = time;
+        this.past.splice(this.at + (soon ? 0 : 1), Infinity, this.entry(step));
         if (this.past.length > MOST)
             this.past.shift();
         this.at = this.past.length - 1;
         this.draw();
     }
 
-    // The sliders came to rest.
-    add(weights) {
-        const now = performance.now(), same = this.at > 0 && now - this.added < SOON;
-        if (JSON.stringify(weights) === JSON.stringify(this.past[this.at].weights))
-            return;
-        this.added = now;
-        if (!same) {
-            this.push(weights);
-            return;
-        }
-        this.past[this.at].weights = weights;
-        this.past.splice(this.at + 1);
-        this.draw();
+    // How a step looks: an image or a canvas.
+    sketch(entry, image) {
+        entry.canvas.height = Math.max(1, Math.round(SIZE * image.height / image.width));
+        entry.canvas.getContext("2d").drawImage(image, 0, 0, entry.canvas.width, entry.canvas.height);
     }
 
-    // What is set now looks so.
-    picture(canvas) {
-        const to = this.past[this.at].canvas;
-        to.height = Math.max(1, Math.round(SIZE * canvas.height / canvas.width));
-        to.getContext("2d").drawImage(canvas, 0, 0, to.width, to.height);
+    // All those under these settings, as mix(weights) draws them.
+    sketches(settings, mix) {
+        for (const entry of this.past)
+            if (alike({...entry.step.settings, names: 0}, {...settings, names: 0}))
+                this.sketch(entry, mix(entry.step.weights));
     }
 
     travel(step) {
@@ -59,18 +91,18 @@ export class History {
     }
 
     go(to) {
-        if (to < 0 || to === this.at)
+        if (to === this.at)
             return;
         this.at = to;
         this.added = 0;
         this.draw();
-        this.went(this.past[to].weights);
+        this.went(this.now());
     }
 
     draw() {
         this.box.replaceChildren(...this.past.map((entry) => entry.button));
         this.past.forEach((entry, i) => {
-            const name = Object.keys(entry.weights).length ? `Step ${i + 1} of ${this.past.length}` : "Unchanged";
+            const name = `Step ${i + 1} of ${this.past.length}: ${words(entry.step, i ? this.past[i - 1].step : null)}`;
             entry.button.title = name;
             entry.button.setAttribute("aria-label", name);
             entry.button.setAttribute("aria-current", i === this.at ? "step" : "false");
@@ -79,5 +111,6 @@ export class History {
         this.box.scrollLeft = this.past[this.at].button.offsetLeft - this.box.clientWidth / 2;
         $("undo").disabled = this.at === 0;
         $("redo").disabled = this.at === this.past.length - 1;
+        this.kept(this.steps(), this.at);
     }
 }

@@ -1,319 +1,255 @@
 // The page: one tab of the program, shown and changed.
-import {$, say, complain, calm, later, allow} from "./dom.js";
-import {ask, follow} from "./api.js";
+import {$, say, complain, calm, later, allow, attempt, picture} from "./dom.js";
+import {ask} from "./api.js";
 import * as progress from "./progress.js";
-import {Crop} from "./crop.js";
-import {Settings} from "./settings.js";
+import {Carry} from "./carry.js";
 import {Directions} from "./directions.js";
-import {History} from "./history.js";
+import {History, differing} from "./history.js";
 import {Mask} from "./mask.js";
+import {Photo} from "./photo.js";
+import {Settings} from "./settings.js";
+import {Takeaway} from "./takeaway.js";
 import {Viewer} from "./viewer.js";
+import {Work} from "./work.js";
+import {named, receive, type} from "./incoming.js";
+import {recall, remember} from "./memory.js";
+import {empty, same} from "./weights.js";
 
-const LARGEST = 64 << 20; // bytes of a photo that the program takes
+const NONE = "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.";
 
-let masks = false; // the program takes some
-let tab = null, models = [], url = null; // of the photo that was chosen here
-let shownFound = "", shownPhoto = "", shownEdit = "";
-const followed = new Set(), working = new Set(); // jobs; kinds of work, from the click on
+let models = [];
+let shownFound = "", shownEdit = "";
 
-const path = (rest) => `/api/tabs/${tab.tab}${rest}`;
-const model = () => models.find((m) => m.name === tab.settings.model) || models[0];
-const attempt = (work) => async (...values) => {
-    try {
-        return await work(...values);
-    } catch (error) {
-        complain(error);
-        return null;
-    }
-};
-
-/* -- the tab -- */
-
-function take(next) {
-    if (tab && tab.tab === next.tab && next.version < tab.version)
-        return;
-    tab = next;
-    sessionStorage.setItem("tab", tab.tab);
-    show();
-    if (tab.job)
-        watch(tab.job);
-}
-
-const refresh = attempt(async () => take(await ask("GET", path(""))));
-
-// Follows a job to its end, once; the tab is then asked for again.
-const watch = attempt(async (id, first) => {
-    if (followed.has(id))
-        return null;
-    followed.add(id);
-    const from = Date.now();
-    let last, begun = false;
-    try {
-        last = await follow(id, (job) => {
-            if (!begun && (job.kind !== "edit" || Date.now() - from > 1500)) {
-                progress.begin(job);
-                begun = true;
-                working.add(job.kind);
-                permit();
-            }
-            progress.update(job);
-        });
-        working.delete(last.kind);
-    } finally {
-        progress.end(id);
-        permit();
-    }
-    if (last.state === "failed")
-        complain(new Error(last.error || "That failed."));
-    if (last.state === "cancelled" && last.kind === "find")
-        say("Cancelled");
-    await refresh();
-    return last;
-});
-
-async function start(rest, body) {
-    const kind = rest.slice(1);
-    calm();
-    working.add(kind);
-    permit();
-    try {
-        const job = await ask("POST", path(rest), body);
-        return await watch(job.job);
-    } finally {
-        working.delete(kind);
-        permit();
-    }
-}
-
-// What can be pressed now, and why the rest cannot.
-function permit() {
-    const blank = tab && tab.settings.source === "photo" && !tab.photo;
-    const busy = working.has("export") ? "A file is being made" : "";
-    allow($("find"), !tab ? "The program has not answered yet"
-        : working.has("find") ? "They are being found"
-        : blank ? "There is no photo yet that the model can see"
-        : tab.found ? "They are found: change the photo or a setting to find others" : "");
-    allow($("zero"), Object.keys(directions.weights()).length ? "" : "All are 0");
-    for (const button of document.querySelectorAll("[data-what]"))
-        allow(button, busy || (button.dataset.what !== "basis" && $("zero").disabled ? "Move a slider first" : ""));
-}
+const model = () => models.find((m) => m.name === work.tab.settings.model) || models[0];
+const step = (weights) => ({settings: work.tab.settings, weights, found: Boolean(work.tab.found)});
 
 /* -- what is shown -- */
 
-function showPhoto() {
-    const photo = tab.photo, of = tab.settings.source === "photo";
-    $("stage").classList.toggle("idle", !of);
-    $("around").hidden = !of || !model().faces;
-    if (photo && shownPhoto !== path("/photo.png")) { // another tab, or another photo
-        shownPhoto = path("/photo.png");
-        crop.paint(...url ? [url] : [], `${shownPhoto}?${tab.version}`);
-    }
-    if (photo)
-        crop.set(photo, model().width / model().height);
-    else if (of && tab.job)
-        return; // a look at it is on its way
-    $("photo-hint").textContent = !of ? "Not used: the model starts from a made-up picture."
-        : !photo ? "That could not be read: choose another photo."
-        : !photo.faces || photo.faces.length || !model().faces ? `${photo.name}: the model sees what is inside the frame.`
-        : `${photo.name}: no face was found in it. Drag the frame to where there is one.`;
-    $("with").hidden = !of;
-    $("mask").hidden = !masks || !of || !photo;
-    if (!$("mask").hidden)
-        mask.set(photo.seen, model().width, model().height);
-    $("mask-none").disabled = !tab.mask;
-    const seen = of && photo ? photo.seen : null, middle = tab.found ? tab.found.middle : null;
-    viewer.setBefore($("before").value === "photo" ? seen || middle : middle || seen);
+// What can be pressed now, and why the rest cannot.
+function permit() {
+    const {tab, doing} = work, unmoved = empty(directions.weights());
+    if (!tab)
+        return;
+    allow($("find"), doing.has("find") ? "They are being found"
+        : tab.settings.source === "photo" && !tab.photo ? "There is no photo yet that the model can see"
+        : tab.found ? "They are found: change the photo or a setting to find others" : "");
+    allow($("zero"), unmoved ? "All are 0" : "");
+    takeaway.permit(tab, doing.has("export"), unmoved);
 }
 
-const showFound = attempt(async () => {
-    const found = tab.found, key = found ? found.middle : "";
-    $("found-row").hidden = $("export").hidden = !found;
+function showBefore() {
+    const {tab} = work, photo = tab.settings.source === "photo";
+    const seen = photo && tab.photo ? tab.photo.seen : null, middle = tab.found ? tab.found.middle : null;
+    $("with").hidden = !photo;
+    if (photo && !seen && tab.job)
+        return; // a look at it is on its way
+    viewer.setBefore($("before").value === "photo" ? seen || middle : middle || seen);
+    if (seen && !tab.found)
+        sketchPhoto(seen, past.entryNow());
+}
+
+const sketchPhoto = attempt(async (seen, entry) => past.sketch(entry, await picture(seen)));
+
+function foundWords(found) {
+    const time = found.seconds ? ` Found in ${progress.spell(found.seconds)}.` : "";
+    const quick = found.coarse ? " The small pictures are quick sketches, made in fewer steps; the large one is exact." : "";
+    return `Each changes something else. Move the sliders: several at once are one edit.${quick}${time}`;
+}
+
+async function showFound() {
+    const {tab} = work, {found} = tab, key = found ? found.middle : "";
+    $("zero").hidden = $("export").hidden = !found;
     document.body.classList.toggle("has-found", Boolean(found));
+    $("found-hint").textContent = found ? foundWords(found) : NONE;
     if (key === shownFound)
         return;
     shownFound = key;
     if (!found) {
         viewer.clear();
         directions.clear();
-        past.clear({});
-        $("found-hint").textContent = "There are none yet. “Find directions” asks the model what it can change in this picture.";
         return;
     }
-    $("found-hint").textContent = `Each changes something else. Move the sliders: several at once are one edit.${found.seconds ? ` Found in ${progress.spell(found.seconds)}.` : ""}`;
     say(`${found.cards.length} directions found`);
-    if (await viewer.prepare(found, model().width, model().height)) {
-        past.clear(tab.edit ? tab.edit.weights : {});
-        directions.set(found, tab.settings.names || {}, tab.edit ? tab.edit.weights : {});
-    }
-});
-
-function same(a, b) {
-    const used = Object.keys(a).filter((key) => a[key]);
-    return used.length === Object.keys(b).filter((key) => b[key]).length && used.every((key) => a[key] === b[key]);
+    if (!await viewer.prepare(found))
+        return;
+    directions.set(found);
+    directions.name(work.tab.settings.names);
+    directions.put(past.now().weights);
+    past.sketches(work.tab.settings, (weights) => viewer.mix(weights, document.createElement("canvas")));
 }
 
-const showEdit = attempt(async () => {
-    const edit = tab.edit, now = directions.weights();
-    const fits = Boolean(edit) && same(edit.weights, now);
-    $("command-box").hidden = !edit || !Object.keys(now).length;
-    $("command-box").classList.toggle("stale", !fits);
-    if (edit)
-        $("command").value = edit.command;
-    if (!fits || !await viewer.exact(edit.picture))
-        return;
-    past.picture(viewer.after);
-    if (Object.keys(now).length && shownEdit !== edit.picture)
-        say(`The exact picture is there. It changed by ${Number(edit.change).toFixed(1)} of 255.`);
-    shownEdit = edit.picture;
-});
+function editWords(edit) {
+    const outside = typeof edit.outside === "number" ? `; ${Math.round(100 * edit.outside)} % of the change lies outside of your part` : "";
+    return `It changed by ${Number(edit.change).toFixed(1)} of 255${outside}.`;
+}
 
-async function show() {
-    settings.set(tab, model());
-    showPhoto();
-    permit();
+async function showEdit() {
+    const {edit} = work.tab, now = directions.weights(), fits = Boolean(edit) && same(edit.weights, now);
+    takeaway.command(empty(now) ? null : edit, fits);
+    $("edit-note").textContent = fits && !empty(now) ? editWords(edit) : "";
+    if (!fits || empty(now) || !await viewer.exact(edit.picture))
+        return;
+    past.sketch(past.entryNow(), viewer.after);
+    if (shownEdit !== edit.picture)
+        say(`The exact picture is there. ${editWords(edit)}`);
+    shownEdit = edit.picture;
+}
+
+const showResults = attempt(async () => {
     await showFound();
     await showEdit();
+});
+
+function show(another) {
+    const {tab} = work;
+    if (another) {
+        const {steps, at} = recall(tab) || {steps: [step(tab.edit ? tab.edit.weights : {})]};
+        past.begin(steps, at);
+    }
+    settings.show(tab, model());
+    photo.show(tab, model());
+    showMask(tab);
+    carry.show(tab);
+    directions.name(tab.settings.names);
+    showBefore();
+    permit();
+    showResults();
 }
+
+const showMask = attempt((tab) => mask.show(tab));
 
 /* -- what is done -- */
 
-const change = attempt(async (settings) => {
-    calm();
-    take(await ask("POST", path("/settings"), settings));
+// The settings, or the mask, are others: an edit that was made under those of before is made again.
+function settle(weights) {
+    past.add(step(work.tab.found ? weights : {}));
+    if (work.tab.found && !work.tab.edit)
+        directions.put(weights);
+}
+
+const change = attempt(async (wanted) => {
+    try {
+        await work.change(wanted);
+    } catch (error) {
+        show(false); // as it was
+        throw error;
+    }
+    settle(directions.weights());
+});
+
+const find = attempt(async () => {
+    const job = await work.start("find", "POST", "/find", {});
+    if (job && job.state === "done" && getComputedStyle($("viewer")).position === "sticky")
+        $("viewer").scrollIntoView();
 });
 
 const sendEdit = later(250, attempt(async (weights) => {
     const found = shownFound;
-    if (!tab.found)
+    if (!work.tab.found)
         return;
-    const job = await ask("POST", path("/edit"), {weights});
+    const job = await ask("POST", work.path("/edit"), {weights});
     if (found === shownFound)
-        await watch(job.job);
+        await work.watch(job.job);
 }));
 
 function moved(weights, resting) {
+    const {edit} = work.tab;
     viewer.coarse(weights);
     if (resting) {
-        past.add(weights);
-        past.picture(viewer.after);
+        past.add(step(weights));
+        past.sketch(past.entryNow(), viewer.after);
     }
     permit();
-    $("command-box").classList.add("stale");
-    if (tab.edit && same(tab.edit.weights, weights)) {
+    if (edit && same(edit.weights, weights) || empty(weights))
         sendEdit.stop();
-        if (resting)
-            showEdit();
-    } else if (Object.keys(weights).length)
+    else
         sendEdit(weights);
-    else {
-        sendEdit.stop();
-        $("command-box").hidden = true;
-    }
+    showResults();
 }
 
-function showFile(file) {
-    if (url)
-        URL.revokeObjectURL(url);
-    url = file ? URL.createObjectURL(file) : null;
-    shownPhoto = "";
-    crop.show(url);
+// Other directions: what was set before was of those before.
+function anew() {
+    past.begin([step({})]);
 }
 
-const upload = attempt(async (file) => {
-    if (!file)
+const travel = attempt(async (to) => {
+    const other = differing(to.settings, work.tab.settings);
+    if (Object.keys(other).length)
+        await work.change(other);
+    if (to !== past.now())
         return;
-    if (file.size > LARGEST)
-        throw new Error(`${file.name}: ${Math.ceil(file.size / 1048576)} MB are too many; at most ${LARGEST / 1048576} MB.`);
+    if (work.tab.found)
+        directions.put(to.weights);
+    else if (to.found)
+        await find();
+});
+
+const send = attempt(async (file) => {
+    photo.wait(file);
+    const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file))
+        : await work.start("look", "POST", "/photo", {example: true});
+    if (job)
+        anew();
+});
+
+const useMask = attempt(async (file) => {
+    const weights = directions.weights();
+    if (file)
+        await work.start("mask", "PUT", "/mask", file, "image/png");
+    else
+        work.take(await ask("DELETE", work.path("/mask")));
+    say(work.tab.mask ? "The mask is in use" : "All of the picture may change");
+    if (work.tab.found)
+        settle(weights);
+    else
+        anew();
+});
+
+// What a project, or a page that was loaded again, still lacks.
+async function restore() {
+    if (work.tab.job)
+        await work.watch(work.tab.job);
+    if (work.tab.restored && !work.tab.found)
+        await find();
+}
+
+async function openProject(file) {
     calm();
-    const job = await ask("POST", path(`/photo?name=${encodeURIComponent(file.name || "photo")}`), file,
-                          file.type.startsWith("image/") ? file.type : "application/octet-stream");
-    showFile(file);
-    await watch(job.job);
-});
+    work.take(await ask("POST", "/api/project", file, "application/octet-stream"));
+    await restore();
+}
 
-const example = attempt(async () => {
-    showFile(null);
-    await start("/photo", {example: true});
-});
-
-const save = attempt(async (what, format) => {
-    const job = await start("/export", {what, format, weights: directions.weights()});
-    if (!job || job.state !== "done")
-        return;
-    const link = document.createElement("a");
-    link.href = job.result.file;
-    link.download = job.result.name || "";
-    link.click();
-    say("Saved");
-});
-
-const copy = attempt(async () => {
-    const text = $("command");
-    try {
-        await navigator.clipboard.writeText(text.value);
-    } catch { // not over plain HTTP from another machine
-        text.select();
-        document.execCommand("copy");
-    }
-    $("copy").textContent = "Copied";
-    say("Copied");
-    setTimeout(() => $("copy").textContent = "Copy", 1500);
-});
+function carried(next) {
+    remember(next.tab, [{...step(directions.weights()), settings: next.settings}], 0);
+    calm();
+    work.take(next);
+    scrollTo(0, 0);
+}
 
 /* -- who does it -- */
 
-const crop = new Crop($("stage"), (area) => change({crop: area}));
+const work = new Work(show, permit);
+const photo = new Photo(change);
 const settings = new Settings($("settings"), change);
 const viewer = new Viewer($("compare"));
-const mask = new Mask($("mask-box"), attempt(async (file) => {
-    calm();
-    take(await (file ? ask("PUT", path("/mask"), file, "image/png") : ask("DELETE", path("/mask"))));
-    say(file ? "Only the bright part will change" : "All of the picture may change");
-}));
-const past = new History($("past"), (weights) => directions.put(weights));
+const mask = new Mask(useMask, change);
+const past = new History($("past"), travel, (steps, at) => remember(work.tab.tab, steps, at));
 const directions = new Directions($("cards"), moved, (names) => change({names}));
+const carry = new Carry(work, carried, anew);
+const takeaway = new Takeaway(work, () => ({
+    weights: directions.weights(),
+    history: past.steps().filter((s) => !Object.keys(differing(s.settings, work.tab.settings)).length).map((s) => s.weights)}));
 
-crop.show(null);
 progress.cancelling(complain);
+receive({photo: send, carry: (file) => carry.take(file), mask: (file) => mask.open(file), project: openProject});
 $("trouble").querySelector("button").onclick = calm;
-$("file").onchange = () => {
-    upload($("file").files[0]);
-    $("file").value = "";
-};
-$("example").onclick = example;
-$("around").onclick = () => change({crop: "auto"});
-$("find").onclick = attempt(async () => {
-    const job = await start("/find", {});
-    if (job && job.state === "done" && getComputedStyle($("viewer")).position === "sticky")
-        $("viewer").scrollIntoView();
-});
+$("example").onclick = () => send(null);
+$("find").onclick = find;
 $("zero").onclick = () => directions.put({});
-$("before").onchange = showPhoto;
-$("copy").onclick = copy;
-for (const button of document.querySelectorAll("[data-what]"))
-    button.onclick = () => save(button.dataset.what, button.dataset.format);
+$("before").onchange = showBefore;
 
-document.addEventListener("paste", (event) => {
-    const file = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
-    if (file)
-        upload(file);
-});
-document.addEventListener("dragover", (event) => {
-    if (![...event.dataTransfer.types].includes("Files"))
-        return;
-    event.preventDefault();
-    document.body.classList.add("over");
-});
-document.addEventListener("dragleave", (event) => !event.relatedTarget && document.body.classList.remove("over"));
-document.addEventListener("drop", (event) => {
-    document.body.classList.remove("over");
-    if (!event.dataTransfer.files.length)
-        return;
-    event.preventDefault();
-    upload(event.dataTransfer.files[0]);
-});
 document.addEventListener("keydown", (event) => {
-    const writes = event.target.matches("textarea, input:not([type=range])");
+    const writes = event.target.matches("textarea, input:not([type=range], [type=radio])");
     if (writes || event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey))
         return;
     event.preventDefault();
@@ -336,9 +272,8 @@ async function open() {
 }
 
 attempt(async () => {
-    const known = await ask("GET", "/api/models");
-    models = known.models;
-    masks = Boolean(known.masks);
+    models = (await ask("GET", "/api/models")).models;
     settings.models(models);
-    take(await open());
+    work.take(await open());
+    await restore();
 })();

@@ -1,114 +1,86 @@
-// Where the edit is wanted: a brush on what the model sees.
-import {$, make} from "./dom.js";
+// Only a part of the picture: painted, or from a file; used for the directions or for the result.
+import {$, allow, choose, chosen, make, picture} from "./dom.js";
+import {Brush} from "./brush.js";
 
-const MOST = 20; // strokes that can be undone
+function words(used, painted) {
+    if (!used)
+        return painted ? "Not used yet: all of the picture may change." : "Paint bright what may change. What is dark stays.";
+    return painted ? "What you have painted since is not used yet." : "In use: what is dark stays.";
+}
 
 export class Mask {
-    // done(Blob of a PNG, or null: everywhere).
-    constructor(box, done) {
-        this.box = box;
-        this.canvas = make("canvas", {width: 64, height: 64, tabindex: "0", role: "img",
-            "aria-label": "Where the picture may change: bright, where it may. Paint with the mouse or a finger."});
+    // use(Blob of a PNG, or null: everywhere); changed({setting: value}).
+    constructor(use, changed) {
         this.image = make("img", {alt: "", draggable: "false"});
-        box.append(this.image, this.canvas);
-        this.pen = this.canvas.getContext("2d", {willReadFrequently: true});
-        this.canvas.addEventListener("pointerdown", (event) => this.grab(event));
-        this.canvas.addEventListener("pointermove", (event) => this.from && this.stroke(event));
-        for (const end of ["pointerup", "pointercancel"])
-            this.canvas.addEventListener(end, () => this.from = null);
-        $("mask-undo").onclick = () => this.undo();
-        $("mask-invert").onclick = () => this.invert();
-        $("mask-use").onclick = () => this.file().then(done);
+        $("mask-box").append(this.image);
+        this.brush = new Brush($("mask-box"), () => ({
+            white: chosen("mask-tone") === "white", size: Number($("mask-size").value) / 100,
+            feather: Number($("mask-feather").value) / 100}), () => this.mark(true));
+        $("mask-undo").onclick = () => this.brush.undo();
+        $("mask-invert").onclick = () => this.brush.invert();
+        $("mask-use").onclick = async () => use(await this.brush.file());
         $("mask-none").onclick = () => {
-            this.clear();
-            done(null);
+            this.brush.clear();
+            use(null);
         };
-        this.clear();
+        for (const radio of document.querySelectorAll("[name=mask-use]"))
+            radio.onchange = () => changed({mask_use: chosen("mask-use")});
+        this.mark(false);
     }
 
-    // What the model sees, and its size.
-    set(seen, width, height) {
-        this.image.src = seen;
-        this.box.style.aspectRatio = `${width} / ${height}`;
-        if (this.canvas.width === width && this.canvas.height === height)
+    // The brush has painted something else than what is used.
+    mark(painted) {
+        this.painted = painted;
+        this.state();
+    }
+
+    state() {
+        if (!this.brush)
             return;
-        this.canvas.width = width;
-        this.canvas.height = height;
-        this.clear();
+        allow($("mask-undo"), this.brush.past.length ? "" : "Nothing was painted");
+        allow($("mask-use"), this.painted ? "" : this.used ? "It is in use" : "Paint first");
+        allow($("mask-none"), this.used ? "" : "There is no mask in use: all of the picture may change");
+        $("mask-state").textContent = words(this.used, this.painted);
+        $("mask-title").textContent = this.used ? "Only a part of the picture (in use)" : "Only a part of the picture";
     }
 
-    clear() {
-        this.past = [];
-        this.from = null;
-        this.fill("#000");
+    // A file: of the whole photo's size, or of what the model sees.
+    async open(file) {
+        const image = await createImageBitmap(file).catch(() => {
+            throw new Error(`${file.name}: not a picture that the browser can read`);
+        });
+        const {width, height, area} = this.photo;
+        const whole = image.width === width && image.height === height;
+        this.brush.draw(image, whole ? area : [0, 0, image.width, image.height]);
+        $("mask").open = true;
     }
 
-    fill(colour) {
-        this.pen.fillStyle = colour;
-        this.pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
-        this.buttons();
-    }
-
-    buttons() {
-        $("mask-undo").disabled = !this.past.length;
-    }
-
-    keep() {
-        this.past.push(this.pen.getImageData(0, 0, this.canvas.width, this.canvas.height));
-        if (this.past.length > MOST)
-            this.past.shift();
-        this.buttons();
-    }
-
-    undo() {
-        const before = this.past.pop();
-        if (before)
-            this.pen.putImageData(before, 0, 0);
-        this.buttons();
-    }
-
-    invert() {
-        this.keep();
-        this.pen.globalCompositeOperation = "difference";
-        this.fill("#fff");
-        this.pen.globalCompositeOperation = "source-over";
-    }
-
-    place(event) {
-        const r = this.canvas.getBoundingClientRect();
-        return [(event.clientX - r.left) / r.width * this.canvas.width, (event.clientY - r.top) / r.height * this.canvas.height];
-    }
-
-    grab(event) {
-        if (event.button !== 0)
+    async show(tab) {
+        const {photo, mask, settings} = tab;
+        $("mask").hidden = settings.source !== "photo" || !(photo || tab.job);
+        choose("mask-use", settings.mask_use);
+        if (!photo)
             return;
-        event.preventDefault();
-        this.canvas.setPointerCapture(event.pointerId);
-        this.keep();
-        this.from = this.place(event);
-        this.stroke(event);
-    }
-
-    // Soft dots along the way.
-    stroke(event) {
-        const to = this.place(event), [x, y] = this.from;
-        const radius = Math.max(0.5, Number($("mask-size").value) / 100 * this.canvas.width / 2);
-        const hard = 1 - Number($("mask-feather").value) / 100, tone = $("mask-tone").value === "white" ? 255 : 0;
-        const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - x, to[1] - y) / (radius / 3)));
-        for (let i = 1; i <= steps; i++) {
-            const at = [x + (to[0] - x) * i / steps, y + (to[1] - y) * i / steps];
-            const dot = this.pen.createRadialGradient(...at, radius * Math.min(hard, 0.99), ...at, radius);
-            dot.addColorStop(0, `rgb(${tone} ${tone} ${tone})`);
-            dot.addColorStop(1, `rgb(${tone} ${tone} ${tone} / 0)`);
-            this.pen.fillStyle = dot;
-            this.pen.beginPath();
-            this.pen.arc(...at, radius, 0, 2 * Math.PI);
-            this.pen.fill();
+        this.photo = photo;
+        const used = mask ? mask.picture : null, key = `${photo.seen} ${used}`;
+        if (key === this.shown)
+            return;
+        this.shown = key;
+        this.image.src = photo.seen;
+        const [seen, drawn] = await Promise.all([picture(photo.seen), used && used !== this.used ? picture(used) : null]);
+        if (key !== this.shown)
+            return;
+        const {naturalWidth: width, naturalHeight: height} = seen, {canvas} = this.brush;
+        $("mask-box").style.aspectRatio = `${width} / ${height}`;
+        if (canvas.width !== width || canvas.height !== height) {
+            this.brush.size(width, height);
+            this.painted = false;
         }
-        this.from = to;
-    }
-
-    file() {
-        return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+        if (drawn) {
+            this.brush.draw(drawn, [0, 0, drawn.naturalWidth, drawn.naturalHeight]);
+            this.painted = false;
+        }
+        this.used = used;
+        this.state();
     }
 }

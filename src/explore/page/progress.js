@@ -1,8 +1,16 @@
-// How far a job is, and its cancelling.
+// How far the jobs are: of those under way, the one that began last; and its cancelling.
 import {$, say} from "./dom.js";
 import {ask} from "./api.js";
 
-const kinds = {look: "Looking at the photo", find: "Finding directions", edit: "Making the picture", export: "Making the file"};
+const kinds = {
+    look: "Looking at the picture", mask: "Reading the mask", find: "Finding directions", edit: "Making the picture",
+    export: "Making the file"};
+const tasks = {
+    inverting: "taking the picture towards noise", basis: "asking the model what it can change", sampling: "taking it back",
+    moving: "taking it along", guiding: "changing it", encoding: "reading the picture", decoding: "drawing",
+    embedding: "reading the text", "re-linearising": "changing it step by step", "pre-images": "looking for what it came from"};
+
+const running = new Map();
 
 export function spell(seconds) {
     const s = Math.ceil(seconds);
@@ -15,24 +23,19 @@ function text(job) {
     const what = kinds[job.kind] || job.kind;
     if (job.state === "waiting")
         return `${what}: waits for other work`;
-    return what + (job.task ? `: ${job.task}` : "…") + (typeof job.left === "number" ? `, about ${spell(job.left)} left` : "");
+    return what + (job.task ? `: ${tasks[job.task] || job.task}` : "…") +
+        (typeof job.left === "number" ? `, about ${spell(job.left)} left` : "");
 }
 
-let shown = null;
+const newest = () => [...running.keys()].pop();
 
-export function begin(job) {
-    shown = job.job;
-    $("progress").hidden = false;
-    $("cancel").disabled = false;
-    say(kinds[job.kind] || "");
-    update(job);
-}
-
-export function update(job) {
-    if (job.job !== shown)
+function draw() {
+    const job = running.get(newest()), bar = $("progress-bar");
+    $("progress").hidden = !job;
+    if (!job)
         return;
-    const bar = $("progress-bar");
     $("progress-text").textContent = text(job);
+    $("cancel").disabled = Boolean(job.cancelling);
     if (job.total > 0 && job.state === "running") {
         bar.max = job.total;
         bar.value = job.done;
@@ -40,18 +43,37 @@ export function update(job) {
         bar.removeAttribute("value");
 }
 
-export function end(job) {
-    if (job !== shown)
+export function begin(id, job) {
+    running.set(id, job);
+    say(kinds[job.kind] || job.kind);
+    draw();
+}
+
+export function update(id, job) {
+    const before = running.get(id);
+    if (!before)
         return;
-    shown = null;
-    $("progress").hidden = true;
+    running.set(id, {...job, cancelling: before.cancelling});
+    draw();
+}
+
+export function end(id) {
+    running.delete(id);
+    draw();
+}
+
+export function clear() {
+    running.clear();
+    draw();
 }
 
 export function cancelling(failed) {
     $("cancel").onclick = () => {
-        if (shown === null)
+        const id = newest();
+        if (!id)
             return;
-        $("cancel").disabled = true;
-        ask("DELETE", `/api/jobs/${shown}`).catch(failed);
+        running.get(id).cancelling = true;
+        draw();
+        ask("DELETE", `/api/jobs/${id}`).catch(failed);
     };
 }

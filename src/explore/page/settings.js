@@ -1,81 +1,72 @@
 // How directions are found: the model, how much noise, the prompts.
 import {make} from "./dom.js";
+import {Noise} from "./noise.js";
 
-const percent = (t) => `${Math.round(100 * t)} %`;
+// What a setting is called where what was changed is told of.
+export const titles = {
+    model: "Model", source: "What to start from", crop: "The frame", seed: "The made-up picture's number", prompt: "What the picture shows",
+    edit_prompt: "What it could be instead", negative_prompt: "What it should not be", guidance_scale: "How strictly it keeps to the text",
+    t: "How much noise", steps: "Steps between photo and noise", rank: "How many directions", tap: "Where the model is read",
+    mask_use: "What the part is for", names: "Names"};
 
-// The nearest of the values that the model can take.
-function nearest(grid, t) {
-    if (!grid || !grid.length)
-        return t;
-    return grid.reduce((best, value) => Math.abs(value - t) < Math.abs(best - t) ? value : best);
-}
+const notes = {
+    model: "The diffusion model whose directions are found",
+    prompt: "The prompt under which the photo is inverted",
+    edit_prompt: "The prompt under which directions are found and the edit is made; empty: the same",
+    negative_prompt: "The negative prompt of classifier-free guidance; empty: none",
+    guidance_scale: "The scale of classifier-free guidance; empty: the model's own",
+    rank: "The rank of the basis",
+    steps: "The steps of DDIM inversion and sampling: more are slower and keep closer to the photo",
+    tap: "The tap: the inner features in which directions are large"};
 
 function words(model) {
-    const size = `${model.width} × ${model.height} pixels`;
-    return size + (model.faces ? ", made for faces" : "") + (model.text ? ", reads text" : "");
+    return `${model.width} × ${model.height} pixels${model.faces ? ", made for faces" : ""}${model.text ? ", reads text" : ""}`;
 }
 
 export class Settings {
     // changed({setting: value}): somebody wants another.
     constructor(form, changed) {
-        const post = (name, value) => changed({[name]: value});
-        const text = (name, label, title, holder) => {
-            const input = make("input", {type: "text", id: `set-${name}`, maxlength: 500, placeholder: holder || null,
-                                         onchange: () => post(name, input.value || (name === "prompt" ? "" : null))});
-            this.inputs[name] = input;
-            return this.field(input, label, title);
-        };
-        const number = (name, label, title, least, most, step) => {
-            const input = make("input", {
-                type: "number", id: `set-${name}`, min: least, max: most, step,
-                onchange: () => {
-                    if (!input.checkValidity())
-                        input.reportValidity();
-                    else if (input.value !== "" || name === "guidance_scale")
-                        post(name, input.value === "" ? null : Number(input.value));
-                }});
-            this.inputs[name] = input;
-            return this.field(input, label, title);
-        };
-        const select = (name, label, title, read = (value) => value) => {
-            const input = make("select", {id: `set-${name}`, onchange: () => post(name, read(input.value))});
-            this.inputs[name] = input;
-            return this.field(input, label, title);
-        };
-
+        this.changed = changed;
         this.inputs = {};
         this.about = make("p", {class: "hint"});
-        this.noise = make("output", {for: "set-t"});
-        const t = this.inputs.t = make("input", {
-            type: "range", id: "set-t", min: 0.02, max: 0.98, step: 0.01,
-            oninput: () => this.noise.textContent = percent(Number(t.value)),
-            onchange: () => post("t", nearest(this.grid, Number(t.value)))});
-        this.usual = make("button", {type: "button", class: "small", onclick: () => post("t", null)}, "Usual");
-        this.textual = make("div", {},
-            text("prompt", "What the picture shows", "The prompt under which the photo is inverted", "for example: a face"),
-            text("edit_prompt", "What it could be instead", "The prompt under which directions are found and the edit is made (optional)", "for example: a smiling face"));
-        this.textualMore = make("div", {},
-            text("negative_prompt", "What it should not be", "The negative prompt of classifier-free guidance"),
-            number("guidance_scale", "How strictly it keeps to the text", "The scale of classifier-free guidance; empty: the model's own", -100, 100, 0.5));
-        this.seedField = number("seed", "Number of the made-up picture", "The seed of the noise", 0, 9007199254740991, 1);
+        this.noise = new Noise(changed);
+        this.textual = make("div", {}, this.text("prompt", "for example: a face"), this.text("edit_prompt", "for example: a smiling face", null));
+        this.guidance = make("div", {}, this.text("negative_prompt", null, null), this.number("guidance_scale", -100, 100, 0.5));
         form.append(
-            select("model", "Model", "The diffusion model whose directions are found"), this.about,
-            this.field(t, "How much noise", "t: how far along the diffusion process the picture is taken, 0 the photo itself, 100 % pure noise", this.noise, this.usual),
-            make("p", {class: "hint"}, "Little changes details, much changes shapes."),
-            this.textual,
-            make("details", {}, make("summary", {}, "More"),
-                number("rank", "How many directions", "The rank of the basis", 1, 64, 1),
-                select("source", "Start from", "A photo, or a picture that the model makes of noise"),
-                this.seedField,
-                number("steps", "Steps between photo and noise", "The steps of DDIM inversion and sampling: more are slower and keep closer to the photo", 2, 1000, 1),
-                select("tap", "Where the network is read", "The tap: the inner features in which directions are large", (value) => value || null),
-                this.textualMore));
-        this.options("source", [["photo", "the photo"], ["seed", "a made-up picture"]]);
+            this.select("model"), this.about, this.textual, this.noise.element,
+            make("details", {id: "more"}, make("summary", {}, "More"),
+                this.number("rank", 1, 64, 1), this.number("steps", 2, 1000, 1), this.select("tap"), this.guidance));
         form.addEventListener("submit", (event) => event.preventDefault());
     }
 
-    field(input, label, title, ...beside) {
-        return make("div", {class: "field"}, make("label", {for: input.id, title}, label), ...beside, input);
+    field(name, input) {
+        this.inputs[name] = input;
+        return make("div", {class: "field"}, make("label", {for: input.id, title: notes[name]}, titles[name]), input);
+    }
+
+    // none: what an empty one is to the program.
+    text(name, holder, none = "") {
+        const input = make("input", {
+            type: "text", id: `set-${name}`, maxlength: 500, placeholder: holder,
+            onchange: () => this.changed({[name]: input.value || none})});
+        return this.field(name, input);
+    }
+
+    number(name, min, max, step) {
+        const input = make("input", {
+            type: "number", id: `set-${name}`, min, max, step,
+            onchange: () => {
+                if (!input.checkValidity())
+                    input.reportValidity();
+                else if (input.value !== "" || name === "guidance_scale")
+                    this.changed({[name]: input.value === "" ? null : Number(input.value)});
+            }});
+        return this.field(name, input);
+    }
+
+    select(name) {
+        const input = make("select", {id: `set-${name}`, onchange: () => this.changed({[name]: input.value || null})});
+        return this.field(name, input);
     }
 
     options(name, list) {
@@ -86,21 +77,15 @@ export class Settings {
         this.options("model", list.map((model) => [model.name, model.name]));
     }
 
-    // Shows a tab's settings.
-    set(tab, model) {
-        const s = tab.settings, t = s.t ?? model.t;
-        const given = {...s, t, tap: s.tap ?? ""};
+    show(tab, model) {
         if (this.model !== model)
-            this.options("tap", [["", "the usual place"], ...(model.taps || []).map((tap) => [tap, tap])]);
+            this.options("tap", [["", "the usual place"], ...model.taps.map((tap) => [tap, tap])]);
         this.model = model;
-        this.grid = tab.grid;
         for (const [name, input] of Object.entries(this.inputs))
-            if (document.activeElement !== input || input.type === "range")
-                input.value = given[name] ?? "";
-        this.noise.textContent = percent(t);
-        this.usual.hidden = s.t === null;
+            if (document.activeElement !== input || input.matches("select"))
+                input.value = tab.settings[name] ?? "";
         this.about.textContent = words(model);
-        this.textual.hidden = this.textualMore.hidden = !model.text;
-        this.seedField.hidden = s.source !== "seed";
+        this.textual.hidden = this.guidance.hidden = !model.text;
+        this.noise.show(tab, model);
     }
 }

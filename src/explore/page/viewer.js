@@ -1,27 +1,25 @@
 // The picture before and after, with a divider; coarse at once, exact when it is there.
-import {$, make, clamp} from "./dom.js";
+import {$, make, clamp, picture} from "./dom.js";
+import {empty, scale} from "./weights.js";
 
-function load(url) {
-    return new Promise((resolve, reject) => {
-        const image = new Image();
-        image.onload = () => resolve(image);
-        image.onerror = () => reject(new Error("A picture is not there any longer: find directions again."));
-        image.src = url;
-    });
-}
+const states = {
+    coarse: ["coarse", "A rough preview, blended linearly of the cards' pictures; the exact one comes when the sliders rest"],
+    exact: ["exact", "Made by the model"],
+    unchanged: ["unchanged", "The model's own picture, without an edit: the reconstruction"]};
 
 async function pixels(url, width, height) {
-    const canvas = make("canvas", {width, height}), context = canvas.getContext("2d", {willReadFrequently: true});
-    context.drawImage(await load(url), 0, 0, width, height);
+    const image = await picture(url), canvas = make("canvas", {width, height});
+    const context = canvas.getContext("2d", {willReadFrequently: true});
+    context.drawImage(image, 0, 0, width, height);
     return context.getImageData(0, 0, width, height).data;
 }
 
 export class Viewer {
     constructor(box) {
-        this.before = make("img", {alt: "Before", class: "before", draggable: "false"});
-        this.after = make("canvas", {role: "img", "aria-label": "After"});
+        this.before = make("img", {id: "before-picture", alt: "Before", class: "before", draggable: "false"});
+        this.after = make("canvas", {id: "after-picture", role: "img", "aria-label": "After"});
         this.divider = make("div", {
-            class: "divider", tabindex: "0", role: "slider", "aria-label": "Divider: before to the left, after to the right",
+            id: "divider", class: "divider", tabindex: "0", role: "slider", "aria-label": "Divider: before to the left, after to the right",
             "aria-valuemin": "0", "aria-valuemax": "100"}, make("span", {}, "‹ ›"));
         this.box = box;
         box.prepend(this.before, this.after, this.divider);
@@ -36,13 +34,7 @@ export class Viewer {
         box.addEventListener("pointermove", (event) => this.dragged && this.point(event));
         for (const end of ["pointerup", "pointercancel"])
             box.addEventListener(end, () => this.dragged = false);
-        this.divider.addEventListener("keydown", (event) => {
-            const to = {ArrowLeft: this.share - 5, ArrowRight: this.share + 5, Home: 0, End: 100}[event.key];
-            if (to === undefined)
-                return;
-            event.preventDefault();
-            this.cut(to);
-        });
+        this.divider.addEventListener("keydown", (event) => this.key(event));
         this.holding($("hold"));
         $("beside").onclick = () => {
             const on = box.classList.toggle("beside");
@@ -57,11 +49,20 @@ export class Viewer {
         this.cut(100 * (event.clientX - place.left) / place.width);
     }
 
+    key(event) {
+        const to = {ArrowLeft: this.share - 5, ArrowRight: this.share + 5, Home: 0, End: 100}[event.key];
+        if (to === undefined)
+            return;
+        event.preventDefault();
+        this.cut(to);
+    }
+
     cut(share) {
         this.share = clamp(Math.round(share), 0, 100);
         this.box.style.setProperty("--cut", `${this.share}%`);
         this.box.style.setProperty("--nudge", (50 - this.share) / 50); // the handle stays inside
         this.divider.setAttribute("aria-valuenow", this.share);
+        this.divider.setAttribute("aria-valuetext", `${this.share} % before`);
     }
 
     holding(button) {
@@ -81,28 +82,30 @@ export class Viewer {
 
     clear() {
         this.blend = null;
+        this.round = {};
         this.box.classList.add("empty");
         this.state("");
     }
 
-    state(text, title) {
+    state(name) {
+        const [text, title] = states[name] || ["", ""];
         $("exactness").textContent = text;
-        $("exactness").className = `badge ${text}`;
-        $("exactness").title = title || "";
+        $("exactness").className = `badge ${name}`;
+        $("exactness").title = title;
     }
 
     setBefore(url) {
-        if (url)
+        if (url && this.before.getAttribute("src") !== url)
             this.before.src = url;
-        else
-            this.before.removeAttribute("src");
         this.before.hidden = !url;
+        this.box.classList.toggle("blank", !url);
     }
 
-    // The pictures of which coarse ones are blended.
-    async prepare(found, width, height) {
-        const round = this.round = {};
+    // The pictures of which coarse ones are blended. Are they those that were asked for last?
+    async prepare(found) {
         this.clear();
+        const round = this.round, first = await picture(found.middle);
+        const {naturalWidth: width, naturalHeight: height} = first;
         const middle = await pixels(found.middle, width, height);
         const sides = await Promise.all(found.cards.map(async (card) =>
             [card.direction, {minus: await pixels(card.minus, width, height), plus: await pixels(card.plus, width, height)}]));
@@ -116,39 +119,41 @@ export class Viewer {
         return true;
     }
 
-    // The edit is one direction of length 1, its strength the root of the sum of squares, at most 1.
-    coarse(weights) {
-        if (!this.blend)
-            return;
-        const {middle, sides, width, height} = this.blend;
-        const list = Object.entries(weights);
-        const length = Math.hypot(...list.map((pair) => pair[1]));
-        const scale = length > 1 ? 1 / length : 1;
-        const sum = Float32Array.from(middle);
-        for (const [number, weight] of list) {
-            const side = sides[number][weight > 0 ? "plus" : "minus"], share = Math.abs(weight) * scale;
+    // Between the cards' pictures, on a canvas.
+    mix(weights, canvas) {
+        const {middle, sides, width, height} = this.blend, sum = Float32Array.from(middle), factor = scale(weights);
+        for (const [number, weight] of Object.entries(weights)) {
+            if (!sides[number])
+                continue;
+            const side = sides[number][weight > 0 ? "plus" : "minus"], share = Math.abs(weight) * factor;
             for (let i = 0; i < sum.length; i++)
                 sum[i] += share * (side[i] - middle[i]);
         }
-        this.after.getContext("2d").putImageData(new ImageData(Uint8ClampedArray.from(sum), width, height), 0, 0);
+        canvas.width = width;
+        canvas.height = height;
+        canvas.getContext("2d").putImageData(new ImageData(Uint8ClampedArray.from(sum), width, height), 0, 0);
+        return canvas;
+    }
+
+    coarse(weights) {
+        if (!this.blend)
+            return;
+        this.mix(weights, this.after);
         this.url = "";
         this.drawn = {}; // an exact one that is being loaded is of before
-        if (list.length)
-            this.state("coarse", "Blended linearly of the cards' pictures; the exact one comes when the sliders rest");
-        else
-            this.state("unchanged", "The model's own picture of the photo, without an edit");
+        this.state(empty(weights) ? "unchanged" : "coarse");
     }
 
     // Was it not there before, and is it now?
     async exact(url) {
         if (url === this.url)
             return false;
-        const mine = this.drawn = {}, image = await load(url);
+        const mine = this.drawn = {}, image = await picture(url);
         if (mine !== this.drawn || !this.blend)
             return false;
         this.after.getContext("2d").drawImage(image, 0, 0, this.after.width, this.after.height);
         this.url = url;
-        this.state("exact", "Made by the model");
+        this.state("exact");
         return true;
     }
 }
