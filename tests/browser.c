@@ -18,7 +18,8 @@
 scratch desk;
 
 static pid_t server;
-static char address[256];
+static char address[256],
+    models[256]; /* of the page; of what has its storage and is not the page */
 
 static void stop(void)
 {
@@ -41,9 +42,8 @@ void explorer_begin(const char *model)
         scratch_write(&desk, photo, bytes, size);
         free(bytes);
     }
-    server = program_start(desk.folder, "url",
-                           "explore %s/portrait.png --model %s/models/%s --port 0 --json",
-                           desk.folder, PB_SOURCE_DIR, model);
+    server = program_start(desk.folder, "url", "explore %s/portrait.png --model %s --port 0 --json",
+                           desk.folder, model);
     while (pb_seconds() < end && !strchr(address, '\n')) {
         FILE *file = fopen(DESK("url"), "r");
         usleep(20000);
@@ -54,8 +54,9 @@ void explorer_begin(const char *model)
     }
     assert_non_null(strchr(address, '\n'));
     *strchr(address, '\n') = '\0';
+    snprintf(models, sizeof models, "%.*s/api/models", (int)strcspn(address + 7, "/") + 7, address);
     browser_open(desk.folder);
-    browser_go(address);
+    browser_go(address); /* which takes the cookie */
 }
 
 void explorer_end(void)
@@ -76,19 +77,21 @@ void explorer_rest(void)
     browser_wait(TAB ".then((t) => t.job === null)");
 }
 
+/* A tab with few directions and steps, for speed, then the page with it. */
 int explorer_set_up(void **state)
 {
     (void)state;
     browser_show((browser_look){.width = 1400, .height = 900});
-    browser_go(address);
-    browser_wait("sessionStorage.getItem('tab')");
-    explorer_rest();
+    browser_go(models);
     json_decref(browser_run(
-        "return fetch('/api/tabs/' + sessionStorage.getItem('tab') + '/settings', "
-        "{method: 'POST', body: '{\"rank\": 3, \"steps\": 10}'}).then((r) => r.json())"));
+        "const post = (path, body) => fetch(path, {method: 'POST', body: "
+        "JSON.stringify(body)}).then((r) => r.json()); "
+        "return post('/api/tabs', {}).then((t) => { sessionStorage.clear(); "
+        "sessionStorage.setItem('tab', t.tab); "
+        "return post(`/api/tabs/${t.tab}/settings`, {rank: 3, steps: 10}); }).then(() => 0)"));
     browser_go(address);
     explorer_rest();
-    browser_wait("!$('#find').disabled && $('.frame').clientWidth");
+    browser_wait("!$('#find').disabled && $('#frame').clientWidth");
     return 0;
 }
 
