@@ -1,11 +1,18 @@
 # cmake -DFOLDER=… -DOUT=… -P embed.cmake writes a C file with the table of src/explore/page.h: all
 # files of a folder as arrays. The type of each is the macro of its ending: a file of another kind does
-# not compile.
+# not compile. -DONLY=NAME: this file of it alone; -DTABLE=NAME: of another table.
 if(NOT IS_DIRECTORY "${FOLDER}" OR NOT OUT)
     message(FATAL_ERROR "embed.cmake: expected -DFOLDER=FOLDER -DOUT=FILE")
 endif()
+if(NOT TABLE)
+    set(TABLE pb_page_file)
+endif()
 get_filename_component(FOLDER "${FOLDER}" ABSOLUTE)
-file(GLOB names RELATIVE "${FOLDER}" LIST_DIRECTORIES false "${FOLDER}/*")
+if(ONLY)
+    set(names ${ONLY})
+else()
+    file(GLOB names RELATIVE "${FOLDER}" LIST_DIRECTORIES false "${FOLDER}/*")
+endif()
 list(SORT names)
 if(NOT names)
     message(FATAL_ERROR "embed.cmake: ${FOLDER}: no files")
@@ -34,5 +41,5 @@ foreach(name IN LISTS names)
 endforeach()
 
 file(WRITE "${OUT}.new" "/* Made by cmake/embed.cmake. */\n#include \"explore/page.h\"\n\n${arrays}"
-     "const pb_page_file pb_page_files[] = {\n${rows}};\n\nconst size_t pb_page_file_count = ${number};\n")
+     "const pb_page_file ${TABLE}s[] = {\n${rows}};\n\nconst size_t ${TABLE}_count = ${number};\n")
 file(RENAME "${OUT}.new" "${OUT}")

@@ -13,17 +13,31 @@
 
 #include <cmocka.h>
 
+int http_connect_to(const char *address, unsigned port)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    const struct timeval most = {.tv_sec = 5};
+    const int is_four = inet_pton(AF_INET, address, &four.sin_addr) == 1;
+    int s = socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (!is_four && inet_pton(AF_INET6, address, &six.sin6_addr) != 1)
+        abort();
+    if (s >= 0 && connect(s, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six,
+                          is_four ? sizeof four : sizeof six)) {
+        close(s);
+        return -1;
+    }
+    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    return s;
+}
+
 int http_connect(unsigned port)
 {
-    const struct sockaddr_in to = {.sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct timeval most = {.tv_sec = 5};
-    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int s = http_connect_to("127.0.0.1", port);
 
-    if (s < 0 || connect(s, (const struct sockaddr *)&to, sizeof to))
+    if (s < 0)
         abort();
-    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     return s;
 }
 

@@ -1,4 +1,4 @@
-/* Requests as they are written, byte for byte, to a server on the loopback. */
+/* Requests as they are written, byte for byte, to a server on this machine. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -7,6 +7,8 @@
 
 /* A new connection. A read that waits for longer than five seconds ends the test. */
 int http_connect(unsigned port);
+/* The same to another address than 127.0.0.1; -1: there is nobody. */
+int http_connect_to(const char *address, unsigned port);
 /* Sends what it can; the server may have closed. */
 void http_send(int socket, const char *text);
 /* Reads until the text has been seen (true) or the connection has ended; `into` is then a string.

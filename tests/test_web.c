@@ -1,102 +1,10 @@
-/* The web server: who may ask, how much and how long; events. */
+/* The web server: who may ask, what is asked and answered; events. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "http_client.h"
-#include "must.h"
-#include "web/web.h"
-
-static pb_web *web;
-static unsigned port;
-static char token[64], answer[65536];
-
-static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
-{
-    const char *q = pb_web_query(r, "q");
-
-    (void)context;
-    a->status = 200;
-    if (!strcmp(r->path, "/events")) {
-        a->channel = pb_strdup("one");
-        return;
-    }
-    if (!strcmp(r->path, "/down"))
-        a->download = pb_strdup("a\"\r\nX: y/\xc3\xa4.png");
-    if (!strcmp(r->path, "/kept")) {
-        a->fixed = "page";
-        a->size = 4;
-        a->kept = 1;
-        return;
-    }
-    if (!strcmp(r->path, "/big")) {
-        a->size = 1 << 20;
-        a->body = pb_calloc(a->size, 1);
-        return;
-    }
-    a->body =
-        (unsigned char *)pb_sprintf("<%s|%s|%s|%s|%zu:%.*s>", r->method, r->path, r->type,
-                                    q ? q : "-", r->size, (int)r->size, (const char *)r->body);
-    a->size = strlen((char *)a->body);
-}
-
-static size_t most(void *context, const char *method, const char *path)
-{
-    (void)context;
-    (void)path;
-    return strcmp(method, "GET") ? 10 : 0;
-}
-
-static void begin(size_t connections, unsigned timeout)
-{
-    const pb_web_options o = {
-        .connections = connections, .timeout = timeout, .handle = handle, .most = most};
-
-    MUST(pb_web_start(&web, &o, error));
-    assert_int_equal(sscanf(pb_web_url(web), "http://127.0.0.1:%u/?token=%63s", &port, token), 2);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    begin(400, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pb_web_stop(web);
-    return 0;
-}
-
-/* LINE HTTP/1.1, Host, cookie, further headers (each with its end), body. */
-static char *request(const char *line, const char *more, const char *body)
-{
-    return pb_sprintf("%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nCookie: a=b; pullback=%s; c=d\r\n"
-                      "Connection: close\r\n%s\r\n%s",
-                      line, port, token, more, body);
-}
-
-static int ask(const char *line, const char *more, const char *body)
-{
-    char *text = request(line, more, body);
-    int status = http_ask(port, text, answer, sizeof answer);
-
-    pb_free(text);
-    return status;
-}
-
-/* Without the cookie. */
-static int bare(const char *line, const char *headers)
-{
-    char *text = pb_sprintf("%s HTTP/1.1\r\nConnection: close\r\n%s\r\n", line, headers);
-    int status = http_ask(port, text, answer, sizeof answer);
-
-    pb_free(text);
-    return status;
-}
+#include "web_server.h"
 
 /* The line and the headers of the formats are given the token. */
 static int with_token(const char *format)
@@ -105,15 +13,29 @@ static int with_token(const char *format)
 
     snprintf(line, sizeof line, format, token, token);
     snprintf(headers, sizeof headers, "Host: 127.0.0.1:%u\r\n", port);
-    return bare(line, headers);
+    return web_ask_bare(line, headers);
+}
+
+/* Of a port and the token. */
+static int with_cookie(const char *format)
+{
+    char cookie[200], headers[300];
+
+    snprintf(cookie, sizeof cookie, format, port, token);
+    snprintf(headers, sizeof headers, "Host: localhost:%u\r\nCookie: %s\r\n", port, cookie);
+    return web_ask_bare("GET /", headers);
 }
 
 static void the_token(void **state)
 {
+    char cookie[200];
+
     (void)state;
     assert_int_equal(with_token("GET /?token=%s"), 303);
     assert_non_null(strstr(answer, "Location: /\r\n"));
     assert_non_null(strstr(answer, "; Path=/; HttpOnly; SameSite=Strict\r\n"));
+    snprintf(cookie, sizeof cookie, "\r\nSet-Cookie: pullback-%u=%s;", port, token);
+    assert_non_null(strstr(answer, cookie));
     assert_null(strstr(answer, "Secure"));
     assert_int_equal(with_token("GET /?token=%s&token=%s"), 403);
     assert_int_equal(with_token("GET /?token=%sx"), 403);
@@ -124,13 +46,19 @@ static void the_token(void **state)
     assert_int_equal(with_token("GET /"), 403);
     assert_non_null(strstr(answer, "printed"));
 
-    assert_int_equal(ask("GET /", "", ""), 200);
-    token[7] ^= 1;
-    assert_int_equal(ask("GET /", "", ""), 403);
-    assert_int_equal(with_token("GET /?token=%s"), 403);
-    token[7] ^= 1;
+    assert_int_equal(web_ask("GET /", "", ""), 200);
+    assert_int_equal(with_cookie("pullback-%u=%s"), 200);
+    assert_int_equal(with_cookie("a=pullback-%u=%s"), 403);
+    assert_int_equal(with_cookie("b-%u=%s"), 403);
+    assert_int_equal(with_cookie("pullback-%u = %s"), 403);
+    for (size_t i = 0; i < strlen(token); i++) {
+        token[i] ^= 1;
+        assert_int_equal(web_ask("GET /", "", ""), 403);
+        assert_int_equal(with_token("GET /?token=%s"), 403);
+        token[i] ^= 1;
+    }
     token[42] = '\0';
-    assert_int_equal(ask("GET /", "", ""), 403);
+    assert_int_equal(web_ask("GET /", "", ""), 403);
 }
 
 static int from(const char *format)
@@ -139,7 +67,7 @@ static int from(const char *format)
 
     snprintf(headers, sizeof headers, format, port, port);
     char *all = pb_sprintf("Cookie: pullback=%s\r\n%s", token, headers);
-    int status = bare("GET /", all);
+    int status = web_ask_bare("GET /", all);
 
     pb_free(all);
     return status;
@@ -170,7 +98,7 @@ static void names(void **state)
 
 static void is(const char *line, const char *more, const char *body, const char *text)
 {
-    assert_int_equal(ask(line, more, body), 200);
+    assert_int_equal(web_ask(line, more, body), 200);
     assert_string_equal(strstr(answer, "\r\n\r\n") + 4, text);
 }
 
@@ -185,49 +113,59 @@ static void what_is_asked(void **state)
     is("PUT /", "Transfer-Encoding: chunked\r\n", "4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n",
        "<PUT|/||-|10:abcdefghij>");
     is("DELETE /", "", "", "<DELETE|/||-|0:>");
-    assert_int_equal(ask("GET /a%00b", "", ""), 400);
-    assert_int_equal(ask("GET /?q=%00", "", ""), 400);
-    assert_int_equal(ask("GET /%4", "", ""), 400);
-    assert_int_equal(ask("GET /%zz", "", ""), 400);
-    assert_int_equal(ask("GET http://127.0.0.1/", "", ""), 400);
-    assert_int_equal(ask("PATCH /", "", ""), 405);
+    assert_int_equal(web_ask("GET /a%00b", "", ""), 400);
+    assert_int_equal(web_ask("GET /?q=%00", "", ""), 400);
+    assert_int_equal(web_ask("GET /%4", "", ""), 400);
+    assert_int_equal(web_ask("GET /%zz", "", ""), 400);
+    assert_int_equal(web_ask("GET http://127.0.0.1/", "", ""), 400);
+    assert_int_equal(web_ask("PATCH /", "", ""), 405);
     assert_non_null(strstr(answer, "Allow: GET, HEAD, POST, PUT, DELETE\r\n"));
-    assert_int_equal(ask("OPTIONS /", "", ""), 405);
-    assert_int_equal(ask("get /", "", ""), 405);
+    assert_int_equal(web_ask("OPTIONS /", "", ""), 405);
+    assert_int_equal(web_ask("get /", "", ""), 405);
 }
 
 static void too_much(void **state)
 {
+    const LargestIntegralType most_cookies[] = {200, 400, 413, 431};
     char *line = pb_calloc(40000, 1);
 
     (void)state;
-    assert_int_equal(ask("POST /", "Content-Length: 11\r\n", ""), 413);
-    assert_int_equal(ask("GET /", "Content-Length: 1\r\n", ""), 413);
+    assert_int_equal(web_ask("POST /", "Content-Length: 11\r\n", ""), 413);
+    assert_int_equal(web_ask("GET /", "Content-Length: 1\r\n", ""), 413);
     assert_int_equal(
-        ask("POST /", "Transfer-Encoding: chunked\r\n", "b\r\nabcdefghijk\r\n0\r\n\r\n"), 413);
-    assert_int_equal(ask("POST /", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", ""), 400);
-    assert_int_equal(ask("POST /", "Transfer-Encoding: gzip\r\n", ""), 400);
-    assert_int_equal(ask("POST /", "Content-Length: -1\r\n", ""), 400);
+        web_ask("POST /", "Transfer-Encoding: chunked\r\n", "b\r\nabcdefghijk\r\n0\r\n\r\n"), 413);
+    assert_int_equal(web_ask("POST /", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", ""),
+                     400);
+    assert_int_equal(web_ask("POST /", "Transfer-Encoding: gzip\r\n", ""), 400);
+    assert_int_equal(web_ask("POST /", "Content-Length: -1\r\n", ""), 400);
     memset(line, 'a', 1100);
     memcpy(line, "GET /", 5);
-    assert_int_equal(ask(line, "", ""), 414);
+    assert_int_equal(web_ask(line, "", ""), 414);
     memset(line, 'a', 9000);
     memcpy(line, "GET /?", 6);
-    assert_int_equal(ask(line, "", ""), 414);
+    assert_int_equal(web_ask(line, "", ""), 414);
     for (int i = 6; i < 8000; i++)
         line[i] = i % 2 ? '&' : 'a';
     line[8000] = '\0';
     is(line, "", "", "<GET|/||-|0:>"); /* more than the daemon has room for */
     line[400] = '\0';
     is(line, "", "", "<GET|/||-|0:>");
+    strcpy(line, "Cookie: ");
+    for (size_t i = 8; i < 30000; i += 4)
+        memcpy(line + i, "a=; ", 5);
+    strcpy(line + strlen(line), "\r\n");
+    assert_in_set(web_ask("GET /", line, ""), most_cookies, 4);
+    line[4000] = '\0';
+    strcpy(line + strlen(line), "\r\n");
+    is("GET /", line, "", "<GET|/||-|0:>");
     memset(line, 'a', 39000);
     memcpy(line, "X: ", 3);
     memcpy(line + 38998, "\r\n", 3);
-    assert_int_equal(ask("GET /", line, "") / 100, 4);
+    assert_int_equal(web_ask("GET /", line, "") / 100, 4);
     pb_free(line);
     assert_int_not_equal(http_ask(port, "\1\2\3\r\n\r\n", answer, sizeof answer), 200);
     assert_int_not_equal(http_ask(port, "GET /\r\n\r\n", answer, sizeof answer), 200);
-    assert_int_equal(ask("GET /", "No colon\r\n", "") / 100, 4);
+    assert_int_equal(web_ask("GET /", "No colon\r\n", "") / 100, 4);
 }
 
 static void headers(void **state)
@@ -237,23 +175,23 @@ static void headers(void **state)
     assert_non_null(strstr(answer, "Content-Security-Policy: default-src 'none'; "));
     assert_null(strstr(answer, "unsafe"));
     assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff\r\n"));
-    assert_non_null(strstr(answer, "Referrer-Policy: no-referrer\r\n"));
+    assert_non_null(strstr(answer, "Referrer-Policy: same-origin\r\n"));
     assert_non_null(strstr(answer, "Cache-Control: no-store\r\n"));
-    assert_int_equal(ask("GET /down", "", ""), 200);
+    assert_int_equal(web_ask("GET /down", "", ""), 200);
     assert_non_null(strstr(answer, "attachment; filename=\"a___X_ y___.png\"; "
                                    "filename*=UTF-8''a%22%0D%0AX%3A%20y%2F%C3%A4.png\r\n"));
     assert_null(strstr(answer, "\nX: "));
-    assert_int_equal(ask("GET /kept", "", ""), 200);
+    assert_int_equal(web_ask("GET /kept", "", ""), 200);
     assert_null(strstr(answer, "no-store"));
     char more[100];
     snprintf(more, sizeof more, "If-None-Match: %.34s\r\n", strstr(answer, "ETag: ") + 6);
-    assert_int_equal(ask("GET /kept", more, ""), 304);
+    assert_int_equal(web_ask("GET /kept", more, ""), 304);
 }
 
 static int listen_to_one(const char *until)
 {
     int s = http_connect(port);
-    char *text = request("GET /events", "", "");
+    char *text = web_request("GET /events", "", "");
 
     http_send(s, text);
     pb_free(text);
@@ -261,10 +199,43 @@ static int listen_to_one(const char *until)
     return s;
 }
 
+/* A page of the server's own may send a form: its origin is told, as long as referrers are not
+ * forbidden to be sent at all (then it is null). */
+static void forms(void **state)
+{
+    char more[200];
+
+    (void)state;
+    snprintf(more, sizeof more,
+             "Origin: http://127.0.0.1:%u\r\nReferer: http://127.0.0.1:%u/\r\n"
+             "Sec-Fetch-Site: same-origin\r\nContent-Length: 3\r\n",
+             port, port);
+    assert_int_equal(web_ask("POST /", more, "a=b"), 200);
+    assert_null(strstr(answer, "no-referrer"));
+    assert_int_equal(web_ask("POST /", "Origin: null\r\nContent-Length: 3\r\n", "a=b"), 403);
+}
+
+static void silent(void **state)
+{
+    int s;
+
+    (void)state;
+    web_begin((pb_web_options){.comment = 1, .timeout = 3});
+    MUST(pb_web_tell(web, "one", "{1}", 0, error));
+    s = listen_to_one("data: {1}\n\n");
+    for (int i = 0; i < 2; i++)
+        assert_true(http_read(s, answer, sizeof answer, "3\r\n:\n\n\r\n"));
+    MUST(pb_web_tell(web, "one", "{2}", 1, error));
+    assert_false(http_read(s, answer, sizeof answer, NULL));
+    assert_non_null(strstr(answer, "data: {2}\n\n"));
+    close(s);
+    pb_web_stop(web);
+}
+
 static void events(void **state)
 {
     (void)state;
-    assert_int_equal(ask("GET /events", "", ""), 404);
+    assert_int_equal(web_ask("GET /events", "", ""), 404);
     MUST(pb_web_tell(web, "one", "{1}", 0, error));
     MUST(pb_web_tell(web, "one", "{2\n}", 0, error));
     int a = listen_to_one("data: {2 }\n\n"), b = listen_to_one("data: {2 }\n\n");
@@ -280,10 +251,10 @@ static void events(void **state)
     assert_non_null(strstr(answer, "data: {4}\n\n"));
     close(a);
     close(b);
-    assert_int_equal(ask("GET /events", "", ""), 200);
+    assert_int_equal(web_ask("GET /events", "", ""), 200);
     assert_non_null(strstr(answer, "data: {4}\n\n"));
     pb_web_forget(web, "one");
-    assert_int_equal(ask("GET /events", "", ""), 404);
+    assert_int_equal(web_ask("GET /events", "", ""), 404);
 
     MUST(pb_web_tell(web, "one", "{5}", 0, error));
     a = listen_to_one("data: {5}\n\n");
@@ -296,115 +267,17 @@ static void events(void **state)
     listen_to_one("data: {6}\n\n"); /* the server stops meanwhile, and the test ends */
 }
 
-static void many(void **state)
-{
-    int silent[150];
-
-    (void)state;
-    for (int i = 0; i < 150; i++)
-        silent[i] = http_connect(port);
-    int asking[150];
-    char *text = request("GET /big", "", "");
-    for (int i = 0; i < 150; i++)
-        http_send(asking[i] = http_connect(port), "GET /");
-    is("GET /", "", "", "<GET|/||-|0:>");
-    for (int i = 0; i < 150; i++) {
-        http_send(asking[i], text + 5); /* "big HTTP/1.1 …" */
-        if (i % 2)
-            close(asking[i]); /* while it is answered */
-    }
-    pb_free(text);
-    for (int i = 0; i < 150; i += 2) {
-        assert_true(http_read(asking[i], answer, sizeof answer, "HTTP/1.1 200"));
-        close(asking[i]);
-    }
-    for (int i = 0; i < 150; i++)
-        close(silent[i]);
-}
-
-static void too_many(void **state)
-{
-    (void)state;
-    begin(3, 0);
-    int s = http_connect(port), t = http_connect(port), u = http_connect(port);
-    char *text = pb_sprintf("GET / HTTP/1.1\r\nHost: localhost:%u\r\nCookie: pullback=%s\r\n\r\n",
-                            port, token);
-    const int open[] = {s, t, u};
-    for (int i = 0; i < 3; i++) {
-        http_send(open[i], text);
-        assert_true(http_read(open[i], answer, sizeof answer, "|0:>"));
-    }
-    int v = http_connect(port);
-    assert_false(http_read(v, answer, sizeof answer, NULL));
-    assert_string_equal(answer, "");
-    http_send(u, text);
-    assert_true(http_read(u, answer, sizeof answer, "HTTP/1.1 200"));
-    pb_free(text);
-    pb_web_stop(web);
-    close(s);
-    close(t);
-    close(u);
-    close(v);
-}
-
-static void too_slow(void **state)
-{
-    int trickles;
-    ssize_t n = -1;
-
-    (void)state;
-    begin(0, 1);
-    trickles = http_connect(port);
-    http_send(trickles, "GET / HTTP/1.1\r\nX: ");
-    for (int i = 0; i < 300 && n != 0; i++) {
-        char byte;
-        usleep(20000);
-        send(trickles, "a", 1, MSG_NOSIGNAL);
-        n = recv(trickles, &byte, 1, MSG_DONTWAIT);
-    }
-    assert_int_equal(n, 0);
-    close(trickles);
-    pb_web_stop(web);
-}
-
-static void refused(void **state)
-{
-    pb_web_options o = {.handle = handle, .most = most, .address = "localhost:"};
-    pb_web *none;
-    pb_error why = {0};
-
-    (void)state;
-    REFUSED(pb_web_start(&none, &o, error), "expected the address");
-    o.address = NULL;
-    o.certificate = "x";
-    REFUSED(pb_web_start(&none, &o, error), "one of them");
-    o.key = PB_SOURCE_DIR "/LICENSE";
-    assert_int_equal(pb_web_start(&none, &o, &why), PB_IO);
-    o.certificate = o.key;
-    assert_int_equal(pb_web_start(&none, &o, &why), PB_IO);
-    assert_non_null(strstr(why.message, "LICENSE"));
-    o.certificate = o.key = NULL;
-    begin(0, 0);
-    o.port = port;
-    assert_int_equal(pb_web_start(&none, &o, &why), PB_IO);
-    assert_null(none);
-    pb_web_stop(web);
-    pb_web_stop(NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_token, setup, teardown),
-        cmocka_unit_test_setup_teardown(names, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_asked, setup, teardown),
-        cmocka_unit_test_setup_teardown(too_much, setup, teardown),
-        cmocka_unit_test_setup_teardown(headers, setup, teardown),
-        cmocka_unit_test_setup_teardown(events, setup, teardown),
-        cmocka_unit_test_setup_teardown(many, setup, teardown),
-        cmocka_unit_test(too_many),
-        cmocka_unit_test(too_slow),
-        cmocka_unit_test(refused),
+        cmocka_unit_test_setup_teardown(the_token, web_set_up, web_tear_down),
+        cmocka_unit_test_setup_teardown(names, web_set_up, web_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_asked, web_set_up, web_tear_down),
+        cmocka_unit_test_setup_teardown(too_much, web_set_up, web_tear_down),
+        cmocka_unit_test_setup_teardown(headers, web_set_up, web_tear_down),
+        cmocka_unit_test_setup_teardown(events, web_set_up, web_tear_down),
+        cmocka_unit_test_setup_teardown(forms, web_set_up, web_tear_down),
+        cmocka_unit_test(silent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,14 @@ PB_API pb_status pb_basis_set_prompts(pb_basis *basis, const char *prompt, const
  * PB_INVALID, PB_MEMORY. */
 PB_API pb_status pb_basis_copy(pb_basis *to, const pb_basis *from, pb_error *error);
 
+/* The one direction v, (c,h,w) or (1,c,h,w), a weighted sum of a basis's v, as a basis of its own:
+ * v at length 1, s = |J v|, u = J v / s, and as residual |J^T u - s v| / s, which a sum of several
+ * singular vectors has however exact each is (its angle bound is then a right angle). *to must be
+ * empty; pb_basis_clear frees it, also on failure. Errors: PB_INVALID (a mean; a direction outside
+ * of the basis's span, or that changes nothing), PB_MEMORY. */
+PB_API pb_status pb_basis_along(pb_basis *to, const pb_basis *basis, const pb_tensor *v,
+                                pb_error *error);
+
 PB_API void pb_basis_clear(pb_basis *basis);
 
 typedef enum pb_mean_kind {

@@ -195,6 +195,8 @@ typedef struct pb_ddim_options {
     int own_noise;
     pb_clip clip; /* in descending from `boost` or below, to t_0 and all: nobody goes back there. No
                      other step clips */
+    size_t stride; /* grid points that a step goes, the last one as many as are left; 0: 1. More is
+                      coarser and faster: for previews */
 } pb_ddim_options;
 
 #define PB_DDIM_DEFAULTS ((pb_ddim_options){.steps = 100, .boost = SIZE_MAX})
@@ -202,10 +204,10 @@ PB_API void pb_ddim_options_init(pb_ddim_options *options);
 
 /* Moves n images x of `size` floats (in place; size: the denoiser's) from grid point `from` to grid
  * point `to`: downwards samples, upwards inverts, by x' = a' x0hat + s' eps at the time being left
- * (Song et al. 2021, eq. 12; of a flow that is Euler's step). |to - from| evaluations. On failure x
- * holds the last whole step. Errors: PB_INVALID (also images of another size than the denoiser's,
- * an unknown clipping), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (a NaN or infinity appeared), the
- * denoiser's. */
+ * (Song et al. 2021, eq. 12; of a flow that is Euler's step). |to - from| / stride evaluations. On
+ * failure x holds the last whole step. Errors: PB_INVALID (also images of another size than the
+ * denoiser's, an unknown clipping), PB_MEMORY, PB_CANCELLED, PB_NUMERIC (a NaN or infinity
+ * appeared), the denoiser's. */
 PB_API pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size_t n,
                          size_t size, float *x, size_t from, size_t to,
                          const pb_ddim_options *options, const pb_run *run, pb_error *error);

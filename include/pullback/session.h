@@ -209,6 +209,8 @@ typedef struct pb_point {
     ((pb_point){.t = PB_NOT_GIVEN, .grid = SIZE_MAX, .prompts = PB_PROMPTS_DEFAULTS})
 
 PB_API void pb_point_init(pb_point *point);
+/* Makes *to a copy. *to must be empty; pb_point_clear it, also on failure. Errors: PB_MEMORY. */
+PB_API pb_status pb_point_copy(pb_point *to, const pb_point *from, pb_error *error);
 PB_API void pb_point_clear(pb_point *point);
 
 /* One of picture, image, x and seed says what the point is of. */
@@ -381,6 +383,10 @@ typedef struct pb_edit_options {
                       times iterations, halved */
     double boost;  /* stochastic steps from this fraction of T down, 0 to 1; NaN */
     uint64_t noise_seed;
+    size_t stride; /* grid points that a step down to the pictures goes; 0: 1. More are coarser and
+                      faster: for previews */
+    const pb_tensor *blend; /* (H,W) of the pictures' size, 0 to 1: where the edit is shown; the
+                               reconstruction is elsewhere. NULL: everywhere */
 } pb_edit_options;
 
 #define PB_EDIT_DEFAULTS                                                                           \
@@ -416,6 +422,7 @@ typedef struct pb_edit {
     pb_pace *pace;   /* of each direction and side, in the order of pictures */
     double *outside; /* with a mask: pb_outside of each one's last stage, likewise; else NULL */
     double *share;   /* of re-linearised ones, likewise: pb_relinearise's; else NULL */
+    int blended;     /* shown in a part of the pictures only (pb_edit_options.blend) */
 } pb_edit;
 
 #define PB_EDIT_EMPTY ((pb_edit){.mode = PB_EDIT_GUIDANCE})

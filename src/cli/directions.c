@@ -33,6 +33,30 @@ static pb_status ask(pb_directions *directions, pb_desk *d, const pb_direction_o
 /* -- a basis file --------------------------------------------------------------------------------
  */
 
+/* Of each direction that was carried over, what is left of it. */
+static void tell_shares(const pb_directions *directions, const pb_desk *d,
+                        const pb_direction_flags *o)
+{
+    for (size_t i = 0; directions->share && i < o->needed && i < directions->v.shape[0]; i++)
+        pb_say(d->cli, "direction %zu: a share of %.3f of it lies in the tangent space here", i,
+               directions->share[i]);
+}
+
+static pb_status carry(pb_directions *directions, pb_desk *d, const pb_direction_flags *o,
+                       const pb_basis *basis, pb_error *error)
+{
+    pb_direction_options options = options_of(o);
+
+    options.basis = basis;
+    options.carry = 1;
+    options.here.to = basis->to;
+    if (!options.here.rank)
+        options.here.rank = basis->s.shape[0] > PB_CARRY_RANK ? basis->s.shape[0] : PB_CARRY_RANK;
+    PB_TRY(ask(directions, d, &options, o->basis, error));
+    tell_shares(directions, d, o);
+    return PB_OK;
+}
+
 /* A basis at a point. */
 static pb_status reuse(pb_directions *directions, pb_desk *d, const pb_where *where,
                        const pb_direction_flags *o, const pb_basis *basis, pb_error *error)
@@ -46,13 +70,15 @@ static pb_status reuse(pb_directions *directions, pb_desk *d, const pb_where *wh
         return pb_fail(error, PB_INVALID,
                        "%s: directions at the tap %s: an edit needs directions of x", o->basis,
                        basis->from);
-    if (!isnan(where->t) || where->x || where->seed >= 0)
+    if ((!isnan(where->t) && !o->carry) || where->x || where->seed >= 0)
         return pb_fail(error, PB_INVALID,
                        "--basis %s has its own point: expected neither --t, --x nor --seed",
                        o->basis);
-    PB_TRY(pb_cli_refuse(d->cli, "tap,rank,tol,mask,null-rank,class",
-                         "is settled by --basis, whose directions these are", error));
-    PB_TRY(pb_cli_refuse(d->cli, "form,project", "goes with a --basis that is a mean", error));
+    PB_TRY(pb_cli_refuse(
+        d->cli, o->carry ? "tap,mask,null-rank,class" : "tap,rank,tol,mask,null-rank,class",
+        "is settled by --basis, whose directions these are", error));
+    PB_TRY(pb_cli_refuse(d->cli, o->carry ? "project" : "form,project",
+                         "goes with a --basis that is a mean", error));
     if (!where->image)
         PB_TRY(pb_cli_refuse(d->cli, "height,width", "is settled by --basis", error));
     status = pb_session_point_of(d->studio.session, basis,
@@ -60,17 +86,22 @@ static pb_status reuse(pb_directions *directions, pb_desk *d, const pb_where *wh
                                  &where->prompts, &own, error);
     if (status == PB_OK && where->image) {
         there.steps = (int)own.steps;
-        there.t = basis->timestep / (double)pb_schedule_length(d->studio.schedule);
+        if (isnan(there.t))
+            there.t = basis->timestep / (double)pb_schedule_length(d->studio.schedule);
         there.prompts = own.prompts;
         there.fits = basis;
         there.fits_by = o->basis;
         status = pb_where_find(d, &there, error);
+        if (status == PB_OK && o->carry) {
+            pb_point_clear(&own);
+            return carry(directions, d, o, basis, error);
+        }
         if (status == PB_OK && !pb_point_is(&d->point, basis))
             status =
                 pb_fail(error, PB_INVALID,
                         "%s belongs to another point than %s leads to: give the --crop, --fit, "
                         "--steps and prompts it was computed with; or compute the photo's own "
-                        "basis, or carry the direction over with transport",
+                        "basis, or carry its directions over with --carry",
                         o->basis, where->image);
         pb_point_clear(&d->point);
     }
@@ -120,9 +151,7 @@ static pb_status use_mean(pb_directions *directions, pb_desk *d, const pb_where 
     PB_TRY(pb_where_find(d, &there, error));
     options.basis = mean;
     PB_TRY(ask(directions, d, &options, o->basis, error));
-    for (size_t i = 0; directions->share && i < o->needed && i < directions->v.shape[0]; i++)
-        pb_say(d->cli, "direction %zu: a share of %.3f of it lies in the tangent space here", i,
-               directions->share[i]);
+    tell_shares(directions, d, o);
     return PB_OK;
 }
 

@@ -6,12 +6,16 @@
 #include "cli/basis_at.h"
 #include "cli/where.h"
 
+/* Directions of the basis to which others are carried, at least. */
+#define PB_CARRY_RANK 20
+
 typedef struct pb_direction_flags {
     char *basis;         /* a file to take directions from, or NULL */
     char *u;             /* h-directions: .npy, or the v of a decoder's basis; or NULL */
     double damping;      /* of the pre-image, in units of the first singular value */
     char *form;          /* of transports; NULL: projection */
     gboolean project;    /* project directions of X on the tangent space here */
+    gboolean carry;      /* directions of another point's basis are carried over to the image */
     pb_basis_flags here; /* of the basis computed at the point; rank 0: as needed */
     size_t needed;       /* directions that must be there */
 } pb_direction_flags;

@@ -15,6 +15,7 @@ typedef struct options {
     size_t mode_count;
     pb_travel travel;
     gboolean strip, paste, no_paste;
+    char *blend; /* a picture or .npy of where the edit is shown; NULL: everywhere */
     int quality;
     char *out;
     pb_made made; /* after check */
@@ -128,6 +129,8 @@ static pb_status check_idle(const options *o, pb_error *error)
         PB_TRY(pb_cli_refuse(&o->cli, "damping", "goes with --u", error));
     if (!o->from.basis)
         PB_TRY(pb_cli_refuse(&o->cli, "form,project", "goes with a --basis that is a mean", error));
+    if (!o->from.basis || !o->where.image)
+        PB_TRY(pb_cli_refuse(&o->cli, "carry", "carries a --basis over to an image", error));
     if (!along)
         PB_TRY(pb_cli_refuse(&o->cli, "edit-length", "goes with --mode straight or relinearise",
                              error));
@@ -257,6 +260,17 @@ static void tell(const options *o, const work *w)
     pb_cli_print(&o->cli, object);
 }
 
+static pb_status read_blend(const options *o, work *w, pb_edit_options *how, pb_error *error)
+{
+    pb_source *source = &w->desk.source;
+
+    source->height = w->desk.point.x.shape[2];
+    source->width = w->desk.point.x.shape[3];
+    how->blend = &source->blend;
+    return pb_source_mask(source, &w->desk.studio, PB_MASK_BLEND, o->blend, o->where.megapixels,
+                          error);
+}
+
 static pb_status make(const options *o, work *w, pb_error *error)
 {
     const pb_photo *photo = w->desk.source.has_photo ? &w->desk.source.photo : NULL;
@@ -268,6 +282,8 @@ static pb_status make(const options *o, work *w, pb_error *error)
     *r = (pb_result){.made = o->made, .out = o->out, .pasted = is_pasted(o), .quality = o->quality};
     if (o->travel.strength < 0)
         how.sides = PB_EDIT_BACKWARDS;
+    if (o->blend)
+        PB_TRY(read_blend(o, w, &how, error));
     pb_desk_tell_unclipped(&w->desk);
     for (size_t i = 0; i < o->mode_count; i++) {
         how.mode = o->modes[i];
@@ -348,6 +364,11 @@ int pb_command_edit(int argc, char **argv)
          "Of a photo written as JPEG or WebP, 1 to 100; PNG and TIFF keep every pixel outside the "
          "edit (default: 92)",
          "Q"},
+        {"blend", 0, 0, G_OPTION_ARG_FILENAME, &o.blend,
+         "Show the edit only where this picture is white, or this .npy is 1: of the photo's size "
+         "or "
+         "the model's. Unlike with --mask directions stay those of the whole image",
+         "F"},
         {"mode", 0, 0, G_OPTION_ARG_STRING, &o.mode,
          "guidance, straight (x + s v), relinearise (a new basis at each step), several with "
          "commas side by side, or all (default: guidance; straight with --mask)",
@@ -360,6 +381,10 @@ int pb_command_edit(int argc, char **argv)
          "Reuse a basis file and its point instead of computing one; or global directions, a mean "
          "of bases",
          "F"},
+        {"carry", 0, 0, G_OPTION_ARG_NONE, &o.from.carry,
+         "Carry the directions of --basis over to the image, by parallel transport through H: that "
+         "of another photo, say",
+         NULL},
         {"u", 0, 0, G_OPTION_ARG_FILENAME, &o.from.u,
          "Edit along the pre-image of h-directions: a .npy (k,C,H,W), or the v of a basis from the "
          "tap",
@@ -371,14 +396,14 @@ int pb_command_edit(int argc, char **argv)
         {"project", 0, 0, G_OPTION_ARG_NONE, &o.from.project,
          "With a mean of X: project it on the tangent space of the image", NULL},
         {"form", 0, 0, G_OPTION_ARG_STRING, &o.from.form,
-         "How a mean of H is carried over to the image: projection, or pseudo-inverse (default: "
-         "projection)",
+         "How a mean of H, or with --carry, is carried over to the image: projection, or "
+         "pseudo-inverse (default: projection)",
          "FORM"},
         PB_TAP_ENTRY(o.from.here.to, "tap", "mid; x0 with --mask"),
         PB_GUIDED_ENTRY(o.from.here.guided, "directions of the map with classifier-free guidance"),
-        PB_RANK_ENTRY(
-            o.from.here.rank,
-            "How many directions to compute (default: as many as needed, 20 for relinearise)"),
+        PB_RANK_ENTRY(o.from.here.rank, "How many directions to compute (default: as many as "
+                                        "needed; 20 for relinearise, and with "
+                                        "--carry, or as many as --basis has)"),
         PB_TOL_ENTRY(o.from.here.tolerance, PB_TOL_OF_BASIS),
         PB_NULL_RANK_ENTRY(o.from.here.null_rank),
         G_OPTION_ENTRY_NULL,

@@ -15,10 +15,23 @@
 typedef struct options {
     pb_cli cli;
     const char *photo;
-    char *listen, *certificate, *key;
+    char *listen, *host, *certificate, *key;
     int port;
     gboolean open;
 } options;
+
+/* A name as it stands in a URL: "pictures.example", "pictures.example:8443". */
+static int is_host(const char *name)
+{
+    const char *colon = strrchr(name, ':');
+    size_t size = colon ? (size_t)(colon - name) : strlen(name);
+
+    return size && size < 254 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+               size &&
+           (!colon || (colon[1] && strlen(colon + 1) <= 5 &&
+                       strspn(colon + 1, "0123456789") == strlen(colon + 1)));
+}
 
 static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
 {
@@ -29,6 +42,11 @@ static pb_status check(pb_cli *cli, int argc, char **argv, pb_error *error)
     o->photo = argc == 2 ? argv[1] : NULL;
     if (o->port < 0 || o->port > 65535)
         return pb_fail(error, PB_INVALID, "--port %d: expected 0 (any) to 65535", o->port);
+    if (o->host && !is_host(o->host))
+        return pb_fail(error, PB_INVALID,
+                       "--host %s: expected a name, such as pictures.example or "
+                       "pictures.example:8443",
+                       o->host);
     if (!o->certificate != !o->key)
         return pb_fail(error, PB_INVALID, "--certificate and --key go together");
     return PB_OK;
@@ -45,13 +63,28 @@ static int is_own(const char *address)
     return g_str_has_prefix(address, "127.") || !strcmp(address, "::1");
 }
 
+/* What everybody should know who lets others in. */
+static void warn(const options *o)
+{
+    if (is_own(address_of(o)))
+        return;
+    pb_warn(&o->cli,
+            "OTHER MACHINES CAN REACH THIS at %s: whoever has the URL uses this machine and sees "
+            "the photos that are opened here",
+            address_of(o));
+    if (!o->certificate)
+        pb_warn(&o->cli, "nothing is encrypted: who can listen on the network sees photos, and the "
+                         "token; --certificate and --key encrypt");
+    if (!o->host)
+        pb_note(&o->cli, "others reach it by this machine's address, as 192.0.2.7 instead of "
+                         "127.0.0.1 in the URL; to be reached by a name it needs --host");
+}
+
 static void tell(const options *o, const char *url)
 {
     pb_say(&o->cli, "%s", url);
     pb_note(&o->cli, "open it in a browser; Ctrl-C ends");
-    if (!is_own(address_of(o)) && !o->certificate)
-        pb_warn(&o->cli, "who can listen on the network sees photos, and the token: --certificate "
-                         "and --key encrypt");
+    warn(o);
     if (o->open) {
         char *argv[] = {(char *)"xdg-open", (char *)url, NULL};
         if (!g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL))
@@ -65,6 +98,7 @@ static pb_status run(pb_cli *cli, pb_error *error)
     GPtrArray *names = pb_model_names();
     const pb_explorer_options how = {.web = {.address = address_of(o),
                                              .port = (unsigned)o->port,
+                                             .host = o->host,
                                              .certificate = o->certificate,
                                              .key = o->key},
                                      .model = cli->model ? cli->model : PB_BUNDLED_MODEL,
@@ -115,6 +149,10 @@ int pb_command_explore(int argc, char **argv)
          "Serve other machines, too, at this address of this one (default: 127.0.0.1, this machine "
          "alone)",
          "ADDRESS"},
+        {"host", 0, 0, G_OPTION_ARG_STRING, &o.host,
+         "A name by which it is reached, too, with its port where that is another, as behind a "
+         "proxy; requests to other names than its own are refused",
+         "NAME"},
         {"certificate", 0, 0, G_OPTION_ARG_FILENAME, &o.certificate,
          "Encrypt, with this certificate (PEM)", "F"},
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &o.key, "The certificate's key (PEM)", "F"},

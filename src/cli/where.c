@@ -329,7 +329,7 @@ pb_status pb_where_read(pb_desk *d, const pb_where *o, pb_error *error)
     if (r->has_photo)
         tell_faces(d, o, &crop, &r->photo);
     PB_TRY(check_fit(d, o, (size_t[2]){r->height, r->width}, error));
-    return o->mask ? pb_source_mask(r, s, o->mask, o->megapixels, error) : PB_OK;
+    return o->mask ? pb_source_mask(r, s, PB_MASK_DIRECTIONS, o->mask, o->megapixels, error) : PB_OK;
 }
 
 pb_status pb_where_check_time(const pb_where *o, const pb_point *point, pb_error *error)

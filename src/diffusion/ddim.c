@@ -224,7 +224,7 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
                   float *x, size_t from, size_t to, const pb_ddim_options *options,
                   const pb_run *run, pb_error *error)
 {
-    size_t total = from > to ? from - to : to - from, T, S;
+    size_t apart = from > to ? from - to : to - from, stride, T, S;
     pb_status status;
     travel v;
 
@@ -235,11 +235,14 @@ pb_status pb_ddim(const pb_schedule *schedule, const pb_denoiser *denoiser, size
     T = pb_schedule_length(schedule);
     S = options->steps;
     PB_TRY(check(schedule, from, to, options, error));
+    stride = options->stride ? options->stride : 1;
     PB_TRY(travel_begin(&v, schedule, denoiser, n, x, &options->clip, run,
-                        from < to ? "inverting" : "sampling", total, error));
+                        from < to ? "inverting" : "sampling",
+                        apart / stride + (apart % stride != 0), error));
     status = options->boost == SIZE_MAX ? PB_OK : seed(&v, options, error);
     for (size_t done = 0, i = from; status == PB_OK && i != to; done++) {
-        size_t j = from > to ? i - 1 : i + 1;
+        size_t left = from > to ? i - to : to - i, by = left < stride ? left : stride;
+        size_t j = from > to ? i - by : i + by;
         int boosted = from > to && options->boost != SIZE_MAX && i <= options->boost;
 
         status = step(&v,

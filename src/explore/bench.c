@@ -3,266 +3,99 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "diffusion/schedule.h"
 #include "explore/command.h"
 #include "explore/wishes.h"
+#include "io/json.h"
 #include "picture/sheet.h"
-#include "studio/source.h"
-#include "studio/strip.h"
 
-/* Each stage with what it was made of: of a stage whose key is another, it and those behind it are
- * made anew. */
+#define LONGEST 1024 /* pixels of a photo that is shown */
+#define PHOTO_QUALITY 88
+#define COARSE_STEPS 7      /* down from t to a card's picture */
+#define COARSE_ITERATIONS 4 /* of its guidance */
+#define MOST_EDITS 64       /* that are remembered */
+
 struct pb_bench {
-    json_t *model_key, *source_key, *point_key, *basis_key, *edit_key;
-    pb_studio studio;
-    pb_source source;
-    pb_point point;
-    pb_directions directions;
-    pb_edit edit;
+    pb_stages stages;
+    unsigned long generation; /* of the directions that the edits below are along */
+    GQueue edits;             /* of {"key", "edit"}, the last first */
 };
 
-pb_bench *pb_bench_new(void)
+pb_bench *pb_bench_new(pb_studios *studios)
 {
     pb_bench *b = g_new0(pb_bench, 1);
 
-    b->source = PB_SOURCE_EMPTY;
-    b->point = PB_POINT_EMPTY;
-    b->directions = PB_DIRECTIONS_EMPTY;
-    b->edit = PB_EDIT_EMPTY;
+    pb_stages_init(&b->stages, studios);
+    g_queue_init(&b->edits);
     return b;
 }
 
-static void drop_key(json_t **key)
+static void forget_edits(pb_bench *b)
 {
-    json_decref(*key);
-    *key = NULL;
+    while (b->edits.head)
+        json_decref(g_queue_pop_head(&b->edits));
 }
 
-static void drop_edit(pb_bench *b)
+void pb_bench_forget(pb_bench *b)
 {
-    pb_edit_clear(&b->edit);
-    drop_key(&b->edit_key);
-}
-
-static void drop_basis(pb_bench *b)
-{
-    drop_edit(b);
-    pb_directions_clear(&b->directions);
-    drop_key(&b->basis_key);
-}
-
-static void drop_point(pb_bench *b)
-{
-    drop_basis(b);
-    pb_point_clear(&b->point);
-    drop_key(&b->point_key);
-}
-
-static void drop_source(pb_bench *b)
-{
-    drop_point(b);
-    pb_source_clear(&b->source);
-    drop_key(&b->source_key);
-}
-
-static void drop_model(pb_bench *b)
-{
-    drop_source(b);
-    if (b->model_key)
-        pb_studio_close(&b->studio);
-    drop_key(&b->model_key);
+    forget_edits(b);
+    pb_stages_clear(&b->stages);
 }
 
 void pb_bench_free(pb_bench *b)
 {
     if (!b)
         return;
-    drop_model(b);
+    pb_bench_forget(b);
     g_free(b);
 }
 
-/* -- stages ----------------------------------------------------------------------------------- */
-
-/* The settings that a stage depends on. */
-static json_t *key_of(const pb_order *o, const char *const *names)
+size_t pb_bench_bytes(const pb_bench *b)
 {
-    json_t *key = json_object();
-
-    for (; *names; names++)
-        json_object_set(key, *names, json_object_get(o->wishes, *names));
-    json_object_set_new(key, "photo", json_integer((json_int_t)o->number));
-    return key;
+    return pb_stages_bytes(&b->stages);
 }
 
-/* Is a stage what is asked for? Else its key is to be `next` once it is made. */
-static int stands(const json_t *key, json_t *next)
+pb_stages *pb_bench_stages(pb_bench *b)
 {
-    if (!key || !json_equal(key, next))
-        return 0;
-    json_decref(next);
-    return 1;
+    return &b->stages;
 }
 
-static pb_status open_model(pb_bench *b, const pb_order *o, pb_error *error)
+int pb_bench_is_quick(const pb_bench *b)
 {
-    const char *name = pb_wish_text(o->wishes, "model");
-    json_t *key = json_string(name);
-    pb_model *model;
-
-    if (stands(b->model_key, key))
-        return PB_OK;
-    drop_model(b);
-    if (pb_model_open(&model, name, error) != PB_OK) {
-        json_decref(key);
-        return error->status;
-    }
-    b->model_key = key;
-    return pb_studio_open(&b->studio, json_string_value(key), model, error);
-}
-
-static int is_of_photo(const pb_order *o)
-{
-    return !strcmp(pb_wish_text(o->wishes, "source"), "photo");
-}
-
-static pb_status read_photo(pb_bench *b, const pb_order *o, pb_error *error)
-{
-    const pb_crop crop = pb_crop_for(pb_wish_crop(o->wishes), &b->studio.info->recommended);
-    gsize size = 0;
-    const void *data = o->photo ? g_bytes_get_data(o->photo, &size) : NULL;
-    pb_bytes file = {NULL, size};
-    pb_status status;
-
-    if (!o->photo)
-        return pb_fail(error, PB_INVALID, "there is no photo yet");
-    file.data = pb_malloc(size + 1, 1);
-    if (!file.data)
-        return pb_fail_memory(error, size, "a photo");
-    memcpy(file.data, data, size);
-    file.data[size] = '\0';
-    status = pb_source_take(&b->source, &b->studio, &file, o->name, &crop, 0, 0, error);
-    pb_bytes_clear(&file);
-    return status;
-}
-
-static pb_status read_source(pb_bench *b, const pb_order *o, pb_error *error)
-{
-    static const char *const names[] = {"source", "crop", "seed", NULL};
-    json_t *key = key_of(o, names);
-    pb_status status;
-
-    if (stands(b->source_key, key))
-        return PB_OK;
-    drop_source(b);
-    if (is_of_photo(o))
-        status = read_photo(b, o, error);
-    else {
-        b->source.options.has_seed = 1;
-        b->source.options.seed = (uint64_t)pb_wish_number(o->wishes, "seed");
-        status =
-            pb_session_size(b->studio.session, 0, 0, &b->source.height, &b->source.width, error);
-    }
-    b->source_key = key;
-    if (status != PB_OK)
-        drop_source(b);
-    return status;
-}
-
-static pb_prompts prompts_of(const pb_bench *b, const pb_order *o)
-{
-    pb_prompts p = PB_PROMPTS_DEFAULTS;
-
-    if (!b->studio.info->context_width)
-        return p;
-    p.prompt = pb_wish_text(o->wishes, "prompt");
-    p.edit_prompt = pb_wish_text(o->wishes, "edit_prompt");
-    p.negative_prompt = pb_wish_text(o->wishes, "negative_prompt");
-    p.guidance_scale = pb_wish_number(o->wishes, "guidance_scale");
-    return p;
-}
-
-static pb_status find_point(pb_bench *b, const pb_order *o, const pb_run *run, pb_error *error)
-{
-    static const char *const names[] = {
-        "t", "steps", "prompt", "edit_prompt", "negative_prompt", "guidance_scale", NULL};
-    json_t *key = key_of(o, names);
-    pb_point_options *options = &b->source.options;
-    pb_status status;
-
-    if (stands(b->point_key, key))
-        return PB_OK;
-    drop_point(b);
-    options->t = pb_wish_number(o->wishes, "t");
-    options->steps = (size_t)pb_wish_number(o->wishes, "steps");
-    options->prompts = prompts_of(b, o);
-    status = pb_session_point(b->studio.session, options, &b->point, run, error);
-    b->point_key = key;
-    if (status != PB_OK)
-        drop_point(b);
-    return status;
-}
-
-static pb_status find_basis(pb_bench *b, const pb_order *o, const pb_run *run, pb_error *error)
-{
-    static const char *const names[] = {"rank", "tap", NULL};
-    pb_direction_options options = PB_DIRECTION_DEFAULTS;
-    json_t *key = key_of(o, names);
-    pb_status status;
-
-    if (stands(b->basis_key, key))
-        return PB_OK;
-    drop_basis(b);
-    options.needed = options.here.rank = (size_t)pb_wish_number(o->wishes, "rank");
-    options.here.to = pb_wish_text(o->wishes, "tap");
-    status =
-        pb_session_directions(b->studio.session, &b->point, &options, &b->directions, run, error);
-    b->basis_key = key;
-    if (status != PB_OK)
-        drop_basis(b);
-    return status;
-}
-
-/* All up to the directions. */
-static pb_status prepare(pb_bench *b, const pb_order *o, const pb_run *run, pb_error *error)
-{
-    PB_TRY(open_model(b, o, error));
-    PB_TRY(read_source(b, o, error));
-    PB_TRY(find_point(b, o, run, error));
-    return find_basis(b, o, run, error);
+    return !b->stages.studio->info->latent;
 }
 
 /* -- pictures --------------------------------------------------------------------------------- */
 
-/* A picture (c,h,w) in [-1, 1], as a PNG on the shelf: its URL. */
-static pb_status show(const pb_order *o, const float *picture, const size_t shape[3], json_t **url,
-                      pb_error *error)
+/* Pixels as a file on the shelf: its URL. */
+static pb_status put(const pb_order *o, const pb_pixels *pixels, const char *name, json_t **url,
+                     pb_error *error)
 {
-    pb_pixels pixels = PB_PIXELS_EMPTY;
     pb_bytes bytes = {NULL, 0};
-    pb_status status;
+    char *text;
 
     *url = NULL;
-    status = pb_image_draw(picture, shape[0], shape[1], shape[2], PB_TILE_IMAGE, &pixels, error);
-    if (status == PB_OK)
-        status = pb_pixels_encode(&pixels, "picture.png", NULL, PB_QUALITY, &bytes, error);
-    if (status == PB_OK) {
-        char *text = pb_shelf_put(o->shelf, o->tab, &bytes, "picture.png");
-        *url = json_string(text);
-        g_free(text);
-    }
-    pb_pixels_clear(&pixels);
-    return status;
+    PB_TRY(pb_pixels_encode(pixels, name, NULL, PHOTO_QUALITY, &bytes, error));
+    text = pb_shelf_put(o->shelf, o->tab, &bytes, name);
+    *url = json_string(text);
+    g_free(text);
+    return PB_OK;
 }
 
-/* Adds a picture's URL to an object. */
+/* Adds the URL of a picture (c,h,w) in [-1, 1] to an object. */
 static pb_status add_picture(const pb_order *o, json_t *object, const char *name,
                              const float *picture, const size_t shape[3], pb_error *error)
 {
-    json_t *url;
-    pb_status status = show(o, picture, shape, &url, error);
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    json_t *url = NULL;
+    pb_status status =
+        pb_image_draw(picture, shape[0], shape[1], shape[2], PB_TILE_IMAGE, &pixels, error);
 
     if (status == PB_OK)
+        status = put(o, &pixels, "picture.png", &url, error);
+    if (status == PB_OK)
         json_object_set_new(object, name, url);
+    pb_pixels_clear(&pixels);
     return status;
 }
 
@@ -271,7 +104,7 @@ static pb_status add_image(pb_bench *b, const pb_order *o, json_t *object, const
                            const pb_tensor *image, const pb_run *run, pb_error *error)
 {
     pb_tensor picture = PB_TENSOR_EMPTY;
-    pb_status status = pb_session_decode(b->studio.session, image, &picture, run, error);
+    pb_status status = pb_session_decode(b->stages.studio->session, image, &picture, run, error);
 
     if (status == PB_OK)
         status = add_picture(o, object, name, picture.data, picture.shape + 1, error);
@@ -279,40 +112,149 @@ static pb_status add_image(pb_bench *b, const pb_order *o, json_t *object, const
     return status;
 }
 
-pb_status pb_bench_look(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
-                        pb_error *error)
+/* Hands an object on, or throws it away. */
+static pb_status give(json_t **out, json_t *object, pb_status status)
 {
-    const pb_photo *photo = &b->source.photo;
-    json_t *faces = json_array();
+    *out = NULL;
+    if (status == PB_OK)
+        *out = object;
+    else
+        json_decref(object);
+    return status;
+}
+
+/* -- looking ---------------------------------------------------------------------------------- */
+
+/* The whole photo, made smaller. */
+static pb_status add_whole(const pb_order *o, json_t *object, const pb_photo *photo,
+                           pb_error *error)
+{
+    pb_pixels pixels = PB_PIXELS_EMPTY;
+    json_t *url = NULL;
+    pb_status status = pb_photo_shrink(photo, LONGEST, &pixels, error);
+
+    if (status == PB_OK)
+        status = put(o, &pixels, "picture.jpg", &url, error);
+    if (status == PB_OK)
+        json_object_set_new(object, "picture", url);
+    pb_pixels_clear(&pixels);
+    return status;
+}
+
+pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+{
+    const pb_source *source = &b->stages.source;
+    const pb_photo *photo = &source->photo;
+    json_t *faces, *object;
     pb_status status;
 
-    (void)run;
-    status = open_model(b, o, error);
-    if (status == PB_OK)
-        status = read_source(b, o, error);
-    for (size_t i = 0; status == PB_OK && i < photo->faces; i++)
-        json_array_append_new(faces, pb_area_json(&photo->face[i]));
     *out = NULL;
-    if (status == PB_OK) {
-        *out =
-            json_pack("{s:s, s:I, s:I, s:o, s:O}", "name", o->name, "width",
-                      (json_int_t)photo->pixels.width, "height", (json_int_t)photo->pixels.height,
-                      "area", pb_area_json(&photo->area), "faces", faces);
-        status =
-            add_picture(o, *out, "seen", b->source.array.data, b->source.array.shape + 1, error);
-    }
-    json_decref(faces);
-    return status;
+    PB_TRY(pb_stages_source(&b->stages, o, error));
+    if (!source->has_photo)
+        return PB_OK;
+    faces = json_array();
+    for (size_t i = 0; i < photo->faces; i++)
+        json_array_append_new(faces, pb_area_json(&photo->face[i]));
+    object = json_pack("{s:s, s:I, s:I, s:o, s:o}", "name", o->photo.name, "width",
+                       (json_int_t)photo->pixels.width, "height", (json_int_t)photo->pixels.height,
+                       "area", pb_area_json(&photo->area), "faces", faces);
+    status = add_whole(o, object, photo, error);
+    if (status == PB_OK)
+        status = add_picture(o, object, "seen", source->array.data, source->array.shape + 1, error);
+    return give(out, object, status);
+}
+
+pb_status pb_bench_grid(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+{
+    const size_t steps = (size_t)pb_wish_number(o->wishes, "steps");
+    size_t T;
+
+    *out = NULL;
+    PB_TRY(pb_stages_source(&b->stages, o, error));
+    T = pb_schedule_length(b->stages.studio->schedule);
+    *out = json_array();
+    for (size_t i = 1; i < steps && steps <= T; i++)
+        json_array_append_new(*out, json_real(pb_grid_time(T, steps, i) / (double)T));
+    return PB_OK;
+}
+
+pb_status pb_bench_noisy(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                         pb_error *error)
+{
+    const pb_point *point = &b->stages.point;
+    json_t *object;
+
+    *out = NULL;
+    PB_TRY(pb_stages_point(&b->stages, o, run, error));
+    object = json_pack("{s:f, s:f}", "t", point->t, "timestep", point->timestep);
+    return give(out, object, add_image(b, o, object, "picture", &point->x, run, error));
+}
+
+pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+{
+    const pb_source *source = &b->stages.source;
+    const pb_tensor *mask;
+    float *picture;
+    json_t *object;
+    size_t n;
+    pb_status status;
+
+    *out = NULL;
+    PB_TRY(pb_stages_mask(&b->stages, o, error));
+    mask = source->blend.data ? &source->blend : &source->mask;
+    n = pb_tensor_count(mask);
+    picture = g_new(float, n);
+    for (size_t i = 0; i < n; i++)
+        picture[i] = 2 * mask->data[i] - 1;
+    object = json_object();
+    status = add_picture(o, object, "picture", picture,
+                         (size_t[]){1, mask->shape[0], mask->shape[1]}, error);
+    g_free(picture);
+    return give(out, object, status);
 }
 
 /* -- finding ---------------------------------------------------------------------------------- */
 
-/* A picture to each side of every direction. */
+/* How cards are edited: less often and in larger steps than pictures to be kept. */
+static pb_edit_options coarse_options(pb_bench *b, const pb_order *o)
+{
+    const pb_recommended *r = &b->stages.studio->info->recommended;
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+    size_t iterations = r->iterations ? r->iterations : 16;
+
+    how.sides = PB_EDIT_BOTH;
+    how.strength = 1;
+    how.stride = (b->stages.point.grid + COARSE_STEPS - 1) / COARSE_STEPS;
+    how.blend = b->stages.source.blend.data ? &b->stages.source.blend : NULL;
+    if (pb_order_is_masked(o))
+        how.mode = PB_EDIT_STRAIGHT;
+    else if (!b->stages.studio->info->latent && iterations > COARSE_ITERATIONS) {
+        double scale = isnan(r->scale) ? 0.1 : r->scale;
+        how.iterations = COARSE_ITERATIONS;
+        how.scale = scale * (double)iterations / COARSE_ITERATIONS;
+    }
+    return how;
+}
+
+static pb_status draw_card(const pb_order *o, const pb_edit *edit, size_t i, json_t *cards,
+                           pb_error *error)
+{
+    const size_t *shape = edit->pictures.shape + 1;
+    json_t *card =
+        json_pack("{s:I, s:f}", "direction", (json_int_t)i, "change", pb_edit_change(edit, i));
+
+    json_array_append_new(cards, card);
+    PB_TRY(add_picture(o, card, "minus", pb_edit_picture(edit, i, -1), shape, error));
+    return add_picture(o, card, "plus", pb_edit_picture(edit, i, 1), shape, error);
+}
+
+/* A picture to each side of every direction, and the one between. */
 static pb_status draw_cards(pb_bench *b, const pb_order *o, json_t *found, const pb_run *run,
                             pb_error *error)
 {
-    size_t count = b->directions.v.shape[0], *all = g_new(size_t, count);
-    pb_edit_options how = PB_EDIT_DEFAULTS;
+    pb_stages *s = &b->stages;
+    size_t count = s->directions.v.shape[0], *all = g_new(size_t, count);
+    pb_edit_options how = coarse_options(b, o);
     pb_edit edit = PB_EDIT_EMPTY;
     json_t *cards = json_array();
     pb_status status;
@@ -321,22 +263,15 @@ static pb_status draw_cards(pb_bench *b, const pb_order *o, json_t *found, const
         all[i] = i;
     how.count = count;
     how.direction = all;
-    how.sides = PB_EDIT_BOTH;
-    how.strength = 1;
-    status = pb_session_edit(b->studio.session, &b->point, &b->directions, &how, &edit, run, error);
-    for (size_t i = 0; status == PB_OK && i < count; i++) {
-        const size_t *shape = edit.pictures.shape + 1;
-        json_t *card =
-            json_pack("{s:I, s:f}", "direction", (json_int_t)i, "change", pb_edit_change(&edit, i));
-        status = add_picture(o, card, "minus", pb_edit_picture(&edit, i, -1), shape, error);
-        if (status == PB_OK)
-            status = add_picture(o, card, "plus", pb_edit_picture(&edit, i, 1), shape, error);
-        json_array_append_new(cards, card);
-    }
+    status =
+        pb_session_edit(s->studio->session, &s->point, &s->directions, &how, &edit, run, error);
+    for (size_t i = 0; status == PB_OK && i < count; i++)
+        status = draw_card(o, &edit, i, cards, error);
     if (status == PB_OK)
         status = add_picture(o, found, "middle", pb_edit_picture(&edit, 0, 0),
                              edit.pictures.shape + 1, error);
     json_object_set_new(found, "cards", cards);
+    json_object_set_new(found, "coarse", json_boolean(how.stride > 1));
     pb_edit_clear(&edit);
     g_free(all);
     return status;
@@ -354,206 +289,78 @@ static json_t *numbers(const pb_tensor *values)
 pb_status pb_bench_find(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
                         pb_error *error)
 {
-    const pb_basis *basis = &b->directions.basis;
+    const pb_stages *s = &b->stages;
+    const pb_directions *d = &s->directions;
     json_t *found;
-    pb_status status;
 
     *out = NULL;
-    PB_TRY(prepare(b, o, run, error));
+    PB_TRY(pb_stages_directions(&b->stages, o, run, error));
     found =
-        json_pack("{s:f, s:f, s:o, s:o, s:f}", "t", b->point.t, "timestep", b->point.timestep,
-                  "sigma", numbers(&basis->s), "residual", numbers(&basis->residual), "range", 1.0);
-    status = add_image(b, o, found, "noisy", &b->point.x, run, error);
-    if (status == PB_OK)
-        status = draw_cards(b, o, found, run, error);
-    if (status == PB_OK)
-        *out = found;
-    else
-        json_decref(found);
-    return status;
+        json_pack("{s:f, s:f, s:o, s:o, s:o, s:f}", "t", s->point.t, "timestep", s->point.timestep,
+                  "sigma", numbers(&d->basis.s), "residual", numbers(&d->basis.residual), "share",
+                  d->share ? pb_json_reals(d->v.shape[0], d->share) : json_null(), "range", 1.0);
+    return give(out, found, draw_cards(b, o, found, run, error));
 }
 
 /* -- editing ---------------------------------------------------------------------------------- */
 
-/* The weights of an order, as an edit's options take them. */
-typedef struct choice {
-    size_t number[PB_COMMAND_DIRECTIONS], count;
-    double weight[PB_COMMAND_DIRECTIONS], strength;
-} choice;
-
-static pb_status choose(const pb_bench *b, const pb_order *o, choice *c, pb_edit_options *how,
-                        pb_error *error)
+/* An edit that was made before, and whose picture is still there; or NULL. */
+static json_t *remembered(const pb_bench *b, const pb_order *o, const json_t *key)
 {
-    PB_TRY(pb_wish_weights(o->weights, b->directions.v.shape[0], PB_COMMAND_DIRECTIONS, c->number,
-                           c->weight, &c->count, &c->strength, error));
-    *how = (pb_edit_options)PB_EDIT_DEFAULTS;
-    how->count = c->count;
-    how->direction = c->number;
-    how->strength = c->strength;
-    if (c->count > 1)
-        how->weights = c->weight;
-    else if (c->count && c->weight[0] < 0)
-        how->sides = PB_EDIT_BACKWARDS;
-    return PB_OK;
+    for (GList *at = b->edits.head; at; at = at->next) {
+        json_t *edit = json_object_get(at->data, "edit");
+        const char *url = json_string_value(json_object_get(edit, "picture"));
+        if (json_equal(json_object_get(at->data, "key"), (json_t *)key) &&
+            pb_shelf_has(o->shelf, url))
+            return json_incref(edit);
+    }
+    return NULL;
 }
 
-/* The edit of an order: bench->edit. */
-static pb_status make_edit(pb_bench *b, const pb_order *o, choice *c, const pb_run *run,
+static void remember(pb_bench *b, const json_t *key, json_t *edit)
+{
+    g_queue_push_head(&b->edits, json_pack("{s:O, s:O}", "key", key, "edit", edit));
+    while (b->edits.length > MOST_EDITS)
+        json_decref(g_queue_pop_tail(&b->edits));
+}
+
+static pb_status make_edit(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
                            pb_error *error)
 {
-    pb_edit_options how;
-    json_t *key = json_deep_copy(o->weights);
-    pb_status status;
+    pb_stages *s = &b->stages;
+    json_t *object;
+    char *line;
 
-    status = choose(b, o, c, &how, error);
-    if (status != PB_OK || stands(b->edit_key, key)) {
-        if (status != PB_OK)
-            json_decref(key);
-        return status;
-    }
-    drop_edit(b);
-    status =
-        pb_session_edit(b->studio.session, &b->point, &b->directions, &how, &b->edit, run, error);
-    b->edit_key = key;
-    if (status != PB_OK)
-        drop_edit(b);
-    return status;
-}
-
-static pb_strip strip_of(const pb_bench *b)
-{
-    return (pb_strip){.edit = &b->edit,
-                      .point = &b->point,
-                      .basis = &b->directions.basis,
-                      .photo = b->source.has_photo ? &b->source.photo : NULL};
-}
-
-/* The last stage; of an edit of strength 0 the reconstruction. */
-static const float *edited(const pb_edit *e)
-{
-    return pb_edit_picture(e, 0, (long)e->stages);
-}
-
-static char *command(const pb_bench *b, const pb_order *o, const choice *c)
-{
-    return pb_command_of(o->wishes, o->name, b->source.has_photo ? &b->source.photo.area : NULL,
-                         b->point.t, c->count, c->number, c->weight, c->strength);
+    PB_TRY(pb_stages_edit(s, o, run, error));
+    line = pb_command_of(s, o);
+    object = json_pack(
+        "{s:O, s:f, s:f, s:o, s:s}", "weights", o->weights, "strength", s->choice.strength,
+        "change", s->edit.stages ? pb_edit_change(&s->edit, 0) : 0.0, "outside",
+        s->edit.outside ? json_real(pb_edit_outside(&s->edit, 0)) : json_null(), "command", line);
+    g_free(line);
+    return give(
+        out, object,
+        add_picture(o, object, "picture", pb_stages_picture(s), s->edit.pictures.shape + 1, error));
 }
 
 pb_status pb_bench_edit(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
                         pb_error *error)
 {
-    char *line;
-    choice c;
+    json_t *key;
+    pb_status status = PB_OK;
 
     *out = NULL;
-    PB_TRY(prepare(b, o, run, error));
-    PB_TRY(make_edit(b, o, &c, run, error));
-    line = command(b, o, &c);
-    *out = json_pack("{s:O, s:f, s:f, s:s}", "weights", o->weights, "strength", c.strength,
-                     "change", b->edit.stages ? pb_edit_change(&b->edit, 0) : 0.0, "command", line);
-    g_free(line);
-    return add_picture(o, *out, "picture", edited(&b->edit), b->edit.pictures.shape + 1, error);
-}
-
-/* -- exporting -------------------------------------------------------------------------------- */
-
-static pb_status export_picture(const pb_bench *b, const char *name, pb_bytes *bytes,
-                                pb_error *error)
-{
-    const pb_strip strip = strip_of(b);
-    const size_t *shape = b->edit.pictures.shape;
-    char *settings = pb_strip_settings(&strip, &b->studio), *lost = NULL;
-    pb_pixels pixels = PB_PIXELS_EMPTY;
-    pb_status status;
-
-    if (strip.photo)
-        status = pb_strip_encode_paste(&strip, edited(&b->edit), name, settings, PB_QUALITY, bytes,
-                                       &lost, error);
-    else {
-        status = pb_image_draw(edited(&b->edit), shape[1], shape[2], shape[3], PB_TILE_IMAGE,
-                               &pixels, error);
-        if (status == PB_OK)
-            status = pb_pixels_encode(&pixels, name, settings, PB_QUALITY, bytes, error);
-    }
-    pb_pixels_clear(&pixels);
-    free(settings);
-    g_free(lost);
-    return status;
-}
-
-/* The direction in stages to both sides. */
-static pb_status export_strip(pb_bench *b, const pb_order *o, const char *name, pb_bytes *bytes,
-                              const pb_run *run, pb_error *error)
-{
-    pb_strip strip = strip_of(b);
-    pb_edit edit = PB_EDIT_EMPTY;
-    pb_edit_options how;
-    pb_status status;
-    choice c;
-
-    PB_TRY(choose(b, o, &c, &how, error));
-    how.sides = PB_EDIT_BOTH;
-    how.stages = 0;
-    status = pb_session_edit(b->studio.session, &b->point, &b->directions, &how, &edit, run, error);
-    strip.edit = &edit;
-    if (status == PB_OK)
-        status = pb_strip_encode(1, &strip, &b->studio, name, bytes, error);
-    pb_edit_clear(&edit);
-    return status;
-}
-
-static pb_status export_basis(const pb_bench *b, pb_bytes *bytes, pb_error *error)
-{
-    char *folder = g_dir_make_tmp("pullback-XXXXXX", NULL), *path;
-    pb_status status;
-
-    if (!folder)
-        return pb_fail(error, PB_IO, "there is no room for temporary files");
-    path = g_build_filename(folder, "basis.safetensors", NULL);
-    status = pb_basis_write(&b->directions.basis, path, error);
-    if (status == PB_OK)
-        status = pb_file_read(bytes, path, SIZE_MAX, error);
-    remove(path);
-    remove(folder);
-    g_free(path);
-    g_free(folder);
-    return status;
-}
-
-/* The name of a file beside the photo's: "holiday-edited.png". */
-static char *name_for(const pb_order *o, const char *what, const char *ending)
-{
-    const char *dot = strrchr(o->name, '.');
-
-    return g_strdup_printf("%.*s-%s.%s", (int)(dot ? dot - o->name : (long)strlen(o->name)),
-                           o->name, what, ending);
-}
-
-pb_status pb_bench_export(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
-                          pb_error *error)
-{
-    int basis = !strcmp(o->what, "basis"), strip = !strcmp(o->what, "strip");
-    pb_bytes bytes = {NULL, 0};
-    pb_status status;
-    char *name, *url;
-    choice c;
-
-    *out = NULL;
-    PB_TRY(prepare(b, o, run, error));
-    if (!basis)
-        PB_TRY(make_edit(b, o, &c, run, error));
-    name = basis   ? g_strdup("basis.safetensors")
-           : strip ? name_for(o, "strip", "png")
-                   : name_for(o, "edited", o->format);
-    status = basis   ? export_basis(b, &bytes, error)
-             : strip ? export_strip(b, o, name, &bytes, run, error)
-                     : export_picture(b, name, &bytes, error);
-    if (status == PB_OK) {
-        url = pb_shelf_put(o->shelf, o->tab, &bytes, name);
-        *out = json_pack("{s:s, s:s}", "file", url, "name", name);
-        g_free(url);
-    }
-    g_free(name);
+    PB_TRY(pb_stages_directions(&b->stages, o, run, error));
+    if (b->generation != b->stages.generation)
+        forget_edits(b);
+    b->generation = b->stages.generation;
+    key = json_pack("{s:O, s:I}", "weights", o->weights, "mask",
+                    o->mask.bytes ? (json_int_t)o->mask.number : (json_int_t)0);
+    *out = remembered(b, o, key);
+    if (!*out)
+        status = make_edit(b, o, out, run, error);
+    if (*out)
+        remember(b, key, *out);
+    json_decref(key);
     return status;
 }

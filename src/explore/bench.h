@@ -1,47 +1,46 @@
-/* A tab's work, which the line's thread alone does: from the settings and the photo to the noisy
- * image, its directions, and edits. What was made before and is still true is used again. */
+/* A tab's work, which the line's thread alone does, and what a page is shown of it. */
 #ifndef PB_EXPLORE_BENCH_H
 #define PB_EXPLORE_BENCH_H
 
-#include <glib.h>
-#include <jansson.h>
-
-#include "explore/shelf.h"
-#include "studio/studio.h"
+#include "explore/stages.h"
 
 typedef struct pb_bench pb_bench;
 
-/* What is to be done, as it was when it was asked for. */
-typedef struct pb_order {
-    unsigned long tab;
-    json_t *wishes;       /* explore/wishes.h */
-    GBytes *photo;        /* a picture's file, or NULL */
-    char *name;           /* of the photo: "holiday.jpg" */
-    unsigned long number; /* of the photo: another one has another */
-    json_t *weights;      /* of an edit */
-    char *what, *format;  /* of an export */
-    pb_shelf *shelf;      /* where pictures are put */
-} pb_order;
-
-pb_bench *pb_bench_new(void);
+pb_bench *pb_bench_new(pb_studios *studios);
 void pb_bench_free(pb_bench *bench);
 
-/* Reads the photo: {"name", "width", "height", "area", "faces", "seen"}. Errors: those of
- * pb_photo_take and of opening the model. */
-pb_status pb_bench_look(pb_bench *bench, const pb_order *order, json_t **photo, const pb_run *run,
-                        pb_error *error);
+/* Bytes that it holds; forgets all of it: what is asked for next is made anew. */
+size_t pb_bench_bytes(const pb_bench *bench);
+void pb_bench_forget(pb_bench *bench);
 
-/* Finds the noisy image, its basis, and for each direction a picture to both sides:
- * docs/explorer.md, "found". */
+pb_stages *pb_bench_stages(pb_bench *bench);
+
+/* Each: an object of docs/explorer.md's TAB, a new reference. */
+
+/* Reads the photo: "photo", or NULL where it is not of one. Errors: those of pb_photo_take and of
+ * opening the model. */
+pb_status pb_bench_photo(pb_bench *bench, const pb_order *order, json_t **photo, pb_error *error);
+
+/* The values that t can take: "grid". */
+pb_status pb_bench_grid(pb_bench *bench, const pb_order *order, json_t **grid, pb_error *error);
+
+/* Finds the noisy image: "noisy". */
+pb_status pb_bench_noisy(pb_bench *bench, const pb_order *order, json_t **noisy, const pb_run *run,
+                         pb_error *error);
+
+/* Is it worth to look at the noisy image before anybody asks for directions? Of a model that is
+ * open. */
+int pb_bench_is_quick(const pb_bench *bench);
+
+/* Reads the mask: "mask". */
+pb_status pb_bench_mask(pb_bench *bench, const pb_order *order, json_t **mask, pb_error *error);
+
+/* Finds directions, and for each a picture to both sides: "found". */
 pb_status pb_bench_find(pb_bench *bench, const pb_order *order, json_t **found, const pb_run *run,
                         pb_error *error);
 
-/* The picture along the weighted sum of directions: "edit". What has not been found is found. */
+/* The picture along the weighted sum of directions: "edit". */
 pb_status pb_bench_edit(pb_bench *bench, const pb_order *order, json_t **edit, const pb_run *run,
                         pb_error *error);
-
-/* A file: {"file": its URL}. what: "photo", "strip", "basis". */
-pb_status pb_bench_export(pb_bench *bench, const pb_order *order, json_t **result,
-                          const pb_run *run, pb_error *error);
 
 #endif

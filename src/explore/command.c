@@ -55,43 +55,58 @@ static void add_prompts(GString *line, const json_t *wishes)
         add_option(line, "--guidance-scale", scale);
 }
 
-static void add_directions(GString *line, size_t count, const size_t *number, const double *weight,
-                           double strength)
+static void add_directions(GString *line, const pb_choice *c)
 {
-    if (count <= 1) {
-        g_string_append_printf(line, " -d %zu", count ? number[0] : 0);
-        add_option(line, "--strength", count && weight[0] < 0 ? -strength : strength);
+    if (c->count <= 1) {
+        g_string_append_printf(line, " -d %zu", c->count ? c->number[0] : 0);
+        add_option(line, "--strength", c->count && c->weight[0] < 0 ? -c->strength : c->strength);
         return;
     }
     g_string_append(line, " -d ");
-    for (size_t i = 0; i < count; i++) {
-        g_string_append_printf(line, "%s%zu:", i ? "," : "", number[i]);
-        add_number(line, weight[i]);
+    for (size_t i = 0; i < c->count; i++) {
+        g_string_append_printf(line, "%s%zu:", i ? "," : "", c->number[i]);
+        add_number(line, c->weight[i]);
     }
-    add_option(line, "--strength", strength);
+    add_option(line, "--strength", c->strength);
 }
 
-char *pb_command_of(const json_t *wishes, const char *photo, const pb_area *area, double t,
-                    size_t count, const size_t *number, const double *weight, double strength)
+/* The files that belong to the photo. */
+static void add_files(GString *line, const pb_order *o)
 {
+    char *mask = pb_order_mask_name(o), *carried = pb_order_carried_name(o);
+
+    if (o->mask.bytes)
+        add_text(line, pb_order_is_masked(o) ? "--mask " : "--blend ", mask);
+    if (o->carried.bytes) {
+        add_text(line, "--basis ", carried);
+        g_string_append(line, " --carry");
+    }
+    g_free(mask);
+    g_free(carried);
+}
+
+char *pb_command_of(const pb_stages *s, const pb_order *o)
+{
+    const pb_area *area = s->source.has_photo ? &s->source.photo.area : NULL;
     GString *line = g_string_new("pullback edit");
-    const char *tap = pb_wish_text(wishes, "tap");
+    const char *tap = pb_wish_text(o->wishes, "tap");
 
     if (area) {
-        add_text(line, "", photo);
+        add_text(line, "", o->photo.name);
         g_string_append_printf(line, " --crop %ld,%ld,%zu,%zu", area->x, area->y, area->width,
                                area->height);
     } else
-        add_option(line, "--seed", pb_wish_number(wishes, "seed"));
-    add_text(line, "--model ", pb_wish_text(wishes, "model"));
-    add_option(line, "--t", t);
-    if (pb_wish_number(wishes, "steps") != 100)
-        add_option(line, "--steps", pb_wish_number(wishes, "steps"));
-    add_prompts(line, wishes);
-    if (tap)
+        add_option(line, "--seed", pb_wish_number(o->wishes, "seed"));
+    add_text(line, "--model ", pb_wish_text(o->wishes, "model"));
+    add_option(line, "--t", s->point.t);
+    if (pb_wish_number(o->wishes, "steps") != 100)
+        add_option(line, "--steps", pb_wish_number(o->wishes, "steps"));
+    add_prompts(line, o->wishes);
+    add_files(line, o);
+    if (tap && !o->carried.bytes)
         add_text(line, "--tap ", tap);
-    add_option(line, "--rank", pb_wish_number(wishes, "rank"));
-    add_directions(line, count, number, weight, strength);
+    add_option(line, "--rank", pb_wish_number(o->wishes, "rank"));
+    add_directions(line, &s->choice);
     g_string_append(line, " -o edited.png");
     return g_string_free(line, FALSE);
 }

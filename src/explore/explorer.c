@@ -6,16 +6,21 @@
 
 #include "base/memory.h"
 #include "base/places.h"
+#include "explore/exports.h"
 #include "explore/models.h"
 #include "explore/page.h"
+#include "explore/project.h"
 #include "explore/tabs.h"
+#include "explore/wishes.h"
 #include "io/file.h"
 #include "io/json.h"
 
-#define MOST_TABS 32
 #define MOST_FILES ((size_t)512 << 20) /* bytes of pictures and files that are kept */
 #define MOST_PHOTO ((size_t)64 << 20)  /* bytes of an upload */
 #define MOST_WORDS ((size_t)256 << 10) /* bytes of other requests */
+
+static const pb_tab_limits limits = {
+    .tabs = 64, .given = (size_t)512 << 20, .work = (size_t)1 << 30, .models = 2};
 
 struct pb_explorer {
     pb_web *web;
@@ -94,7 +99,7 @@ static void answer_file(pb_explorer *e, const char *path, pb_web_answer *a)
     if (a->body) {
         memcpy(a->body, data, size);
         a->size = size;
-        a->download = g_str_equal(name, "picture.png") ? NULL : pb_strdup(name);
+        a->download = g_str_has_prefix(name, "picture.") ? NULL : pb_strdup(name);
     }
     g_bytes_unref(bytes);
     g_free(name);
@@ -165,15 +170,61 @@ static char *plain_name(const char *given)
     return name;
 }
 
-static void take_photo(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
+/* A picture that was sent, or the example: the caller's, as is its name. */
+static GBytes *picture_of(const pb_explorer *e, const pb_web_request *r, char **name)
 {
     int example = g_str_equal(r->type, "application/json");
-    GBytes *bytes = example ? g_bytes_ref(e->example) : g_bytes_new(r->body, r->size);
-    char *name = example ? g_strdup(e->name) : plain_name(pb_web_query(r, "name"));
+
+    *name = example ? g_strdup(e->name) : plain_name(pb_web_query(r, "name"));
+    return example ? g_bytes_ref(e->example) : g_bytes_new(r->body, r->size);
+}
+
+static void take_photo(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
+{
+    char *name;
+    GBytes *bytes = picture_of(e, r, &name);
 
     answer_job(e, a, pb_tab_photo(tab, bytes, name));
     g_bytes_unref(bytes);
     g_free(name);
+}
+
+static void take_mask(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
+{
+    GBytes *bytes = g_bytes_new(r->body, r->size);
+
+    answer_job(e, a, pb_tab_mask(tab, bytes));
+    g_bytes_unref(bytes);
+}
+
+static void carry(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
+{
+    char *name;
+    GBytes *bytes = picture_of(e, r, &name);
+    pb_tab *other = pb_tab_carry(tab, bytes, name);
+
+    answer_tab(a, 201, other);
+    pb_tab_unref(other);
+    g_bytes_unref(bytes);
+    g_free(name);
+}
+
+static void open_project(pb_explorer *e, const pb_web_request *r, pb_web_answer *a)
+{
+    pb_order project = {0};
+    pb_error error;
+    pb_tab *tab;
+
+    if (pb_project_unpack(&project, r->body, r->size, e->model, &error) != PB_OK)
+        answer_status(a, &error);
+    else if (!is_known_model(e, pb_wish_text(project.wishes, "model")))
+        answer_error(a, 400, "a project of a model that is not in the list");
+    else {
+        tab = pb_tab_of_project(e->tabs, &project);
+        answer_tab(a, 201, tab);
+        pb_tab_unref(tab);
+    }
+    pb_order_clear(&project);
 }
 
 static int is_one_of(const char *text, const char *const *words)
@@ -184,30 +235,46 @@ static int is_one_of(const char *text, const char *const *words)
     return 0;
 }
 
+/* What is wrong with the body of such a request; NULL: nothing. */
+static const char *wrong_with(const char *kind, const json_t *body)
+{
+    static const char *const formats[] = {"png", "jpg", NULL};
+    const json_t *weights = json_object_get(body, "weights");
+    const json_t *history = json_object_get(body, "history");
+    const json_t *format = json_object_get(body, "format");
+
+    if ((weights || !strcmp(kind, "edit")) && !json_is_object(weights))
+        return "weights: expected {\"0\": 0.5, …}";
+    if (strcmp(kind, "export"))
+        return NULL;
+    if (!pb_export_is_known(json_string_value(json_object_get(body, "what"))))
+        return "what: expected photo, strip, animation, basis, direction, mask or project";
+    if (history && !json_is_array(history))
+        return "history: expected a list of weights";
+    return format && !is_one_of(json_string_value(format), formats) ? "format: expected png or jpg"
+                                                                    : NULL;
+}
+
 static void work(pb_explorer *e, pb_tab *tab, const char *kind, const pb_web_request *r,
                  pb_web_answer *a)
 {
-    static const char *const whats[] = {"photo", "strip", "basis", NULL};
-    static const char *const formats[] = {"png", "jpg", NULL};
-    json_t *body = body_of(r, a), *weights = json_object_get(body, "weights");
-    const char *what = json_string_value(json_object_get(body, "what"));
-    const char *format = json_string_value(json_object_get(body, "format"));
+    json_t *body = body_of(r, a);
+    const char *wrong;
 
     if (!body)
         return;
-    if (!strcmp(kind, "edit") && !json_is_object(weights))
-        answer_error(a, 400, "weights: expected {\"0\": 0.5, …}");
-    else if (!strcmp(kind, "export") && !is_one_of(what, whats))
-        answer_error(a, 400, "what: expected photo, strip or basis");
-    else if (!strcmp(kind, "export") && format && !is_one_of(format, formats))
-        answer_error(a, 400, "format: expected png or jpg");
-    else {
-        json_t *none = json_object();
-        answer_job(e, a,
-                   pb_tab_do(tab, kind, json_is_object(weights) ? weights : none, what,
-                             format ? format : "png"));
-        json_decref(none);
-    }
+    wrong = wrong_with(kind, body);
+    if (wrong)
+        answer_error(a, 400, wrong);
+    else
+        answer_job(
+            e, a,
+            pb_tab_do(tab,
+                      &(pb_request){.kind = kind,
+                                    .weights = json_object_get(body, "weights"),
+                                    .history = json_object_get(body, "history"),
+                                    .what = json_string_value(json_object_get(body, "what")),
+                                    .format = json_string_value(json_object_get(body, "format"))}));
     json_decref(body);
 }
 
@@ -228,7 +295,18 @@ static void route_tab(pb_explorer *e, pb_tab *tab, const char *rest, const pb_we
         change(e, tab, r, a);
     else if (!strcmp(rest, "/photo") && post)
         take_photo(e, tab, r, a);
-    else if (post && (!strcmp(rest, "/find") || !strcmp(rest, "/edit") || !strcmp(rest, "/export")))
+    else if (!strcmp(rest, "/carry") && post)
+        carry(e, tab, r, a);
+    else if (!strcmp(rest, "/mask") && !strcmp(m, "PUT"))
+        take_mask(e, tab, r, a);
+    else if (!strcmp(rest, "/mask") && !strcmp(m, "DELETE")) {
+        pb_tab_unmask(tab);
+        answer_tab(a, 200, tab);
+    } else if (!strcmp(rest, "/carried") && !strcmp(m, "DELETE")) {
+        pb_tab_uncarry(tab);
+        answer_tab(a, 200, tab);
+    } else if (post &&
+               (!strcmp(rest, "/find") || !strcmp(rest, "/edit") || !strcmp(rest, "/export")))
         work(e, tab, rest + 1, r, a);
     else
         answer_none(a);
@@ -287,6 +365,14 @@ static void route_page(const char *path, pb_web_answer *a)
     answer_none(a);
 }
 
+static void answer_api(pb_web_answer *a)
+{
+    a->status = 200;
+    a->type = pb_api_files[0].type;
+    a->fixed = pb_api_files[0].data;
+    a->size = pb_api_files[0].size;
+}
+
 static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
 {
     pb_explorer *e = context;
@@ -308,8 +394,12 @@ static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
         pb_tab_photo(tab, e->example, e->name);
         answer_tab(a, 201, tab);
         pb_tab_unref(tab);
-    } else if (strcmp(r->method, "GET"))
+    } else if (!strcmp(r->path, "/api/project") && !strcmp(r->method, "POST"))
+        open_project(e, r, a);
+    else if (strcmp(r->method, "GET"))
         answer_none(a);
+    else if (!strcmp(r->path, "/api/openapi.json"))
+        answer_api(a);
     else if (!strcmp(r->path, "/api/models"))
         answer_json(a, 200, json_pack("{s:O, s:s}", "models", e->models, "default", e->model));
     else if (g_str_has_prefix(r->path, "/api/files/"))
@@ -321,9 +411,14 @@ static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
 static size_t most(void *context, const char *method, const char *path)
 {
     (void)context;
-    if (strcmp(method, "POST"))
+    static const char *const files[] = {"/photo", "/carry", "/mask", "/project", NULL};
+
+    if (strcmp(method, "POST") && strcmp(method, "PUT"))
         return 0;
-    return g_str_has_suffix(path, "/photo") ? MOST_PHOTO : MOST_WORDS;
+    for (const char *const *f = files; *f; f++)
+        if (g_str_has_suffix(path, *f))
+            return MOST_PHOTO;
+    return MOST_WORDS;
 }
 
 /* -- beginning and end ------------------------------------------------------------------------ */
@@ -377,7 +472,7 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
     web.most = most;
     web.context = e;
     PB_TRY(pb_line_begin(&e->line, &run, told, e, error));
-    e->tabs = pb_tabs_new(e->line, e->shelf, MOST_TABS);
+    e->tabs = pb_tabs_new(e->line, e->shelf, &limits);
     return pb_web_start(&e->web, &web, error);
 }
 

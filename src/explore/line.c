@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "explore/random.h"
 
 #define MOST_WAITING 64 /* jobs that have not ended */
 #define MOST_KEPT 256   /* jobs that have, and can still be asked for */
@@ -29,7 +30,6 @@ struct pb_line {
     GThread *thread;
     GQueue items; /* of item, in the order in which they came */
     int ending;
-    unsigned long last;
     pb_run run;
     pb_line_told *told;
     void *context;
@@ -266,7 +266,7 @@ unsigned long pb_line_add(pb_line *line, const pb_job *job)
     for (GList *at = line->items.head; at; at = at->next)
         waiting += !has_ended(at->data);
     if (waiting < MOST_WAITING && !line->ending) {
-        id = i->id = ++line->last;
+        id = i->id = pb_random_id();
         g_queue_push_tail(&line->items, i);
         tell(line, i);
         g_cond_signal(&line->changed);

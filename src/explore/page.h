@@ -15,6 +15,10 @@ typedef struct pb_page_file {
 extern const pb_page_file pb_page_files[];
 extern const size_t pb_page_file_count;
 
+/* The API as OpenAPI 3.1: one file, src/explore/openapi.json. */
+extern const pb_page_file pb_api_files[];
+extern const size_t pb_api_file_count;
+
 /* The Content-Type by a name's ending, whatever the case of its letters; "application/octet-stream"
  * where it is none of those below. Static. */
 const char *pb_page_type(const char *name);
@@ -27,6 +31,8 @@ const char *pb_page_type(const char *name);
 #define PB_PAGE_TYPE_json "application/json"
 #define PB_PAGE_TYPE_png "image/png"
 #define PB_PAGE_TYPE_safetensors "application/octet-stream"
+#define PB_PAGE_TYPE_pullback "application/zip"
 #define PB_PAGE_TYPE_svg "image/svg+xml"
+#define PB_PAGE_TYPE_webp "image/webp"
 
 #endif

@@ -1,5 +1,6 @@
 #include "explore/shelf.h"
 
+#include "explore/random.h"
 #include "picture/pixels.h"
 
 typedef struct file {
@@ -12,7 +13,6 @@ struct pb_shelf {
     GMutex lock;
     GQueue files; /* of file, the oldest first */
     size_t most, bytes;
-    unsigned long last;
 };
 
 pb_shelf *pb_shelf_new(size_t most)
@@ -52,17 +52,24 @@ static void free_bytes(gpointer data)
     pb_bytes_clear(&bytes);
 }
 
+GBytes *pb_share_bytes(pb_bytes *bytes)
+{
+    GBytes *shared = g_bytes_new_with_free_func(bytes->data, bytes->size, free_bytes, bytes->data);
+
+    *bytes = (pb_bytes){NULL, 0};
+    return shared;
+}
+
 char *pb_shelf_put(pb_shelf *shelf, unsigned long tab, pb_bytes *bytes, const char *name)
 {
     file *f = g_new0(file, 1);
     char *url;
 
-    f->bytes = g_bytes_new_with_free_func(bytes->data, bytes->size, free_bytes, bytes->data);
-    *bytes = (pb_bytes){NULL, 0};
+    f->bytes = pb_share_bytes(bytes);
     f->name = g_strdup(name);
     f->tab = tab;
     g_mutex_lock(&shelf->lock);
-    f->url = g_strdup_printf("/api/files/%lu%s", ++shelf->last,
+    f->url = g_strdup_printf("/api/files/%lu%s", pb_random_id(),
                              pb_picture_ending(name) ? pb_picture_ending(name) : "");
     url = g_strdup(f->url);
     g_queue_push_tail(&shelf->files, f);
@@ -73,18 +80,36 @@ char *pb_shelf_put(pb_shelf *shelf, unsigned long tab, pb_bytes *bytes, const ch
     return url;
 }
 
+/* With the lock. */
+static const file *find(const pb_shelf *shelf, const char *url)
+{
+    for (GList *at = shelf->files.head; at; at = at->next)
+        if (g_str_equal(((file *)at->data)->url, url))
+            return at->data;
+    return NULL;
+}
+
+int pb_shelf_has(pb_shelf *shelf, const char *url)
+{
+    int has;
+
+    g_mutex_lock(&shelf->lock);
+    has = find(shelf, url) != NULL;
+    g_mutex_unlock(&shelf->lock);
+    return has;
+}
+
 GBytes *pb_shelf_get(pb_shelf *shelf, const char *url, char **name)
 {
     GBytes *bytes = NULL;
+    const file *f;
 
     *name = NULL;
     g_mutex_lock(&shelf->lock);
-    for (GList *at = shelf->files.head; at && !bytes; at = at->next) {
-        const file *f = at->data;
-        if (g_str_equal(f->url, url)) {
-            bytes = g_bytes_ref(f->bytes);
-            *name = g_strdup(f->name);
-        }
+    f = find(shelf, url);
+    if (f) {
+        bytes = g_bytes_ref(f->bytes);
+        *name = g_strdup(f->name);
     }
     g_mutex_unlock(&shelf->lock);
     return bytes;

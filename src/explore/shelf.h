@@ -8,6 +8,9 @@
 
 typedef struct pb_shelf pb_shelf;
 
+/* Bytes that others may hold, too; it takes them over. */
+GBytes *pb_share_bytes(pb_bytes *bytes);
+
 /* most: bytes of all files together; the oldest make room for new ones. */
 pb_shelf *pb_shelf_new(size_t most);
 void pb_shelf_free(pb_shelf *shelf);
@@ -15,6 +18,9 @@ void pb_shelf_free(pb_shelf *shelf);
 /* Puts bytes there, which it takes over, for a tab. name: to save them under; its ending says what
  * they are. The URL ("/api/files/17.png"); g_free. From any thread, as the others. */
 char *pb_shelf_put(pb_shelf *shelf, unsigned long tab, pb_bytes *bytes, const char *name);
+
+/* Is there anything under a URL? */
+int pb_shelf_has(pb_shelf *shelf, const char *url);
 
 /* What lies under a URL, and the name: references of the caller's, or NULL. */
 GBytes *pb_shelf_get(pb_shelf *shelf, const char *url, char **name);

@@ -2,35 +2,11 @@
 
 #include <string.h>
 
+#include "explore/random.h"
+#include "explore/tab.h"
 #include "explore/wishes.h"
 
-struct pb_tab {
-    pb_tabs *tabs;
-    gint references;
-    unsigned long id;
-    gint64 asked; /* when it was asked for last */
-
-    /* With the lock of the tabs: */
-    unsigned long version; /* grows with each change */
-    unsigned long stamp;   /* grows where what was found is no longer true */
-    unsigned long number;  /* of the photo */
-    json_t *wishes, *photo, *found, *edit;
-    GBytes *bytes;
-    char *name;
-
-    pb_bench *bench; /* the line's thread's */
-};
-
-struct pb_tabs {
-    GMutex lock;
-    GPtrArray *all;
-    pb_line *line;
-    pb_shelf *shelf;
-    size_t most;
-    unsigned long last;
-};
-
-pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, size_t most)
+pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, const pb_tab_limits *limits)
 {
     pb_tabs *tabs = g_new0(pb_tabs, 1);
 
@@ -38,7 +14,8 @@ pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, size_t most)
     tabs->all = g_ptr_array_new();
     tabs->line = line;
     tabs->shelf = shelf;
-    tabs->most = most;
+    tabs->limits = *limits;
+    tabs->studios = pb_studios_new(limits->models);
     return tabs;
 }
 
@@ -49,8 +26,29 @@ void pb_tabs_free(pb_tabs *tabs)
     while (tabs->all->len)
         pb_tab_close(tabs->all->pdata[0]);
     g_ptr_array_unref(tabs->all);
+    pb_studios_free(tabs->studios);
     g_mutex_clear(&tabs->lock);
     g_free(tabs);
+}
+
+/* -- one of them --------------------------------------------------------------------------------
+ */
+
+static void drop(json_t **object)
+{
+    json_decref(*object);
+    *object = NULL;
+}
+
+static void forget_all(pb_shown *s)
+{
+    drop(&s->photo);
+    drop(&s->grid);
+    drop(&s->noisy);
+    drop(&s->mask);
+    drop(&s->found);
+    drop(&s->edit);
+    drop(&s->restored);
 }
 
 void pb_tab_unref(pb_tab *tab)
@@ -59,16 +57,15 @@ void pb_tab_unref(pb_tab *tab)
         return;
     pb_bench_free(tab->bench);
     json_decref(tab->wishes);
-    json_decref(tab->photo);
-    json_decref(tab->found);
-    json_decref(tab->edit);
-    if (tab->bytes)
-        g_bytes_unref(tab->bytes);
-    g_free(tab->name);
+    forget_all(&tab->shown);
+    pb_given_clear(&tab->photo);
+    pb_given_clear(&tab->mask);
+    pb_given_clear(&tab->carried);
+    pb_given_clear(&tab->basis);
     g_free(tab);
 }
 
-static pb_tab *ref(pb_tab *tab)
+pb_tab *pb_tab_ref(pb_tab *tab)
 {
     g_atomic_int_inc(&tab->references);
     return tab;
@@ -90,45 +87,6 @@ void pb_tab_close(pb_tab *tab)
     pb_tab_unref(tab);
 }
 
-/* The one that was asked for least lately, a reference; NULL: there is room. */
-static pb_tab *surplus(pb_tabs *tabs)
-{
-    pb_tab *oldest = NULL;
-
-    g_mutex_lock(&tabs->lock);
-    if (tabs->all->len >= tabs->most)
-        for (guint i = 0; i < tabs->all->len; i++) {
-            pb_tab *tab = tabs->all->pdata[i];
-            if (!oldest || tab->asked < oldest->asked)
-                oldest = tab;
-        }
-    if (oldest)
-        ref(oldest);
-    g_mutex_unlock(&tabs->lock);
-    return oldest;
-}
-
-pb_tab *pb_tab_new(pb_tabs *tabs, const char *model)
-{
-    pb_tab *tab = g_new0(pb_tab, 1), *old = surplus(tabs);
-
-    if (old) {
-        pb_tab_close(old);
-        pb_tab_unref(old);
-    }
-    tab->tabs = tabs;
-    tab->references = 2; /* the table's, and the caller's */
-    tab->asked = g_get_monotonic_time();
-    tab->wishes = pb_wishes_new(model);
-    tab->name = g_strdup("picture");
-    tab->bench = pb_bench_new();
-    g_mutex_lock(&tabs->lock);
-    tab->id = ++tabs->last;
-    g_ptr_array_add(tabs->all, tab);
-    g_mutex_unlock(&tabs->lock);
-    return tab;
-}
-
 pb_tab *pb_tab_of(pb_tabs *tabs, unsigned long id)
 {
     pb_tab *found = NULL;
@@ -136,198 +94,325 @@ pb_tab *pb_tab_of(pb_tabs *tabs, unsigned long id)
     g_mutex_lock(&tabs->lock);
     for (guint i = 0; i < tabs->all->len && !found; i++)
         if (((pb_tab *)tabs->all->pdata[i])->id == id)
-            found = ref(tabs->all->pdata[i]);
+            found = pb_tab_ref(tabs->all->pdata[i]);
     if (found)
         found->asked = g_get_monotonic_time();
     g_mutex_unlock(&tabs->lock);
     return found;
 }
 
+static json_t *or_null(json_t *object)
+{
+    return object ? json_incref(object) : json_null();
+}
+
 json_t *pb_tab_json(pb_tab *tab)
 {
     unsigned long job = pb_line_of_tab(tab->tabs->line, tab->id);
+    const pb_shown *s = &tab->shown;
     json_t *json;
 
     g_mutex_lock(&tab->tabs->lock);
-    json = json_pack("{s:I, s:I, s:o, s:O?, s:O?, s:O?, s:b}", "tab", (json_int_t)tab->id,
-                     "version", (json_int_t)tab->version, "settings", json_deep_copy(tab->wishes),
-                     "photo", tab->photo, "found", tab->found, "edit", tab->edit, "mask", 0);
+    json = json_pack(
+        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tab", (json_int_t)tab->id,
+        "version", (json_int_t)tab->version, "settings", json_deep_copy(tab->wishes), "photo",
+        or_null(s->photo), "grid", s->grid ? json_incref(s->grid) : json_array(), "noisy",
+        or_null(s->noisy), "mask", or_null(s->mask), "carried",
+        tab->carried.bytes || tab->carried.name ? json_pack("{s:s}", "from", tab->carried.name)
+                                                : json_null(),
+        "found", or_null(s->found), "edit", or_null(s->edit), "restored", or_null(s->restored));
     g_mutex_unlock(&tab->tabs->lock);
     json_object_set_new(json, "job", job ? json_integer((json_int_t)job) : json_null());
     return json;
 }
 
-/* -- jobs ------------------------------------------------------------------------------------- */
+/* -- room ---------------------------------------------------------------------------------------
+ */
 
-typedef struct task {
-    pb_tab *tab;
-    pb_order order;
-    unsigned long stamp;
-} task;
-
-static void release(void *context)
+/* With the lock: the one that was asked for least lately and of which `counts` is not 0, but for
+ * one of them; or NULL. */
+static pb_tab *oldest(const pb_tabs *tabs, const pb_tab *but, size_t (*counts)(const pb_tab *))
 {
-    task *t = context;
+    pb_tab *found = NULL;
 
-    if (t->order.photo)
-        g_bytes_unref(t->order.photo);
-    json_decref(t->order.wishes);
-    json_decref(t->order.weights);
-    g_free(t->order.name);
-    g_free(t->order.what);
-    g_free(t->order.format);
-    pb_tab_unref(t->tab);
-    g_free(t);
-}
-
-/* What came of a job is the tab's, unless something was changed meanwhile. */
-static pb_status keep(task *t, json_t **place, pb_status status, json_t *made, pb_error *error)
-{
-    pb_tabs *tabs = t->tab->tabs;
-
-    if (status != PB_OK) {
-        json_decref(made);
-        return status;
+    for (guint i = 0; i < tabs->all->len; i++) {
+        pb_tab *tab = tabs->all->pdata[i];
+        if (tab != but && counts(tab) && (!found || tab->asked < found->asked))
+            found = tab;
     }
-    g_mutex_lock(&tabs->lock);
-    if (t->tab->stamp == t->stamp) {
-        json_decref(*place);
-        *place = made;
-        t->tab->version++;
-    } else {
-        json_decref(made);
-        status = pb_fail(error, PB_CANCELLED, "something else was asked for meanwhile");
-    }
-    g_mutex_unlock(&tabs->lock);
-    return status;
+    return found;
 }
 
-static pb_status look(void *context, json_t **result, const pb_run *run, pb_error *error)
+/* With the lock: a sum over all of them. */
+static size_t sum(const pb_tabs *tabs, size_t (*counts)(const pb_tab *))
 {
-    task *t = context;
-    json_t *made = NULL;
-    pb_status status = pb_bench_look(t->tab->bench, &t->order, &made, run, error);
+    size_t all = 0;
 
-    *result = NULL;
-    return keep(t, &t->tab->photo, status, made, error);
+    for (guint i = 0; i < tabs->all->len; i++)
+        all += counts(tabs->all->pdata[i]);
+    return all;
 }
 
-static pb_status find(void *context, json_t **result, const pb_run *run, pb_error *error)
+static size_t one(const pb_tab *tab)
 {
-    task *t = context;
-    gint64 began = g_get_monotonic_time();
-    json_t *made = NULL;
-    pb_status status = pb_bench_find(t->tab->bench, &t->order, &made, run, error);
-
-    *result = NULL;
-    if (made)
-        json_object_set_new(made, "seconds",
-                            json_real((double)(g_get_monotonic_time() - began) / 1e6));
-    return keep(t, &t->tab->found, status, made, error);
+    (void)tab;
+    return 1;
 }
 
-static pb_status edit(void *context, json_t **result, const pb_run *run, pb_error *error)
+static size_t size_of(const pb_given *g)
 {
-    task *t = context;
-    json_t *made = NULL;
-    pb_status status = pb_bench_edit(t->tab->bench, &t->order, &made, run, error);
-
-    *result = NULL;
-    return keep(t, &t->tab->edit, status, made, error);
+    return g->bytes ? g_bytes_get_size(g->bytes) : 0;
 }
 
-static pb_status export(void *context, json_t **result, const pb_run *run, pb_error *error)
+static size_t given_bytes(const pb_tab *t)
 {
-    task *t = context;
-
-    return pb_bench_export(t->tab->bench, &t->order, result, run, error);
+    return size_of(&t->photo) + size_of(&t->mask) + size_of(&t->carried) + size_of(&t->basis);
 }
 
-unsigned long pb_tab_do(pb_tab *tab, const char *kind, json_t *weights, const char *what,
-                        const char *format)
+static size_t work_bytes(const pb_tab *t)
 {
-    static const struct {
-        const char *kind;
-        int newest;
-        pb_status (*work)(void *, json_t **, const pb_run *, pb_error *);
-    } kinds[] = {{"look", 1, look}, {"find", 1, find}, {"edit", 1, edit}, {"export", 0, export}};
-    pb_job job = {.tab = tab->id, .release = release};
-    task *t = g_new0(task, 1);
+    return pb_bench_bytes(t->bench);
+}
 
-    g_mutex_lock(&tab->tabs->lock);
-    t->tab = ref(tab);
-    t->stamp = tab->stamp;
-    t->order = (pb_order){.tab = tab->id,
-                          .wishes = json_deep_copy(tab->wishes),
-                          .photo = tab->bytes ? g_bytes_ref(tab->bytes) : NULL,
-                          .name = g_strdup(tab->name),
-                          .number = tab->number,
-                          .weights = json_incref(weights),
-                          .what = g_strdup(what),
-                          .format = g_strdup(format),
-                          .shelf = tab->tabs->shelf};
-    g_mutex_unlock(&tab->tabs->lock);
-    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-        if (!strcmp(kinds[i].kind, kind)) {
-            job.kind = kinds[i].kind;
-            job.newest = kinds[i].newest;
-            job.work = kinds[i].work;
+/* Closes others until all that was given, and their number, is within the limits. */
+static void close_others(pb_tabs *tabs, const pb_tab *but)
+{
+    pb_tab *old;
+
+    do {
+        g_mutex_lock(&tabs->lock);
+        old = tabs->all->len > tabs->limits.tabs            ? oldest(tabs, but, one)
+              : sum(tabs, given_bytes) > tabs->limits.given ? oldest(tabs, but, given_bytes)
+                                                            : NULL;
+        if (old)
+            pb_tab_ref(old);
+        g_mutex_unlock(&tabs->lock);
+        if (old) {
+            pb_tab_close(old);
+            pb_tab_unref(old);
         }
-    job.context = t;
-    return pb_line_add(tab->tabs->line, &job);
+    } while (old);
 }
 
-/* With the lock: nothing that was found is true any longer. */
+void pb_tabs_make_room(pb_tabs *tabs, const pb_tab *but)
+{
+    pb_tab *old = NULL;
+
+    g_mutex_lock(&tabs->lock);
+    while (sum(tabs, work_bytes) > tabs->limits.work && (old = oldest(tabs, but, work_bytes)))
+        pb_bench_forget(old->bench);
+    g_mutex_unlock(&tabs->lock);
+}
+
+/* -- new ones -----------------------------------------------------------------------------------
+ */
+
+/* Takes over the settings. */
+static pb_tab *new_tab(pb_tabs *tabs, json_t *wishes)
+{
+    pb_tab *tab = g_new0(pb_tab, 1);
+
+    tab->tabs = tabs;
+    tab->references = 2; /* the table's, and the caller's */
+    tab->id = pb_random_id();
+    tab->asked = g_get_monotonic_time();
+    tab->wishes = wishes;
+    tab->bench = pb_bench_new(tabs->studios);
+    g_mutex_lock(&tabs->lock);
+    g_ptr_array_add(tabs->all, tab);
+    g_mutex_unlock(&tabs->lock);
+    close_others(tabs, tab);
+    return tab;
+}
+
+pb_tab *pb_tab_new(pb_tabs *tabs, const char *model)
+{
+    return new_tab(tabs, pb_wishes_new(model));
+}
+
+static void look(pb_tab *tab)
+{
+    pb_tab_add(tab, &(pb_request){.kind = "look"}, NULL);
+}
+
+pb_tab *pb_tab_of_project(pb_tabs *tabs, const pb_order *project)
+{
+    pb_tab *tab = new_tab(tabs, json_deep_copy(project->wishes));
+
+    g_mutex_lock(&tabs->lock);
+    pb_given_set(&tab->photo, project->photo.bytes, project->photo.name);
+    pb_given_set(&tab->mask, project->mask.bytes, NULL);
+    pb_given_set(&tab->carried, project->carried.bytes, project->carried.name);
+    pb_given_set(&tab->basis, project->basis.bytes, NULL);
+    tab->shown.restored =
+        json_pack("{s:O, s:O}", "weights", project->weights, "history", project->history);
+    g_mutex_unlock(&tabs->lock);
+    close_others(tabs, tab);
+    look(tab);
+    return tab;
+}
+
+pb_tab *pb_tab_carry(pb_tab *from, GBytes *photo, const char *name)
+{
+    pb_tabs *tabs = from->tabs;
+    json_t *wishes;
+    pb_tab *tab;
+
+    g_mutex_lock(&tabs->lock);
+    wishes = json_deep_copy(from->wishes);
+    g_mutex_unlock(&tabs->lock);
+    json_object_set_new(wishes, "source", json_string("photo"));
+    json_object_set_new(wishes, "crop", json_string("auto"));
+    tab = new_tab(tabs, wishes);
+    g_mutex_lock(&tabs->lock);
+    pb_given_set(&tab->photo, photo, name);
+    pb_given_set(&tab->carried, NULL,
+                 from->carried.bytes ? from->carried.name
+                 : from->photo.name  ? from->photo.name
+                                     : "picture");
+    g_mutex_unlock(&tabs->lock);
+    close_others(tabs, tab);
+    pb_tab_add(tab, &(pb_request){.kind = "find"}, from);
+    return tab;
+}
+
+/* -- changes ------------------------------------------------------------------------------------
+ */
+
+/* With the lock: what was found is no longer true; photo: nor what is shown of it. */
 static void forget(pb_tab *tab, int photo)
 {
+    pb_shown *s = &tab->shown;
+
+    tab->version++;
     tab->stamp++;
-    json_decref(tab->found);
-    json_decref(tab->edit);
-    tab->found = tab->edit = NULL;
-    if (photo) {
-        json_decref(tab->photo);
-        tab->photo = NULL;
+    drop(&s->noisy);
+    drop(&s->found);
+    drop(&s->edit);
+    drop(&s->restored);
+    if (photo)
+        drop(&s->photo);
+}
+
+/* Does a change have one of these settings? */
+static int has_one(const json_t *change, const char *const *names)
+{
+    for (; *names; names++)
+        if (json_object_get(change, *names))
+            return 1;
+    return 0;
+}
+
+/* With the lock: what a change of settings makes untrue. */
+static void follow(pb_tab *tab, const json_t *change)
+{
+    static const char *const of_photo[] = {"model", "crop", "source", NULL};
+    static const char *const of_map[] = {
+        "model", "tap", "prompt", "edit_prompt", "negative_prompt", "guidance_scale", NULL};
+    static const char *const of_size[] = {"model", NULL};
+
+    if (has_one(change, of_map))
+        pb_given_clear(&tab->carried);
+    if (has_one(change, of_size)) {
+        pb_given_clear(&tab->mask);
+        drop(&tab->shown.mask);
     }
+    forget(tab, has_one(change, of_photo));
+}
+
+/* With the lock: is it how a mask is used that there is not? */
+static int is_idle(const pb_tab *tab, const json_t *change)
+{
+    return !tab->mask.bytes && json_object_size(change) == 1 && json_object_get(change, "mask_use");
 }
 
 pb_status pb_tab_change(pb_tab *tab, const json_t *change, pb_error *error)
 {
-    int looks = json_object_get(change, "crop") || json_object_get(change, "model") ||
-                json_object_get(change, "source");
     pb_status status;
-    int same, photo;
+    int same;
 
     g_mutex_lock(&tab->tabs->lock);
     status = pb_wishes_change(tab->wishes, change, &same, error);
-    if (status == PB_OK) {
+    same = same || (status == PB_OK && is_idle(tab, change));
+    if (status == PB_OK && same)
         tab->version++;
-        if (!same)
-            forget(tab, looks);
-    }
-    photo = tab->bytes && !strcmp(pb_wish_text(tab->wishes, "source"), "photo");
+    else if (status == PB_OK)
+        follow(tab, change);
     g_mutex_unlock(&tab->tabs->lock);
     if (status != PB_OK || same)
         return status;
     pb_line_cancel_tab(tab->tabs->line, tab->id);
-    if (looks && photo)
-        pb_tab_do(tab, "look", NULL, NULL, NULL);
+    look(tab);
     return PB_OK;
 }
 
 unsigned long pb_tab_photo(pb_tab *tab, GBytes *bytes, const char *name)
 {
     g_mutex_lock(&tab->tabs->lock);
-    if (tab->bytes)
-        g_bytes_unref(tab->bytes);
-    tab->bytes = g_bytes_ref(bytes);
-    g_free(tab->name);
-    tab->name = g_strdup(name);
-    tab->number++;
-    tab->version++;
+    pb_given_set(&tab->photo, bytes, name);
+    pb_given_clear(&tab->mask);
+    drop(&tab->shown.mask);
     json_object_set_new(tab->wishes, "source", json_string("photo"));
     json_object_set_new(tab->wishes, "crop", json_string("auto"));
     forget(tab, 1);
     g_mutex_unlock(&tab->tabs->lock);
+    close_others(tab->tabs, tab);
     pb_line_cancel_tab(tab->tabs->line, tab->id);
-    return pb_tab_do(tab, "look", NULL, NULL, NULL);
+    return pb_tab_add(tab, &(pb_request){.kind = "look"}, NULL);
+}
+
+/* With the lock: another mask, or none. */
+static void change_mask(pb_tab *tab, GBytes *bytes)
+{
+    pb_given_set(&tab->mask, bytes, NULL);
+    drop(&tab->shown.mask);
+    if (strcmp(pb_wish_text(tab->wishes, "mask_use"), "blend")) {
+        json_t *noisy = or_null(tab->shown.noisy);
+        forget(tab, 0);
+        tab->shown.noisy = json_is_null(noisy) ? NULL : noisy;
+    } else {
+        tab->version++;
+        tab->stamp++;
+        drop(&tab->shown.edit);
+    }
+}
+
+unsigned long pb_tab_mask(pb_tab *tab, GBytes *bytes)
+{
+    g_mutex_lock(&tab->tabs->lock);
+    change_mask(tab, bytes);
+    g_mutex_unlock(&tab->tabs->lock);
+    close_others(tab->tabs, tab);
+    pb_line_cancel_tab(tab->tabs->line, tab->id);
+    return pb_tab_add(tab, &(pb_request){.kind = "mask"}, NULL);
+}
+
+void pb_tab_unmask(pb_tab *tab)
+{
+    int masked;
+
+    g_mutex_lock(&tab->tabs->lock);
+    masked = tab->mask.bytes != NULL;
+    if (masked)
+        change_mask(tab, NULL);
+    g_mutex_unlock(&tab->tabs->lock);
+    if (!masked)
+        return;
+    pb_line_cancel_tab(tab->tabs->line, tab->id);
+    look(tab);
+}
+
+void pb_tab_uncarry(pb_tab *tab)
+{
+    g_mutex_lock(&tab->tabs->lock);
+    pb_given_set(&tab->carried, NULL, NULL);
+    forget(tab, 0);
+    g_mutex_unlock(&tab->tabs->lock);
+    pb_line_cancel_tab(tab->tabs->line, tab->id);
+    look(tab);
+}
+
+unsigned long pb_tab_do(pb_tab *tab, const pb_request *request)
+{
+    return pb_tab_add(tab, request, NULL);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { TEXT, NUMBER, COUNT, CROP, SOURCE, NAMES } kind;
+typedef enum kind { TEXT, NUMBER, COUNT, CROP, SOURCE, MASK_USE, NAMES } kind;
 
 typedef struct wish {
     const char *name;
@@ -29,15 +29,16 @@ static const wish all[] = {
     {"steps", COUNT, 0, 2, 1000},
     {"rank", COUNT, 0, 1, 64},
     {"tap", TEXT, 1, 0, 0},
+    {"mask_use", MASK_USE, 0, 0, 0},
     {"names", NAMES, 0, 0, 0},
 };
 
 json_t *pb_wishes_new(const char *model)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:n, s:n, s:n, s:n, s:i, s:i, s:n, s:{}}", "model",
-                     model, "source", "photo", "crop", "auto", "seed", 0, "prompt", "",
+    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:n, s:n, s:n, s:n, s:i, s:i, s:n, s:s, s:{}}",
+                     "model", model, "source", "photo", "crop", "auto", "seed", 0, "prompt", "",
                      "edit_prompt", "negative_prompt", "guidance_scale", "t", "steps", 100, "rank",
-                     10, "tap", "names");
+                     10, "tap", "mask_use", "directions", "names");
 }
 
 static int is_crop(const json_t *value)
@@ -55,6 +56,13 @@ static int is_text(const json_t *value)
 {
     return json_is_string(value) && json_string_length(value) <= LONGEST &&
            strlen(json_string_value(value)) == json_string_length(value);
+}
+
+static int is_one_of(const json_t *value, const char *a, const char *b)
+{
+    const char *text = json_string_value(value);
+
+    return is_text(value) && (!strcmp(text, a) || !strcmp(text, b));
 }
 
 static int are_names(const json_t *value)
@@ -88,8 +96,9 @@ static int is_granted(const wish *w, const json_t *value)
     case CROP:
         return is_crop(value);
     case SOURCE:
-        return is_text(value) && (!strcmp(json_string_value(value), "photo") ||
-                                  !strcmp(json_string_value(value), "seed"));
+        return is_one_of(value, "photo", "seed");
+    case MASK_USE:
+        return is_one_of(value, "directions", "blend");
     case NAMES:
         return are_names(value);
     }
@@ -111,6 +120,7 @@ static pb_status check(const char *name, const json_t *value, pb_error *error)
                                            "a whole number",
                                            "[x, y, width, height], \"auto\" or null",
                                            "\"photo\" or \"seed\"",
+                                           "\"directions\" or \"blend\"",
                                            "names of directions"};
     const wish *w = wish_of(name);
 

@@ -292,16 +292,22 @@ static void draw_rectangle(pb_pixels *p, long x0, long y0, long x1, long y1, uns
     }
 }
 
-pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,
-                           pb_error *error)
+/* How much smaller a photo becomes that is to be no longer than `longest`. */
+static double scale_to(const pb_photo *photo, size_t longest)
 {
     size_t w = photo->pixels.width, h = photo->pixels.height, side = w > h ? w : h;
-    double scale = side > longest ? (double)longest / (double)side : 1;
+
+    return side > longest ? (double)longest / (double)side : 1;
+}
+
+pb_status pb_photo_shrink(const pb_photo *photo, size_t longest, pb_pixels *pixels, pb_error *error)
+{
+    size_t w = photo->pixels.width, h = photo->pixels.height;
+    double scale = scale_to(photo, longest);
     size_t width = (size_t)fmax(1, round((double)w * scale));
     size_t height = (size_t)fmax(1, round((double)h * scale));
     float *planes = pb_malloc(3 * w * h, sizeof *planes);
     float *small = pb_malloc(3 * width * height, sizeof *small);
-    const pb_area *a = &photo->area;
     pb_status status;
 
     if (!planes || !small)
@@ -318,15 +324,23 @@ pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pix
         for (size_t c = 0; c < 3; c++)
             pixels->rgb[3 * i + c] =
                 (unsigned char)lroundf(fminf(fmaxf(small[c * width * height + i], 0.0f), 255.0f));
-    if (status == PB_OK) {
-        long x0 = lround((double)a->x * scale), y0 = lround((double)a->y * scale);
-        long x1 = lround(((double)a->x + (double)a->width) * scale) - 1;
-        long y1 = lround(((double)a->y + (double)a->height) * scale) - 1;
-        draw_rectangle(pixels, x0, y0, x1, y1, 255);
-        draw_rectangle(pixels, x0 + 1, y0 + 1, x1 - 1, y1 - 1, 0);
-        draw_rectangle(pixels, x0 + 2, y0 + 2, x1 - 2, y1 - 2, 255);
-    }
     pb_free(planes);
     pb_free(small);
     return status;
+}
+
+pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,
+                           pb_error *error)
+{
+    double scale = scale_to(photo, longest);
+    const pb_area *a = &photo->area;
+    long x0 = lround((double)a->x * scale), y0 = lround((double)a->y * scale);
+    long x1 = lround(((double)a->x + (double)a->width) * scale) - 1;
+    long y1 = lround(((double)a->y + (double)a->height) * scale) - 1;
+
+    PB_TRY(pb_photo_shrink(photo, longest, pixels, error));
+    draw_rectangle(pixels, x0, y0, x1, y1, 255);
+    draw_rectangle(pixels, x0 + 1, y0 + 1, x1 - 1, y1 - 1, 0);
+    draw_rectangle(pixels, x0 + 2, y0 + 2, x1 - 2, y1 - 2, 255);
+    return PB_OK;
 }

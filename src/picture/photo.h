@@ -88,6 +88,10 @@ float pb_photo_colour(const pb_photo *photo, size_t x, size_t y, size_t c);
 pb_status pb_photo_tensor(const pb_photo *photo, size_t channels, size_t width, size_t height,
                           pb_tensor *tensor, pb_error *error);
 
+/* The photo, no longer than `longest` on either side. *pixels must be empty. Errors: PB_MEMORY. */
+pb_status pb_photo_shrink(const pb_photo *photo, size_t longest, pb_pixels *pixels,
+                          pb_error *error);
+
 /* The photo with the area's outline drawn, no longer than `longest` on either side.
  * *pixels must be empty. Errors: PB_MEMORY. */
 pb_status pb_photo_outline(const pb_photo *photo, size_t longest, pb_pixels *pixels,

@@ -252,6 +252,7 @@ static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
  */
 /* One edit while it is made. */
 typedef struct journey {
+    const pb_edit_options *asked;
     pb_session *s;
     const pb_point *point;
     const pb_directions *directions;
@@ -510,14 +511,30 @@ static pb_status prepare(journey *j, pb_error *error)
                : pb_fail_memory(error, n * sizeof *e->pace, "the pace of edits");
 }
 
+/* All pictures as the reconstruction where the edit is not to be shown. */
+static pb_status blend(pb_edit *e, const pb_tensor *where, pb_error *error)
+{
+    const size_t *shape = e->pictures.shape, area = shape[2] * shape[3], size = size_of(e);
+    const float *middle = e->pictures.data;
+
+    PB_TRY(pb_mask_check(where, shape[2], shape[3], NULL, error));
+    for (size_t i = 1; i < shape[0]; i++)
+        for (size_t k = 0; k < size; k++) {
+            float *p = &e->pictures.data[i * size + k], m = where->data[k % area];
+            *p = m == 1 ? *p : middle[k] + m * (*p - middle[k]);
+        }
+    e->blended = 1;
+    return PB_OK;
+}
+
 /* All stages down to pictures. */
 static pb_status finish(const journey *j, pb_error *error)
 {
     const pb_boost boost = {.t = j->e->boost, .seed = j->e->noise_seed};
     pb_tensor *images = &j->e->pictures, pictures = PB_TENSOR_EMPTY;
 
-    PB_TRY(pb_session_move(j->s, &j->point->prompts, "decoding", images, j->e->steps,
-                           j->point->grid, 0, &boost, j->run, error));
+    PB_TRY(pb_session_move_by(j->s, &j->point->prompts, "decoding", images, j->e->steps,
+                              j->point->grid, 0, j->asked->stride, &boost, j->run, error));
     if (!j->s->info->latent)
         return PB_OK;
     PB_TRY(pb_session_decode(j->s, images, &pictures, j->run, error));
@@ -535,6 +552,8 @@ static pb_status make(journey *j, pb_error *error)
     if (j->e->stages)
         PB_TRY(travel(j, error));
     PB_TRY(finish(j, error));
+    if (j->asked->blend)
+        PB_TRY(blend(j->e, j->asked->blend, error));
     if (j->e->stages) {
         judge(j, j->e, &limits);
         measure_outside(j->e, &j->point->mask);
@@ -548,7 +567,7 @@ pb_status pb_session_edit(pb_session *s, const pb_point *point, const pb_directi
                           pb_error *error)
 {
     const pb_edit_options defaults = PB_EDIT_DEFAULTS;
-    journey j = {s, point, directions, edit, NULL, run};
+    journey j = {o ? o : &defaults, s, point, directions, edit, NULL, run};
     pb_status status;
 
     PB_NEED(s, "a session");
@@ -557,7 +576,7 @@ pb_status pb_session_edit(pb_session *s, const pb_point *point, const pb_directi
     PB_NEED(edit, "a place for the edit");
     if (edit->pictures.data || edit->direction)
         return pb_fail(error, PB_INVALID, "a place for the edit: expected an empty one");
-    PB_TRY(settle(edit, s, point, o ? o : &defaults, error));
+    PB_TRY(settle(edit, s, point, j.asked, error));
     status = make(&j, error);
     pb_free(j.stage);
     return status;

@@ -37,6 +37,33 @@ void pb_point_clear(pb_point *point)
     *point = PB_POINT_EMPTY;
 }
 
+/* A text that need not be there. */
+static pb_status copy_text(const char **to, const char *from, pb_error *error)
+{
+    *to = from ? pb_strdup(from) : NULL;
+    return *to || !from ? PB_OK : pb_fail_memory(error, strlen(from), "prompts");
+}
+
+pb_status pb_point_copy(pb_point *to, const pb_point *from, pb_error *error)
+{
+    const pb_prompts *p;
+
+    PB_NEED(to, "a place for a point");
+    PB_NEED(from, "a point");
+    p = &from->prompts;
+    *to = *from;
+    to->image = to->x = to->mask = PB_TENSOR_EMPTY;
+    to->prompts.prompt = to->prompts.edit_prompt = to->prompts.negative_prompt = NULL;
+    PB_TRY(copy_text(&to->prompts.prompt, p->prompt, error));
+    PB_TRY(copy_text(&to->prompts.edit_prompt, p->edit_prompt, error));
+    PB_TRY(copy_text(&to->prompts.negative_prompt, p->negative_prompt, error));
+    if (from->image.data)
+        PB_TRY(pb_tensor_copy(&to->image, &from->image, error));
+    if (from->mask.data)
+        PB_TRY(pb_tensor_copy(&to->mask, &from->mask, error));
+    return from->x.data ? pb_tensor_copy(&to->x, &from->x, error) : PB_OK;
+}
+
 /* -- when ----------------------------------------------------------------------------------------
  */
 

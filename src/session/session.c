@@ -194,11 +194,11 @@ static pb_status end_moving(pb_status status, pb_tensor *x, pb_denoiser *denoise
     return status;
 }
 
-pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *name, pb_tensor *x,
-                          size_t steps, size_t from, size_t to, const pb_boost *boost,
-                          const pb_run *run, pb_error *error)
+pb_status pb_session_move_by(pb_session *s, const pb_prompts *prompts, const char *name,
+                             pb_tensor *x, size_t steps, size_t from, size_t to, size_t stride,
+                             const pb_boost *boost, const pb_run *run, pb_error *error)
 {
-    pb_ddim_options options = {.steps = steps, .boost = SIZE_MAX};
+    pb_ddim_options options = {.steps = steps, .boost = SIZE_MAX, .stride = stride};
     pb_tensor moved = PB_TENSOR_EMPTY;
     pb_denoiser *denoiser;
     pb_status status;
@@ -216,6 +216,13 @@ pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *
     status = pb_ddim(s->schedule, denoiser, x->shape[0], pb_item_size(x), moved.data, from, to,
                      &options, pb_task_begin(&task, name ? name : "moving", run), error);
     return end_moving(status, x, denoiser, &moved);
+}
+
+pb_status pb_session_move(pb_session *s, const pb_prompts *prompts, const char *name, pb_tensor *x,
+                          size_t steps, size_t from, size_t to, const pb_boost *boost,
+                          const pb_run *run, pb_error *error)
+{
+    return pb_session_move_by(s, prompts, name, x, steps, from, to, 1, boost, run, error);
 }
 
 pb_status pb_session_sample(pb_session *s, const pb_prompts *prompts, pb_tensor *x,

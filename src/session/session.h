@@ -42,6 +42,11 @@ struct pb_session {
 /* -- images --------------------------------------------------------------------------------------
  */
 
+/* pb_session_move in steps of so many grid points (pb_ddim_options.stride). */
+pb_status pb_session_move_by(pb_session *session, const pb_prompts *prompts, const char *task,
+                             pb_tensor *x, size_t steps, size_t from, size_t to, size_t stride,
+                             const pb_boost *boost, const pb_run *run, pb_error *error);
+
 /* Makes the evaluator that of images of a size, within the run's memory. Errors: those of
  * pb_evaluator_new. */
 pb_status pb_session_prepare(pb_session *session, size_t height, size_t width, const pb_run *run,

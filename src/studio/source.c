@@ -9,6 +9,7 @@ void pb_source_clear(pb_source *s)
     pb_photo_clear(&s->photo);
     pb_tensor_clear(&s->array);
     pb_tensor_clear(&s->mask);
+    pb_tensor_clear(&s->blend);
     *s = PB_SOURCE_EMPTY;
 }
 
@@ -84,47 +85,94 @@ pb_status pb_source_outline(const pb_source *r, const char *path, pb_error *erro
     return status;
 }
 
+/* A mask's place, and its size: an image's, or a picture's. */
+typedef struct place {
+    pb_tensor *mask;
+    size_t height, width, factor; /* a picture's size is the image's times the factor */
+} place;
+
+static pb_status place_of(pb_source *r, const pb_studio *s, pb_mask_use use, place *p,
+                          pb_error *error)
+{
+    size_t channels, factor;
+
+    PB_TRY(pb_session_pixels(s->session, &factor, &channels, error));
+    p->mask = use == PB_MASK_BLEND ? &r->blend : &r->mask;
+    p->factor = use == PB_MASK_BLEND ? 1 : factor;
+    p->height = r->height * factor / p->factor;
+    p->width = r->width * factor / p->factor;
+    return PB_OK;
+}
+
 /* A picture's brightness, 0 to 1: cut as the photo is if it has the photo's size. */
-static pb_status read_brightness(pb_source *r, const pb_studio *s, const char *path,
-                                 double megapixels, pb_error *error)
+static pb_status take_brightness(const pb_source *r, const place *p, pb_bytes *file,
+                                 const char *name, double megapixels, pb_error *error)
 {
     const pb_crop whole = {.fit = PB_FIT_STRETCH, .ground = PB_ON_BLACK, .megapixels = megapixels};
-    size_t factor, channels, height = r->height, width = r->width, wide, high;
+    size_t height = p->height, width = p->width, wide, high;
     pb_photo picture = PB_PHOTO_EMPTY;
     pb_status status;
 
-    PB_TRY(pb_session_pixels(s->session, &factor, &channels, error));
-    PB_TRY(pb_photo_read(&picture, path, &whole, width, height, error));
+    PB_TRY(pb_photo_take(&picture, file, name, &whole, width, height, error));
     picture.outside = -1; /* what is padded is not to be changed */
     wide = picture.pixels.width;
     high = picture.pixels.height;
     if (r->has_photo && wide == r->photo.pixels.width && high == r->photo.pixels.height)
         picture.area = r->photo.area;
     else if ((wide != width || high != height) &&
-             (wide != width * factor || high != height * factor)) {
+             (wide != width * p->factor || high != height * p->factor)) {
         pb_photo_clear(&picture);
         return pb_fail(error, PB_INVALID,
-                       "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu", path, wide,
-                       high, width * factor, height * factor);
+                       "%s: %zu x %zu pixels: expected the image's size, or %zu x %zu", name, wide,
+                       high, width * p->factor, height * p->factor);
     }
-    status = pb_photo_tensor(&picture, 1, width, height, &r->mask, error);
+    status = pb_photo_tensor(&picture, 1, width, height, p->mask, error);
     pb_photo_clear(&picture);
     PB_TRY(status);
-    r->mask.rank = 2;
-    r->mask.shape[0] = height;
-    r->mask.shape[1] = width;
+    p->mask->rank = 2;
+    p->mask->shape[0] = height;
+    p->mask->shape[1] = width;
     for (size_t i = 0; i < height * width; i++)
-        r->mask.data[i] = fminf(fmaxf((r->mask.data[i] + 1) / 2, 0), 1);
+        p->mask->data[i] = fminf(fmaxf((p->mask->data[i] + 1) / 2, 0), 1);
     return PB_OK;
 }
 
-pb_status pb_source_mask(pb_source *r, const pb_studio *s, const char *path, double megapixels,
-                         pb_error *error)
+/* It is there, one way or the other: is it one? */
+static pb_status accept(pb_source *r, const place *p, const char *name, pb_error *error)
 {
-    PB_TRY(pb_has_ending(path, ".npy") ? pb_npy_read(&r->mask, path, error)
-                                       : read_brightness(r, s, path, megapixels, error));
-    r->options.mask = &r->mask;
-    return pb_mask_check(&r->mask, r->height, r->width, NULL, error) == PB_OK
+    if (p->mask == &r->mask)
+        r->options.mask = &r->mask;
+    return pb_mask_check(p->mask, p->height, p->width, NULL, error) == PB_OK
                ? PB_OK
-               : pb_fail_in(error, PB_INVALID, "%s", path);
+               : pb_fail_in(error, PB_INVALID, "%s", name);
+}
+
+pb_status pb_source_take_mask(pb_source *r, const pb_studio *s, pb_mask_use use, pb_bytes *file,
+                              const char *name, double megapixels, pb_error *error)
+{
+    place p;
+
+    PB_TRY(place_of(r, s, use, &p, error));
+    PB_TRY(take_brightness(r, &p, file, name, megapixels, error));
+    return accept(r, &p, name, error);
+}
+
+pb_status pb_source_mask(pb_source *r, const pb_studio *s, pb_mask_use use, const char *path,
+                         double megapixels, pb_error *error)
+{
+    const pb_crop crop = {.megapixels = megapixels};
+    pb_bytes file = {NULL, 0};
+    pb_status status;
+    place p;
+
+    if (!pb_has_ending(path, ".npy")) {
+        status = pb_photo_load(&file, path, &crop, error);
+        if (status == PB_OK)
+            status = pb_source_take_mask(r, s, use, &file, path, megapixels, error);
+        pb_bytes_clear(&file);
+        return status;
+    }
+    PB_TRY(place_of(r, s, use, &p, error));
+    PB_TRY(pb_npy_read(p.mask, path, error));
+    return accept(r, &p, path, error);
 }

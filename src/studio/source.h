@@ -8,7 +8,8 @@
 typedef struct pb_source {
     pb_photo photo; /* empty unless there is one */
     int has_photo;
-    pb_tensor array, mask;    /* a picture, latents or x; (h,w) */
+    pb_tensor array;          /* a picture, latents or x */
+    pb_tensor mask, blend;    /* (h,w) of an image; of a picture */
     size_t height, width;     /* of an image as the network sees it */
     pb_point_options options; /* which point into it */
 } pb_source;
@@ -47,10 +48,18 @@ pb_status pb_source_read(pb_source *source, const pb_studio *studio, const char 
  */
 pb_status pb_source_outline(const pb_source *source, const char *path, pb_error *error);
 
+/* What a mask is for: where directions are sought (of an image's size), or where an edit is shown
+ * (pb_edit_options.blend, of a picture's). */
+typedef enum pb_mask_use { PB_MASK_DIRECTIONS, PB_MASK_BLEND } pb_mask_use;
+
 /* Reads a mask for it: values 0 to 1 of a .npy (h,w), or the brightness of a picture, which is cut
  * as the photo is if it has the photo's size. Errors: PB_INVALID (of another size, black all over),
  * those of reading. */
-pb_status pb_source_mask(pb_source *source, const pb_studio *studio, const char *path,
-                         double megapixels, pb_error *error);
+pb_status pb_source_mask(pb_source *source, const pb_studio *studio, pb_mask_use use,
+                         const char *path, double megapixels, pb_error *error);
+
+/* The same of a picture's bytes, as pb_source_take has them. */
+pb_status pb_source_take_mask(pb_source *source, const pb_studio *studio, pb_mask_use use,
+                              pb_bytes *file, const char *name, double megapixels, pb_error *error);
 
 #endif

@@ -128,6 +128,8 @@ json_t *pb_strip_json(const pb_strip *s, const pb_studio *d)
         "edit_scale", e->guidance.scale, "edit_iterations", (int)e->full, "strength",
         pb_edit_strength(e), "stages", (int)e->stages, "boost", e->boost, "noise_seed",
         (json_int_t)e->noise_seed);
+    if (e->blended)
+        json_object_set_new(object, "blended", json_true());
     if (e->weight)
         json_object_set_new(object, "weights", pb_json_reals(e->numbers, e->weight));
     pb_loras_describe(d->model, object);

@@ -16,7 +16,7 @@ void pb_answer_headers(struct MHD_Response *response, bool kept)
          "connect-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; "
          "frame-ancestors 'none'"},
         {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"},
+        {"Referrer-Policy", "same-origin"},
         {"X-Frame-Options", "DENY"},
         {"Cross-Origin-Resource-Policy", "same-origin"},
         {"Cross-Origin-Opener-Policy", "same-origin"},
@@ -37,7 +37,7 @@ static enum MHD_Result send_off(struct MHD_Connection *connection, int status,
 }
 
 enum MHD_Result pb_answer_text(struct MHD_Connection *connection, int status, const char *text,
-                               const char *header, const char *value)
+                               const char *allow, bool close)
 {
     struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
                                                              MHD_RESPMEM_MUST_COPY);
@@ -46,8 +46,10 @@ enum MHD_Result pb_answer_text(struct MHD_Connection *connection, int status, co
         return MHD_NO;
     pb_answer_headers(r, false);
     MHD_add_response_header(r, "Content-Type", "text/plain; charset=utf-8");
-    if (header)
-        MHD_add_response_header(r, header, value);
+    if (allow)
+        MHD_add_response_header(r, "Allow", allow);
+    if (close)
+        MHD_add_response_header(r, "Connection", "close");
     return send_off(connection, status, r);
 }
 
@@ -102,7 +104,7 @@ static enum MHD_Result send_events(pb_web *web, struct MHD_Connection *connectio
     struct MHD_Response *r = pb_channel_listen(web, channel, connection);
 
     if (!r)
-        return pb_answer_text(connection, 404, "There are no such events.\n", NULL, NULL);
+        return pb_answer_text(connection, 404, "There are no such events.\n", NULL, false);
     pb_answer_headers(r, false);
     MHD_add_response_header(r, "Content-Type", "text/event-stream");
     return send_off(connection, 200, r);

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-#define COMMENT_SECONDS 15
-
 typedef struct pb_channel {
     char *name;
     char *event; /* "data: …\n\n", the last one */
@@ -247,7 +245,7 @@ void pb_channels_tick(pb_web *web)
     const double now = pb_seconds();
 
     pthread_mutex_lock(&web->channels.mutex);
-    bool comment = now - web->channels.commented >= COMMENT_SECONDS;
+    bool comment = now - web->channels.commented >= web->options.comment;
     if (comment)
         web->channels.commented = now;
     for (channel *c = web->channels.first; c; c = c->next)

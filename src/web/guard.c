@@ -1,5 +1,8 @@
 #include "web/guard.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -68,13 +71,20 @@ bool pb_guard_cookies(const pb_guard *guard, const char *cookies)
 
     for (const char *at = cookies; at; at = strchr(at, ';')) {
         at += strspn(at, "; \t");
-        if (!strncmp(at, COOKIE "=", size + 1)) {
-            const char *value = at + size + 1;
+        size_t name = strcspn(at, "=; \t");
+        if (at[name] == '=' && !strncmp(at, COOKIE, size)) {
+            const char *value = at + name + 1;
             if (pb_guard_token(guard, value, strcspn(value, "; \t")))
                 return true;
         }
     }
     return false;
+}
+
+char *pb_guard_set_cookie(const pb_guard *guard)
+{
+    return pb_sprintf(COOKIE "-%u=%s; Path=/; HttpOnly; SameSite=Strict%s", guard->port,
+                      guard->token, strcmp(guard->scheme, "https") ? "" : "; Secure");
 }
 
 /* "localhost:80" is also "localhost" under http. */
@@ -95,6 +105,24 @@ bool pb_guard_host(const pb_guard *guard, const char *host)
         if (same_name(guard, guard->names[i], host))
             return true;
     return false;
+}
+
+bool pb_guard_address(const pb_guard *guard, const char *host, const struct sockaddr *address)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    const bool is_six = address->sa_family == AF_INET6;
+    const bool mapped = is_six && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
+    const void *bytes = mapped   ? (const void *)&six->sin6_addr.s6_addr[12]
+                        : is_six ? (const void *)&six->sin6_addr
+                                 : (const void *)&four->sin_addr;
+    char text[INET6_ADDRSTRLEN], name[INET6_ADDRSTRLEN + 10];
+
+    if ((!is_six && address->sa_family != AF_INET) ||
+        !inet_ntop(is_six && !mapped ? AF_INET6 : AF_INET, bytes, text, sizeof text))
+        return false;
+    snprintf(name, sizeof name, is_six && !mapped ? "[%s]:%u" : "%s:%u", text, guard->port);
+    return same_name(guard, name, host);
 }
 
 bool pb_guard_origin(const pb_guard *guard, const char *origin, const char *host)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 
@@ -26,9 +27,14 @@ void pb_guard_close(pb_guard *guard);
 
 /* Is it the token? Takes as long for every text of its length. */
 bool pb_guard_token(const pb_guard *guard, const char *text, size_t size);
-/* Is the token among the cookies ("a=b; pullback=…") of a header? */
+/* Is the token among the cookies of a header ("a=b; pullback-7860=…; pullback=…")? */
 bool pb_guard_cookies(const pb_guard *guard, const char *cookies);
+/* The header that has a browser keep it. pb_free; NULL: no memory. */
+char *pb_guard_set_cookie(const pb_guard *guard);
+
 bool pb_guard_host(const pb_guard *guard, const char *host);
+/* Is it this address, with the port? */
+bool pb_guard_address(const pb_guard *guard, const char *host, const struct sockaddr *address);
 /* Is it the origin of the server as the request calls it (its Host)? */
 bool pb_guard_origin(const pb_guard *guard, const char *origin, const char *host);
 /* Sec-Fetch-Site: of its own page, or of a user. */

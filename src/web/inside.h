@@ -14,6 +14,7 @@
 typedef struct pb_peer {
     int socket;
     bool answered; /* one request, at least */
+    bool unread;   /* a request was answered before its body was read */
     double since;  /* from when a request is waited for; 0: one is being answered */
     void *request; /* that the daemon has begun and not ended: it forgets those it cannot read */
     struct pb_peer *next, **link;
@@ -43,6 +44,7 @@ struct pb_web {
     pthread_t ticker;
     pthread_mutex_t mutex; /* of `stopping` */
     pthread_cond_t wake;
+    struct pb_linger *lingers; /* with `mutex` */
     bool ticking, stopping;
     pb_error *trouble; /* where the daemon's messages go while it starts */
 };
@@ -58,8 +60,31 @@ enum MHD_Result pb_peer_accept(void *web, const struct sockaddr *address, sockle
 void pb_peer_begins(pb_web *web, struct MHD_Connection *connection, void *request);
 void pb_peer_asked(pb_web *web, struct MHD_Connection *connection);
 void pb_peer_done(pb_web *web, struct MHD_Connection *connection);
+/* Will the body of its request not be read? Then it lingers when it is closed. */
+void pb_peer_unread(struct MHD_Connection *connection, bool unread);
+/* One that has lingered is gone. */
+void pb_peer_lingered(pb_web *web);
 /* Cuts off whoever takes longer for a request than the timeout. */
 void pb_peers_tick(pb_web *web);
+
+/* -- linger.c: connections that are closed while more comes
+ * ------------------------------------------
+ */
+
+/* A client that still sends when the connection is closed is sent a reset, and may lose the answer
+ * by it: the socket stays open, and what comes is thrown away, until the client has closed it, is
+ * silent, or has had bytes and time enough. False: none of that is needed. */
+bool pb_linger(pb_web *web, int socket);
+void pb_lingers_tick(pb_web *web);
+void pb_lingers_clear(pb_web *web);
+
+/* -- limits.c: how many files may be open
+ * -----------------------------------------------------------
+ */
+
+/* So many connections can be had, at most `wanted`: the process' limit of open files is raised for
+ * them as far as it may be. */
+size_t pb_room_for(size_t wanted);
 
 /* -- request.c: MHD's calls for a request ---------------------------------------------------------
  */
@@ -78,9 +103,10 @@ void pb_request_end(void *web, struct MHD_Connection *connection, void **context
 /* Takes over the answer. */
 enum MHD_Result pb_answer_send(pb_web *web, struct MHD_Connection *connection,
                                pb_web_answer *answer);
-/* A short text; header and value: a further one, or NULL. */
+/* A short text. allow: the header of that name, or NULL; close: it is the connection's last answer.
+ */
 enum MHD_Result pb_answer_text(struct MHD_Connection *connection, int status, const char *text,
-                               const char *header, const char *value);
+                               const char *allow, bool close);
 /* The headers that all answers have. */
 void pb_answer_headers(struct MHD_Response *response, bool kept);
 

@@ -43,15 +43,18 @@ static void come(pb_peers *peers, size_t most, struct MHD_Connection *connection
     pthread_mutex_unlock(&peers->mutex);
 }
 
-static void go(pb_peers *peers, pb_peer *p)
+static void go(pb_web *web, pb_peer *p)
 {
+    pb_peers *peers = &web->peers;
+
     if (!p)
         return;
+    bool lingers = (p->unread || p->request) && pb_linger(web, p->socket);
     pthread_mutex_lock(&peers->mutex);
     *p->link = p->next;
     if (p->next)
         p->next->link = p->link;
-    peers->count--;
+    peers->count -= !lingers;
     pthread_mutex_unlock(&peers->mutex);
     pb_request_free(p->request);
     pb_free(p);
@@ -65,7 +68,7 @@ void pb_peer_notify(void *context, struct MHD_Connection *connection, void **pee
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         come(&web->peers, web->options.connections, connection, peer);
     else
-        go(&web->peers, *peer);
+        go(web, *peer);
 }
 
 static pb_peer *peer_of(struct MHD_Connection *connection)
@@ -109,6 +112,21 @@ void pb_peer_done(pb_web *web, struct MHD_Connection *connection)
         p->answered = true;
         p->since = pb_seconds();
     }
+    pthread_mutex_unlock(&web->peers.mutex);
+}
+
+void pb_peer_unread(struct MHD_Connection *connection, bool unread)
+{
+    pb_peer *p = peer_of(connection);
+
+    if (p)
+        p->unread = unread;
+}
+
+void pb_peer_lingered(pb_web *web)
+{
+    pthread_mutex_lock(&web->peers.mutex);
+    web->peers.count--;
     pthread_mutex_unlock(&web->peers.mutex);
 }
 

@@ -10,9 +10,7 @@
 
 #define MOST_PATH 1024
 #define MOST_URI 8192
-#define MOST_OVER                                                                                  \
-    (1 << 20) /* so much of a body that is too large is read, to answer that it is                 \
-               */
+#define MOST_OVER (64 << 20) /* so much more of a chunked body that is too large is read */
 
 typedef struct exchange {
     char *path;
@@ -214,10 +212,24 @@ static int malformed(const exchange *x, const headers *h, const char *method, co
     return 0;
 }
 
-/* May this be asked, but for the token? What forbids it, or NULL. */
-static const char *forbidden(const pb_guard *guard, const headers *h)
+/* Is the Host the address at which it was reached? One that listens everywhere has many. */
+static bool is_reached(const headers *h, struct MHD_Connection *connection)
 {
-    if (!pb_guard_host(guard, h->host))
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+
+    return info && !getsockname(info->connect_fd, (struct sockaddr *)&address, &size) &&
+           pb_guard_address(h->guard, h->host, (const struct sockaddr *)&address);
+}
+
+/* May this be asked, but for the token? What forbids it, or NULL. */
+static const char *forbidden(const headers *h, struct MHD_Connection *connection)
+{
+    const pb_guard *guard = h->guard;
+
+    if (!pb_guard_host(guard, h->host) && !is_reached(h, connection))
         return "This server does not go by that name.\n";
     if (h->origin && !pb_guard_origin(guard, h->origin, h->host))
         return "Another site may not ask here.\n";
@@ -228,10 +240,8 @@ static const char *forbidden(const pb_guard *guard, const headers *h)
 
 static enum MHD_Result welcome(pb_web *web, struct MHD_Connection *connection)
 {
-    const bool tls = !strcmp(web->guard.scheme, "https");
     struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    char *cookie = pb_sprintf("pullback=%s; Path=/; HttpOnly; SameSite=Strict%s", web->guard.token,
-                              tls ? "; Secure" : "");
+    char *cookie = pb_guard_set_cookie(&web->guard);
     enum MHD_Result result = MHD_NO;
 
     if (r && cookie) {
@@ -262,9 +272,9 @@ static const char *method_of(const char *method)
     return is_get(method) ? "GET" : method;
 }
 
-static enum MHD_Result too_large(struct MHD_Connection *connection)
+static enum MHD_Result too_large(struct MHD_Connection *connection, bool unread)
 {
-    return pb_answer_text(connection, 413, "This is too large.\n", NULL, NULL);
+    return pb_answer_text(connection, 413, "This is too large.\n", NULL, unread);
 }
 
 /* The headers are there: shall the rest be read? If not, it is answered. */
@@ -276,16 +286,19 @@ static enum MHD_Result begin(pb_web *web, struct MHD_Connection *connection, exc
 
     x->begun = true;
     MHD_get_connection_values(connection, MHD_HEADER_KIND, read_header, &h);
+    const bool body = h.coding || (h.length && strspn(h.length, "0") != strlen(h.length));
+    if (body)
+        pb_peer_unread(connection, true);
     int status = malformed(x, &h, method, &text);
     if (status)
-        return pb_answer_text(connection, status, text, status == 405 ? "Allow" : NULL,
-                              "GET, HEAD, POST, PUT, DELETE");
-    text = forbidden(&web->guard, &h);
+        return pb_answer_text(connection, status, text,
+                              status == 405 ? "GET, HEAD, POST, PUT, DELETE" : NULL, body);
+    text = forbidden(&h, connection);
     if (text)
-        return pb_answer_text(connection, 403, text, NULL, NULL);
+        return pb_answer_text(connection, 403, text, NULL, body);
     const char *token = query_of(x, "token", 0);
     if (is_get(method) && !strcmp(x->path, "/") && token) {
-        if (!query_of(x, "token", 1) && pb_guard_token(&web->guard, token, strlen(token)))
+        if (!body && !query_of(x, "token", 1) && pb_guard_token(&web->guard, token, strlen(token)))
             return welcome(web, connection);
         h.token = false;
     }
@@ -293,13 +306,14 @@ static enum MHD_Result begin(pb_web *web, struct MHD_Connection *connection, exc
         return pb_answer_text(connection, 403,
                               "Pullback answers whoever has its token: open the whole URL that it "
                               "printed when it started.\n",
-                              NULL, NULL);
+                              NULL, body);
     read_type(x, h.type);
     x->most =
         web->options.most ? web->options.most(web->options.context, method_of(method), x->path) : 0;
     errno = 0;
     if (h.length && (strtoull(h.length, NULL, 10) > x->most || errno))
-        return too_large(connection);
+        return too_large(connection, body);
+    pb_peer_unread(connection, false);
     return MHD_YES;
 }
 
@@ -345,7 +359,7 @@ static enum MHD_Result finish(pb_web *web, struct MHD_Connection *connection, ex
 
     pb_peer_asked(web, connection);
     if (x->over)
-        return too_large(connection);
+        return too_large(connection, false);
     web->options.handle(web->options.context, &request, &answer);
     return pb_answer_send(web, connection, &answer);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@
 
 #define THREADS 2
 #define TICK_NANOSECONDS 200000000
-#define MEMORY 32768 /* for the headers of a request */
+#define LINGER_NANOSECONDS 2000000 /* while something lingers */
+#define MEMORY 32768               /* for the headers of a request */
 #define MOST_PEM (1 << 20)
 
 /* -- the socket -------------------------------------------------------------------------------- */
@@ -131,6 +133,31 @@ static pb_status read_pem(pb_bytes *bytes, char **text, const char *path, pb_err
     return *text ? PB_OK : pb_fail_memory(error, bytes->size, path);
 }
 
+/* A daemon that does not start has closed the socket that it was given, or not. It is given a copy:
+ * is that still what it was? */
+static void close_copy(int copy, int listener)
+{
+    struct stat a, b;
+
+    if (!fstat(copy, &a) && !fstat(listener, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+        close(copy);
+}
+
+/* Takes over the listener. */
+static pb_status start_listening(pb_web *web, int listener, const char *certificate,
+                                 const char *key, pb_error *error)
+{
+    int copy = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+    pb_status status = copy < 0 ? pb_fail_system(error, "the server's socket", NULL)
+                                : start_daemon(web, copy, certificate, key, error);
+
+    if (copy >= 0 && status != PB_OK)
+        close_copy(copy, listener);
+    close(listener);
+    return status;
+}
+
+/* Takes over the listener. */
 static pb_status start_tls(pb_web *web, int listener, const pb_web_options *o, pb_error *error)
 {
     pb_bytes bytes[2] = {{0}};
@@ -138,14 +165,16 @@ static pb_status start_tls(pb_web *web, int listener, const pb_web_options *o, p
     pb_status status = PB_OK;
 
     if (o->certificate && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
-        return pb_fail(error, PB_IO,
-                       "this libmicrohttpd was built without TLS: no certificate can be used");
-    if (o->certificate)
+        status = pb_fail(error, PB_IO,
+                         "this libmicrohttpd was built without TLS: no certificate can be used");
+    if (o->certificate && status == PB_OK)
         status = read_pem(&bytes[0], &texts[0], o->certificate, error);
     if (o->certificate && status == PB_OK)
         status = read_pem(&bytes[1], &texts[1], o->key, error);
     if (status == PB_OK)
-        status = start_daemon(web, listener, texts[0], texts[1], error);
+        status = start_listening(web, listener, texts[0], texts[1], error);
+    else
+        close(listener);
     if (status != PB_OK && texts[1])
         pb_fail_in(error, status, "%s, with the key %s", o->certificate, o->key);
     for (int i = 0; i < 2; i++) {
@@ -167,13 +196,14 @@ static void *tick(void *context)
     pthread_mutex_lock(&web->mutex);
     while (!web->stopping) {
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TICK_NANOSECONDS;
+        until.tv_nsec += web->lingers ? LINGER_NANOSECONDS : TICK_NANOSECONDS;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&web->wake, &web->mutex, &until);
         if (web->stopping)
             break;
         pthread_mutex_unlock(&web->mutex);
+        pb_lingers_tick(web);
         pb_peers_tick(web);
         pb_channels_tick(web);
         pthread_mutex_lock(&web->mutex);
@@ -210,11 +240,9 @@ static pb_status start(pb_web *web, const pb_web_options *o, pb_error *error)
     pb_status status = name_it(web, o, address, port, error);
     if (status == PB_OK)
         status = start_tls(web, listener, o, error);
-    if (status != PB_OK) {
-        /* The daemon leaves open what it was given unless it has started. */
+    else
         close(listener);
-        return status;
-    }
+    PB_TRY(status);
     if (pthread_create(&web->ticker, NULL, tick, web) != 0)
         return pb_fail(error, PB_MEMORY, "no further thread can be had");
     web->ticking = true;
@@ -226,10 +254,11 @@ static void prepare(pb_web *web, const pb_web_options *options)
     pthread_condattr_t monotonic;
 
     web->options = *options;
-    if (!web->options.connections)
-        web->options.connections = 256;
+    web->options.connections = pb_room_for(options->connections ? options->connections : 256);
     if (!web->options.timeout)
         web->options.timeout = 20;
+    if (!web->options.comment)
+        web->options.comment = 15;
     web->channels.commented = pb_seconds();
     pthread_mutex_init(&web->mutex, NULL);
     pthread_mutex_init(&web->peers.mutex, NULL);
@@ -277,6 +306,7 @@ void pb_web_stop(pb_web *web)
     pb_channels_stop(web);
     if (web->daemon)
         MHD_stop_daemon(web->daemon);
+    pb_lingers_clear(web);
     pb_channels_clear(web);
     pb_guard_close(&web->guard);
     pthread_cond_destroy(&web->wake);

@@ -1,13 +1,16 @@
 /* A web server for a page of one's own and the API behind it (libmicrohttpd): who may ask, how much
  * and how long is decided here, what is answered is not.
  *
- * A request reaches the handler only if its Host is one of the server's own names, its Origin
- * (where it has one) and Sec-Fetch-Site are the server's own, and it brings the token: in the
- * cookie, or, of GET / alone, as ?token=…, which is answered by a redirection to / that sets the
- * cookie (HttpOnly, SameSite=Strict, Secure under TLS). All answers have a Content-Security-Policy
- * without inline, no sniffing, no referrer, no frames; those that are not files of the page
- * Cache-Control: no-store. Malformed requests, unknown methods, paths that are too long and bodies
- * that are too large get a 4xx; slow ones are cut off. */
+ * A request reaches the handler only if its Host is one of the server's own names (localhost, the
+ * loopback addresses, the address at which it listens or was reached, `host`), its Origin (where it
+ * has one) and Sec-Fetch-Site are the server's own, and it brings the token: in a cookie whose name
+ * begins with "pullback", or, of GET / alone, as ?token=…, which is answered by a redirection to /
+ * that sets the cookie pullback-PORT (browsers share cookies among the ports of a host; HttpOnly,
+ * SameSite=Strict, Secure under TLS). All answers have a Content-Security-Policy without inline, no
+ * sniffing, no frames, and no referrer but to the server itself (with none at all, browsers call
+ * the origin of the page's own forms null); those that are not files of the page Cache-Control:
+ * no-store. Malformed requests, unknown methods, paths that are too long and bodies that are too
+ * large get a 4xx, which also reaches a client that is still sending; slow ones are cut off. */
 #ifndef PB_WEB_WEB_H
 #define PB_WEB_WEB_H
 
@@ -50,9 +53,13 @@ typedef struct pb_web_options {
     unsigned port;           /* 0: any that is free */
     const char *certificate; /* PEM files: then TLS; or NULL */
     const char *key;
-    const char *host;   /* a further name that it is reached by, or NULL */
-    size_t connections; /* at once; 0: 256 */
-    unsigned timeout;   /* seconds in which a request must be there and an answer taken; 0: 20 */
+    const char *host;   /* a further name that it is reached by, with a port of its own where that
+                           is another ("pictures.example:443"); or NULL */
+    size_t connections; /* at once, others are closed; fewer where the process may not open so many
+                           files; 0: 256 */
+    unsigned comment; /* seconds after which a silent stream of events is sent a comment, so that it
+                         is not taken for dead; 0: 15 */
+    unsigned timeout; /* seconds in which a request must be there and an answer taken; 0: 20 */
 
     /* Called by the server's threads, several at a time; must not wait. */
     void (*handle)(void *context, const pb_web_request *request, pb_web_answer *answer);

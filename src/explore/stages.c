@@ -1,0 +1,409 @@
+#include "explore/stages.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "explore/basis_file.h"
+#include "explore/wishes.h"
+
+void pb_stages_init(pb_stages *s, pb_studios *studios)
+{
+    *s = (pb_stages){.studios = studios,
+                     .source = PB_SOURCE_EMPTY,
+                     .noise = PB_POINT_EMPTY,
+                     .point = PB_POINT_EMPTY,
+                     .directions = PB_DIRECTIONS_EMPTY,
+                     .edit = PB_EDIT_EMPTY};
+}
+
+static void drop_key(json_t **key)
+{
+    json_decref(*key);
+    *key = NULL;
+}
+
+static void drop_edit(pb_stages *s)
+{
+    pb_edit_clear(&s->edit);
+    drop_key(&s->edit_key);
+}
+
+static void drop_directions(pb_stages *s)
+{
+    drop_edit(s);
+    pb_directions_clear(&s->directions);
+    s->generation++;
+    drop_key(&s->directions_key);
+}
+
+static void drop_point(pb_stages *s)
+{
+    drop_directions(s);
+    pb_point_clear(&s->point);
+    drop_key(&s->point_key);
+}
+
+static void drop_noise(pb_stages *s)
+{
+    drop_point(s);
+    pb_point_clear(&s->noise);
+    drop_key(&s->noise_key);
+}
+
+static void drop_mask(pb_stages *s)
+{
+    pb_tensor_clear(&s->source.mask);
+    pb_tensor_clear(&s->source.blend);
+    drop_key(&s->mask_key);
+}
+
+static void drop_source(pb_stages *s)
+{
+    drop_noise(s);
+    drop_mask(s);
+    pb_source_clear(&s->source);
+    drop_key(&s->source_key);
+}
+
+void pb_stages_clear(pb_stages *s)
+{
+    drop_source(s);
+}
+
+static size_t bytes_of(const pb_tensor *t)
+{
+    return t->data ? pb_tensor_count(t) * sizeof *t->data : 0;
+}
+
+size_t pb_stages_bytes(const pb_stages *s)
+{
+    const pb_basis *b = &s->directions.basis;
+    const pb_photo *p = &s->source.photo;
+
+    return 3 * p->pixels.width * p->pixels.height + p->file.size + bytes_of(&s->source.array) +
+           bytes_of(&s->noise.x) + bytes_of(&s->noise.image) + bytes_of(&s->point.x) +
+           bytes_of(&s->directions.v) + bytes_of(&b->v) + bytes_of(&b->u) +
+           bytes_of(&s->edit.pictures);
+}
+
+/* -- keys ---------------------------------------------------------------------------------------
+ */
+
+/* The settings that a stage depends on, and a file that it is made of. */
+static json_t *key_of(const pb_order *o, const char *const *names, const pb_given *given)
+{
+    json_t *key = json_object();
+
+    for (; *names; names++)
+        json_object_set(key, *names, json_object_get(o->wishes, *names));
+    if (given->bytes)
+        json_object_set_new(key, "given", json_integer((json_int_t)given->number));
+    return key;
+}
+
+/* Is a stage what is asked for? Else its key is to be `next` once it is made. */
+static int stands(const json_t *key, json_t *next)
+{
+    if (!key || !json_equal(key, next))
+        return 0;
+    json_decref(next);
+    return 1;
+}
+
+int pb_order_has_photo(const pb_order *o)
+{
+    return !strcmp(pb_wish_text(o->wishes, "source"), "photo");
+}
+
+static int blends(const pb_order *o)
+{
+    return !strcmp(pb_wish_text(o->wishes, "mask_use"), "blend");
+}
+
+int pb_order_is_masked(const pb_order *o)
+{
+    return o->mask.bytes && !blends(o);
+}
+
+/* -- the photo and its mask ---------------------------------------------------------------------
+ */
+
+/* A file's bytes, as readers take them over: pb_bytes_clear. */
+static pb_status copy_bytes(GBytes *bytes, pb_bytes *file, pb_error *error)
+{
+    gsize size;
+    const void *data = g_bytes_get_data(bytes, &size);
+
+    *file = (pb_bytes){pb_malloc(size + 1, 1), size};
+    if (!file->data)
+        return pb_fail_memory(error, size, "a picture");
+    if (size)
+        memcpy(file->data, data, size);
+    file->data[size] = '\0';
+    return PB_OK;
+}
+
+static pb_status read_photo(pb_stages *s, const pb_order *o, pb_error *error)
+{
+    const pb_crop crop = pb_crop_for(pb_wish_crop(o->wishes), &s->studio->info->recommended);
+    pb_bytes file;
+    pb_status status;
+
+    if (!o->photo.bytes)
+        return pb_fail(error, PB_INVALID, "there is no photo yet");
+    PB_TRY(copy_bytes(o->photo.bytes, &file, error));
+    status = pb_source_take(&s->source, s->studio, &file, o->photo.name, &crop, 0, 0, error);
+    pb_bytes_clear(&file);
+    return status;
+}
+
+static pb_status read_source(pb_stages *s, const pb_order *o, pb_error *error)
+{
+    pb_point_options *options = &s->source.options;
+
+    if (pb_order_has_photo(o))
+        return read_photo(s, o, error);
+    options->has_seed = 1;
+    options->seed = (uint64_t)pb_wish_number(o->wishes, "seed");
+    return pb_session_size(s->studio->session, 0, 0, &s->source.height, &s->source.width, error);
+}
+
+pb_status pb_stages_source(pb_stages *s, const pb_order *o, pb_error *error)
+{
+    static const char *const of_photo[] = {"model", "source", "crop", NULL};
+    static const char *const of_seed[] = {"model", "source", "seed", NULL};
+    static const pb_given none = {0};
+    int photo = pb_order_has_photo(o);
+    json_t *key = key_of(o, photo ? of_photo : of_seed, photo ? &o->photo : &none);
+    pb_status status =
+        pb_studios_open(s->studios, pb_wish_text(o->wishes, "model"), &s->studio, error);
+
+    if (status != PB_OK)
+        json_decref(key);
+    if (status != PB_OK || stands(s->source_key, key))
+        return status;
+    drop_source(s);
+    status = read_source(s, o, error);
+    s->source_key = key;
+    if (status != PB_OK)
+        drop_source(s);
+    return status;
+}
+
+/* The mask, after the photo: one for directions is of the model's images, one that blends of its
+ * pictures. */
+static pb_status read_mask(pb_stages *s, const pb_order *o, pb_error *error)
+{
+    static const char *const names[] = {"mask_use", NULL};
+    json_t *key = key_of(o, names, &o->mask);
+    pb_bytes file;
+    pb_status status;
+
+    if (stands(s->mask_key, key))
+        return PB_OK;
+    drop_mask(s);
+    status = o->mask.bytes ? copy_bytes(o->mask.bytes, &file, error) : PB_OK;
+    if (o->mask.bytes && status == PB_OK) {
+        status = pb_source_take_mask(&s->source, s->studio,
+                                     blends(o) ? PB_MASK_BLEND : PB_MASK_DIRECTIONS, &file,
+                                     "the mask", 0, error);
+        pb_bytes_clear(&file);
+    }
+    s->mask_key = key;
+    if (status != PB_OK)
+        drop_mask(s);
+    return status;
+}
+
+pb_status pb_stages_mask(pb_stages *s, const pb_order *o, pb_error *error)
+{
+    if (!o->mask.bytes)
+        return pb_fail(error, PB_INVALID, "there is no mask");
+    PB_TRY(pb_stages_source(s, o, error));
+    return read_mask(s, o, error);
+}
+
+/* -- the noisy image ----------------------------------------------------------------------------
+ */
+
+static pb_prompts prompts_of(const pb_stages *s, const pb_order *o)
+{
+    pb_prompts p = PB_PROMPTS_DEFAULTS;
+
+    if (!s->studio->info->context_width)
+        return p;
+    p.prompt = pb_wish_text(o->wishes, "prompt");
+    p.edit_prompt = pb_wish_text(o->wishes, "edit_prompt");
+    p.negative_prompt = pb_wish_text(o->wishes, "negative_prompt");
+    p.guidance_scale = pb_wish_number(o->wishes, "guidance_scale");
+    return p;
+}
+
+/* The end of the inversion: from there every t is reached, by the steps that lead to each. */
+static pb_status find_noise(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
+{
+    static const char *const names[] = {"steps",           "prompt",         "edit_prompt",
+                                        "negative_prompt", "guidance_scale", NULL};
+    static const pb_given none = {0};
+    json_t *key = key_of(o, names, &none);
+    pb_point_options *options = &s->source.options;
+    pb_status status;
+
+    if (stands(s->noise_key, key))
+        return PB_OK;
+    drop_noise(s);
+    options->t = 1;
+    options->mask = NULL;
+    options->steps = (size_t)pb_wish_number(o->wishes, "steps");
+    options->prompts = prompts_of(s, o);
+    status = pb_session_point(s->studio->session, options, &s->noise, run, error);
+    s->noise_key = key;
+    if (status != PB_OK)
+        drop_noise(s);
+    return status;
+}
+
+pb_status pb_stages_point(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
+{
+    static const char *const names[] = {"t", NULL};
+    static const pb_given none = {0};
+    json_t *key = key_of(o, names, &none);
+    pb_status status = pb_stages_source(s, o, error);
+
+    if (status == PB_OK)
+        status = find_noise(s, o, run, error);
+    if (status != PB_OK)
+        json_decref(key);
+    if (status != PB_OK || stands(s->point_key, key))
+        return status;
+    drop_point(s);
+    status = pb_point_copy(&s->point, &s->noise, error);
+    if (status == PB_OK)
+        status = pb_session_point_to(s->studio->session, &s->point, pb_wish_number(o->wishes, "t"),
+                                     run, error);
+    s->point_key = key;
+    if (status != PB_OK)
+        drop_point(s);
+    return status;
+}
+
+/* -- directions ---------------------------------------------------------------------------------
+ */
+
+/* The point, with the mask of directions or without. */
+static pb_status mask_point(pb_stages *s, const pb_order *o, pb_error *error)
+{
+    pb_tensor_clear(&s->point.mask);
+    return pb_order_is_masked(o) ? pb_tensor_copy(&s->point.mask, &s->source.mask, error) : PB_OK;
+}
+
+/* Those of another photo, or of a project, or of the point. */
+static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *run,
+                                 pb_error *error)
+{
+    pb_direction_options options = PB_DIRECTION_DEFAULTS;
+    const pb_given *given = o->carried.bytes ? &o->carried : &o->basis;
+    pb_basis basis = PB_BASIS_EMPTY;
+    pb_status status = PB_OK;
+
+    options.here.rank = (size_t)pb_wish_number(o->wishes, "rank");
+    options.here.to = pb_wish_text(o->wishes, "tap");
+    if (given->bytes)
+        status = pb_basis_of_bytes(&basis, s->studio, given->bytes, error);
+    if (status == PB_OK && o->carried.bytes) {
+        options.basis = &basis;
+        options.carry = 1;
+        options.here.to = basis.to;
+    } else if (status == PB_OK) {
+        options.needed = options.here.rank;
+        if (given->bytes && pb_point_is(&s->point, &basis) && basis.s.shape[0] == options.here.rank)
+            options.basis = &basis;
+    }
+    if (status == PB_OK)
+        status = pb_session_directions(s->studio->session, &s->point, &options, &s->directions, run,
+                                       error);
+    pb_basis_clear(&basis);
+    return status;
+}
+
+pb_status pb_stages_directions(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
+{
+    static const char *const names[] = {"rank", "tap", NULL};
+    json_t *key = key_of(o, names, o->carried.bytes ? &o->carried : &o->basis);
+    pb_status status = pb_stages_point(s, o, run, error);
+
+    if (status == PB_OK)
+        status = read_mask(s, o, error);
+    if (pb_order_is_masked(o))
+        json_object_set_new(key, "mask", json_integer((json_int_t)o->mask.number));
+    if (status != PB_OK)
+        json_decref(key);
+    if (status != PB_OK || stands(s->directions_key, key))
+        return status;
+    drop_directions(s);
+    status = mask_point(s, o, error);
+    if (status == PB_OK)
+        status = find_directions(s, o, run, error);
+    s->directions_key = key;
+    if (status != PB_OK)
+        drop_directions(s);
+    return status;
+}
+
+/* -- the edit -----------------------------------------------------------------------------------
+ */
+
+pb_status pb_stages_choose(pb_stages *s, const pb_order *o, pb_edit_options *how, pb_error *error)
+{
+    pb_choice *c = &s->choice;
+
+    PB_TRY(pb_wish_weights(o->weights, s->directions.v.shape[0], PB_WEIGHTS_MOST, c->number,
+                           c->weight, &c->count, &c->strength, error));
+    *how = PB_EDIT_DEFAULTS;
+    how->mode = pb_order_is_masked(o) ? PB_EDIT_STRAIGHT : PB_EDIT_GUIDANCE;
+    how->count = c->count;
+    how->direction = c->number;
+    how->strength = c->strength;
+    how->blend = s->source.blend.data ? &s->source.blend : NULL;
+    if (c->count > 1)
+        how->weights = c->weight;
+    else if (c->count && c->weight[0] < 0)
+        how->sides = PB_EDIT_BACKWARDS;
+    return PB_OK;
+}
+
+pb_status pb_stages_edit(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
+{
+    json_t *key = json_pack("{s:O}", "weights", o->weights);
+    pb_edit_options how;
+    pb_status status = pb_stages_directions(s, o, run, error);
+
+    if (status == PB_OK)
+        status = pb_stages_choose(s, o, &how, error);
+    if (o->mask.bytes)
+        json_object_set_new(key, "mask", json_integer((json_int_t)o->mask.number));
+    if (status != PB_OK)
+        json_decref(key);
+    if (status != PB_OK || stands(s->edit_key, key))
+        return status;
+    drop_edit(s);
+    status =
+        pb_session_edit(s->studio->session, &s->point, &s->directions, &how, &s->edit, run, error);
+    s->edit_key = key;
+    if (status != PB_OK)
+        drop_edit(s);
+    return status;
+}
+
+const float *pb_stages_picture(const pb_stages *s)
+{
+    return pb_edit_picture(&s->edit, 0, (long)s->edit.stages);
+}
+
+pb_strip pb_stages_strip(const pb_stages *s, const pb_edit *edit)
+{
+    return (pb_strip){.edit = edit,
+                      .point = &s->point,
+                      .basis = &s->directions.basis,
+                      .photo = s->source.has_photo ? &s->source.photo : NULL};
+}
