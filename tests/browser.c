@@ -159,7 +159,7 @@ static char *downloaded(bool remove)
 char *explorer_take(const char *element)
 {
     double end = pb_seconds() + 60;
-    char *name = NULL;
+    char *name = NULL, from[1000];
 
     downloaded(true);
     browser_click(element);
@@ -167,7 +167,37 @@ char *explorer_take(const char *element)
         usleep(20000);
     if (!name)
         browser_wait("false /* a file by %s */", element);
+    snprintf(from, sizeof from, "%s/downloads/%s", desk.folder, name);
+    assert_int_equal(rename(from, DESK(name)), 0);
     return name;
+}
+
+void explorer_run_command(void)
+{
+    char *line = browser_string("$('#command').value"), *all = NULL;
+
+    assert_memory_equal(line, "pullback ", 9);
+    assert_true(asprintf(&all, "cd '%s' && '%s'/%s >command.txt 2>&1", desk.folder, PB_BINARY_DIR,
+                         line) > 0);
+    if (system(all)) {
+        size_t size;
+        char *told = (char *)scratch_read(&desk, "command.txt", &size);
+        fail_msg("%s: %s", line, told);
+    }
+    free(all);
+    free(line);
+}
+
+void explorer_expect_same(const char *one, const char *other)
+{
+    size_t size[2];
+    unsigned char *first = scratch_read(&desk, one, &size[0]),
+                  *second = scratch_read(&desk, other, &size[1]);
+
+    if (size[0] != size[1] || memcmp(first, second, size[0]) != 0)
+        fail_msg("%s and %s differ", one, other);
+    free(first);
+    free(second);
 }
 
 void expect_near_at(const char *file, int line, double found, double expected, double tolerance)

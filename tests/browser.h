@@ -34,8 +34,15 @@ void explorer_find(void);
 /* Sets a slider by keys and waits for the exact picture. */
 void explorer_set(int direction, double value);
 
-/* Clicks on what makes a file, and waits for it: its name is the caller's, by free. */
+/* Clicks on what makes a file, and waits for it: it is on the desk, and its name is the caller's,
+ * by free. */
 char *explorer_take(const char *element);
+
+/* Runs the command line that the page shows, on the desk, as a shell reads it. */
+void explorer_run_command(void);
+
+/* Two files of the desk have the same bytes. */
+void explorer_expect_same(const char *one, const char *other);
 
 #define expect_near(found, expected, tolerance)                                                    \
     expect_near_at(__FILE__, __LINE__, found, expected, tolerance)

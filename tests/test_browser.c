@@ -39,7 +39,7 @@ int main(int argc, char **argv)
     failed = cmocka_run_group_tests(first, NULL, NULL);
     if (!failed) {
         cmocka_set_test_filter(argc > 1 ? argv[1] : "*");
-        failed += browser_photo();
+        failed += browser_photo() + browser_find() + browser_edit();
         cmocka_set_test_filter("*");
     }
     return failed + cmocka_run_group_tests(last, NULL, NULL);

@@ -3,5 +3,7 @@
 #define TEST_BROWSER_H
 
 int browser_photo(void); /* photos in, and the frame on them */
+int browser_find(void);  /* settings, and directions found */
+int browser_edit(void);  /* sliders, comparison, steps */
 
 #endif
