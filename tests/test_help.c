@@ -77,7 +77,7 @@ static void test_helps(void **state)
         line[strcspn(line, "\n")] = '\0';
         check_help(line);
     }
-    assert_int_equal(count, 23);
+    assert_true(count >= 23); /* explore, where it is built in, is one more */
     free(all);
 }
 

@@ -11,8 +11,9 @@
 
 #define LONGEST 1024 /* pixels of a photo that is shown */
 #define PHOTO_QUALITY 88
-#define COARSE_STEPS 7      /* down from t to a card's picture */
-#define COARSE_ITERATIONS 4 /* of its guidance */
+#define QUICK 50000000      /* parameters */
+#define COARSE_STEPS 5      /* down from t to a card's picture */
+#define COARSE_ITERATIONS 3 /* of its guidance */
 #define MOST_EDITS 64       /* that are remembered */
 
 struct pb_bench {
@@ -62,7 +63,7 @@ pb_stages *pb_bench_stages(pb_bench *b)
 
 int pb_bench_is_quick(const pb_bench *b)
 {
-    return !b->stages.studio->info->latent;
+    return b->stages.studio->info->parameters <= QUICK;
 }
 
 /* -- pictures --------------------------------------------------------------------------------- */
@@ -228,8 +229,8 @@ static pb_edit_options coarse_options(pb_bench *b, const pb_order *o)
     how.blend = b->stages.source.blend.data ? &b->stages.source.blend : NULL;
     if (pb_order_is_masked(o))
         how.mode = PB_EDIT_STRAIGHT;
-    else if (!b->stages.studio->info->latent && iterations > COARSE_ITERATIONS) {
-        double scale = isnan(r->scale) ? 0.1 : r->scale;
+    else if (iterations > COARSE_ITERATIONS) {
+        double scale = !isnan(r->scale) ? r->scale : b->stages.studio->info->latent ? 1 : 0.1;
         how.iterations = COARSE_ITERATIONS;
         how.scale = scale * (double)iterations / COARSE_ITERATIONS;
     }

@@ -14,6 +14,9 @@ export function differing(settings, from) {
     return Object.fromEntries(Object.entries(settings).filter(([name, value]) => !alike(value, from[name])));
 }
 
+// The same but for names.
+const under = (a, b) => alike({...a, names: 0}, {...b, names: 0});
+
 function words(step, before) {
     const changed = before ? Object.keys(differing(step.settings, before.settings)) : [];
     return changed.map((name) => titles[name] || name).join(", ") || spell(step.settings.names, step.weights) || "Unchanged";
@@ -75,6 +78,12 @@ export class History {
         this.draw();
     }
 
+    // What the sliders were set to under these settings.
+    weights(settings) {
+        const all = this.steps().filter((step) => under(step.settings, settings)).map((step) => step.weights);
+        return all.filter((weights, i) => !i || !same(weights, all[i - 1]));
+    }
+
     paint(entry, image) {
         entry.canvas.height = Math.max(1, Math.round(SIZE * image.height / image.width));
         entry.canvas.getContext("2d").drawImage(image, 0, 0, entry.canvas.width, entry.canvas.height);
@@ -90,7 +99,7 @@ export class History {
     // Those under these settings that have no picture yet, as mix(weights) draws them.
     sketches(settings, mix) {
         for (const entry of this.past)
-            if (!entry.step.image && alike({...entry.step.settings, names: 0}, {...settings, names: 0}))
+            if (!entry.step.image && under(entry.step.settings, settings))
                 this.sketch(entry, mix(entry.step.weights));
     }
 

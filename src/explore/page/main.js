@@ -15,7 +15,10 @@ import {named, receive, type} from "./incoming.js";
 import {recall, remember} from "./memory.js";
 import {empty, same} from "./weights.js";
 
-const NONE = "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.";
+const NONE = {
+    photo: "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.",
+    seed: "There are none yet: press “Find directions”. The model makes a picture up, says what it can change in it, and each of it becomes a slider."};
+const BLANK = {photo: "Choose a photo, and what the model sees of it appears here.", seed: "A made-up picture appears once its directions are found."};
 
 let models = [];
 let shownFound = "", shownEdit = "";
@@ -41,6 +44,7 @@ function showBefore() {
     const {tab} = work, photo = tab.settings.source === "photo";
     const seen = photo && tab.photo ? tab.photo.seen : null, middle = tab.found ? tab.found.middle : null;
     $("with").hidden = !photo;
+    $("blank").textContent = BLANK[tab.settings.source];
     if (photo && !seen && tab.job)
         return; // a look at it is on its way
     viewer.setBefore($("before").value === "photo" ? seen || middle : middle || seen);
@@ -60,7 +64,7 @@ async function showFound() {
     const {tab} = work, {found} = tab, key = found ? found.middle : "";
     $("zero").hidden = $("export").hidden = !found;
     document.body.classList.toggle("has-found", Boolean(found));
-    $("found-hint").textContent = found ? foundWords(found) : NONE;
+    $("found-hint").textContent = found ? foundWords(found) : NONE[tab.settings.source];
     if (key === shownFound)
         return;
     shownFound = key;
@@ -238,7 +242,7 @@ const directions = new Directions($("cards"), moved, (names) => change({names}))
 const carry = new Carry(work, carried, anew);
 const takeaway = new Takeaway(work, () => ({
     weights: directions.weights(),
-    history: past.steps().filter((s) => !Object.keys(differing(s.settings, work.tab.settings)).length).map((s) => s.weights)}));
+    history: past.weights(work.tab.settings)}));
 
 progress.cancelling(complain);
 receive({photo: send, carry: (file) => carry.take(file), mask: (file) => mask.open(file), project: openProject});
@@ -266,6 +270,7 @@ async function open() {
         } catch (error) {
             if (error.status !== 404)
                 throw error;
+            complain(new Error("The program no longer has what this page worked on: this is a new beginning."));
         }
     }
     return ask("POST", "/api/tabs", {});

@@ -31,6 +31,7 @@ export class Photo {
 
     // Another photo is on its way to the program: a File, or null.
     wait(file) {
+        $("photo-hint").textContent = "It is being looked at…";
         if (this.url)
             URL.revokeObjectURL(this.url);
         this.url = file ? URL.createObjectURL(file) : null;

@@ -42,6 +42,7 @@ export class Viewer {
             $("hold").hidden = on;
         };
         this.clear();
+        this.setBefore(null);
     }
 
     point(event) {
