@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -77,10 +78,22 @@ void explorer_rest(void)
     browser_wait(TAB ".then((t) => t.job === null)");
 }
 
+/* Nothing can be tested once it is gone. */
+static void expect_alive(void)
+{
+    int status;
+
+    if (server <= 0 || waitpid(server, &status, WNOHANG) != server)
+        return;
+    server = 0;
+    fail_msg("the program has ended by itself, or was ended: wait status %d", status);
+}
+
 /* A tab with few directions and steps, for speed, then the page with it. */
 int explorer_set_up(void **state)
 {
     (void)state;
+    expect_alive();
     browser_show((browser_look){.width = 1400, .height = 900});
     browser_go(models);
     json_decref(browser_run(

@@ -40,6 +40,7 @@ int main(int argc, char **argv)
     if (!failed) {
         cmocka_set_test_filter(argc > 1 ? argv[1] : "*");
         failed += browser_photo() + browser_find() + browser_edit();
+        failed += browser_mask() + browser_export() + browser_access();
         cmocka_set_test_filter("*");
     }
     return failed + cmocka_run_group_tests(last, NULL, NULL);

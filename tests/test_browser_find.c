@@ -47,9 +47,9 @@ static void test_noise(void **state)
 static void test_more(void **state)
 {
     (void)state;
-    assert_true(browser_true("$('#set-rank').clientWidth === 0"));
+    assert_true(browser_true("!$('#set-rank').checkVisibility()"));
     browser_click("#more summary");
-    browser_wait("$('#set-rank').clientWidth");
+    browser_wait("$('#set-rank').checkVisibility()");
     browser_press_at("#set-rank", "Control+a 2 Enter");
     browser_wait(TAB ".then((t) => t.settings.rank === 2)");
     browser_press_at("#set-steps", "Control+a 8 Tab");
