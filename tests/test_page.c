@@ -1,5 +1,6 @@
 /* The page of the explorer, as it is part of the program: all files, each as it is in its folder,
- * and nothing in them that the server's Content-Security-Policy forbids or that is not there. */
+ * and nothing in them that the server's Content-Security-Policy forbids, no file and no element
+ * that is not there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -90,6 +91,40 @@ static void test_what_is_named_is_there(void **state)
     assert_true(count >= pb_page_file_count - 1);
 }
 
+/* Is an element with this id in the page, or made by one of the scripts? */
+static int has_element(const char *id, int length)
+{
+    char in_page[80], in_script[80];
+
+    snprintf(in_page, sizeof in_page, " id=\"%.*s\"", length, id);
+    snprintf(in_script, sizeof in_script, "id: \"%.*s\"", length, id);
+    if (scratch_holds(&folder, "index.html", in_page))
+        return 1;
+    for (size_t i = 0; i < pb_page_file_count; i++)
+        if (scratch_holds(&folder, pb_page_files[i].name, in_script))
+            return 1;
+    return 0;
+}
+
+static void test_elements_are_there(void **state)
+{
+    static const char before[] = "$(\"";
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < pb_page_file_count; i++) {
+        size_t size;
+        char *text = (char *)scratch_read(&folder, pb_page_files[i].name, &size);
+        for (const char *at = text; (at = strstr(at, before)); count++) {
+            at += strlen(before);
+            if (!has_element(at, (int)strcspn(at, "\"")))
+                fail_msg("%s: there is no element %.30s", pb_page_files[i].name, at);
+        }
+        free(text);
+    }
+    assert_true(count > 50);
+}
+
 static void test_nothing_is_inline(void **state)
 {
     static const char *const forbidden[] = {"<style",    " style=",     "<script>",
@@ -111,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_each_has_its_bytes_and_type),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_what_is_named_is_there),
+        cmocka_unit_test(test_elements_are_there),
         cmocka_unit_test(test_nothing_is_inline),
     };
 

@@ -11,7 +11,7 @@ export class Carry {
         this.work = work;
         this.carried = carried;
         $("carry-example").onclick = attempt(() => this.send("/carry", {example: true}));
-        $("back").onclick = attempt(async () => work.take(await ask("GET", `/api/tabs/${sessionStorage.getItem(origin(work.tab.tab))}`)));
+        $("back").onclick = attempt(() => this.back());
         $("own").onclick = attempt(async () => {
             work.take(await ask("DELETE", work.path("/carried")));
             own();
@@ -20,6 +20,14 @@ export class Carry {
 
     take(file) {
         return this.send(named("/carry", file), file, type(file));
+    }
+
+    async back() {
+        try {
+            this.work.take(await ask("GET", `/api/tabs/${sessionStorage.getItem(origin(this.work.tab.tab))}`));
+        } catch (error) {
+            throw error.status === 404 ? new Error("The program no longer has the first photo: it keeps what was used last.") : error;
+        }
     }
 
     async send(rest, body, of) {

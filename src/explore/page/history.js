@@ -1,6 +1,6 @@
 // The steps that were taken: undo, redo, and a small picture of each. A step is what the settings were, what the
-// sliders were set to, and whether there were any: {settings, weights, found}.
-import {$, make, clamp} from "./dom.js";
+// sliders were set to, whether there were any, and how it looked: {settings, weights, found, image}.
+import {$, make, clamp, picture} from "./dom.js";
 import {same, spell} from "./weights.js";
 import {titles} from "./settings.js";
 
@@ -13,6 +13,9 @@ const alike = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 export function differing(settings, from) {
     return Object.fromEntries(Object.entries(settings).filter(([name, value]) => !alike(value, from[name])));
 }
+
+// The same but for names.
+const under = (a, b) => alike({...a, names: 0}, {...b, names: 0});
 
 function words(step, before) {
     const changed = before ? Object.keys(differing(step.settings, before.settings)) : [];
@@ -41,6 +44,8 @@ export class History {
     entry(step) {
         const canvas = make("canvas", {width: SIZE, height: SIZE}), entry = {step, canvas};
         entry.button = make("button", {type: "button", onclick: () => this.go(this.past.indexOf(entry))}, canvas);
+        if (step.image)
+            picture(step.image).then((image) => this.paint(entry, image));
         return entry;
     }
 
@@ -73,16 +78,28 @@ export class History {
         this.draw();
     }
 
-    // How a step looks: an image or a canvas.
-    sketch(entry, image) {
+    // What the sliders were set to under these settings.
+    weights(settings) {
+        const all = this.steps().filter((step) => under(step.settings, settings)).map((step) => step.weights);
+        return all.filter((weights, i) => !i || !same(weights, all[i - 1]));
+    }
+
+    paint(entry, image) {
         entry.canvas.height = Math.max(1, Math.round(SIZE * image.height / image.width));
         entry.canvas.getContext("2d").drawImage(image, 0, 0, entry.canvas.width, entry.canvas.height);
     }
 
-    // All those under these settings, as mix(weights) draws them.
+    // How a step looks: an image or a canvas.
+    sketch(entry, image) {
+        this.paint(entry, image);
+        entry.step.image = entry.canvas.toDataURL("image/jpeg");
+        this.kept(this.steps(), this.at);
+    }
+
+    // Those under these settings that have no picture yet, as mix(weights) draws them.
     sketches(settings, mix) {
         for (const entry of this.past)
-            if (alike({...entry.step.settings, names: 0}, {...settings, names: 0}))
+            if (!entry.step.image && under(entry.step.settings, settings))
                 this.sketch(entry, mix(entry.step.weights));
     }
 

@@ -15,7 +15,10 @@ import {named, receive, type} from "./incoming.js";
 import {recall, remember} from "./memory.js";
 import {empty, same} from "./weights.js";
 
-const NONE = "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.";
+const NONE = {
+    photo: "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.",
+    seed: "There are none yet: press “Find directions”. The model makes a picture up, says what it can change in it, and each of it becomes a slider."};
+const BLANK = {photo: "Choose a photo, and what the model sees of it appears here.", seed: "A made-up picture appears once its directions are found."};
 
 let models = [];
 let shownFound = "", shownEdit = "";
@@ -37,18 +40,22 @@ function permit() {
     takeaway.permit(tab, doing.has("export"), unmoved);
 }
 
-function showBefore() {
-    const {tab} = work, photo = tab.settings.source === "photo";
-    const seen = photo && tab.photo ? tab.photo.seen : null, middle = tab.found ? tab.found.middle : null;
+// In the photo, or as the model sees it.
+const showBefore = attempt(async () => {
+    const {tab} = work, photo = tab.settings.source === "photo", own = $("before").value !== "photo";
+    const seen = photo && tab.photo ? tab.photo.close : null, middle = tab.found ? tab.found.middle : null;
     $("with").hidden = !photo;
+    $("blank").textContent = BLANK[tab.settings.source];
     if (photo && !seen && tab.job)
         return; // a look at it is on its way
-    viewer.setBefore($("before").value === "photo" ? seen || middle : middle || seen);
+    viewer.setBefore(own ? middle || seen : seen || middle);
     if (seen && !tab.found)
-        sketchPhoto(seen, past.entryNow());
-}
-
-const sketchPhoto = attempt(async (seen, entry) => past.sketch(entry, await picture(seen)));
+        past.sketch(past.entryNow(), await picture(seen));
+    if (!await viewer.setPhoto(own ? null : seen) || !tab.found)
+        return;
+    viewer.coarse(directions.weights());
+    await showEdit();
+});
 
 function foundWords(found) {
     const time = found.seconds ? ` Found in ${progress.spell(found.seconds)}.` : "";
@@ -60,7 +67,7 @@ async function showFound() {
     const {tab} = work, {found} = tab, key = found ? found.middle : "";
     $("zero").hidden = $("export").hidden = !found;
     document.body.classList.toggle("has-found", Boolean(found));
-    $("found-hint").textContent = found ? foundWords(found) : NONE;
+    $("found-hint").textContent = found ? foundWords(found) : NONE[tab.settings.source];
     if (key === shownFound)
         return;
     shownFound = key;
@@ -87,7 +94,7 @@ async function showEdit() {
     const {edit} = work.tab, now = directions.weights(), fits = Boolean(edit) && same(edit.weights, now);
     takeaway.command(empty(now) ? null : edit, fits);
     $("edit-note").textContent = fits && !empty(now) ? editWords(edit) : "";
-    if (!fits || empty(now) || !await viewer.exact(edit.picture))
+    if (!fits || empty(now) || !await viewer.exact(edit))
         return;
     past.sketch(past.entryNow(), viewer.after);
     if (shownEdit !== edit.picture)
@@ -238,7 +245,7 @@ const directions = new Directions($("cards"), moved, (names) => change({names}))
 const carry = new Carry(work, carried, anew);
 const takeaway = new Takeaway(work, () => ({
     weights: directions.weights(),
-    history: past.steps().filter((s) => !Object.keys(differing(s.settings, work.tab.settings)).length).map((s) => s.weights)}));
+    history: past.weights(work.tab.settings)}));
 
 progress.cancelling(complain);
 receive({photo: send, carry: (file) => carry.take(file), mask: (file) => mask.open(file), project: openProject});
@@ -266,6 +273,7 @@ async function open() {
         } catch (error) {
             if (error.status !== 404)
                 throw error;
+            complain(new Error("The program no longer has what this page worked on: this is a new beginning."));
         }
     }
     return ask("POST", "/api/tabs", {});

@@ -21,6 +21,7 @@ export class Mask {
         $("mask-use").onclick = async () => use(await this.brush.file());
         $("mask-none").onclick = () => {
             this.brush.clear();
+            this.mark(false);
             use(null);
         };
         for (const radio of document.querySelectorAll("[name=mask-use]"))

@@ -4,7 +4,11 @@ import {same} from "./weights.js";
 const key = (tab) => `steps-${tab}`;
 
 export function remember(tab, steps, at) {
-    sessionStorage.setItem(key(tab), JSON.stringify({steps, at}));
+    try {
+        sessionStorage.setItem(key(tab), JSON.stringify({steps, at}));
+    } catch { // there is no room for more
+        sessionStorage.removeItem(key(tab));
+    }
 }
 
 // Those of a project that was opened.

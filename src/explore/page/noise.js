@@ -23,7 +23,7 @@ export class Noise {
                 changed({t: this.grid[this.slider.value]});
             }});
         this.usual = make("button", {type: "button", id: "usual-t", class: "small", title: "As much as suits this model", onclick: () => changed({t: null})}, "Usual");
-        this.image = make("img", {id: "noisy", alt: "The picture with that much noise"});
+        this.image = make("img", {id: "noisy", alt: "The picture with that much noise", hidden: true});
         this.caption = make("figcaption", {class: "hint"});
         this.figure = make("figure", {class: "noisy", title: "x_t, the noisy picture at which directions are found"}, this.image, this.caption);
         this.element = make("div", {class: "field"},
@@ -32,26 +32,34 @@ export class Noise {
     }
 
     label() {
-        const t = this.grid[this.slider.value];
-        this.value.textContent = percent(t);
-        this.slider.setAttribute("aria-valuetext", percent(t));
-        this.figure.classList.toggle("stale", !this.shown || percent(this.shown) !== percent(t));
+        const t = this.grid[this.slider.value] ?? this.wanted, text = percent(t);
+        this.value.textContent = text;
+        this.slider.setAttribute("aria-valuetext", text);
+        this.figure.classList.toggle("stale", text !== this.seen);
     }
 
-    show(tab, model) {
-        const {noisy, grid} = tab, {t} = tab.settings;
-        if (!this.moves) {
-            this.grid = grid;
-            this.slider.max = grid.length - 1;
-            this.slider.value = nearest(grid, t ?? model.t);
-        }
-        this.usual.hidden = t === null;
-        this.shown = noisy && noisy.t;
+    // What the model sees; where that is still being made, what it saw before.
+    picture({noisy, job}) {
+        this.seen = noisy ? percent(noisy.t) : "";
+        if (!noisy && job)
+            return;
         this.image.hidden = !noisy;
         if (noisy)
             this.image.src = noisy.picture;
         this.caption.textContent = (noisy ? "What the model starts from. " : "What the model starts from is shown once directions are found. ") +
             "Little noise changes details, much changes shapes.";
+    }
+
+    show(tab, model) {
+        if (!this.moves) {
+            this.grid = tab.grid;
+            this.wanted = tab.settings.t ?? model.t;
+            this.slider.max = Math.max(0, this.grid.length - 1);
+            this.slider.value = nearest(this.grid, this.wanted);
+            this.slider.disabled = !this.grid.length;
+        }
+        this.usual.hidden = tab.settings.t === null;
+        this.picture(tab);
         this.label();
     }
 }

@@ -4,10 +4,10 @@ import {Crop} from "./crop.js";
 
 const LARGEST_SEED = 2 ** 31; // of those that are drawn
 
-function hint(photo, model) {
+function hint(photo, model, crop) {
     if (!photo)
         return "That could not be read: choose another photo.";
-    if (!photo.faces || photo.faces.length || !model.faces)
+    if (photo.faces.length || !model.faces || crop !== "auto")
         return `${photo.name}: the model sees what is inside the frame. Drag it, or its corners.`;
     return `${photo.name}: no face was found in it. Drag the frame to where there is one.`;
 }
@@ -31,6 +31,7 @@ export class Photo {
 
     // Another photo is on its way to the program: a File, or null.
     wait(file) {
+        $("photo-hint").textContent = "It is being looked at…";
         if (this.url)
             URL.revokeObjectURL(this.url);
         this.url = file ? URL.createObjectURL(file) : null;
@@ -48,6 +49,6 @@ export class Photo {
         if (tab.photo)
             this.crop.set(tab.photo, model.width / model.height);
         if (tab.photo || !tab.job)
-            $("photo-hint").textContent = hint(tab.photo, model);
+            $("photo-hint").textContent = hint(tab.photo, model, tab.settings.crop);
     }
 }

@@ -7,7 +7,7 @@ const kinds = {
     export: "Making the file"};
 const tasks = {
     inverting: "taking the picture towards noise", basis: "asking the model what it can change", sampling: "taking it back",
-    moving: "taking it along", guiding: "changing it", encoding: "reading the picture", decoding: "drawing",
+    "moving to t": "taking it to that much noise", guiding: "changing it", encoding: "reading the picture", decoding: "drawing",
     embedding: "reading the text", "re-linearising": "changing it step by step", "pre-images": "looking for what it came from"};
 
 const running = new Map();
