@@ -52,13 +52,15 @@ static pb_schedule *linear(void)
     return s;
 }
 
-/* One number moved down the grid in double precision; z of stochastic steps one after the other. */
-static double reference(const pb_schedule *s, double x, size_t S, size_t boost, const float *z,
-                        size_t stride)
+/* One number moved down the grid in double precision, by so many points a step; z of stochastic
+ * steps one after the other, so many floats apart. */
+static double reference(const pb_schedule *s, double x, size_t S, size_t by, size_t boost,
+                        const float *z, size_t stride)
 {
-    for (size_t i = S - 1; i > 0; i--) {
+    for (size_t i = S - 1, j; i > 0; i = j) {
+        j = i < by ? 0 : i - by;
         double at = pb_alpha_bar(s, pb_grid_index(1000, S, i));
-        double as = pb_alpha_bar(s, pb_grid_index(1000, S, i - 1));
+        double as = pb_alpha_bar(s, pb_grid_index(1000, S, j));
         double eps = noise_of(s, x, pb_grid_time(1000, S, i)), variance = 0, draw = 0;
         if (boost != SIZE_MAX && i <= boost && i > 1) {
             variance = (1 - at / as) * (1 - as) / (1 - at);
@@ -89,7 +91,7 @@ static void test_ddim(void **state)
             x[i] = (float)i / 6 - 1;
         MUST(pb_ddim(s, &denoiser, 2, denoiser.size, x, S - 1, 0, &o, NULL, error));
         for (size_t i = 0; i < 2 * SIZE; i++)
-            assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 6 - 1), S, SIZE_MAX,
+            assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 6 - 1), S, 1, SIZE_MAX,
                                                       NULL, 0)) < 1e-6);
         /* Up and down again comes back the nearer the finer the grid. */
         float y[SIZE];
@@ -103,6 +105,30 @@ static void test_ddim(void **state)
     }
     print_message("up and down again: off by %.2g\n", previous);
     assert_true(previous < 0.05);
+    pb_schedule_free(s);
+}
+
+/* Steps over several points of the grid, the last one over what is left. */
+static void test_stride(void **state)
+{
+    static const size_t strides[] = {2, 7, 19, 40};
+    pb_schedule *s = linear();
+    gaussian g = {.schedule = s};
+    const pb_denoiser denoiser = denoiser_of(&g);
+    pb_ddim_options o = PB_DDIM_DEFAULTS;
+
+    (void)state;
+    o.steps = 20;
+    for (size_t k = 0; k < 4; k++) {
+        float x[SIZE];
+        o.stride = strides[k];
+        for (size_t i = 0; i < SIZE; i++)
+            x[i] = (float)i / 6 - 1;
+        MUST(pb_ddim(s, &denoiser, 1, denoiser.size, x, 19, 0, &o, NULL, error));
+        for (size_t i = 0; i < SIZE; i++)
+            assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 6 - 1), 20, strides[k],
+                                                      SIZE_MAX, NULL, 0)) < 1e-6);
+    }
     pb_schedule_free(s);
 }
 
@@ -128,7 +154,7 @@ static void test_boost(void **state)
         x[i] = (float)i / 9 - 1;
     MUST(pb_ddim(s, &denoiser, 3, denoiser.size, x, S - 1, 0, &o, NULL, error));
     for (size_t i = 0; i < 3 * SIZE; i++)
-        assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 9 - 1), S, boost,
+        assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 9 - 1), S, 1, boost,
                                                   z + i % SIZE, SIZE)) < 1e-6);
     pb_rng_free(rng);
     pb_schedule_free(s);
@@ -485,11 +511,17 @@ static void test_outside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ddim),          cmocka_unit_test(test_boost),
-        cmocka_unit_test(test_own_noise),     cmocka_unit_test(test_ddim_failures),
-        cmocka_unit_test(test_clip),          cmocka_unit_test(test_clip_of_boosts_only),
-        cmocka_unit_test(test_clip_failures), cmocka_unit_test(test_guide),
-        cmocka_unit_test(test_pace),          cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_ddim),
+        cmocka_unit_test(test_stride),
+        cmocka_unit_test(test_boost),
+        cmocka_unit_test(test_own_noise),
+        cmocka_unit_test(test_ddim_failures),
+        cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_clip_of_boosts_only),
+        cmocka_unit_test(test_clip_failures),
+        cmocka_unit_test(test_guide),
+        cmocka_unit_test(test_pace),
+        cmocka_unit_test(test_outside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,80 +7,34 @@
 #include <cmocka.h>
 
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/clock.h"
+#include "explorer.h"
 #include "golden.h"
-#include "http_client.h"
 #include "program.h"
 #include "scratch.h"
 
-static struct {
-    pid_t pid;
-    unsigned port;
-    char own[256];
-    long long tab; /* the one that requests are of */
-} explorer;
+static explorer server;
+static long long tab_number; /* of the tab that requests are of */
 
-/* Starts it on faces32, and takes the URL from what it prints. */
 static void begin(void)
 {
-    char token[64] = "";
-    double end = pb_seconds() + 60;
-
-    explorer.pid =
-        program_start(here.folder, "url", "explore --model %s --port 0 --threads 1 --json",
-                      PB_SOURCE_DIR "/models/faces32");
-    while (pb_seconds() < end && !*token) {
-        FILE *file = fopen(scratch_path(&here, "url").text, "r");
-        usleep(20000);
-        if (file && fscanf(file, "http://127.0.0.1:%u/?token=%63s", &explorer.port, token) != 2)
-            *token = '\0';
-        if (file)
-            fclose(file);
-    }
-    assert_true(strlen(token) > 20);
-    snprintf(explorer.own, sizeof explorer.own, "Host: localhost:%u\r\nCookie: pullback=%s\r\n",
-             explorer.port, token);
+    assert_true(explorer_begin(&server, PB_BINARY_DIR "/pullback"));
 }
 
 static void end(void)
 {
-    pid_t pid = explorer.pid;
-
-    explorer.pid = 0;
-    kill(pid, SIGTERM);
-    assert_int_equal(program_wait(pid), 0);
+    assert_int_equal(explorer_end(&server), 0);
 }
 
 /* Also where a test failed. */
 static int tear_down(void **state)
 {
-    if (explorer.pid)
-        kill(explorer.pid, SIGKILL);
-    if (explorer.pid)
-        program_wait(explorer.pid);
-    explorer.pid = 0;
+    if (server.pid)
+        explorer_end(&server);
     return scratch_tear_down(state);
-}
-
-static char answer[1 << 21];
-
-/* Sends a request, and reads all that comes: its status. */
-static int say(const char *method, const char *path, const char *body)
-{
-    static char request[4096];
-
-    snprintf(request, sizeof request,
-             "%s %s HTTP/1.1\r\nConnection: close\r\n%sContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n%s",
-             method, path, explorer.own, strlen(body), body);
-    return http_ask(explorer.port, request, answer, sizeof answer);
 }
 
 /* A path of the tab: in_tab("/find"). */
@@ -90,27 +44,27 @@ static const char *in_tab(const char *rest)
     static int last;
     char *path = paths[last = (last + 1) % 4];
 
-    snprintf(path, sizeof paths[0], "/api/tabs/%lld%s", explorer.tab, rest);
+    snprintf(path, sizeof paths[0], "/api/tabs/%lld%s", tab_number, rest);
     return path;
 }
 
-static const char *body_of(const char *text)
+/* The body of an answer of this status as JSON. */
+static json_t *object_in(reply *r, int status, const char *method, const char *path)
 {
-    const char *end = strstr(text, "\r\n\r\n");
+    json_t *json = json_loads(r->body, 0, NULL);
 
-    return end ? end + 4 : "";
+    if (r->status != status || !json)
+        fail_msg("%s %s: expected %d, found %.2000s", method, path, status, r->bytes);
+    reply_clear(r);
+    return json;
 }
 
 /* A request's answer as JSON, of a status. */
 static json_t *ask(int status, const char *method, const char *path, const char *body)
 {
-    json_t *json;
+    reply r = explorer_ask(&server, method, path, "application/json", body, strlen(body));
 
-    if (say(method, path, body) != status)
-        fail_msg("%s %s %s: expected %d, found %.2000s", method, path, body, status, answer);
-    json = json_loads(body_of(answer), 0, NULL);
-    assert_non_null(json);
-    return json;
+    return object_in(&r, status, method, path);
 }
 
 static void refuse(int status, const char *method, const char *path, const char *body,
@@ -137,16 +91,19 @@ static json_t *follow(json_t *job)
 {
     char path[64], *last = NULL;
     json_t *ended;
+    reply r;
 
     snprintf(path, sizeof path, "/api/jobs/%lld/events", (long long)number(job, "job"));
     json_decref(job);
-    assert_int_equal(say("GET", path, ""), 200);
-    for (char *at = answer; (at = strstr(at, "data: ")); at += 6)
+    r = explorer_ask(&server, "GET", path, NULL, NULL, 0);
+    assert_int_equal(r.status, 200);
+    for (char *at = r.bytes; (at = strstr(at, "data: ")); at += 6)
         last = at + 6;
     assert_non_null(last);
     *strchr(last, '\n') = '\0';
     ended = json_loads(last, 0, NULL);
     assert_non_null(ended);
+    reply_clear(&r);
     return ended;
 }
 
@@ -162,7 +119,7 @@ static void finish(json_t *job)
 /* A tab from now on: the object (taken over), whose job is followed to its end. */
 static void work_in(json_t *tab)
 {
-    explorer.tab = number(tab, "tab");
+    tab_number = number(tab, "tab");
     finish(json_pack("{s:O}", "job", json_object_get(tab, "job")));
     json_decref(tab);
 }
@@ -181,28 +138,11 @@ static json_t *tab_now(void)
 /* The bytes of a file that a job made, into a file of the folder. */
 static void fetch(const char *url, const char *name)
 {
-    int fd = http_connect(explorer.port);
-    char head[400];
-    FILE *file = fopen(scratch_path(&here, name).text, "wb");
-    unsigned char bytes[4096];
-    char *body;
-    size_t size = 0;
-    ssize_t got;
-    static unsigned char all[1 << 20];
+    reply r = explorer_ask(&server, "GET", url, NULL, NULL, 0);
 
-    snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nConnection: close\r\n%s\r\n", url,
-             explorer.own);
-    http_send(fd, head);
-    while ((got = read(fd, bytes, sizeof bytes)) > 0 && size + (size_t)got < sizeof all) {
-        memcpy(all + size, bytes, (size_t)got);
-        size += (size_t)got;
-    }
-    close(fd);
-    body = memmem(all, size, "\r\n\r\n", 4);
-    assert_non_null(body);
-    body += 4;
-    fwrite(body, 1, size - (size_t)((unsigned char *)body - all), file);
-    fclose(file);
+    assert_int_equal(r.status, 200);
+    scratch_write(&here, name, r.body, r.size - (size_t)(r.body - r.bytes));
+    reply_clear(&r);
 }
 
 /* Sends a file of the scratch folder. */
@@ -210,24 +150,10 @@ static json_t *send_file(int status, const char *method, const char *path, const
 {
     size_t size;
     unsigned char *bytes = scratch_read(&here, name, &size);
-    int fd = http_connect(explorer.port);
-    char head[500];
-    json_t *json;
+    reply r = explorer_ask(&server, method, path, "application/octet-stream", bytes, size);
 
-    snprintf(head, sizeof head,
-             "%s %s HTTP/1.1\r\nConnection: close\r\n%sContent-Type: application/octet-stream\r\n"
-             "Content-Length: %zu\r\n\r\n",
-             method, path, explorer.own, size);
-    http_send(fd, head);
-    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
     free(bytes);
-    http_read(fd, answer, sizeof answer, NULL);
-    close(fd);
-    if (atoi(answer + strlen("HTTP/1.1 ")) != status)
-        fail_msg("%s %s %s: expected %d, found %.2000s", method, path, name, status, answer);
-    json = json_loads(body_of(answer), 0, NULL);
-    assert_non_null(json);
-    return json;
+    return object_in(&r, status, method, path);
 }
 
 /* Exports into a file of the folder. */
@@ -294,7 +220,7 @@ static void set_up_tab(void)
     begin();
     copy_portrait("portrait.png");
     work_in(ask(201, "POST", "/api/tabs", ""));
-    set("{\"rank\": 3, \"steps\": 20}");
+    set("{\"rank\": 3, \"steps\": 10}");
 }
 
 /* From the page's first request to the picture at home: what is exported is what the command line
@@ -307,7 +233,7 @@ static void test_way(void **state)
     set_up_tab();
     tab = tab_now();
     assert_int_equal(number(json_object_get(tab, "photo"), "width"), 300);
-    assert_int_equal(json_array_size(json_object_get(tab, "grid")), 19);
+    assert_int_equal(json_array_size(json_object_get(tab, "grid")), 9);
     assert_non_null(text(json_object_get(tab, "noisy"), "picture"));
     json_decref(tab);
     finish(ask(202, "POST", in_tab("/find"), "{}"));
@@ -374,10 +300,10 @@ static void test_carry(void **state)
 
     (void)state;
     set_up_tab();
-    first = explorer.tab;
+    first = tab_number;
     finish(ask(202, "POST", in_tab("/find"), "{}"));
     work_in(send_file(201, "POST", in_tab("/carry?name=other.png"), "portrait.png"));
-    assert_true(explorer.tab != first);
+    assert_true(tab_number != first);
     tab = tab_now();
     assert_string_equal(text(json_object_get(tab, "carried"), "from"), "portrait.png");
     assert_int_equal(json_array_size(json_object_get(json_object_get(tab, "found"), "share")), 3);
@@ -415,7 +341,7 @@ static void test_exports(void **state)
     export("project", weights, "project.pullback");
     work_in(send_file(201, "POST", "/api/project", "project.pullback"));
     tab = tab_now();
-    assert_int_equal(number(json_object_get(tab, "settings"), "steps"), 20);
+    assert_int_equal(number(json_object_get(tab, "settings"), "steps"), 10);
     assert_int_equal(json_array_size(json_object_get(json_object_get(tab, "restored"), "history")),
                      2);
     json_decref(tab);

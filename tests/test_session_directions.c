@@ -1,5 +1,6 @@
 /* The session's directions and edits: what each option changes, and to what. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/shape.h"
@@ -316,6 +317,114 @@ static void test_noise_seed(void **state)
     close_desk(&d);
 }
 
+/* A blended edit is the whole one where the mask is white, and the reconstruction where it is
+ * black.
+ */
+static void test_blend(void **state)
+{
+    desk d = open_desk(FACES);
+    pb_tensor mask = mask_of(&d), wrong = PB_TENSOR_EMPTY;
+    pb_point point = point_of(&d, 1, NULL, NULL), copy = PB_POINT_EMPTY;
+    pb_direction_options which = PB_DIRECTION_DEFAULTS;
+    pb_directions found = directions_at(&d, &point, &which);
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+    pb_edit whole = PB_EDIT_EMPTY, part = PB_EDIT_EMPTY;
+    size_t half = pb_tensor_count(&mask) / 2;
+    pb_error why;
+
+    (void)state;
+    how.iterations = 2;
+    MUST(pb_point_copy(&copy, &point, error));
+    MUST(pb_session_edit(d.session, &point, &found, &how, &whole, NULL, error));
+    how.blend = &mask;
+    MUST(pb_session_edit(d.session, &copy, &found, &how, &part, NULL, error));
+    assert_true(part.blended && !whole.blended);
+    assert_int_equal(part.pictures.shape[1], 1);
+    assert_memory_equal(pb_edit_picture(&part, 0, 1), pb_edit_picture(&whole, 0, 1), 4 * half);
+    assert_memory_equal(pb_edit_picture(&part, 0, 1) + half, pb_edit_picture(&whole, 0, 0) + half,
+                        4 * half);
+    assert_memory_not_equal(pb_edit_picture(&part, 0, 1), pb_edit_picture(&whole, 0, 0), 4 * half);
+    pb_edit_clear(&part);
+    MUST(pb_tensor_new(&wrong, 2, (size_t[2]){3, 3}, error));
+    how.blend = &wrong;
+    assert_int_equal(pb_session_edit(d.session, &point, &found, &how, &part, NULL, &why),
+                     PB_INVALID);
+    pb_tensor_clear(&wrong);
+    pb_edit_clear(&whole);
+    pb_edit_clear(&part);
+    pb_directions_clear(&found);
+    pb_point_clear(&point);
+    pb_point_clear(&copy);
+    pb_tensor_clear(&mask);
+    close_desk(&d);
+}
+
+/* Pictures in fewer steps are nearly those in all, and others. */
+static void test_coarse(void **state)
+{
+    desk d = open_desk(FACES);
+    pb_point point = point_of(&d, 1, NULL, NULL);
+    pb_direction_options which = PB_DIRECTION_DEFAULTS;
+    pb_directions found = directions_at(&d, &point, &which);
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+    pb_edit fine = PB_EDIT_EMPTY, coarse = PB_EDIT_EMPTY;
+
+    (void)state;
+    how.iterations = 2;
+    how.boost = 0;
+    MUST(pb_session_edit(d.session, &point, &found, &how, &fine, NULL, error));
+    how.stride = 2;
+    MUST(pb_session_edit(d.session, &point, &found, &how, &coarse, NULL, error));
+    assert_false(pb_tensor_same(&fine.pictures, &coarse.pictures));
+    assert_true(pb_change(pb_item_size(&fine.pictures), pb_edit_picture(&fine, 0, 1),
+                          pb_edit_picture(&coarse, 0, 1)) < 0.5);
+    pb_edit_clear(&fine);
+    pb_edit_clear(&coarse);
+    pb_directions_clear(&found);
+    pb_point_clear(&point);
+    close_desk(&d);
+}
+
+/* A weighted sum as a basis of its own: J v = s u as for any, by the operator itself. */
+static void test_along(void **state)
+{
+    desk d = open_desk(FACES);
+    pb_point point = point_of(&d, 1, NULL, NULL);
+    pb_basis basis = basis_at(&d, &point, 3, "mid", 0, 1e-4), one = PB_BASIS_EMPTY;
+    pb_map_options map = PB_MAP_DEFAULTS;
+    pb_linearisation *l;
+    pb_tensor v = PB_TENSOR_EMPTY;
+    size_t n = pb_item_size(&basis.v), m = pb_item_size(&basis.u);
+    float *out = calloc(m, sizeof *out);
+    const pb_operator *op;
+    pb_error why;
+
+    (void)state;
+    MUST(pb_tensor_new(&v, 3, basis.v.shape + 1, error));
+    for (size_t i = 0; i < n; i++)
+        v.data[i] = 3 * basis.v.data[i] - 4 * basis.v.data[2 * n + i];
+    MUST(pb_basis_along(&one, &basis, &v, error));
+    map.condition.timestep = point.timestep;
+    MUST(pb_linearise(&l, d.model, &map, &point.x, NULL, error));
+    op = pb_linearisation_operator(l);
+    MUST(op->apply(op->context, 1, one.v.data, n, out, m, error));
+    for (size_t i = 0; i < m; i++)
+        assert_true(fabs((double)out[i] / (double)one.s.data[0] - (double)one.u.data[i]) < 1e-3);
+    assert_int_equal(one.converged, 0);
+    assert_true(fabs(cosine(n, one.v.data, one.v.data) - 1) < 1e-5);
+    for (size_t i = 0; i < n; i++)
+        v.data[i] = i % 2 ? 1 : -1;
+    pb_basis_clear(&one);
+    assert_int_equal(pb_basis_along(&one, &basis, &v, &why), PB_INVALID);
+    free(out);
+    pb_linearisation_free(l);
+    pb_tensor_clear(&v);
+    pb_basis_clear(&one);
+    pb_basis_clear(&basis);
+    pb_point_clear(&point);
+    close_desk(&d);
+}
+
 /* The share of an edit's change that lies outside the mask; it is told where the point has one. */
 static double outside(const desk *d, const pb_point *point, const pb_tensor *mask)
 {
@@ -429,7 +538,9 @@ int main(void)
         cmocka_unit_test(test_preimages), cmocka_unit_test(test_form),
         cmocka_unit_test(test_project),   cmocka_unit_test(test_guided),
         cmocka_unit_test(test_direct),    cmocka_unit_test(test_noise_seed),
-        cmocka_unit_test(test_mask),      cmocka_unit_test(test_followed),
+        cmocka_unit_test(test_mask),      cmocka_unit_test(test_blend),
+        cmocka_unit_test(test_coarse),    cmocka_unit_test(test_along),
+        cmocka_unit_test(test_followed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

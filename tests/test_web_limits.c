@@ -221,6 +221,28 @@ static void lingering(void **state)
     close(s);
 }
 
+/* Who goes in the middle of a request leaves its place to others. */
+static void gone(void **state)
+{
+    static const char *const parts[] = {"GET / HT", "GET / HTTP/1.1\r\nHost: a",
+                                        "POST / HTTP/1.1\r\n"};
+    int served = 0;
+
+    (void)state;
+    web_begin((pb_web_options){.connections = 3, .timeout = 3600});
+    for (int i = 0; i < 12; i++) {
+        int s = http_connect(port);
+        http_send(s, parts[i % 3]);
+        close(s);
+    }
+    for (int i = 0; i < 500 && !served; i++) {
+        served = web_ask("GET /", "", "") == 200;
+        usleep(20000);
+    }
+    assert_true(served);
+    pb_web_stop(web);
+}
+
 /* A server in a process of its own, which may open so many files and serves until it is hung up. */
 static pid_t serve(rlim_t soft, rlim_t hard, int *line)
 {
@@ -293,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many, web_set_up, web_tear_down),
         cmocka_unit_test_setup_teardown(not_wanted, web_set_up, web_tear_down),
         cmocka_unit_test(lingering),
+        cmocka_unit_test(gone),
         cmocka_unit_test(few_files),
         cmocka_unit_test(too_many),
         cmocka_unit_test(too_slow),

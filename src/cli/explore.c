@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "terminal/progress.h"
 #ifdef PB_HAS_EXPLORE
 #include "explore/explorer.h"
+#include "explore/taste.h"
 #endif
 
 #define PORT 7860
@@ -17,7 +19,7 @@ typedef struct options {
     const char *photo;
     char *listen, *host, *certificate, *key;
     int port;
-    gboolean open;
+    gboolean open, taste;
 } options;
 
 /* A name as it stands in a URL: "pictures.example", "pictures.example:8443". */
@@ -92,8 +94,10 @@ static void tell(const options *o, const char *url)
     }
 }
 
-static pb_status run(pb_cli *cli, pb_error *error)
+/* The server: it ends when it is told to. */
+static pb_status serve(pb_cli *cli, pb_error *error)
 {
+    static const char *const taster[] = {"/proc/self/exe", "explore", "--taste", NULL};
     options *o = (options *)cli;
     GPtrArray *names = pb_model_names();
     const pb_explorer_options how = {.web = {.address = address_of(o),
@@ -104,11 +108,13 @@ static pb_status run(pb_cli *cli, pb_error *error)
                                      .model = cli->model ? cli->model : PB_BUNDLED_MODEL,
                                      .models = names,
                                      .photo = o->photo,
+                                     .taster = taster,
                                      .memory = cli->run.memory,
                                      .threads = cli->run.threads};
     pb_explorer *explorer = NULL;
     pb_status status = pb_picture_start(cli->name, cli->threads, error);
 
+    signal(SIGPIPE, SIG_IGN); /* of a reader of pictures that has ended */
     if (cli->model && !g_ptr_array_find_with_equal_func(names, cli->model, g_str_equal, NULL))
         g_ptr_array_add(names, g_strdup(cli->model));
     if (status == PB_OK)
@@ -121,6 +127,14 @@ static pb_status run(pb_cli *cli, pb_error *error)
     pb_explorer_end(explorer);
     g_ptr_array_unref(names);
     return status;
+}
+
+static pb_status run(pb_cli *cli, pb_error *error)
+{
+    if (!((options *)cli)->taste)
+        return serve(cli, error);
+    PB_TRY(pb_picture_start(cli->name, 1, error));
+    return pb_taste(PB_EXPLORER_PICTURE, error);
 }
 #else
 static pb_status run(pb_cli *cli, pb_error *error)
@@ -156,6 +170,7 @@ int pb_command_explore(int argc, char **argv)
         {"certificate", 0, 0, G_OPTION_ARG_FILENAME, &o.certificate,
          "Encrypt, with this certificate (PEM)", "F"},
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &o.key, "The certificate's key (PEM)", "F"},
+        {"taste", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &o.taste, NULL, NULL},
         {"open", 0, 0, G_OPTION_ARG_NONE, &o.open, "Open it in the browser", NULL},
         G_OPTION_ENTRY_NULL,
     };

@@ -5,11 +5,13 @@
 
 #include "diffusion/schedule.h"
 #include "explore/command.h"
+#include "explore/preview.h"
 #include "explore/wishes.h"
 #include "io/json.h"
 #include "picture/sheet.h"
 
-#define LONGEST 1024 /* pixels of a photo that is shown */
+#define LONGEST 1024 /* pixels of a photo that is shown, */
+#define CLOSE 512    /* and of its part that is edited */
 #define PHOTO_QUALITY 88
 #define QUICK 50000000      /* parameters */
 #define COARSE_STEPS 5      /* down from t to a card's picture */
@@ -22,11 +24,11 @@ struct pb_bench {
     GQueue edits;             /* of {"key", "edit"}, the last first */
 };
 
-pb_bench *pb_bench_new(pb_studios *studios)
+pb_bench *pb_bench_new(pb_studios *studios, const char *const *taster)
 {
     pb_bench *b = g_new0(pb_bench, 1);
 
-    pb_stages_init(&b->stages, studios);
+    pb_stages_init(&b->stages, studios, taster);
     g_queue_init(&b->edits);
     return b;
 }
@@ -142,7 +144,35 @@ static pb_status add_whole(const pb_order *o, json_t *object, const pb_photo *ph
     return status;
 }
 
-pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+/* The part that the model sees, as the photo has it; edit: with what it changes, or NULL. */
+static pb_status add_close(pb_bench *b, const pb_order *o, json_t *object, const char *name,
+                           const pb_edit *edit, pb_error *error)
+{
+    const pb_photo *photo = &b->stages.source.photo;
+    const pb_area *a = &photo->area;
+    double side = (double)(a->width > a->height ? a->width : a->height);
+    pb_pixels all = PB_PIXELS_EMPTY, close = PB_PIXELS_EMPTY;
+    pb_photo small;
+    json_t *url = NULL;
+    pb_status status = pb_preview_shrink(photo, fmin(1, CLOSE / side), &small, error);
+
+    if (status == PB_OK)
+        status = pb_preview_paste(&small, edit, edit ? pb_stages_picture(&b->stages) : NULL, &all,
+                                  error);
+    if (status == PB_OK)
+        status = pb_preview_cut(&small, &all, &close, error);
+    if (status == PB_OK)
+        status = put(o, &close, "picture.jpg", &url, error);
+    if (status == PB_OK)
+        json_object_set_new(object, name, url);
+    pb_pixels_clear(&all);
+    pb_pixels_clear(&close);
+    pb_photo_clear(&small);
+    return status;
+}
+
+pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                         pb_error *error)
 {
     const pb_source *source = &b->stages.source;
     const pb_photo *photo = &source->photo;
@@ -150,7 +180,7 @@ pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error 
     pb_status status;
 
     *out = NULL;
-    PB_TRY(pb_stages_source(&b->stages, o, error));
+    PB_TRY(pb_stages_source(&b->stages, o, run, error));
     if (!source->has_photo)
         return PB_OK;
     faces = json_array();
@@ -161,17 +191,20 @@ pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, pb_error 
                        "area", pb_area_json(&photo->area), "faces", faces);
     status = add_whole(o, object, photo, error);
     if (status == PB_OK)
+        status = add_close(b, o, object, "close", NULL, error);
+    if (status == PB_OK)
         status = add_picture(o, object, "seen", source->array.data, source->array.shape + 1, error);
     return give(out, object, status);
 }
 
-pb_status pb_bench_grid(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+pb_status pb_bench_grid(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                        pb_error *error)
 {
     const size_t steps = (size_t)pb_wish_number(o->wishes, "steps");
     size_t T;
 
     *out = NULL;
-    PB_TRY(pb_stages_source(&b->stages, o, error));
+    PB_TRY(pb_stages_source(&b->stages, o, run, error));
     T = pb_schedule_length(b->stages.studio->schedule);
     *out = json_array();
     for (size_t i = 1; i < steps && steps <= T; i++)
@@ -191,7 +224,8 @@ pb_status pb_bench_noisy(pb_bench *b, const pb_order *o, json_t **out, const pb_
     return give(out, object, add_image(b, o, object, "picture", &point->x, run, error));
 }
 
-pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, pb_error *error)
+pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,
+                        pb_error *error)
 {
     const pb_source *source = &b->stages.source;
     const pb_tensor *mask;
@@ -201,7 +235,7 @@ pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, pb_error *
     pb_status status;
 
     *out = NULL;
-    PB_TRY(pb_stages_mask(&b->stages, o, error));
+    PB_TRY(pb_stages_mask(&b->stages, o, run, error));
     mask = source->blend.data ? &source->blend : &source->mask;
     n = pb_tensor_count(mask);
     picture = g_new(float, n);
@@ -272,7 +306,7 @@ static pb_status draw_cards(pb_bench *b, const pb_order *o, json_t *found, const
         status = add_picture(o, found, "middle", pb_edit_picture(&edit, 0, 0),
                              edit.pictures.shape + 1, error);
     json_object_set_new(found, "cards", cards);
-    json_object_set_new(found, "coarse", json_boolean(how.stride > 1));
+    json_object_set_new(found, "coarse", json_boolean(how.stride > 1 || how.iterations));
     pb_edit_clear(&edit);
     g_free(all);
     return status;
@@ -330,6 +364,7 @@ static pb_status make_edit(pb_bench *b, const pb_order *o, json_t **out, const p
 {
     pb_stages *s = &b->stages;
     json_t *object;
+    pb_status status;
     char *line;
 
     PB_TRY(pb_stages_edit(s, o, run, error));
@@ -339,9 +374,12 @@ static pb_status make_edit(pb_bench *b, const pb_order *o, json_t **out, const p
         "change", s->edit.stages ? pb_edit_change(&s->edit, 0) : 0.0, "outside",
         s->edit.outside ? json_real(pb_edit_outside(&s->edit, 0)) : json_null(), "command", line);
     g_free(line);
-    return give(
-        out, object,
-        add_picture(o, object, "picture", pb_stages_picture(s), s->edit.pictures.shape + 1, error));
+    status =
+        add_picture(o, object, "picture", pb_stages_picture(s), s->edit.pictures.shape + 1, error);
+    json_object_set_new(object, "close", json_null());
+    if (status == PB_OK && s->source.has_photo)
+        status = add_close(b, o, object, "close", &s->edit, error);
+    return give(out, object, status);
 }
 
 pb_status pb_bench_edit(pb_bench *b, const pb_order *o, json_t **out, const pb_run *run,

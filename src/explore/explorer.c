@@ -16,7 +16,6 @@
 #include "io/json.h"
 
 #define MOST_FILES ((size_t)512 << 20) /* bytes of pictures and files that are kept */
-#define MOST_PHOTO ((size_t)64 << 20)  /* bytes of an upload */
 #define MOST_WORDS ((size_t)256 << 10) /* bytes of other requests */
 
 static const pb_tab_limits limits = {
@@ -417,7 +416,7 @@ static size_t most(void *context, const char *method, const char *path)
         return 0;
     for (const char *const *f = files; *f; f++)
         if (g_str_has_suffix(path, *f))
-            return MOST_PHOTO;
+            return PB_EXPLORER_PICTURE;
     return MOST_WORDS;
 }
 
@@ -446,7 +445,7 @@ static pb_status read_example(pb_explorer *e, const char *path, pb_error *error)
 
     if (!path)
         PB_TRY(pb_place_find(&found, "examples/portrait.png", error));
-    status = pb_file_read(&file, path ? path : found, MOST_PHOTO, error);
+    status = pb_file_read(&file, path ? path : found, PB_EXPLORER_PICTURE, error);
     if (status == PB_OK) {
         e->example = g_bytes_new(file.data, file.size);
         e->name = g_path_get_basename(path ? path : found);
@@ -472,7 +471,7 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
     web.most = most;
     web.context = e;
     PB_TRY(pb_line_begin(&e->line, &run, told, e, error));
-    e->tabs = pb_tabs_new(e->line, e->shelf, &limits);
+    e->tabs = pb_tabs_new(e->line, e->shelf, o->taster, &limits);
     return pb_web_start(&e->web, &web, error);
 }
 

@@ -10,12 +10,16 @@
 
 typedef struct pb_explorer pb_explorer;
 
+#define PB_EXPLORER_PICTURE ((size_t)64 << 20) /* bytes of a file that is sent, at most */
+
 typedef struct pb_explorer_options {
     pb_web_options web; /* address, port, certificate …; its handler is the explorer's */
     const char *model;  /* of a new tab */
     GPtrArray *models;  /* names of those that there are; others cannot be asked for */
     const char *photo;  /* the path of a photo for the first tab; NULL: the bundled portrait */
-    size_t memory;      /* bytes to work in; 0: 2 GiB */
+    const char *const *taster; /* the program that pictures are tried by (pb_have_tasted), which
+                                  outlives the explorer; NULL: none */
+    size_t memory;             /* bytes to work in; 0: 2 GiB */
     int threads;
 } pb_explorer_options;
 

@@ -3,11 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "explore/basis_file.h"
+#include "explore/preview.h"
 #include "explore/project.h"
 #include "picture/animation.h"
-#include "picture/blend.h"
 #include "picture/sheet.h"
 
 #define ANIMATION_SIDE 512 /* pixels of the longer side, at most */
@@ -91,48 +90,12 @@ static pb_status make_strip(const job *j, const char *name, pb_bytes *bytes, pb_
 /* -- the animation ------------------------------------------------------------------------------
  */
 
-/* A photo at the size of the animation, with its area. */
-static pb_status shrink(const pb_photo *photo, pb_photo *small, pb_error *error)
-{
-    double scale;
-
-    *small = PB_PHOTO_EMPTY;
-    PB_TRY(pb_photo_shrink(photo, ANIMATION_SIDE, &small->pixels, error));
-    scale = (double)small->pixels.width / (double)photo->pixels.width;
-    small->outside = photo->outside;
-    small->area =
-        (pb_area){lround((double)photo->area.x * scale), lround((double)photo->area.y * scale),
-                  (size_t)fmax(1, round((double)photo->area.width * scale)),
-                  (size_t)fmax(1, round((double)photo->area.height * scale))};
-    return PB_OK;
-}
-
-/* The photo with a change of its area. */
-static void add_change(pb_pixels *pixels, const pb_area *area, const pb_tensor *change)
-{
-    size_t plane = area->width * area->height;
-
-    for (size_t y = 0; y < area->height; y++)
-        for (size_t x = 0; x < area->width; x++) {
-            long px = area->x + (long)x, py = area->y + (long)y;
-            if (px < 0 || py < 0 || px >= (long)pixels->width || py >= (long)pixels->height)
-                continue;
-            for (size_t c = 0; c < 3; c++) {
-                unsigned char *to = &pixels->rgb[3 * ((size_t)py * pixels->width + (size_t)px) + c];
-                float value = (float)*to + change->data[c * plane + y * area->width + x];
-                *to = (unsigned char)lroundf(fminf(fmaxf(value, 0), 255));
-            }
-        }
-}
-
 /* One frame: the picture in its photo, or enlarged. photo: small, or NULL. */
 static pb_status draw_frame(const pb_photo *photo, const pb_edit *edit, long stage,
                             pb_pixels *pixels, pb_error *error)
 {
     const float *picture = pb_edit_picture(edit, 0, stage);
     const size_t *shape = edit->pictures.shape;
-    pb_tensor change = PB_TENSOR_EMPTY;
-    pb_status status;
 
     if (!photo)
         return pb_sheet_draw(&(pb_sheet){.rows = 1,
@@ -143,16 +106,7 @@ static pb_status draw_frame(const pb_photo *photo, const pb_edit *edit, long sta
                                          .w = shape[3],
                                          .marked = SIZE_MAX},
                              pixels, error);
-    PB_TRY(pb_pixels_new(pixels, photo->pixels.width, photo->pixels.height, error));
-    memcpy(pixels->rgb, photo->pixels.rgb, 3 * pixels->width * pixels->height);
-    if (!stage)
-        return PB_OK;
-    status = pb_blend(photo, pb_edit_picture(edit, 0, 0), picture, shape[1], shape[3], shape[2],
-                      &change, error);
-    if (status == PB_OK)
-        add_change(pixels, &photo->area, &change);
-    pb_tensor_clear(&change);
-    return status;
+    return pb_preview_paste(photo, edit, stage ? picture : NULL, pixels, error);
 }
 
 /* There and back again: 0 … +n … 0 … -n … -1. */
@@ -177,8 +131,12 @@ static pb_status draw_frames(const job *j, const pb_edit *edit, pb_bytes *bytes,
     long n = (long)edit->stages;
     pb_pixels *frames = g_new0(pb_pixels, (gsize)(2 * n + 1));
     pb_photo small = PB_PHOTO_EMPTY;
-    pb_status status = source->has_photo ? shrink(&source->photo, &small, error) : PB_OK;
+    const pb_pixels *whole = &source->photo.pixels;
+    double side = (double)(whole->width > whole->height ? whole->width : whole->height);
+    pb_status status = PB_OK;
 
+    if (source->has_photo)
+        status = pb_preview_shrink(&source->photo, fmin(1, ANIMATION_SIDE / side), &small, error);
     for (long stage = -n; status == PB_OK && stage <= n; stage++)
         status =
             draw_frame(source->has_photo ? &small : NULL, edit, stage, &frames[n + stage], error);
@@ -206,27 +164,13 @@ static pb_status make_animation(const job *j, const char *name, pb_bytes *bytes,
 /* -- files of other tools -----------------------------------------------------------------------
  */
 
-/* A copy of what is kept elsewhere. */
-static pb_status copy(GBytes *from, pb_bytes *bytes, pb_error *error)
-{
-    gsize size;
-    const void *data = g_bytes_get_data(from, &size);
-
-    *bytes = (pb_bytes){pb_malloc(size + 1, 1), size};
-    if (!bytes->data)
-        return pb_fail_memory(error, size, "a file");
-    memcpy(bytes->data, data, size);
-    bytes->data[size] = '\0';
-    return PB_OK;
-}
-
 pb_status pb_export_basis(pb_bench *bench, const pb_order *o, pb_bytes *bytes, const pb_run *run,
                           pb_error *error)
 {
     pb_stages *s = pb_bench_stages(bench);
 
     if (o->carried.bytes)
-        return copy(o->carried.bytes, bytes, error);
+        return pb_copy_bytes(o->carried.bytes, bytes, error);
     PB_TRY(pb_stages_directions(s, o, run, error));
     return pb_basis_to_bytes(&s->directions.basis, bytes, error);
 }
@@ -270,7 +214,7 @@ static pb_status make_direction(const job *j, const char *name, pb_bytes *bytes,
 static pb_status make_mask(const job *j, const char *name, pb_bytes *bytes, pb_error *error)
 {
     (void)name;
-    return j->order->mask.bytes ? copy(j->order->mask.bytes, bytes, error)
+    return j->order->mask.bytes ? pb_copy_bytes(j->order->mask.bytes, bytes, error)
                                 : pb_fail(error, PB_INVALID, "there is no mask");
 }
 

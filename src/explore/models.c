@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "studio/facts.h"
 #include "studio/inventory.h"
 
 static json_t *taps_of(const pb_model *model)
@@ -14,15 +15,26 @@ static json_t *taps_of(const pb_model *model)
     return taps;
 }
 
+/* Not one that is asked for a class, nor one of latents whose pictures nobody knows. */
+static int can_be_shown(const pb_model *model)
+{
+    const pb_model_info *info = pb_model_get_info(model);
+    pb_error why;
+
+    return !info->class_conditional && (!info->latent || pb_facts_factor(model, &why));
+}
+
 static json_t *describe(const char *name, const pb_model *model)
 {
     const pb_model_info *info = pb_model_get_info(model);
     const pb_recommended *r = &info->recommended;
+    pb_error why;
+    size_t factor = info->latent ? pb_facts_factor(model, &why) : 1;
 
-    return json_pack("{s:s, s:b, s:b, s:b, s:I, s:I, s:f, s:b, s:o}", "name", name, "latent",
-                     info->latent, "text", info->context_width > 0, "classes",
-                     info->class_conditional, "width", (json_int_t)info->sample_width, "height",
-                     (json_int_t)info->sample_height, "t",
+    return json_pack("{s:s, s:b, s:b, s:I, s:I, s:f, s:b, s:o}", "name", name, "latent",
+                     info->latent, "text", info->context_width > 0, "width",
+                     (json_int_t)(factor * info->sample_width), "height",
+                     (json_int_t)(factor * info->sample_height), "t",
                      !isnan(r->t)   ? r->t
                      : info->latent ? 0.7
                                     : 0.6,
@@ -35,8 +47,7 @@ json_t *pb_explorer_models(const GPtrArray *names)
 
     for (guint i = 0; i < names->len; i++) {
         pb_holding h;
-        if (pb_holding_open(&h, names->pdata[i], NULL) == PB_OK && h.model &&
-            !pb_model_get_info(h.model)->class_conditional)
+        if (pb_holding_open(&h, names->pdata[i], NULL) == PB_OK && h.model && can_be_shown(h.model))
             json_array_append_new(models, describe(names->pdata[i], h.model));
         pb_holding_close(&h);
     }

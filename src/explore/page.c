@@ -8,11 +8,16 @@ const char *pb_page_type(const char *name)
     static const struct {
         const char *ending, *type;
     } types[] = {
-        {"css", PB_PAGE_TYPE_css},  {"html", PB_PAGE_TYPE_html},
-        {"jpeg", PB_PAGE_TYPE_jpg}, {"jpg", PB_PAGE_TYPE_jpg},
-        {"js", PB_PAGE_TYPE_js},    {"json", PB_PAGE_TYPE_json},
-        {"png", PB_PAGE_TYPE_png},  {"safetensors", PB_PAGE_TYPE_safetensors},
-        {"svg", PB_PAGE_TYPE_svg},  {"webp", PB_PAGE_TYPE_webp},
+        {"css", PB_PAGE_TYPE_css},
+        {"html", PB_PAGE_TYPE_html},
+        {"jpeg", PB_PAGE_TYPE_jpg},
+        {"jpg", PB_PAGE_TYPE_jpg},
+        {"js", PB_PAGE_TYPE_js},
+        {"json", PB_PAGE_TYPE_json},
+        {"png", PB_PAGE_TYPE_png},
+        {"safetensors", PB_PAGE_TYPE_safetensors},
+        {"svg", PB_PAGE_TYPE_svg},
+        {"webp", PB_PAGE_TYPE_webp},
         {"pullback", PB_PAGE_TYPE_pullback},
     };
     const char *dot = strrchr(name, '.');

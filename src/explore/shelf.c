@@ -1,5 +1,8 @@
 #include "explore/shelf.h"
 
+#include <string.h>
+
+#include "base/memory.h"
 #include "explore/random.h"
 #include "picture/pixels.h"
 
@@ -58,6 +61,20 @@ GBytes *pb_share_bytes(pb_bytes *bytes)
 
     *bytes = (pb_bytes){NULL, 0};
     return shared;
+}
+
+pb_status pb_copy_bytes(GBytes *shared, pb_bytes *copy, pb_error *error)
+{
+    gsize size;
+    const void *data = g_bytes_get_data(shared, &size);
+
+    *copy = (pb_bytes){pb_malloc(size + 1, 1), size};
+    if (!copy->data)
+        return pb_fail_memory(error, size, "a file");
+    if (size)
+        memcpy(copy->data, data, size);
+    copy->data[size] = '\0';
+    return PB_OK;
 }
 
 char *pb_shelf_put(pb_shelf *shelf, unsigned long tab, pb_bytes *bytes, const char *name)

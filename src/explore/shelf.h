@@ -11,6 +11,9 @@ typedef struct pb_shelf pb_shelf;
 /* Bytes that others may hold, too; it takes them over. */
 GBytes *pb_share_bytes(pb_bytes *bytes);
 
+/* And a copy of one's own (pb_bytes_clear), with a NUL behind it. Errors: PB_MEMORY. */
+pb_status pb_copy_bytes(GBytes *shared, pb_bytes *copy, pb_error *error);
+
 /* most: bytes of all files together; the oldest make room for new ones. */
 pb_shelf *pb_shelf_new(size_t most);
 void pb_shelf_free(pb_shelf *shelf);

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
-#include "base/memory.h"
 #include "explore/basis_file.h"
+#include "explore/taste.h"
 #include "explore/wishes.h"
 
-void pb_stages_init(pb_stages *s, pb_studios *studios)
+void pb_stages_init(pb_stages *s, pb_studios *studios, const char *const *taster)
 {
     *s = (pb_stages){.studios = studios,
+                     .taster = taster,
                      .source = PB_SOURCE_EMPTY,
                      .noise = PB_POINT_EMPTY,
                      .point = PB_POINT_EMPTY,
@@ -128,22 +129,19 @@ int pb_order_is_masked(const pb_order *o)
 /* -- the photo and its mask ---------------------------------------------------------------------
  */
 
-/* A file's bytes, as readers take them over: pb_bytes_clear. */
-static pb_status copy_bytes(GBytes *bytes, pb_bytes *file, pb_error *error)
+/* A picture that was given, as readers take it over: pb_bytes_clear. It is tried by another process
+ * first, once. */
+static pb_status take_picture(pb_stages *s, const pb_given *given, const char *name,
+                              unsigned long *tasted, pb_bytes *file, const pb_run *run,
+                              pb_error *error)
 {
-    gsize size;
-    const void *data = g_bytes_get_data(bytes, &size);
-
-    *file = (pb_bytes){pb_malloc(size + 1, 1), size};
-    if (!file->data)
-        return pb_fail_memory(error, size, "a picture");
-    if (size)
-        memcpy(file->data, data, size);
-    file->data[size] = '\0';
-    return PB_OK;
+    if (s->taster && *tasted != given->number)
+        PB_TRY(pb_have_tasted(s->taster, given->bytes, name, run, error));
+    *tasted = given->number;
+    return pb_copy_bytes(given->bytes, file, error);
 }
 
-static pb_status read_photo(pb_stages *s, const pb_order *o, pb_error *error)
+static pb_status read_photo(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     const pb_crop crop = pb_crop_for(pb_wish_crop(o->wishes), &s->studio->info->recommended);
     pb_bytes file;
@@ -151,24 +149,24 @@ static pb_status read_photo(pb_stages *s, const pb_order *o, pb_error *error)
 
     if (!o->photo.bytes)
         return pb_fail(error, PB_INVALID, "there is no photo yet");
-    PB_TRY(copy_bytes(o->photo.bytes, &file, error));
+    PB_TRY(take_picture(s, &o->photo, o->photo.name, &s->tasted_photo, &file, run, error));
     status = pb_source_take(&s->source, s->studio, &file, o->photo.name, &crop, 0, 0, error);
     pb_bytes_clear(&file);
     return status;
 }
 
-static pb_status read_source(pb_stages *s, const pb_order *o, pb_error *error)
+static pb_status read_source(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     pb_point_options *options = &s->source.options;
 
     if (pb_order_has_photo(o))
-        return read_photo(s, o, error);
+        return read_photo(s, o, run, error);
     options->has_seed = 1;
     options->seed = (uint64_t)pb_wish_number(o->wishes, "seed");
     return pb_session_size(s->studio->session, 0, 0, &s->source.height, &s->source.width, error);
 }
 
-pb_status pb_stages_source(pb_stages *s, const pb_order *o, pb_error *error)
+pb_status pb_stages_source(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     static const char *const of_photo[] = {"model", "source", "crop", NULL};
     static const char *const of_seed[] = {"model", "source", "seed", NULL};
@@ -183,7 +181,7 @@ pb_status pb_stages_source(pb_stages *s, const pb_order *o, pb_error *error)
     if (status != PB_OK || stands(s->source_key, key))
         return status;
     drop_source(s);
-    status = read_source(s, o, error);
+    status = read_source(s, o, run, error);
     s->source_key = key;
     if (status != PB_OK)
         drop_source(s);
@@ -192,7 +190,7 @@ pb_status pb_stages_source(pb_stages *s, const pb_order *o, pb_error *error)
 
 /* The mask, after the photo: one for directions is of the model's images, one that blends of its
  * pictures. */
-static pb_status read_mask(pb_stages *s, const pb_order *o, pb_error *error)
+static pb_status read_mask(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     static const char *const names[] = {"mask_use", NULL};
     json_t *key = key_of(o, names, &o->mask);
@@ -202,7 +200,9 @@ static pb_status read_mask(pb_stages *s, const pb_order *o, pb_error *error)
     if (stands(s->mask_key, key))
         return PB_OK;
     drop_mask(s);
-    status = o->mask.bytes ? copy_bytes(o->mask.bytes, &file, error) : PB_OK;
+    status = o->mask.bytes
+                 ? take_picture(s, &o->mask, "the mask", &s->tasted_mask, &file, run, error)
+                 : PB_OK;
     if (o->mask.bytes && status == PB_OK) {
         status = pb_source_take_mask(&s->source, s->studio,
                                      blends(o) ? PB_MASK_BLEND : PB_MASK_DIRECTIONS, &file,
@@ -215,12 +215,12 @@ static pb_status read_mask(pb_stages *s, const pb_order *o, pb_error *error)
     return status;
 }
 
-pb_status pb_stages_mask(pb_stages *s, const pb_order *o, pb_error *error)
+pb_status pb_stages_mask(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     if (!o->mask.bytes)
         return pb_fail(error, PB_INVALID, "there is no mask");
-    PB_TRY(pb_stages_source(s, o, error));
-    return read_mask(s, o, error);
+    PB_TRY(pb_stages_source(s, o, run, error));
+    return read_mask(s, o, run, error);
 }
 
 /* -- the noisy image ----------------------------------------------------------------------------
@@ -268,7 +268,7 @@ pb_status pb_stages_point(pb_stages *s, const pb_order *o, const pb_run *run, pb
     static const char *const names[] = {"t", NULL};
     static const pb_given none = {0};
     json_t *key = key_of(o, names, &none);
-    pb_status status = pb_stages_source(s, o, error);
+    pb_status status = pb_stages_source(s, o, run, error);
 
     if (status == PB_OK)
         status = find_noise(s, o, run, error);
@@ -333,7 +333,7 @@ pb_status pb_stages_directions(pb_stages *s, const pb_order *o, const pb_run *ru
     pb_status status = pb_stages_point(s, o, run, error);
 
     if (status == PB_OK)
-        status = read_mask(s, o, error);
+        status = read_mask(s, o, run, error);
     if (pb_order_is_masked(o))
         json_object_set_new(key, "mask", json_integer((json_int_t)o->mask.number));
     if (status != PB_OK)

@@ -20,7 +20,9 @@ typedef struct pb_choice {
  * anew. */
 typedef struct pb_stages {
     pb_studios *studios;
-    const pb_studio *studio; /* of the order at work */
+    const char *const *taster;
+    unsigned long tasted_photo, tasted_mask; /* numbers of those that were tried */
+    const pb_studio *studio;                 /* of the order at work */
     json_t *source_key, *noise_key, *point_key, *directions_key, *mask_key, *edit_key;
     pb_source source;
     pb_point noise; /* the end of the inversion, or what a seed draws */
@@ -31,15 +33,18 @@ typedef struct pb_stages {
     pb_edit edit;
 } pb_stages;
 
-void pb_stages_init(pb_stages *stages, pb_studios *studios);
+/* studios, taster (of pb_have_tasted; NULL: pictures are read at once): the caller's. */
+void pb_stages_init(pb_stages *stages, pb_studios *studios, const char *const *taster);
 void pb_stages_clear(pb_stages *stages);
 
 /* Bytes of arrays and pixels that it holds. */
 size_t pb_stages_bytes(const pb_stages *stages);
 
 /* Each makes those before it. Errors: those of reading, inverting … */
-pb_status pb_stages_source(pb_stages *stages, const pb_order *order, pb_error *error);
-pb_status pb_stages_mask(pb_stages *stages, const pb_order *order, pb_error *error);
+pb_status pb_stages_source(pb_stages *stages, const pb_order *order, const pb_run *run,
+                           pb_error *error);
+pb_status pb_stages_mask(pb_stages *stages, const pb_order *order, const pb_run *run,
+                         pb_error *error);
 pb_status pb_stages_point(pb_stages *stages, const pb_order *order, const pb_run *run,
                           pb_error *error);
 pb_status pb_stages_directions(pb_stages *stages, const pb_order *order, const pb_run *run,

@@ -30,6 +30,7 @@ struct pb_tabs {
     GPtrArray *all;
     pb_line *line;
     pb_shelf *shelf;
+    const char *const *taster;
     pb_tab_limits limits;
     pb_studios *studios; /* the line's thread's */
 };

@@ -51,13 +51,13 @@ static pb_status look_at(task *t, const pb_run *run, pb_error *error)
     pb_bench *bench = t->tab->bench;
     pb_shown *shown = &t->tab->shown;
     json_t *made = NULL;
-    pb_status status = pb_bench_photo(bench, &t->order, &made, error);
+    pb_status status = pb_bench_photo(bench, &t->order, &made, run, error);
 
     PB_TRY(keep(t, &shown->photo, status, made, error));
-    status = pb_bench_grid(bench, &t->order, &made, error);
+    status = pb_bench_grid(bench, &t->order, &made, run, error);
     PB_TRY(keep(t, &shown->grid, status, made, error));
     if (t->order.mask.bytes && !shown->mask) {
-        status = pb_bench_mask(bench, &t->order, &made, error);
+        status = pb_bench_mask(bench, &t->order, &made, run, error);
         PB_TRY(keep(t, &shown->mask, status, made, error));
     }
     if (strcmp(t->order.kind, "find") && !pb_bench_is_quick(bench))
@@ -78,9 +78,8 @@ static pb_status mask(void *context, json_t **result, const pb_run *run, pb_erro
     task *t = context;
     pb_tabs *tabs = t->tab->tabs;
     json_t *made = NULL;
-    pb_status status = pb_bench_mask(t->tab->bench, &t->order, &made, error);
+    pb_status status = pb_bench_mask(t->tab->bench, &t->order, &made, run, error);
 
-    (void)run;
     *result = NULL;
     g_mutex_lock(&tabs->lock);
     if (status != PB_OK && t->tab->mask.number == t->order.mask.number)

@@ -6,7 +6,8 @@
 #include "explore/tab.h"
 #include "explore/wishes.h"
 
-pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, const pb_tab_limits *limits)
+pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, const char *const *taster,
+                     const pb_tab_limits *limits)
 {
     pb_tabs *tabs = g_new0(pb_tabs, 1);
 
@@ -14,6 +15,7 @@ pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, const pb_tab_limits *limits
     tabs->all = g_ptr_array_new();
     tabs->line = line;
     tabs->shelf = shelf;
+    tabs->taster = taster;
     tabs->limits = *limits;
     tabs->studios = pb_studios_new(limits->models);
     return tabs;
@@ -217,7 +219,7 @@ static pb_tab *new_tab(pb_tabs *tabs, json_t *wishes)
     tab->id = pb_random_id();
     tab->asked = g_get_monotonic_time();
     tab->wishes = wishes;
-    tab->bench = pb_bench_new(tabs->studios);
+    tab->bench = pb_bench_new(tabs->studios, tabs->taster);
     g_mutex_lock(&tabs->lock);
     g_ptr_array_add(tabs->all, tab);
     g_mutex_unlock(&tabs->lock);

@@ -24,8 +24,9 @@ typedef struct pb_request {
     const char *what, *format; /* of an export */
 } pb_request;
 
-/* line, shelf: the caller's, and outlive the tabs. */
-pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, const pb_tab_limits *limits);
+/* line, shelf, taster (of pb_have_tasted, or NULL): the caller's, and outlive the tabs. */
+pb_tabs *pb_tabs_new(pb_line *line, pb_shelf *shelf, const char *const *taster,
+                     const pb_tab_limits *limits);
 void pb_tabs_free(pb_tabs *tabs);
 
 /* A new tab with its settings, a reference of the caller's; or that of a number, or NULL. Given

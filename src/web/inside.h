@@ -16,6 +16,7 @@ typedef struct pb_peer {
     bool answered; /* one request, at least */
     bool unread;   /* a request was answered before its body was read */
     double since;  /* from when a request is waited for; 0: one is being answered */
+    double ended;  /* when it was seen that nothing more will come; 0: it was not */
     void *request; /* that the daemon has begun and not ended: it forgets those it cannot read */
     struct pb_peer *next, **link;
 } pb_peer;
@@ -64,7 +65,7 @@ void pb_peer_done(pb_web *web, struct MHD_Connection *connection);
 void pb_peer_unread(struct MHD_Connection *connection, bool unread);
 /* One that has lingered is gone. */
 void pb_peer_lingered(pb_web *web);
-/* Cuts off whoever takes longer for a request than the timeout. */
+/* Cuts off whoever takes longer for a request than the timeout, or has gone without one. */
 void pb_peers_tick(pb_web *web);
 
 /* -- linger.c: connections that are closed while more comes

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#define ENDED_SECONDS 0.1
+
 enum MHD_Result pb_peer_accept(void *context, const struct sockaddr *address, socklen_t size)
 {
     pb_web *web = context;
@@ -130,6 +132,20 @@ void pb_peer_lingered(pb_web *web)
     pthread_mutex_unlock(&web->peers.mutex);
 }
 
+/* Has a client closed its side, all that it sent having been read? The daemon (0.9.75) does not see
+ * that where the end came together with the last bytes, and would keep the place. */
+static bool has_ended(pb_peer *p, double now)
+{
+    char byte;
+
+    if (recv(p->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        p->ended = 0;
+    else if (p->ended == 0)
+        p->ended = now;
+    /* A whole request may just be on its way to the handler. */
+    return p->ended > 0 && now - p->ended >= ENDED_SECONDS;
+}
+
 /* The daemon sees that the connection has ended, and closes it. */
 void pb_peers_tick(pb_web *web)
 {
@@ -137,7 +153,7 @@ void pb_peers_tick(pb_web *web)
 
     pthread_mutex_lock(&web->peers.mutex);
     for (pb_peer *p = web->peers.first; p; p = p->next)
-        if (p->since > 0 && now - p->since > web->options.timeout) {
+        if (p->since > 0 && (now - p->since > web->options.timeout || has_ended(p, now))) {
             shutdown(p->socket, SHUT_RDWR);
             p->since = 0;
         }

@@ -192,6 +192,7 @@ static void *tick(void *context)
 {
     pb_web *web = context;
     struct timespec until;
+    double next = 0;
 
     pthread_mutex_lock(&web->mutex);
     while (!web->stopping) {
@@ -204,8 +205,11 @@ static void *tick(void *context)
             break;
         pthread_mutex_unlock(&web->mutex);
         pb_lingers_tick(web);
-        pb_peers_tick(web);
-        pb_channels_tick(web);
+        if (pb_seconds() >= next) {
+            next = pb_seconds() + TICK_NANOSECONDS / 1e9;
+            pb_peers_tick(web);
+            pb_channels_tick(web);
+        }
         pthread_mutex_lock(&web->mutex);
     }
     pthread_mutex_unlock(&web->mutex);

@@ -40,19 +40,22 @@ function permit() {
     takeaway.permit(tab, doing.has("export"), unmoved);
 }
 
-function showBefore() {
-    const {tab} = work, photo = tab.settings.source === "photo";
-    const seen = photo && tab.photo ? tab.photo.seen : null, middle = tab.found ? tab.found.middle : null;
+// In the photo, or as the model sees it.
+const showBefore = attempt(async () => {
+    const {tab} = work, photo = tab.settings.source === "photo", own = $("before").value !== "photo";
+    const seen = photo && tab.photo ? tab.photo.close : null, middle = tab.found ? tab.found.middle : null;
     $("with").hidden = !photo;
     $("blank").textContent = BLANK[tab.settings.source];
     if (photo && !seen && tab.job)
         return; // a look at it is on its way
-    viewer.setBefore($("before").value === "photo" ? seen || middle : middle || seen);
+    viewer.setBefore(own ? middle || seen : seen || middle);
     if (seen && !tab.found)
-        sketchPhoto(seen, past.entryNow());
-}
-
-const sketchPhoto = attempt(async (seen, entry) => past.sketch(entry, await picture(seen)));
+        past.sketch(past.entryNow(), await picture(seen));
+    if (!await viewer.setPhoto(own ? null : seen) || !tab.found)
+        return;
+    viewer.coarse(directions.weights());
+    await showEdit();
+});
 
 function foundWords(found) {
     const time = found.seconds ? ` Found in ${progress.spell(found.seconds)}.` : "";
@@ -91,7 +94,7 @@ async function showEdit() {
     const {edit} = work.tab, now = directions.weights(), fits = Boolean(edit) && same(edit.weights, now);
     takeaway.command(empty(now) ? null : edit, fits);
     $("edit-note").textContent = fits && !empty(now) ? editWords(edit) : "";
-    if (!fits || empty(now) || !await viewer.exact(edit.picture))
+    if (!fits || empty(now) || !await viewer.exact(edit))
         return;
     past.sketch(past.entryNow(), viewer.after);
     if (shownEdit !== edit.picture)

@@ -1,18 +1,12 @@
 // The picture before and after, with a divider; coarse at once, exact when it is there.
 import {$, make, clamp, picture} from "./dom.js";
-import {empty, scale} from "./weights.js";
+import {Blend} from "./blend.js";
+import {empty} from "./weights.js";
 
 const states = {
     coarse: ["coarse", "A rough preview, blended linearly of the cards' pictures; the exact one comes when the sliders rest"],
     exact: ["exact", "Made by the model"],
-    unchanged: ["unchanged", "The model's own picture, without an edit: the reconstruction"]};
-
-async function pixels(url, width, height) {
-    const image = await picture(url), canvas = make("canvas", {width, height});
-    const context = canvas.getContext("2d", {willReadFrequently: true});
-    context.drawImage(image, 0, 0, width, height);
-    return context.getImageData(0, 0, width, height).data;
-}
+    unchanged: ["unchanged", "Without an edit: the photo, or the model's own picture of it (the reconstruction)"]};
 
 export class Viewer {
     constructor(box) {
@@ -105,54 +99,55 @@ export class Viewer {
     // The pictures of which coarse ones are blended. Are they those that were asked for last?
     async prepare(found) {
         this.clear();
-        const round = this.round, first = await picture(found.middle);
-        const {naturalWidth: width, naturalHeight: height} = first;
-        const middle = await pixels(found.middle, width, height);
-        const sides = await Promise.all(found.cards.map(async (card) =>
-            [card.direction, {minus: await pixels(card.minus, width, height), plus: await pixels(card.plus, width, height)}]));
+        const round = this.round, blend = await Blend.of(found);
         if (round !== this.round)
             return false;
-        this.after.width = width;
-        this.after.height = height;
-        this.box.style.setProperty("--aspect", width / height);
-        this.blend = {middle, sides: Object.fromEntries(sides), width, height};
+        this.box.style.setProperty("--aspect", blend.width / blend.height);
+        this.blend = blend;
         this.box.classList.remove("empty");
         return true;
     }
 
-    // Between the cards' pictures, on a canvas.
+    // The photo's part that edits are shown in: a URL; null: they are shown as the model sees them.
+    async setPhoto(url) {
+        if (url === this.photoUrl)
+            return false;
+        this.photoUrl = url;
+        const photo = url ? await picture(url) : null;
+        if (url !== this.photoUrl)
+            return false;
+        this.photo = photo;
+        return true;
+    }
+
+    // Between the cards' pictures, as the model sees it, on a canvas.
     mix(weights, canvas) {
-        const {middle, sides, width, height} = this.blend, sum = Float32Array.from(middle), factor = scale(weights);
-        for (const [number, weight] of Object.entries(weights)) {
-            if (!sides[number])
-                continue;
-            const side = sides[number][weight > 0 ? "plus" : "minus"], share = Math.abs(weight) * factor;
-            for (let i = 0; i < sum.length; i++)
-                sum[i] += share * (side[i] - middle[i]);
-        }
-        canvas.width = width;
-        canvas.height = height;
-        canvas.getContext("2d").putImageData(new ImageData(Uint8ClampedArray.from(sum), width, height), 0, 0);
-        return canvas;
+        return this.blend.draw(weights, canvas);
     }
 
     coarse(weights) {
         if (!this.blend)
             return;
-        this.mix(weights, this.after);
+        if (this.photo)
+            this.blend.paste(weights, this.photo, this.after);
+        else
+            this.blend.draw(weights, this.after);
         this.url = "";
         this.drawn = {}; // an exact one that is being loaded is of before
         this.state(empty(weights) ? "unchanged" : "coarse");
     }
 
     // Was it not there before, and is it now?
-    async exact(url) {
+    async exact(edit) {
+        const url = this.photo && edit.close || edit.picture;
         if (url === this.url)
             return false;
         const mine = this.drawn = {}, image = await picture(url);
         if (mine !== this.drawn || !this.blend)
             return false;
-        this.after.getContext("2d").drawImage(image, 0, 0, this.after.width, this.after.height);
+        this.after.width = image.naturalWidth;
+        this.after.height = image.naturalHeight;
+        this.after.getContext("2d").drawImage(image, 0, 0);
         this.url = url;
         this.state("exact");
         return true;
