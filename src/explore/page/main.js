@@ -34,7 +34,7 @@ function permit() {
     if (!tab)
         return;
     allow($("find"), doing.has("find") ? "They are being found"
-        : tab.settings.source === "photo" && !tab.photo ? "There is no photo yet that the model can see"
+        : tab.settings.source === "photo" && !tab.photo ? tab.job ? "The photo is being looked at" : "There is no photo yet that the model can see"
         : tab.found ? "They are found: change the photo or a setting to find others" : "");
     allow($("zero"), unmoved ? "All are 0" : "");
     takeaway.permit(tab, doing.has("export"), unmoved);
