@@ -84,13 +84,13 @@ static void judge(worker *w, const request *q, const reply *r)
         w->unanswered++;
     if (status == -1)
         found(w, "nobody listens", r);
-    else if (status == -2 && q->how == WHOLE)
+    else if (status == -2 && q->how == WHOLE && !q->patience)
         found(w, "no answer in time", r);
     else if (status >= 500 && status != 503 && !(q->how == ODD && (status == 501 || status == 505)))
         found(w, "an error of the server's", r);
     else if (!q->allowed && status > 0 && status / 100 != 4 && !(q->how == ODD && status > 500))
         found(w, "not refused", r);
-    else if (q->how == WHOLE && q->allowed && !requests_described(w->made, q, status))
+    else if (q->how == WHOLE && q->allowed && status >= 0 && !requests_described(w->made, q, status))
         found(w, "a status that is not described", r);
 }
 

@@ -8,50 +8,60 @@ function data(image, width, height) {
     return context.getImageData(0, 0, width, height).data;
 }
 
-export async function pixels(url, width, height) {
+// {width, height, data} of a URL: its pixels, at its own size or at another.
+export async function pixels(url, size) {
     const image = await picture(url);
-    return data(image, width || image.naturalWidth, height || image.naturalHeight);
+    const {width, height} = size || {width: image.naturalWidth, height: image.naturalHeight};
+    return {width, height, data: data(image, width, height)};
 }
 
-function put(canvas, values, width, height) {
+function put(canvas, {width, height}, values) {
     canvas.width = width;
     canvas.height = height;
-    canvas.getContext("2d").putImageData(new ImageData(Uint8ClampedArray.from(values), width, height), 0, 0);
+    canvas.getContext("2d").putImageData(new ImageData(values, width, height), 0, 0);
     return canvas;
 }
 
 export class Blend {
     static async of(found) {
-        const first = await picture(found.middle), {naturalWidth: width, naturalHeight: height} = first;
+        const middle = await pixels(found.middle), side = async (url) => (await pixels(url, middle)).data;
         const sides = await Promise.all(found.cards.map(async (card) =>
-            [card.direction, {minus: await pixels(card.minus, width, height), plus: await pixels(card.plus, width, height)}]));
-        return Object.assign(new Blend(), {middle: data(first, width, height), sides: Object.fromEntries(sides), width, height});
+            [card.direction, {minus: await side(card.minus), plus: await side(card.plus)}]));
+        return Object.assign(new Blend(), {middle, sides: Object.fromEntries(sides)});
     }
 
     // What the edit adds to the middle.
     change(weights) {
-        const {middle, sides} = this, sum = new Float32Array(middle.length), factor = scale(weights);
+        const {data: from} = this.middle, sum = new Float32Array(from.length), factor = scale(weights);
         for (const [number, weight] of Object.entries(weights)) {
-            if (!sides[number])
+            if (!this.sides[number])
                 continue;
-            const side = sides[number][weight > 0 ? "plus" : "minus"], share = Math.abs(weight) * factor;
+            const side = this.sides[number][weight > 0 ? "plus" : "minus"], share = Math.abs(weight) * factor;
             for (let i = 0; i < sum.length; i++)
-                sum[i] += share * (side[i] - middle[i]);
+                sum[i] += share * (side[i] - from[i]);
         }
         return sum;
     }
 
     // As the model sees it, on a canvas.
     draw(weights, canvas) {
-        return put(canvas, this.change(weights).map((value, i) => this.middle[i] + value), this.width, this.height);
+        const sum = this.change(weights), values = new Uint8ClampedArray(this.middle.data);
+        for (let i = 0; i < sum.length; i++)
+            values[i] += sum[i];
+        return put(canvas, this.middle, values);
     }
 
-    // In the photo: base, an image of any size.
-    paste(weights, base, canvas) {
-        const {naturalWidth: width, naturalHeight: height} = base, all = data(base, width, height);
-        // Halved, about grey: what a canvas can hold, and make larger.
-        const small = put(make("canvas"), this.change(weights).map((value, i) => i % 4 === 3 ? 255 : 128 + value / 2), this.width, this.height);
-        const change = data(small, width, height);
-        return put(canvas, Float32Array.from(all, (value, i) => i % 4 === 3 ? 255 : value + 2 * (change[i] - 128)), width, height);
+    // In a photo: its pixels, of any size.
+    paste(weights, photo, canvas) {
+        const sum = this.change(weights), halves = new Uint8ClampedArray(sum.length).fill(255);
+        for (let i = 0; i < sum.length; i++)
+            if (i % 4 !== 3)
+                halves[i] = 128 + sum[i] / 2; // about grey: what a canvas can hold, and make larger
+        const large = data(put(make("canvas"), this.middle, halves), photo.width, photo.height);
+        const values = new Uint8ClampedArray(photo.data);
+        for (let i = 0; i < values.length; i++)
+            if (i % 4 !== 3)
+                values[i] += 2 * (large[i] - 128);
+        return put(canvas, photo, values);
     }
 }

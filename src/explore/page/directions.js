@@ -75,7 +75,9 @@ export class Directions {
             onclick: () => this.to(row, side)}, make("img", {src: url, alt: "", draggable: "false"}), sign);
         row.element = make("article", {class: "card", id: `card-${number}`, title: terms(card, found)},
             make("div", {class: "row"}, row.name, row.value),
-            make("div", {class: "three"}, picture(card.minus, -1, "−"), picture(found.middle, 0, "0"), picture(card.plus, 1, "+"), found.coarse ? quick() : ""),
+            make("div", {class: "pictures"},
+                make("div", {class: "three"}, picture(card.minus, -1, "−"), picture(found.middle, 0, "0"), picture(card.plus, 1, "+")),
+                found.coarse ? quick() : ""),
             row.slider, this.share(number, found));
         return row;
     }

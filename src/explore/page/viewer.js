@@ -1,6 +1,6 @@
 // The picture before and after, with a divider; coarse at once, exact when it is there.
 import {$, make, clamp, picture} from "./dom.js";
-import {Blend} from "./blend.js";
+import {Blend, pixels} from "./blend.js";
 import {empty} from "./weights.js";
 
 const states = {
@@ -102,7 +102,7 @@ export class Viewer {
         const round = this.round, blend = await Blend.of(found);
         if (round !== this.round)
             return false;
-        this.box.style.setProperty("--aspect", blend.width / blend.height);
+        this.box.style.setProperty("--aspect", blend.middle.width / blend.middle.height);
         this.blend = blend;
         this.box.classList.remove("empty");
         return true;
@@ -113,7 +113,7 @@ export class Viewer {
         if (url === this.photoUrl)
             return false;
         this.photoUrl = url;
-        const photo = url ? await picture(url) : null;
+        const photo = url ? await pixels(url) : null;
         if (url !== this.photoUrl)
             return false;
         this.photo = photo;
