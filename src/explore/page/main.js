@@ -103,7 +103,10 @@ async function showEdit() {
 }
 
 const showResults = attempt(async () => {
+    const {tab} = work;
     await showFound();
+    if (viewer.blend)
+        await viewer.blend.within(tab.mask && tab.settings.mask_use === "blend" ? tab.mask.picture : null);
     await showEdit();
 });
 
