@@ -30,6 +30,16 @@ export class Blend {
         return Object.assign(new Blend(), {middle, sides: Object.fromEntries(sides)});
     }
 
+    // Only where a picture is bright: its URL, or null.
+    async within(url) {
+        if (url === this.url)
+            return;
+        this.url = url;
+        const mask = url ? (await pixels(url, this.middle)).data : null;
+        if (url === this.url)
+            this.mask = mask;
+    }
+
     // What the edit adds to the middle.
     change(weights) {
         const {data: from} = this.middle, sum = new Float32Array(from.length), factor = scale(weights);
@@ -40,6 +50,8 @@ export class Blend {
             for (let i = 0; i < sum.length; i++)
                 sum[i] += share * (side[i] - from[i]);
         }
+        for (let i = 0; this.mask && i < sum.length; i++)
+            sum[i] *= this.mask[i - i % 4] / 255;
         return sum;
     }
 
