@@ -89,22 +89,27 @@ static void expect_alive(void)
     fail_msg("the program has ended by itself, or was ended: wait status %d", status);
 }
 
-/* A tab with few directions and steps, for speed, then the page with it. */
-int explorer_set_up(void **state)
+void explorer_open(const char *settings)
 {
-    (void)state;
     expect_alive();
     browser_show((browser_look){.width = 1400, .height = 900});
     browser_go(models);
-    json_decref(browser_run(
-        "const post = (path, body) => fetch(path, {method: 'POST', body: "
-        "JSON.stringify(body)}).then((r) => r.json()); "
-        "return post('/api/tabs', {}).then((t) => { sessionStorage.clear(); "
-        "sessionStorage.setItem('tab', t.tab); "
-        "return post(`/api/tabs/${t.tab}/settings`, {rank: 3, steps: 10}); }).then(() => 0)"));
+    json_decref(browser_run("const post = (path, body) => fetch(path, {method: 'POST', body: "
+                            "JSON.stringify(body)}).then((r) => r.json()); "
+                            "return post('/api/tabs', {}).then((t) => { sessionStorage.clear(); "
+                            "sessionStorage.setItem('tab', t.tab); "
+                            "return post(`/api/tabs/${t.tab}/settings`, %s); }).then(() => 0)",
+                            settings));
     browser_go(address);
     explorer_rest();
     browser_wait("!$('#find').disabled && $('#frame').clientWidth");
+}
+
+/* With few directions and steps, for speed. */
+int explorer_set_up(void **state)
+{
+    (void)state;
+    explorer_open("{rank: 3, steps: 10}");
     return 0;
 }
 

@@ -20,6 +20,10 @@ void explorer_end(void);
  * state is a number of directions and of steps, or NULL: 3 and 10. */
 int explorer_set_up(void **state);
 int explorer_tear_down(void **state);
+
+/* The same with these settings (JSON). */
+void explorer_open(const char *settings);
+
 #define BROWSER_TEST(f) cmocka_unit_test_setup_teardown(f, explorer_set_up, explorer_tear_down)
 
 /* An expression: what the program says of the tab (TAB), once it is there. */

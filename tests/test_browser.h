@@ -9,4 +9,7 @@ int browser_mask(void);   /* a part of the picture */
 int browser_export(void); /* files, commands, other photos */
 int browser_access(void); /* keys alone, phones, the dark */
 
+/* No tests: how long somebody waits, as a table. */
+int browser_times(void);
+
 #endif

@@ -98,7 +98,7 @@ static const browser_look looks[] = {
 };
 
 /* A picture for whoever wants to look: in the folder PULLBACK_PICTURES. */
-static void keep(const char *name, const browser_look *look)
+static void keep(const char *name, const char *element, const browser_look *look)
 {
     const char *folder = getenv("PULLBACK_PICTURES");
     char path[600];
@@ -107,6 +107,10 @@ static void keep(const char *name, const browser_look *look)
         return;
     snprintf(path, sizeof path, "%s/%s-%s-%s.png", folder, look->phone ? "phone" : "desktop",
              look->dark ? "dark" : "light", name);
+    json_decref(
+        browser_run("document.activeElement.blur(); $$('details').forEach((d) => d.open = false); "
+                    "$('%s').scrollIntoView()",
+                    element));
     browser_picture(path);
 }
 
@@ -119,9 +123,9 @@ static void expect_look(const browser_look *look)
     browser_wait("innerWidth === %d && matchMedia('(prefers-color-scheme: dark)').matches === %s",
                  look->width, look->dark ? "true" : "false");
     if (browser_number("document.documentElement.scrollWidth") > look->width) {
-        wide = browser_string("$$('body *').filter((e) => box('#' + (e.id || 'none')) && "
-                              "e.getBoundingClientRect().right > "
-                              "innerWidth).map((e) => e.id || e.className).join(' ')");
+        wide = browser_string(
+            "$$('body *').filter((e) => e.getBoundingClientRect().right > innerWidth)"
+            ".map((e) => e.id || e.className || e.tagName).join(' ')");
         fail_msg("wider than %d: %s", look->width, wide);
     }
 #define TONE(what) "Number(getComputedStyle(document.body)." what ".match(/\\d+/)[0])"
@@ -130,23 +134,24 @@ static void expect_look(const browser_look *look)
     assert_true(look->dark ? ground < 60 && ink > 180 : ground > 200 && ink < 80);
 }
 
+static void look_at(const char *name, const char *on_phone)
+{
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        json_decref(browser_run("$$('details').forEach((d) => d.open = true)"));
+        browser_show(looks[i]);
+        expect_look(&looks[i]);
+        keep(name, looks[i].phone ? on_phone : "header", &looks[i]);
+    }
+}
+
 static void test_looks(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-        browser_show(looks[i]);
-        expect_look(&looks[i]);
-        keep("begin", &looks[i]);
-    }
+    look_at("begin", "header");
     browser_show(looks[0]);
     explorer_find();
     explorer_set(0, 0.5);
-    json_decref(browser_run("$$('details').forEach((d) => d.open = true)"));
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-        browser_show(looks[i]);
-        expect_look(&looks[i]);
-        keep("edit", &looks[i]);
-    }
+    look_at("edit", "#viewer");
 }
 
 /* On a phone: a finger moves a slider while the picture stays in sight. */

@@ -103,8 +103,7 @@ static void test_directions(void **state)
     (void)state;
     expect_ending(basis, ".safetensors");
     expect_ending(direction, ".safetensors");
-    expect(program(desk.folder, "info %s", basis), 0, NULL);
-    expect(program(desk.folder, "info %s", direction), 0, NULL);
+    expect(program(desk.folder, "compare %s %s", basis, direction), 0, NULL);
     expect(program(desk.folder, "edit --basis %s -d 2 -o one.png", basis), 0, NULL);
     expect(program(desk.folder, "edit --basis %s --strength 0.5 -o along.png", direction), 0, NULL);
     assert_true(scratch_has(&desk, "one.png") && scratch_has(&desk, "along.png"));

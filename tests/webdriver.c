@@ -94,7 +94,7 @@ static void complain(const char *what, const char *why)
                            "return location + '\\n' + document.body.innerText", "args"));
     const char *page = json_string_value(json_object_get(answer, "value"));
 
-    print_error("the page: %.6000s\nthe console: %s\n", page ? page : "(none)", console);
+    fprintf(stderr, "the page: %s\nthe console: %s\n", page ? page : "(none)", console);
     free(console);
     json_decref(answer);
     if (folder && !within) {
@@ -207,12 +207,14 @@ static json_t *capabilities(const char *folder)
     snprintf(profile, sizeof profile, "--user-data-dir=%s/profile", folder);
     /* Root has no sandbox; a container's /dev/shm is small. */
     return json_pack(
-        "{s:{s:{s:s, s:s, s:{s:s}, s:{s:[s, s, s, s, s, s], s:{s:s, s:b, s:i}}}}}", "capabilities",
-        "alwaysMatch", "browserName", "chrome", "unhandledPromptBehavior", "dismiss",
-        "goog:loggingPrefs", "browser", "ALL", "goog:chromeOptions", "args", "--headless=new",
-        "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1400,900",
-        profile, "prefs", "download.default_directory", downloads, "download.prompt_for_download",
-        0, "profile.default_content_setting_values.automatic_downloads", 1);
+        "{s:{s:{s:s, s:s, s:{s:s}, s:{s:[s, s, s, s, s, s, s, s], s:{s:s, s:b, s:i}}}}}",
+        "capabilities", "alwaysMatch", "browserName", "chrome", "unhandledPromptBehavior",
+        "dismiss", "goog:loggingPrefs", "browser", "ALL", "goog:chromeOptions", "args",
+        "--headless=new", "--no-sandbox", "--disable-background-networking",
+        "--disable-component-update", "--disable-dev-shm-usage", "--disable-gpu",
+        "--window-size=1400,900", profile, "prefs", "download.default_directory", downloads,
+        "download.prompt_for_download", 0,
+        "profile.default_content_setting_values.automatic_downloads", 1);
 }
 
 void browser_open(const char *folder)
@@ -349,7 +351,8 @@ bool browser_true(const char *format, ...)
     return is;
 }
 
-/* A page that is being loaded has no elements yet: that is no error. */
+/* The page itself looks again and again, for a second; meanwhile it may be loaded anew, or have no
+ * elements yet. */
 void browser_wait(const char *format, ...)
 {
     va_list list;
@@ -358,15 +361,23 @@ void browser_wait(const char *format, ...)
     bool is = false;
 
     va_start(list, format);
-    script = written("return Promise.resolve(", format, list, ").then(Boolean)");
+    script =
+        written("const until = Date.now() + 1000; let why = 'it was not';\n"
+                "return new Promise((told) => { const look = async () => { try { if (await (",
+                format, list,
+                ")) { told(''); return; } why = 'it was not'; } catch (e) { why = String(e); }\n"
+                "if (Date.now() < until) setTimeout(look, 25); else told(why); }; look(); })");
     va_end(list);
-    snprintf(what, sizeof what, "%s", without_prelude(script));
+    va_start(list, format);
+    vsnprintf(what, sizeof what, format, list);
+    va_end(list);
     while (!is && pb_seconds() < end) {
         json_t *value = try_to("POST", "/execute/sync",
                                json_pack("{s:s, s:[]}", "script", script, "args"), &why);
-        is = json_is_true(value);
+        const char *answer = why ? why : json_string_value(value);
+        is = answer && !*answer;
+        snprintf(told, sizeof told, "%s", answer ? answer : "it was not");
         json_decref(value);
-        snprintf(told, sizeof told, "%s", why ? why : "it was not");
         free(why);
         if (!is)
             usleep(PAUSE);
