@@ -4,7 +4,7 @@
 #               Python package too where Python is
 # make clang    build with clang, run all tests (CLANG=clang-19: with another, or its path)
 # make fuzz     build with clang and libFuzzer, run each fuzzer for a minute (SECONDS=60)
-# make tsan     build the library with ThreadSanitizer, run four threads on one model
+# make tsan     build with ThreadSanitizer, run four threads on one model, and the web server
 # make setup    install the Debian packages that are missing (root or sudo)
 # make test-python   build the Python package, install it in an environment of its own, run its tests
 # make test-torch    the same with PyTorch, for the tests that need it

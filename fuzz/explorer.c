@@ -90,8 +90,27 @@ static void judge(worker *w, const request *q, const reply *r)
         found(w, "an error of the server's", r);
     else if (!q->allowed && status > 0 && status / 100 != 4 && !(q->how == ODD && status > 500))
         found(w, "not refused", r);
-    else if (q->how == WHOLE && q->allowed && status >= 0 && !requests_described(w->made, q, status))
+    else if (q->how == WHOLE && q->allowed && status >= 0 &&
+             !requests_described(w->made, q, status))
         found(w, "a status that is not described", r);
+}
+
+/* Follows the job of an answer for some seconds, so that others than cancelled ones are seen. */
+static void wait_for(worker *w, const reply *begun)
+{
+    const char *at = strstr(begun->body, "\"job\":");
+    const double end = pb_seconds() + 3;
+    char path[64];
+    bool on = at != NULL;
+
+    snprintf(path, sizeof path, "/api/jobs/%lld", at ? atoll(at + 6) : 0);
+    while (on && pb_seconds() < end && pb_seconds() < until) {
+        usleep(50000);
+        reply r = explorer_ask(&server, "GET", path, NULL, NULL, 0);
+        on = r.status == 200 && (strstr(r.body, "\"waiting\"") || strstr(r.body, "\"running\""));
+        requests_ended(w->made, &r);
+        reply_clear(&r);
+    }
 }
 
 static void *work(void *context)
@@ -112,6 +131,8 @@ static void *work(void *context)
             explorer_send(&server, q->bytes, q->size, q->patience ? q->patience : HANG_SECONDS);
         judge(w, q, &r);
         requests_learn(w->made, q, &r);
+        if (r.status == 202 && w->asked % 4 == 0)
+            wait_for(w, &r);
         reply_clear(&r);
     }
     return NULL;

@@ -69,8 +69,7 @@ static void read_samples(requests_shared *s)
 {
     static const char *const texts[] = {
         "",
-        "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' "
-        "height='9'/></svg>",
+        "<svg xmlns='http://www.w3.org/2000/svg'><rect width='9' height='9'/></svg>",
         "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
         "PK\3\4\24\0",
         "GIF89a\1\0\1\0",
@@ -182,7 +181,7 @@ void requests_free(requests *made)
 void request_clear(request *r)
 {
     free(r->bytes);
-    *r = (request){NULL};
+    *r = (request){.bytes = NULL};
 }
 
 /* -- what answers tell ------------------------------------------------------------------------- */
@@ -231,6 +230,12 @@ void requests_learn(requests *made, const request *q, const reply *r)
         add_sample(made->shared, r->body, size);
         pthread_mutex_unlock(&made->shared->lock);
     }
+}
+
+void requests_ended(requests *made, const reply *r)
+{
+    if (r->status == 200)
+        learn(made->shared, r);
 }
 
 void requests_tell(const requests *made)

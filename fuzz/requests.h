@@ -41,6 +41,8 @@ void requests_next(requests *made, const explorer *e, request *r);
 bool requests_described(const requests *made, const request *r, int status);
 /* Takes numbers from an answer. */
 void requests_learn(requests *made, const request *q, const reply *r);
+/* Of a job's. */
+void requests_ended(requests *made, const reply *r);
 /* What was learned, on standard output. */
 void requests_tell(const requests *made);
 

@@ -81,7 +81,7 @@ static void too_slow(void **state)
     pb_web_stop(web);
 }
 
-static int closed_twice;
+static _Atomic int closed_twice; /* any thread closes */
 
 int __real_close(int file);
 int __wrap_close(int file);

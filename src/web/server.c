@@ -288,13 +288,13 @@ pb_status pb_web_start(pb_web **web, const pb_web_options *options, pb_error *er
         return pb_fail_memory(error, sizeof *made, "a server");
 
     prepare(made, options);
+    *web = made; /* the handler may need it before this returns */
     pb_status status = start(made, options, error);
     if (status != PB_OK) {
+        *web = NULL;
         pb_web_stop(made);
-        return status;
     }
-    *web = made;
-    return PB_OK;
+    return status;
 }
 
 void pb_web_stop(pb_web *web)

@@ -54,7 +54,7 @@ typedef struct pb_web_options {
     const char *certificate; /* PEM files: then TLS; or NULL */
     const char *key;
     const char *host;   /* a further name that it is reached by, with a port of its own where that
-                           is another ("pictures.example:443"); or NULL */
+                           is another ("pictures.example:8080"); or NULL */
     size_t connections; /* at once, others are closed; fewer where the process may not open so many
                            files; 0: 256 */
     unsigned comment; /* seconds after which a silent stream of events is sent a comment, so that it

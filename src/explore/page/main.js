@@ -49,8 +49,9 @@ const showBefore = attempt(async () => {
     if (photo && !seen && tab.job)
         return; // a look at it is on its way
     viewer.setBefore(own ? middle || seen : seen || middle);
-    if (seen && !tab.found)
-        past.sketch(past.entryNow(), await picture(seen));
+    const so = seen || tab.noisy && tab.noisy.picture, entry = past.entryNow();
+    if (so && !tab.found)
+        past.sketch(entry, await picture(so));
     if (!await viewer.setPhoto(own ? null : seen) || !tab.found)
         return;
     viewer.coarse(directions.weights());
