@@ -482,12 +482,12 @@ void browser_drag(const char *element, browser_way way)
     act(element, way.pointer, actions);
 }
 
-void browser_double_click(const char *element)
+void browser_double_click(const char *element, double x)
 {
     double at[2];
     json_t *actions = json_array();
 
-    find(element, 0.5, 0.5, at);
+    find(element, x, 0.5, at);
     json_array_append_new(actions, move_to(at[0], at[1]));
     for (int i = 0; i < 2; i++) {
         json_array_append_new(actions, button("pointerDown"));

@@ -32,7 +32,7 @@ void browser_wait(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* As somebody would: it is scrolled to, and has to be there to be pressed. */
 void browser_click(const char *element);
-void browser_double_click(const char *element);
+void browser_double_click(const char *element, double x); /* at a share of its width */
 void browser_type(const char *element, const char *text);
 void browser_choose(const char *select, const char *value);
 void browser_upload(const char *input, const char *path);
