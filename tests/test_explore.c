@@ -246,6 +246,8 @@ static void test_way(void **state)
     expect_command("{\"1\": -1}");
     set("{\"source\": \"seed\", \"seed\": 7}");
     expect_command("{\"1\": 0.75}");
+    set("{\"seed\": 1000000, \"prompt\": \"of another model\"}");
+    expect_command("{\"1\": 0.75}");
     end();
 }
 
@@ -362,7 +364,8 @@ static void test_refused(void **state)
     work_in(ask(201, "POST", "/api/tabs", ""));
     refuse(400, "POST", in_tab("/settings"), "{", "not JSON");
     refuse(400, "POST", in_tab("/settings"), "[]", "expected an object");
-    refuse(400, "POST", in_tab("/settings"), "{\"t\": 2}", "t: expected a number from 0 to 1");
+    refuse(400, "POST", in_tab("/settings"), "{\"t\": 2}", "t: expected a number above 0 to 1");
+    refuse(400, "POST", in_tab("/settings"), "{\"t\": 0}", "t: expected a number above 0 to 1");
     refuse(400, "POST", in_tab("/settings"), "{\"rank\": 1.5}", "rank: expected a whole number");
     refuse(400, "POST", in_tab("/settings"), "{\"colour\": 1}", "no setting \"colour\"");
     refuse(400, "POST", in_tab("/settings"), "{\"model\": \"/etc/passwd\"}", "one of the list");
