@@ -350,7 +350,22 @@ static void test_exports(void **state)
     finish(ask(202, "POST", in_tab("/find"), "{}"));
     export("photo", weights, "after.png");
     expect_same("before.png", "after.png");
-    refuse(400, "POST", "/api/project", "PK no project", "");
+    refuse(400, "POST", "/api/project", "PK no project", "project.pullback: ");
+    end();
+}
+
+/* Its settings are changed: directions are found anew, and those of before nowhere used. */
+static void test_project_changed(void **state)
+{
+    (void)state;
+    set_up_tab();
+    export("project", "{\"0\": 1}", "project.pullback");
+    work_in(send_file(201, "POST", "/api/project", "project.pullback"));
+    expect_command("{\"0\": 1}");
+    set("{\"tap\": \"x0\"}");
+    expect_command("{\"0\": 1}");
+    set("{\"tap\": null, \"model\": \"fashion32\"}");
+    expect_command("{\"0\": 1}");
     end();
 }
 
@@ -425,6 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EXPLORER_TEST(test_way),     EXPLORER_TEST(test_mask),    EXPLORER_TEST(test_carry),
         EXPLORER_TEST(test_exports), EXPLORER_TEST(test_refused), EXPLORER_TEST(test_cancel),
+        EXPLORER_TEST(test_project_changed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,6 @@ pb_status pb_project_unpack(pb_order *o, const void *data, size_t size, const ch
         status = pb_file_write(scratch.path, data, size, error);
     if (status == PB_OK)
         status = unpack(o, scratch.path, model, error);
-    pb_scratch_end(&scratch);
+    pb_scratch_end(&scratch, status, error);
     return status;
 }

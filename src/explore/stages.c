@@ -297,6 +297,16 @@ static pb_status mask_point(pb_stages *s, const pb_order *o, pb_error *error)
     return pb_order_is_masked(o) ? pb_tensor_copy(&s->point.mask, &s->source.mask, error) : PB_OK;
 }
 
+/* Is a project's basis that which would be computed here? */
+static int is_own(const pb_stages *s, const pb_basis *b, const pb_basis_options *here)
+{
+    const int masked = s->point.mask.data != NULL;
+    const char *to = here->to ? here->to : masked ? "x0" : "mid";
+
+    return pb_point_is(&s->point, b) && b->s.shape[0] == here->rank && !strcmp(b->from, "x") &&
+           !strcmp(b->to, to) && masked == (b->mask.data != NULL);
+}
+
 /* Those of another photo, or of a project, or of the point. */
 static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *run,
                                  pb_error *error)
@@ -316,7 +326,7 @@ static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *
         options.here.to = basis.to;
     } else if (status == PB_OK) {
         options.needed = options.here.rank;
-        if (given->bytes && pb_point_is(&s->point, &basis) && basis.s.shape[0] == options.here.rank)
+        if (given->bytes && is_own(s, &basis, &options.here))
             options.basis = &basis;
     }
     if (status == PB_OK)

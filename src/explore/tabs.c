@@ -281,11 +281,13 @@ pb_tab *pb_tab_carry(pb_tab *from, GBytes *photo, const char *name)
 /* -- changes ------------------------------------------------------------------------------------
  */
 
-/* With the lock: what was found is no longer true; photo: nor what is shown of it. */
+/* With the lock: what was found is no longer true, nor is a project's basis; photo: nor what is
+ * shown of it. */
 static void forget(pb_tab *tab, int photo)
 {
     pb_shown *s = &tab->shown;
 
+    pb_given_clear(&tab->basis);
     tab->version++;
     tab->stamp++;
     drop(&s->noisy);
