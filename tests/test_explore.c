@@ -294,6 +294,30 @@ static void test_mask(void **state)
     end();
 }
 
+/* Neither a change of settings while a mask is looked at keeps a bad one, nor does it lose a good
+ * one. */
+static void test_mask_meanwhile(void **state)
+{
+    json_t *tab;
+
+    (void)state;
+    set_up_tab();
+    fetch_seen("bright.png");
+    json_decref(send_file(202, "PUT", in_tab("/mask"), "bright.png"));
+    set("{\"rank\": 2}");
+    tab = tab_now();
+    assert_non_null(text(json_object_get(tab, "mask"), "picture"));
+    json_decref(tab);
+    export("mask", "{}", NULL);
+    scratch_write(&here, "mask.pgm", "P5 1 1 255\n0", 12); /* not one of the formats */
+    json_decref(send_file(202, "PUT", in_tab("/mask"), "mask.pgm"));
+    tab = ask(200, "POST", in_tab("/settings"), "{\"rank\": 3}");
+    json_decref(follow(json_pack("{s:O}", "job", json_object_get(tab, "job"))));
+    json_decref(tab);
+    finish(ask(202, "POST", in_tab("/find"), "{}"));
+    end();
+}
+
 /* Directions of one photo, carried to another. */
 static void test_carry(void **state)
 {
@@ -438,9 +462,14 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORER_TEST(test_way),     EXPLORER_TEST(test_mask),    EXPLORER_TEST(test_carry),
-        EXPLORER_TEST(test_exports), EXPLORER_TEST(test_refused), EXPLORER_TEST(test_cancel),
+        EXPLORER_TEST(test_way),
+        EXPLORER_TEST(test_mask),
+        EXPLORER_TEST(test_carry),
+        EXPLORER_TEST(test_exports),
+        EXPLORER_TEST(test_refused),
+        EXPLORER_TEST(test_cancel),
         EXPLORER_TEST(test_project_changed),
+        EXPLORER_TEST(test_mask_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,31 @@ static pb_status keep(task *t, json_t **place, pb_status status, json_t *made, p
     return status;
 }
 
+/* One that is none goes again. */
+static pb_status show_mask(task *t, const pb_run *run, pb_error *error)
+{
+    pb_tabs *tabs = t->tab->tabs;
+    json_t *made = NULL;
+    pb_status status = pb_bench_mask(t->tab->bench, &t->order, &made, run, error);
+
+    g_mutex_lock(&tabs->lock);
+    if (status != PB_OK && status != PB_CANCELLED && t->tab->mask.number == t->order.mask.number)
+        pb_given_set(&t->tab->mask, NULL, NULL);
+    g_mutex_unlock(&tabs->lock);
+    return keep(t, &t->tab->shown.mask, status, made, error);
+}
+
+static int has_mask_to_show(task *t)
+{
+    pb_tabs *tabs = t->tab->tabs;
+    int has;
+
+    g_mutex_lock(&tabs->lock);
+    has = t->order.mask.bytes && !t->tab->shown.mask;
+    g_mutex_unlock(&tabs->lock);
+    return has;
+}
+
 /* The photo and what is known without its directions. */
 static pb_status look_at(task *t, const pb_run *run, pb_error *error)
 {
@@ -56,10 +81,8 @@ static pb_status look_at(task *t, const pb_run *run, pb_error *error)
     PB_TRY(keep(t, &shown->photo, status, made, error));
     status = pb_bench_grid(bench, &t->order, &made, run, error);
     PB_TRY(keep(t, &shown->grid, status, made, error));
-    if (t->order.mask.bytes && !shown->mask) {
-        status = pb_bench_mask(bench, &t->order, &made, run, error);
-        PB_TRY(keep(t, &shown->mask, status, made, error));
-    }
+    if (has_mask_to_show(t))
+        PB_TRY(show_mask(t, run, error));
     if (strcmp(t->order.kind, "find") && !pb_bench_is_quick(bench))
         return PB_OK;
     status = pb_bench_noisy(bench, &t->order, &made, run, error);
@@ -72,20 +95,10 @@ static pb_status look(void *context, json_t **result, const pb_run *run, pb_erro
     return look_at(context, run, error);
 }
 
-/* A mask that is none goes again. */
 static pb_status mask(void *context, json_t **result, const pb_run *run, pb_error *error)
 {
-    task *t = context;
-    pb_tabs *tabs = t->tab->tabs;
-    json_t *made = NULL;
-    pb_status status = pb_bench_mask(t->tab->bench, &t->order, &made, run, error);
-
     *result = NULL;
-    g_mutex_lock(&tabs->lock);
-    if (status != PB_OK && t->tab->mask.number == t->order.mask.number)
-        pb_given_set(&t->tab->mask, NULL, NULL);
-    g_mutex_unlock(&tabs->lock);
-    return keep(t, &t->tab->shown.mask, status, made, error);
+    return show_mask(context, run, error);
 }
 
 /* The directions of the other tab become this one's to be carried. */
@@ -94,16 +107,20 @@ static pb_status fetch(task *t, const pb_run *run, pb_error *error)
     pb_tabs *tabs = t->tab->tabs;
     pb_bytes bytes = {NULL, 0};
     GBytes *basis;
+    int wanted;
 
     PB_TRY(pb_export_basis(t->from->bench, &t->from_order, &bytes, run, error));
     basis = pb_share_bytes(&bytes);
     g_mutex_lock(&tabs->lock);
-    pb_given_set(&t->tab->carried, basis, t->order.carried.name);
-    pb_given_clear(&t->order.carried);
-    t->order.carried = pb_given_ref(&t->tab->carried);
+    wanted = t->tab->carried.number == t->order.carried.number && t->tab->carried.name;
+    if (wanted) {
+        pb_given_set(&t->tab->carried, basis, t->order.carried.name);
+        pb_given_clear(&t->order.carried);
+        t->order.carried = pb_given_ref(&t->tab->carried);
+    }
     g_mutex_unlock(&tabs->lock);
     g_bytes_unref(basis);
-    return PB_OK;
+    return wanted ? PB_OK : pb_fail(error, PB_CANCELLED, "its own directions are asked for");
 }
 
 static pb_status find(void *context, json_t **result, const pb_run *run, pb_error *error)

@@ -57,6 +57,7 @@ void pb_tab_unref(pb_tab *tab)
 {
     if (!tab || !g_atomic_int_dec_and_test(&tab->references))
         return;
+    pb_shelf_drop(tab->tabs->shelf, tab->id); /* also what a job put there after it was closed */
     pb_bench_free(tab->bench);
     json_decref(tab->wishes);
     forget_all(&tab->shown);
@@ -311,8 +312,9 @@ static int has_one(const json_t *change, const char *const *names)
 static void follow(pb_tab *tab, const json_t *change)
 {
     static const char *const of_photo[] = {"model", "crop", "source", NULL};
-    static const char *const of_map[] = {
-        "model", "tap", "prompt", "edit_prompt", "negative_prompt", "guidance_scale", NULL};
+    static const char *const of_map[] = {"model",          "source",      "tap",
+                                         "prompt",         "edit_prompt", "negative_prompt",
+                                         "guidance_scale", NULL};
     static const char *const of_size[] = {"model", NULL};
 
     if (has_one(change, of_map))
