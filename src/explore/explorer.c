@@ -427,11 +427,13 @@ static void told(void *context, unsigned long id, const json_t *job, int ended)
     pb_explorer *e = context;
     char *channel = pb_sprintf("job-%lu", id), *text = job ? json_dumps(job, JSON_COMPACT) : NULL;
 
-    if (channel && e->web) {
+    pb_web *web = g_atomic_pointer_get(&e->web); /* requests may come before it is set */
+
+    if (channel && web) {
         if (text)
-            pb_web_tell(e->web, channel, text, ended, NULL);
+            pb_web_tell(web, channel, text, ended, NULL);
         else
-            pb_web_forget(e->web, channel);
+            pb_web_forget(web, channel);
     }
     free(text);
     pb_free(channel);
@@ -459,6 +461,7 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
 {
     const pb_run run = {.memory = o->memory, .threads = o->threads};
     pb_web_options web = o->web;
+    pb_web *started = NULL;
 
     e->model = g_strdup(o->model);
     e->models = pb_explorer_models(o->models);
@@ -472,7 +475,9 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
     web.context = e;
     PB_TRY(pb_line_begin(&e->line, &run, told, e, error));
     e->tabs = pb_tabs_new(e->line, e->shelf, o->taster, &limits);
-    return pb_web_start(&e->web, &web, error);
+    PB_TRY(pb_web_start(&started, &web, error));
+    g_atomic_pointer_set(&e->web, started);
+    return PB_OK;
 }
 
 pb_status pb_explorer_begin(pb_explorer **out, const pb_explorer_options *o, pb_error *error)
