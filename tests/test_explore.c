@@ -281,6 +281,7 @@ static void test_mask(void **state)
     assert_true(json_is_null(json_object_get(tab, "found")));
     assert_non_null(text(json_object_get(tab, "mask"), "picture"));
     json_decref(tab);
+    set("{\"model\": \"" PB_SOURCE_DIR "/models/faces32\", \"steps\": 9}"); /* the same model */
     export("mask", "{}", NULL);
     assert_true(scratch_has(&here, "portrait-mask.png"));
     expect_command("{\"0\": 1}");

@@ -332,19 +332,36 @@ static int is_idle(const pb_tab *tab, const json_t *change)
     return !tab->mask.bytes && json_object_size(change) == 1 && json_object_get(change, "mask_use");
 }
 
+/* With the lock: what of a change is another than it is. */
+static json_t *news_in(const pb_tab *tab, const json_t *change)
+{
+    json_t *news = json_object(), *value;
+    const char *name;
+
+    json_object_foreach((json_t *)change, name, value)
+    {
+        if (!json_equal(value, json_object_get(tab->wishes, name)))
+            json_object_set(news, name, value);
+    }
+    return news;
+}
+
 pb_status pb_tab_change(pb_tab *tab, const json_t *change, pb_error *error)
 {
     pb_status status;
+    json_t *news;
     int same;
 
     g_mutex_lock(&tab->tabs->lock);
+    news = news_in(tab, change);
     status = pb_wishes_change(tab->wishes, change, &same, error);
-    same = same || (status == PB_OK && is_idle(tab, change));
+    same = same || (status == PB_OK && is_idle(tab, news));
     if (status == PB_OK && same)
         tab->version++;
     else if (status == PB_OK)
-        follow(tab, change);
+        follow(tab, news);
     g_mutex_unlock(&tab->tabs->lock);
+    json_decref(news);
     if (status != PB_OK || same)
         return status;
     pb_line_cancel_tab(tab->tabs->line, tab->id);
