@@ -246,6 +246,8 @@ static void test_way(void **state)
     expect_command("{\"1\": -1}");
     set("{\"source\": \"seed\", \"seed\": 7}");
     expect_command("{\"1\": 0.75}");
+    set("{\"seed\": 1000000, \"prompt\": \"of another model\"}");
+    expect_command("{\"1\": 0.75}");
     end();
 }
 
@@ -279,6 +281,7 @@ static void test_mask(void **state)
     assert_true(json_is_null(json_object_get(tab, "found")));
     assert_non_null(text(json_object_get(tab, "mask"), "picture"));
     json_decref(tab);
+    set("{\"model\": \"" PB_SOURCE_DIR "/models/faces32\", \"steps\": 9}"); /* the same model */
     export("mask", "{}", NULL);
     assert_true(scratch_has(&here, "portrait-mask.png"));
     expect_command("{\"0\": 1}");
@@ -289,6 +292,30 @@ static void test_mask(void **state)
     expect_command("{\"0\": 1}");
     json_decref(ask(200, "DELETE", in_tab("/mask"), ""));
     expect_command("{\"0\": 1}");
+    end();
+}
+
+/* Neither a change of settings while a mask is looked at keeps a bad one, nor does it lose a good
+ * one. */
+static void test_mask_meanwhile(void **state)
+{
+    json_t *tab;
+
+    (void)state;
+    set_up_tab();
+    fetch_seen("bright.png");
+    json_decref(send_file(202, "PUT", in_tab("/mask"), "bright.png"));
+    set("{\"rank\": 2}");
+    tab = tab_now();
+    assert_non_null(text(json_object_get(tab, "mask"), "picture"));
+    json_decref(tab);
+    export("mask", "{}", NULL);
+    scratch_write(&here, "mask.pgm", "P5 1 1 255\n0", 12); /* not one of the formats */
+    json_decref(send_file(202, "PUT", in_tab("/mask"), "mask.pgm"));
+    tab = ask(200, "POST", in_tab("/settings"), "{\"rank\": 3}");
+    json_decref(follow(json_pack("{s:O}", "job", json_object_get(tab, "job"))));
+    json_decref(tab);
+    finish(ask(202, "POST", in_tab("/find"), "{}"));
     end();
 }
 
@@ -348,7 +375,22 @@ static void test_exports(void **state)
     finish(ask(202, "POST", in_tab("/find"), "{}"));
     export("photo", weights, "after.png");
     expect_same("before.png", "after.png");
-    refuse(400, "POST", "/api/project", "PK no project", "");
+    refuse(400, "POST", "/api/project", "PK no project", "project.pullback: ");
+    end();
+}
+
+/* Its settings are changed: directions are found anew, and those of before nowhere used. */
+static void test_project_changed(void **state)
+{
+    (void)state;
+    set_up_tab();
+    export("project", "{\"0\": 1}", "project.pullback");
+    work_in(send_file(201, "POST", "/api/project", "project.pullback"));
+    expect_command("{\"0\": 1}");
+    set("{\"tap\": \"x0\"}");
+    expect_command("{\"0\": 1}");
+    set("{\"tap\": null, \"model\": \"fashion32\"}");
+    expect_command("{\"0\": 1}");
     end();
 }
 
@@ -362,7 +404,8 @@ static void test_refused(void **state)
     work_in(ask(201, "POST", "/api/tabs", ""));
     refuse(400, "POST", in_tab("/settings"), "{", "not JSON");
     refuse(400, "POST", in_tab("/settings"), "[]", "expected an object");
-    refuse(400, "POST", in_tab("/settings"), "{\"t\": 2}", "t: expected a number from 0 to 1");
+    refuse(400, "POST", in_tab("/settings"), "{\"t\": 2}", "t: expected a number above 0 to 1");
+    refuse(400, "POST", in_tab("/settings"), "{\"t\": 0}", "t: expected a number above 0 to 1");
     refuse(400, "POST", in_tab("/settings"), "{\"rank\": 1.5}", "rank: expected a whole number");
     refuse(400, "POST", in_tab("/settings"), "{\"colour\": 1}", "no setting \"colour\"");
     refuse(400, "POST", in_tab("/settings"), "{\"model\": \"/etc/passwd\"}", "one of the list");
@@ -420,8 +463,14 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORER_TEST(test_way),     EXPLORER_TEST(test_mask),    EXPLORER_TEST(test_carry),
-        EXPLORER_TEST(test_exports), EXPLORER_TEST(test_refused), EXPLORER_TEST(test_cancel),
+        EXPLORER_TEST(test_way),
+        EXPLORER_TEST(test_mask),
+        EXPLORER_TEST(test_carry),
+        EXPLORER_TEST(test_exports),
+        EXPLORER_TEST(test_refused),
+        EXPLORER_TEST(test_cancel),
+        EXPLORER_TEST(test_project_changed),
+        EXPLORER_TEST(test_mask_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

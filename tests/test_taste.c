@@ -31,6 +31,10 @@ static void test_words(void **state)
     assert_int_equal(taste("echo 'pullback explore: a picture: damaged' >&2; exit 1", 10, NULL),
                      PB_FORMAT);
     assert_string_equal(why.message, "x.png: damaged");
+    assert_int_equal(taste("yes warning | head -c 200000 >&2; exit 0", 10, NULL), PB_OK);
+    assert_int_equal(taste("echo 'a warning' >&2; echo 'x: a picture: none' >&2; exit 1", 10, NULL),
+                     PB_FORMAT);
+    assert_string_equal(why.message, "x.png: none");
     assert_int_equal(taste("kill -SEGV $$", 10, NULL), PB_FORMAT);
     assert_non_null(strstr(why.message, "signal 11"));
 }

@@ -11,7 +11,7 @@ pb_status pb_basis_to_bytes(const pb_basis *basis, pb_bytes *bytes, pb_error *er
         status = pb_basis_write(basis, s.path, error);
     if (status == PB_OK)
         status = pb_file_read(bytes, s.path, SIZE_MAX, error);
-    pb_scratch_end(&s);
+    pb_scratch_end(&s, status, error);
     return status;
 }
 
@@ -27,6 +27,6 @@ pb_status pb_basis_of_bytes(pb_basis *basis, const pb_studio *studio, GBytes *by
         status = pb_file_write(s.path, data, size, error);
     if (status == PB_OK)
         status = pb_read_basis_of(basis, studio, s.path, error);
-    pb_scratch_end(&s);
+    pb_scratch_end(&s, status, error);
     return status;
 }

@@ -36,6 +36,12 @@ static void add_option(GString *line, const char *option, double value)
     add_number(line, value);
 }
 
+/* One that is read as a whole number. */
+static void add_count(GString *line, const char *option, double value)
+{
+    g_string_append_printf(line, " %s %.0f", option, value);
+}
+
 /* Of prompts and the guidance scale what is given. */
 static void add_prompts(GString *line, const json_t *wishes)
 {
@@ -96,16 +102,17 @@ char *pb_command_of(const pb_stages *s, const pb_order *o)
         g_string_append_printf(line, " --crop %ld,%ld,%zu,%zu", area->x, area->y, area->width,
                                area->height);
     } else
-        add_option(line, "--seed", pb_wish_number(o->wishes, "seed"));
+        add_count(line, "--seed", pb_wish_number(o->wishes, "seed"));
     add_text(line, "--model ", pb_wish_text(o->wishes, "model"));
     add_option(line, "--t", s->point.t);
     if (pb_wish_number(o->wishes, "steps") != 100)
-        add_option(line, "--steps", pb_wish_number(o->wishes, "steps"));
-    add_prompts(line, o->wishes);
+        add_count(line, "--steps", pb_wish_number(o->wishes, "steps"));
+    if (s->studio->info->context_width)
+        add_prompts(line, o->wishes);
     add_files(line, o);
     if (tap && !o->carried.bytes)
         add_text(line, "--tap ", tap);
-    add_option(line, "--rank", pb_wish_number(o->wishes, "rank"));
+    add_count(line, "--rank", pb_wish_number(o->wishes, "rank"));
     add_directions(line, &s->choice);
     g_string_append(line, " -o edited.png");
     return g_string_free(line, FALSE);

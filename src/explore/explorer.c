@@ -169,11 +169,20 @@ static char *plain_name(const char *given)
     return name;
 }
 
-/* A picture that was sent, or the example: the caller's, as is its name. */
-static GBytes *picture_of(const pb_explorer *e, const pb_web_request *r, char **name)
+/* A picture that was sent, or the example: the caller's, as is its name. NULL: it is answered
+ * already. */
+static GBytes *picture_of(const pb_explorer *e, const pb_web_request *r, pb_web_answer *a,
+                          char **name)
 {
     int example = g_str_equal(r->type, "application/json");
+    json_t *body = example ? body_of(r, a) : NULL;
+    int wrong = example && !json_is_true(json_object_get(body, "example"));
 
+    if (wrong && body)
+        answer_error(a, 400, "expected a picture, or {\"example\": true}");
+    json_decref(body);
+    if (wrong)
+        return NULL;
     *name = example ? g_strdup(e->name) : plain_name(pb_web_query(r, "name"));
     return example ? g_bytes_ref(e->example) : g_bytes_new(r->body, r->size);
 }
@@ -181,8 +190,10 @@ static GBytes *picture_of(const pb_explorer *e, const pb_web_request *r, char **
 static void take_photo(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
 {
     char *name;
-    GBytes *bytes = picture_of(e, r, &name);
+    GBytes *bytes = picture_of(e, r, a, &name);
 
+    if (!bytes)
+        return;
     answer_job(e, a, pb_tab_photo(tab, bytes, name));
     g_bytes_unref(bytes);
     g_free(name);
@@ -199,9 +210,12 @@ static void take_mask(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_w
 static void carry(pb_explorer *e, pb_tab *tab, const pb_web_request *r, pb_web_answer *a)
 {
     char *name;
-    GBytes *bytes = picture_of(e, r, &name);
-    pb_tab *other = pb_tab_carry(tab, bytes, name);
+    GBytes *bytes = picture_of(e, r, a, &name);
+    pb_tab *other;
 
+    if (!bytes)
+        return;
+    other = pb_tab_carry(tab, bytes, name);
     answer_tab(a, 201, other);
     pb_tab_unref(other);
     g_bytes_unref(bytes);
@@ -427,11 +441,13 @@ static void told(void *context, unsigned long id, const json_t *job, int ended)
     pb_explorer *e = context;
     char *channel = pb_sprintf("job-%lu", id), *text = job ? json_dumps(job, JSON_COMPACT) : NULL;
 
-    if (channel && e->web) {
+    pb_web *web = g_atomic_pointer_get(&e->web); /* requests may come before it is set */
+
+    if (channel && web) {
         if (text)
-            pb_web_tell(e->web, channel, text, ended, NULL);
+            pb_web_tell(web, channel, text, ended, NULL);
         else
-            pb_web_forget(e->web, channel);
+            pb_web_forget(web, channel);
     }
     free(text);
     pb_free(channel);
@@ -448,7 +464,7 @@ static pb_status read_example(pb_explorer *e, const char *path, pb_error *error)
     status = pb_file_read(&file, path ? path : found, PB_EXPLORER_PICTURE, error);
     if (status == PB_OK) {
         e->example = g_bytes_new(file.data, file.size);
-        e->name = g_path_get_basename(path ? path : found);
+        e->name = g_filename_display_basename(path ? path : found);
         pb_bytes_clear(&file);
     }
     pb_free(found);
@@ -459,6 +475,7 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
 {
     const pb_run run = {.memory = o->memory, .threads = o->threads};
     pb_web_options web = o->web;
+    pb_web *started = NULL;
 
     e->model = g_strdup(o->model);
     e->models = pb_explorer_models(o->models);
@@ -472,7 +489,9 @@ static pb_status begin(pb_explorer *e, const pb_explorer_options *o, pb_error *e
     web.context = e;
     PB_TRY(pb_line_begin(&e->line, &run, told, e, error));
     e->tabs = pb_tabs_new(e->line, e->shelf, o->taster, &limits);
-    return pb_web_start(&e->web, &web, error);
+    PB_TRY(pb_web_start(&started, &web, error));
+    g_atomic_pointer_set(&e->web, started);
+    return PB_OK;
 }
 
 pb_status pb_explorer_begin(pb_explorer **out, const pb_explorer_options *o, pb_error *error)

@@ -54,16 +54,12 @@ static json_t *describe(const item *i)
                      (json_int_t)i->total, "left", left, "error", i->error, "result", i->result);
 }
 
-/* With the lock, which it gives back meanwhile. */
+/* With the lock: what threads tell is told in the order in which it came to be, the end last. */
 static void tell(pb_line *line, const item *i)
 {
     json_t *job = describe(i);
-    unsigned long id = i->id;
-    int ended = has_ended(i);
 
-    g_mutex_unlock(&line->lock);
-    line->told(line->context, id, job, ended);
-    g_mutex_lock(&line->lock);
+    line->told(line->context, i->id, job, has_ended(i));
     json_decref(job);
 }
 
@@ -269,6 +265,7 @@ unsigned long pb_line_add(pb_line *line, const pb_job *job)
         id = i->id = pb_random_id();
         g_queue_push_tail(&line->items, i);
         tell(line, i);
+        tidy(line);
         g_cond_signal(&line->changed);
     }
     g_mutex_unlock(&line->lock);

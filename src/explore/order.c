@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "explore/wishes.h"
+
 pb_given pb_given_ref(const pb_given *g)
 {
     return (pb_given){.bytes = g->bytes ? g_bytes_ref(g->bytes) : NULL,
@@ -38,12 +40,28 @@ void pb_order_clear(pb_order *o)
     g_free(o->format);
 }
 
+char *pb_order_title(const pb_order *o)
+{
+    if (!strcmp(pb_wish_text(o->wishes, "source"), "seed"))
+        return g_strdup_printf("seed-%.0f", pb_wish_number(o->wishes, "seed"));
+    return g_strdup(o->photo.name ? o->photo.name : "picture");
+}
+
+/* "holiday-mask.png" of "holiday.jpg". */
+static char *beside(const char *title, const char *what, const char *ending)
+{
+    const char *dot = strrchr(title, '.');
+
+    return g_strdup_printf("%.*s-%s%s", (int)(dot ? dot - title : (long)strlen(title)), title, what,
+                           ending);
+}
+
 char *pb_order_name(const pb_order *o, const char *what, const char *ending)
 {
-    const char *name = o->photo.name ? o->photo.name : "picture", *dot = strrchr(name, '.');
+    char *title = pb_order_title(o), *name = beside(title, what, ending);
 
-    return g_strdup_printf("%.*s-%s%s", (int)(dot ? dot - name : (long)strlen(name)), name, what,
-                           ending);
+    g_free(title);
+    return name;
 }
 
 char *pb_order_mask_name(const pb_order *o)
@@ -53,7 +71,5 @@ char *pb_order_mask_name(const pb_order *o)
 
 char *pb_order_carried_name(const pb_order *o)
 {
-    pb_order from = {.photo = {.name = o->carried.name}};
-
-    return pb_order_name(&from, "directions", ".safetensors");
+    return beside(o->carried.name ? o->carried.name : "picture", "directions", ".safetensors");
 }

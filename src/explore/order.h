@@ -37,6 +37,9 @@ void pb_given_set(pb_given *given, GBytes *bytes, const char *name);
 
 void pb_order_clear(pb_order *order);
 
+/* What it is of: the photo's name, or "seed-7". g_free. */
+char *pb_order_title(const pb_order *order);
+
 /* "holiday-edited.png": a name beside the photo's. g_free. */
 char *pb_order_name(const pb_order *order, const char *what, const char *ending);
 

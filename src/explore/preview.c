@@ -48,14 +48,15 @@ static void add_change(pb_pixels *pixels, const pb_area *area, const pb_tensor *
 pb_status pb_preview_paste(const pb_photo *photo, const pb_edit *edit, const float *picture,
                            pb_pixels *pixels, pb_error *error)
 {
-    const size_t *shape = edit->pictures.shape;
     pb_tensor change = PB_TENSOR_EMPTY;
+    const size_t *shape;
     pb_status status;
 
     PB_TRY(pb_pixels_new(pixels, photo->pixels.width, photo->pixels.height, error));
     memcpy(pixels->rgb, photo->pixels.rgb, 3 * pixels->width * pixels->height);
     if (!picture)
         return PB_OK;
+    shape = edit->pictures.shape;
     status = pb_blend(photo, pb_edit_picture(edit, 0, 0), picture, shape[1], shape[3], shape[2],
                       &change, error);
     if (status == PB_OK)

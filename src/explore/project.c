@@ -29,15 +29,42 @@ static void parts_of(pb_order *o, part parts[PARTS])
     parts[3] = (part){"basis.safetensors", &o->basis};
 }
 
+static int are_weights(const json_t *weights)
+{
+    size_t number[64], count;
+    double weight[64], strength;
+    pb_error why;
+
+    return pb_wish_weights(weights, 64, 64, number, weight, &count, &strength, &why) == PB_OK;
+}
+
+/* Are all of them weights, from the first one on? */
+static pb_status check_sliders(const json_t *weights, const json_t *history, size_t first,
+                               pb_error *error)
+{
+    if (!are_weights(weights))
+        return pb_fail(error, PB_INVALID, "weights: expected {\"0\": 0.5, …}, each from -1 to 1");
+    for (size_t i = first; i < json_array_size(history); i++)
+        if (!are_weights(json_array_get(history, i)))
+            return pb_fail(error, PB_INVALID, "history %zu: expected weights", i);
+    return PB_OK;
+}
+
 /* -- writing ------------------------------------------------------------------------------------
  */
 
-static char *describe(const pb_order *o)
+/* Of the history the last steps. */
+static char *describe(const pb_order *o, size_t first)
 {
-    json_t *object = json_pack("{s:s, s:O, s:O, s:O, s:s?, s:s?}", "pullback", pb_version(),
-                               "settings", o->wishes, "weights", o->weights, "history", o->history,
-                               "photo", o->photo.name, "carried", o->carried.name);
-    char *text = object ? json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    json_t *steps = json_array(), *object;
+    char *text;
+
+    for (size_t i = first; i < json_array_size(o->history); i++)
+        json_array_append(steps, json_array_get(o->history, i));
+    object = json_pack("{s:s, s:O, s:O, s:o, s:s?, s:s?}", "pullback", pb_version(), "settings",
+                       o->wishes, "weights", o->weights, "history", steps, "photo", o->photo.name,
+                       "carried", o->carried.name);
+    text = object ? json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
 
     json_decref(object);
     return text;
@@ -46,13 +73,17 @@ static char *describe(const pb_order *o)
 pb_status pb_project_pack(const pb_order *order, const pb_bytes *basis, pb_bytes *out,
                           pb_error *error)
 {
-    char *text = describe(order);
+    size_t steps = json_array_size(order->history);
+    size_t first = steps > MOST_HISTORY ? steps - MOST_HISTORY : 0;
+    char *text;
     pb_order o = *order;
     pb_packed members[PARTS + 1];
     part parts[PARTS];
     size_t count = 0;
     pb_status status;
 
+    PB_TRY(check_sliders(order->weights, order->history, first, error));
+    text = describe(order, first);
     if (!text)
         return pb_fail_memory(error, 0, "a project");
     members[count++] = (pb_packed){"project.json", text, strlen(text)};
@@ -87,28 +118,16 @@ static pb_status take(pb_archive *archive, const char *name, pb_bytes *bytes, pb
     return pb_archive_take(archive, &member, bytes, error);
 }
 
-static int are_weights(const json_t *weights)
-{
-    size_t number[64], count;
-    double weight[64], strength;
-    pb_error why;
-
-    return pb_wish_weights(weights, 64, 64, number, weight, &count, &strength, &why) == PB_OK;
-}
-
 static pb_status read_sliders(pb_order *o, const json_t *project, pb_error *error)
 {
     json_t *weights = json_object_get(project, "weights");
-    json_t *history = json_object_get(project, "history"), *item;
-    size_t i;
+    json_t *history = json_object_get(project, "history");
 
-    if (!are_weights(weights) || !json_is_array(history) || json_array_size(history) > MOST_HISTORY)
-        return pb_fail(error, PB_FORMAT, "project.json: expected weights and history");
-    json_array_foreach(history, i, item)
-    {
-        if (!are_weights(item))
-            return pb_fail(error, PB_FORMAT, "project.json: history %zu: expected weights", i);
-    }
+    if (!json_is_array(history) || json_array_size(history) > MOST_HISTORY)
+        return pb_fail(error, PB_FORMAT, "project.json: history: expected at most %d weights",
+                       MOST_HISTORY);
+    if (check_sliders(weights, history, 0, error) != PB_OK)
+        return pb_fail_in(error, PB_FORMAT, "project.json");
     o->weights = json_incref(weights);
     o->history = json_incref(history);
     return PB_OK;
@@ -199,6 +218,6 @@ pb_status pb_project_unpack(pb_order *o, const void *data, size_t size, const ch
         status = pb_file_write(scratch.path, data, size, error);
     if (status == PB_OK)
         status = unpack(o, scratch.path, model, error);
-    pb_scratch_end(&scratch);
+    pb_scratch_end(&scratch, status, error);
     return status;
 }

@@ -12,6 +12,9 @@ typedef struct pb_scratch {
 /* Makes the folder; the path is that of a file to be. To be ended also on failure. Errors: PB_IO.
  */
 pb_status pb_scratch_begin(pb_scratch *scratch, const char *name, pb_error *error);
-void pb_scratch_end(pb_scratch *scratch);
+
+/* Removes file and folder. The error of a status that is not PB_OK calls the file by its name alone
+ * from now on. */
+void pb_scratch_end(pb_scratch *scratch, pb_status status, pb_error *error);
 
 #endif

@@ -82,7 +82,8 @@ size_t pb_stages_bytes(const pb_stages *s)
     const pb_photo *p = &s->source.photo;
 
     return 3 * p->pixels.width * p->pixels.height + p->file.size + bytes_of(&s->source.array) +
-           bytes_of(&s->noise.x) + bytes_of(&s->noise.image) + bytes_of(&s->point.x) +
+           bytes_of(&s->source.mask) + bytes_of(&s->source.blend) + bytes_of(&s->noise.x) +
+           bytes_of(&s->noise.image) + bytes_of(&s->point.image) + bytes_of(&s->point.x) +
            bytes_of(&s->directions.v) + bytes_of(&b->v) + bytes_of(&b->u) +
            bytes_of(&s->edit.pictures);
 }
@@ -297,6 +298,16 @@ static pb_status mask_point(pb_stages *s, const pb_order *o, pb_error *error)
     return pb_order_is_masked(o) ? pb_tensor_copy(&s->point.mask, &s->source.mask, error) : PB_OK;
 }
 
+/* Is a project's basis that which would be computed here? */
+static int is_own(const pb_stages *s, const pb_basis *b, const pb_basis_options *here)
+{
+    const int masked = s->point.mask.data != NULL;
+    const char *to = here->to ? here->to : masked ? "x0" : "mid";
+
+    return pb_point_is(&s->point, b) && b->s.shape[0] == here->rank && !strcmp(b->from, "x") &&
+           !strcmp(b->to, to) && masked == (b->mask.data != NULL);
+}
+
 /* Those of another photo, or of a project, or of the point. */
 static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *run,
                                  pb_error *error)
@@ -306,6 +317,10 @@ static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *
     pb_basis basis = PB_BASIS_EMPTY;
     pb_status status = PB_OK;
 
+    if (o->carried.bytes && pb_order_is_masked(o))
+        return pb_fail(error, PB_INVALID,
+                       "directions that were carried over take no mask of their own: let it blend "
+                       "the result instead");
     options.here.rank = (size_t)pb_wish_number(o->wishes, "rank");
     options.here.to = pb_wish_text(o->wishes, "tap");
     if (given->bytes)
@@ -316,7 +331,7 @@ static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *
         options.here.to = basis.to;
     } else if (status == PB_OK) {
         options.needed = options.here.rank;
-        if (given->bytes && pb_point_is(&s->point, &basis) && basis.s.shape[0] == options.here.rank)
+        if (given->bytes && is_own(s, &basis, &options.here))
             options.basis = &basis;
     }
     if (status == PB_OK)

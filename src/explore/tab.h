@@ -9,6 +9,12 @@ typedef struct pb_shown {
     json_t *photo, *grid, *noisy, *mask, *found, *edit, *restored;
 } pb_shown;
 
+/* Where the directions are, and what they are of, that a tab is to be given: of g_atomic_rc_box. */
+typedef struct pb_origin {
+    pb_tab *tab;
+    pb_order order;
+} pb_origin;
+
 struct pb_tab {
     pb_tabs *tabs;
     gint references;
@@ -20,6 +26,7 @@ struct pb_tab {
     unsigned long stamp;   /* grows where jobs that were begun are no longer wanted */
     json_t *wishes;
     pb_given photo, mask, carried, basis;
+    pb_origin *origin; /* of what is to be carried, until it is there; or NULL */
     pb_shown shown;
 
     pb_bench *bench; /* the line's thread's */
@@ -40,8 +47,8 @@ pb_tab *pb_tab_ref(pb_tab *tab);
 /* An order of what is there now. With the lock. */
 pb_order pb_tab_order(const pb_tab *tab, const pb_request *request);
 
-/* Adds a job whose directions are to be carried from another tab (NULL: none is). */
-unsigned long pb_tab_add(pb_tab *tab, const pb_request *request, pb_tab *from);
+/* NULL is nothing. */
+void pb_origin_release(pb_origin *origin);
 
 /* Forgets the work of tabs but this until what is kept is within the limit. The line's thread's. */
 void pb_tabs_make_room(pb_tabs *tabs, const pb_tab *but);

@@ -8,8 +8,7 @@ typedef struct task {
     pb_tab *tab;
     pb_order order;
     unsigned long stamp;
-    pb_tab *from; /* whose directions are carried over; NULL: none are */
-    pb_order from_order;
+    pb_origin *origin; /* of directions that are to be carried over first; or NULL */
 } task;
 
 static void release(void *context)
@@ -17,10 +16,23 @@ static void release(void *context)
     task *t = context;
 
     pb_order_clear(&t->order);
-    pb_order_clear(&t->from_order);
     pb_tab_unref(t->tab);
-    pb_tab_unref(t->from);
+    pb_origin_release(t->origin);
     g_free(t);
+}
+
+static void clear_origin(gpointer data)
+{
+    pb_origin *o = data;
+
+    pb_order_clear(&o->order);
+    pb_tab_unref(o->tab);
+}
+
+void pb_origin_release(pb_origin *o)
+{
+    if (o)
+        g_atomic_rc_box_release_full(o, clear_origin);
 }
 
 /* What came of a job is the tab's, unless something was changed meanwhile. */
@@ -45,6 +57,31 @@ static pb_status keep(task *t, json_t **place, pb_status status, json_t *made, p
     return status;
 }
 
+/* One that is none goes again. */
+static pb_status show_mask(task *t, const pb_run *run, pb_error *error)
+{
+    pb_tabs *tabs = t->tab->tabs;
+    json_t *made = NULL;
+    pb_status status = pb_bench_mask(t->tab->bench, &t->order, &made, run, error);
+
+    g_mutex_lock(&tabs->lock);
+    if (status != PB_OK && status != PB_CANCELLED && t->tab->mask.number == t->order.mask.number)
+        pb_given_set(&t->tab->mask, NULL, NULL);
+    g_mutex_unlock(&tabs->lock);
+    return keep(t, &t->tab->shown.mask, status, made, error);
+}
+
+static int has_mask_to_show(task *t)
+{
+    pb_tabs *tabs = t->tab->tabs;
+    int has;
+
+    g_mutex_lock(&tabs->lock);
+    has = t->order.mask.bytes && !t->tab->shown.mask;
+    g_mutex_unlock(&tabs->lock);
+    return has;
+}
+
 /* The photo and what is known without its directions. */
 static pb_status look_at(task *t, const pb_run *run, pb_error *error)
 {
@@ -56,10 +93,8 @@ static pb_status look_at(task *t, const pb_run *run, pb_error *error)
     PB_TRY(keep(t, &shown->photo, status, made, error));
     status = pb_bench_grid(bench, &t->order, &made, run, error);
     PB_TRY(keep(t, &shown->grid, status, made, error));
-    if (t->order.mask.bytes && !shown->mask) {
-        status = pb_bench_mask(bench, &t->order, &made, run, error);
-        PB_TRY(keep(t, &shown->mask, status, made, error));
-    }
+    if (has_mask_to_show(t))
+        PB_TRY(show_mask(t, run, error));
     if (strcmp(t->order.kind, "find") && !pb_bench_is_quick(bench))
         return PB_OK;
     status = pb_bench_noisy(bench, &t->order, &made, run, error);
@@ -72,20 +107,10 @@ static pb_status look(void *context, json_t **result, const pb_run *run, pb_erro
     return look_at(context, run, error);
 }
 
-/* A mask that is none goes again. */
 static pb_status mask(void *context, json_t **result, const pb_run *run, pb_error *error)
 {
-    task *t = context;
-    pb_tabs *tabs = t->tab->tabs;
-    json_t *made = NULL;
-    pb_status status = pb_bench_mask(t->tab->bench, &t->order, &made, run, error);
-
     *result = NULL;
-    g_mutex_lock(&tabs->lock);
-    if (status != PB_OK && t->tab->mask.number == t->order.mask.number)
-        pb_given_set(&t->tab->mask, NULL, NULL);
-    g_mutex_unlock(&tabs->lock);
-    return keep(t, &t->tab->shown.mask, status, made, error);
+    return show_mask(context, run, error);
 }
 
 /* The directions of the other tab become this one's to be carried. */
@@ -93,17 +118,25 @@ static pb_status fetch(task *t, const pb_run *run, pb_error *error)
 {
     pb_tabs *tabs = t->tab->tabs;
     pb_bytes bytes = {NULL, 0};
+    pb_origin *done = NULL;
     GBytes *basis;
+    int wanted;
 
-    PB_TRY(pb_export_basis(t->from->bench, &t->from_order, &bytes, run, error));
+    PB_TRY(pb_export_basis(t->origin->tab->bench, &t->origin->order, &bytes, run, error));
     basis = pb_share_bytes(&bytes);
     g_mutex_lock(&tabs->lock);
-    pb_given_set(&t->tab->carried, basis, t->order.carried.name);
-    pb_given_clear(&t->order.carried);
-    t->order.carried = pb_given_ref(&t->tab->carried);
+    wanted = t->tab->carried.number == t->order.carried.number && t->tab->carried.name;
+    if (wanted) {
+        pb_given_set(&t->tab->carried, basis, t->order.carried.name);
+        pb_given_clear(&t->order.carried);
+        t->order.carried = pb_given_ref(&t->tab->carried);
+        done = t->tab->origin;
+        t->tab->origin = NULL;
+    }
     g_mutex_unlock(&tabs->lock);
+    pb_origin_release(done);
     g_bytes_unref(basis);
-    return PB_OK;
+    return wanted ? PB_OK : pb_fail(error, PB_CANCELLED, "its own directions are asked for");
 }
 
 static pb_status find(void *context, json_t **result, const pb_run *run, pb_error *error)
@@ -114,8 +147,6 @@ static pb_status find(void *context, json_t **result, const pb_run *run, pb_erro
     pb_status status;
 
     *result = NULL;
-    if (t->from)
-        PB_TRY(fetch(t, run, error));
     PB_TRY(look_at(t, run, error));
     status = pb_bench_find(t->tab->bench, &t->order, &made, run, error);
     if (made)
@@ -146,13 +177,13 @@ static pb_status export(void *context, json_t **result, const pb_run *run, pb_er
 
 static const struct kind {
     const char *kind;
-    int newest;
+    int newest, directed; /* it needs directions */
     pb_status (*work)(void *, json_t **, const pb_run *, pb_error *);
-} kinds[] = {{"look", 1, look},
-             {"mask", 1, mask},
-             {"find", 1, find},
-             {"edit", 1, edit},
-             {"export", 0, export}};
+} kinds[] = {{"look", 1, 0, look},
+             {"mask", 1, 0, mask},
+             {"find", 1, 1, find},
+             {"edit", 1, 1, edit},
+             {"export", 0, 1, export}};
 
 static const struct kind *kind_of(const char *name)
 {
@@ -166,9 +197,12 @@ static const struct kind *kind_of(const char *name)
 static pb_status work(void *context, json_t **result, const pb_run *run, pb_error *error)
 {
     task *t = context;
-    pb_status status;
+    const struct kind *k = kind_of(t->order.kind);
+    pb_status status = t->origin && k->directed ? fetch(t, run, error) : PB_OK;
 
-    status = kind_of(t->order.kind)->work(context, result, run, error);
+    *result = NULL;
+    if (status == PB_OK)
+        status = k->work(context, result, run, error);
     pb_tabs_make_room(t->tab->tabs, t->tab);
     return status;
 }
@@ -189,7 +223,7 @@ pb_order pb_tab_order(const pb_tab *tab, const pb_request *r)
                       .format = g_strdup(r->format ? r->format : "png")};
 }
 
-unsigned long pb_tab_add(pb_tab *tab, const pb_request *request, pb_tab *from)
+unsigned long pb_tab_do(pb_tab *tab, const pb_request *request)
 {
     const struct kind *k = kind_of(request->kind);
     pb_job job = {
@@ -200,10 +234,7 @@ unsigned long pb_tab_add(pb_tab *tab, const pb_request *request, pb_tab *from)
     t->tab = pb_tab_ref(tab);
     t->stamp = tab->stamp;
     t->order = pb_tab_order(tab, request);
-    if (from) {
-        t->from = pb_tab_ref(from);
-        t->from_order = pb_tab_order(from, request);
-    }
+    t->origin = tab->origin ? g_atomic_rc_box_acquire(tab->origin) : NULL;
     g_mutex_unlock(&tab->tabs->lock);
     job.context = t;
     return pb_line_add(tab->tabs->line, &job);

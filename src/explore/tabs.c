@@ -57,6 +57,7 @@ void pb_tab_unref(pb_tab *tab)
 {
     if (!tab || !g_atomic_int_dec_and_test(&tab->references))
         return;
+    pb_shelf_drop(tab->tabs->shelf, tab->id); /* also what a job put there after it was closed */
     pb_bench_free(tab->bench);
     json_decref(tab->wishes);
     forget_all(&tab->shown);
@@ -64,6 +65,7 @@ void pb_tab_unref(pb_tab *tab)
     pb_given_clear(&tab->mask);
     pb_given_clear(&tab->carried);
     pb_given_clear(&tab->basis);
+    pb_origin_release(tab->origin);
     g_free(tab);
 }
 
@@ -234,7 +236,31 @@ pb_tab *pb_tab_new(pb_tabs *tabs, const char *model)
 
 static void look(pb_tab *tab)
 {
-    pb_tab_add(tab, &(pb_request){.kind = "look"}, NULL);
+    pb_tab_do(tab, &(pb_request){.kind = "look"});
+}
+
+/* With the lock: nothing is carried to it any longer. What is to be released is left to the caller.
+ */
+static pb_origin *drop_carried(pb_tab *tab)
+{
+    pb_origin *origin = tab->origin;
+
+    tab->origin = NULL;
+    pb_given_set(&tab->carried, NULL, NULL);
+    return origin;
+}
+
+/* With the lock: where the directions of a tab come from, if they are to be carried on. */
+static pb_origin *origin_of(pb_tab *from)
+{
+    pb_origin *origin;
+
+    if (from->origin)
+        return g_atomic_rc_box_acquire(from->origin);
+    origin = g_atomic_rc_box_new0(pb_origin);
+    origin->tab = pb_tab_ref(from);
+    origin->order = pb_tab_order(from, &(pb_request){.kind = "find"});
+    return origin;
 }
 
 pb_tab *pb_tab_of_project(pb_tabs *tabs, const pb_order *project)
@@ -259,6 +285,7 @@ pb_tab *pb_tab_carry(pb_tab *from, GBytes *photo, const char *name)
     pb_tabs *tabs = from->tabs;
     json_t *wishes;
     pb_tab *tab;
+    char *source;
 
     g_mutex_lock(&tabs->lock);
     wishes = json_deep_copy(from->wishes);
@@ -268,24 +295,27 @@ pb_tab *pb_tab_carry(pb_tab *from, GBytes *photo, const char *name)
     tab = new_tab(tabs, wishes);
     g_mutex_lock(&tabs->lock);
     pb_given_set(&tab->photo, photo, name);
-    pb_given_set(&tab->carried, NULL,
-                 from->carried.bytes ? from->carried.name
-                 : from->photo.name  ? from->photo.name
-                                     : "picture");
+    tab->origin = origin_of(from);
+    source =
+        from->carried.name ? g_strdup(from->carried.name) : pb_order_title(&tab->origin->order);
+    pb_given_set(&tab->carried, NULL, source);
     g_mutex_unlock(&tabs->lock);
+    g_free(source);
     close_others(tabs, tab);
-    pb_tab_add(tab, &(pb_request){.kind = "find"}, from);
+    pb_tab_do(tab, &(pb_request){.kind = "find"});
     return tab;
 }
 
 /* -- changes ------------------------------------------------------------------------------------
  */
 
-/* With the lock: what was found is no longer true; photo: nor what is shown of it. */
+/* With the lock: what was found is no longer true, nor is a project's basis; photo: nor what is
+ * shown of it. */
 static void forget(pb_tab *tab, int photo)
 {
     pb_shown *s = &tab->shown;
 
+    pb_given_clear(&tab->basis);
     tab->version++;
     tab->stamp++;
     drop(&s->noisy);
@@ -305,21 +335,24 @@ static int has_one(const json_t *change, const char *const *names)
     return 0;
 }
 
-/* With the lock: what a change of settings makes untrue. */
-static void follow(pb_tab *tab, const json_t *change)
+/* With the lock: what a change of settings makes untrue. What is to be released is left to the
+ * caller. */
+static pb_origin *follow(pb_tab *tab, const json_t *change)
 {
     static const char *const of_photo[] = {"model", "crop", "source", NULL};
-    static const char *const of_map[] = {
-        "model", "tap", "prompt", "edit_prompt", "negative_prompt", "guidance_scale", NULL};
+    static const char *const of_map[] = {"model",          "source",      "tap",
+                                         "prompt",         "edit_prompt", "negative_prompt",
+                                         "guidance_scale", NULL};
     static const char *const of_size[] = {"model", NULL};
 
-    if (has_one(change, of_map))
-        pb_given_clear(&tab->carried);
+    pb_origin *origin = has_one(change, of_map) ? drop_carried(tab) : NULL;
+
     if (has_one(change, of_size)) {
         pb_given_clear(&tab->mask);
         drop(&tab->shown.mask);
     }
     forget(tab, has_one(change, of_photo));
+    return origin;
 }
 
 /* With the lock: is it how a mask is used that there is not? */
@@ -328,19 +361,38 @@ static int is_idle(const pb_tab *tab, const json_t *change)
     return !tab->mask.bytes && json_object_size(change) == 1 && json_object_get(change, "mask_use");
 }
 
+/* With the lock: what of a change is another than it is. */
+static json_t *news_in(const pb_tab *tab, const json_t *change)
+{
+    json_t *news = json_object(), *value;
+    const char *name;
+
+    json_object_foreach((json_t *)change, name, value)
+    {
+        if (!json_equal(value, json_object_get(tab->wishes, name)))
+            json_object_set(news, name, value);
+    }
+    return news;
+}
+
 pb_status pb_tab_change(pb_tab *tab, const json_t *change, pb_error *error)
 {
+    pb_origin *origin = NULL;
     pb_status status;
+    json_t *news;
     int same;
 
     g_mutex_lock(&tab->tabs->lock);
+    news = news_in(tab, change);
     status = pb_wishes_change(tab->wishes, change, &same, error);
-    same = same || (status == PB_OK && is_idle(tab, change));
+    same = same || (status == PB_OK && is_idle(tab, news));
     if (status == PB_OK && same)
         tab->version++;
     else if (status == PB_OK)
-        follow(tab, change);
+        origin = follow(tab, news);
     g_mutex_unlock(&tab->tabs->lock);
+    pb_origin_release(origin);
+    json_decref(news);
     if (status != PB_OK || same)
         return status;
     pb_line_cancel_tab(tab->tabs->line, tab->id);
@@ -360,7 +412,7 @@ unsigned long pb_tab_photo(pb_tab *tab, GBytes *bytes, const char *name)
     g_mutex_unlock(&tab->tabs->lock);
     close_others(tab->tabs, tab);
     pb_line_cancel_tab(tab->tabs->line, tab->id);
-    return pb_tab_add(tab, &(pb_request){.kind = "look"}, NULL);
+    return pb_tab_do(tab, &(pb_request){.kind = "look"});
 }
 
 /* With the lock: another mask, or none. */
@@ -386,7 +438,7 @@ unsigned long pb_tab_mask(pb_tab *tab, GBytes *bytes)
     g_mutex_unlock(&tab->tabs->lock);
     close_others(tab->tabs, tab);
     pb_line_cancel_tab(tab->tabs->line, tab->id);
-    return pb_tab_add(tab, &(pb_request){.kind = "mask"}, NULL);
+    return pb_tab_do(tab, &(pb_request){.kind = "mask"});
 }
 
 void pb_tab_unmask(pb_tab *tab)
@@ -406,15 +458,13 @@ void pb_tab_unmask(pb_tab *tab)
 
 void pb_tab_uncarry(pb_tab *tab)
 {
+    pb_origin *origin;
+
     g_mutex_lock(&tab->tabs->lock);
-    pb_given_set(&tab->carried, NULL, NULL);
+    origin = drop_carried(tab);
     forget(tab, 0);
     g_mutex_unlock(&tab->tabs->lock);
+    pb_origin_release(origin);
     pb_line_cancel_tab(tab->tabs->line, tab->id);
     look(tab);
-}
-
-unsigned long pb_tab_do(pb_tab *tab, const pb_request *request)
-{
-    return pb_tab_add(tab, request, NULL);
 }

@@ -1,6 +1,7 @@
 #include "explore/taste.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,10 @@
 #include "base/clock.h"
 #include "explore/shelf.h"
 #include "picture/photo.h"
+
+/* What the picture is called there. */
+#define PICTURE "a picture"
+#define BLAME PICTURE ": "
 
 #define SECONDS 60               /* of a processor, */
 #define LONGEST 180              /* and by the clock */
@@ -37,7 +42,7 @@ static pb_status read_all(size_t most, pb_bytes *file, pb_error *error)
     bytes = g_byte_array_free_to_bytes(all);
     status = g_bytes_get_size(bytes) <= most
                  ? pb_copy_bytes(bytes, file, error)
-                 : pb_fail(error, PB_FORMAT, "a picture: more than %zu bytes", most);
+                 : pb_fail(error, PB_FORMAT, PICTURE ": more than %zu bytes", most);
     g_bytes_unref(bytes);
     return status;
 }
@@ -56,7 +61,7 @@ pb_status pb_taste(size_t most, pb_error *error)
 #endif
     status = read_all(most, &file, error);
     if (status == PB_OK)
-        status = pb_photo_take(&photo, &file, "a picture", &crop, 64, 64, error);
+        status = pb_photo_take(&photo, &file, PICTURE, &crop, 64, 64, error);
     pb_photo_clear(&photo);
     pb_bytes_clear(&file);
     return status;
@@ -81,16 +86,24 @@ static void send_all(int to, GBytes *picture)
     }
 }
 
-/* What it says, in one line without its own name. */
-static void read_words(int from, char *words, size_t room)
+/* What it says: the beginning of it, and the rest is read, too. */
+typedef struct words {
+    int from;
+    char text[4000];
+    size_t size;
+} words;
+
+static void listen_to(words *w)
 {
-    size_t at = 0;
+    char rest[1000];
     ssize_t n;
 
-    while (at + 1 < room && ((n = read(from, words + at, room - at - 1)) > 0 || errno == EINTR))
-        at += n > 0 ? (size_t)n : 0;
-    words[at] = '\0';
-    words[strcspn(words, "\n")] = '\0';
+    do {
+        size_t room = sizeof w->text - 1 - w->size;
+        n = read(w->from, room ? w->text + w->size : rest, room ? room : sizeof rest);
+        w->size += n > 0 && room ? (size_t)n : 0;
+    } while (n > 0);
+    w->text[w->size] = '\0';
 }
 
 static int is_stopped(const pb_run *run)
@@ -100,29 +113,35 @@ static int is_stopped(const pb_run *run)
 }
 
 /* Waits for its end; *status is that of waitpid. 0: it was told to end. */
-static int wait_for(GPid child, const pb_run *run, int *status)
+static int wait_for(GPid child, words *w, const pb_run *run, int *status)
 {
     double begun = pb_seconds();
     int stopped = 0;
+    pid_t ended;
 
-    while (waitpid(child, status, WNOHANG) == 0) {
+    while ((ended = waitpid(child, status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
+        listen_to(w);
         if (!stopped && (is_stopped(run) || pb_seconds() - begun > LONGEST)) {
             kill(child, SIGKILL);
             stopped = 1;
         }
         usleep(STEP);
     }
+    listen_to(w);
+    if (ended < 0)
+        *status = 1 << 8; /* somebody else has waited for it */
     return !stopped;
 }
 
-static pb_status judge(int status, const char *words, const char *name, pb_error *error)
+static pb_status judge(int status, char *said, const char *name, pb_error *error)
 {
-    const char *said = strstr(words, "a picture: ");
+    char *why = strstr(said, BLAME);
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return PB_OK;
-    return WIFEXITED(status) ? pb_fail(error, PB_FORMAT, "%s: %s", name,
-                                       said ? said + strlen("a picture: ") : words)
+    why = why ? why + strlen(BLAME) : said;
+    why[strcspn(why, "\n")] = '\0';
+    return WIFEXITED(status) ? pb_fail(error, PB_FORMAT, "%s: %s", name, why)
                              : pb_fail(error, PB_FORMAT,
                                        "%s: a picture that cannot be read: its reader was ended by "
                                        "signal %d",
@@ -132,22 +151,22 @@ static pb_status judge(int status, const char *words, const char *name, pb_error
 pb_status pb_have_tasted(const char *const *argv, GBytes *picture, const char *name,
                          const pb_run *run, pb_error *error)
 {
-    char words[1000];
-    int in, out, status, whole;
+    words w = {.size = 0};
+    int in, status, whole;
     GPid child;
 
     if (!g_spawn_async_with_pipes(NULL, (char **)argv, NULL,
                                   G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL,
-                                  NULL, &child, &in, NULL, &out, NULL))
+                                  NULL, &child, &in, NULL, &w.from, NULL))
         return pb_fail(error, PB_IO, "%s: no process for reading it can be started", name);
     send_all(in, picture);
     close(in);
-    whole = wait_for(child, run, &status);
-    read_words(out, words, sizeof words);
-    close(out);
+    fcntl(w.from, F_SETFL, O_NONBLOCK);
+    whole = wait_for(child, &w, run, &status);
+    close(w.from);
     g_spawn_close_pid(child);
     if (!whole && is_stopped(run))
         return pb_fail(error, PB_CANCELLED, "stopped");
-    return whole ? judge(status, words, name, error)
+    return whole ? judge(status, w.text, name, error)
                  : pb_fail(error, PB_FORMAT, "%s: a picture that takes too long to read", name);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { TEXT, NUMBER, COUNT, CROP, SOURCE, MASK_USE, NAMES } kind;
+typedef enum kind { TEXT, NUMBER, SHARE, COUNT, CROP, SOURCE, MASK_USE, NAMES } kind;
 
 typedef struct wish {
     const char *name;
@@ -15,6 +15,7 @@ typedef struct wish {
 } wish;
 
 #define LONGEST 2000 /* bytes of a text */
+#define LEAST 1e-6   /* a weight that is one */
 
 static const wish all[] = {
     {"model", TEXT, 0, 0, 0},
@@ -25,7 +26,7 @@ static const wish all[] = {
     {"edit_prompt", TEXT, 1, 0, 0},
     {"negative_prompt", TEXT, 1, 0, 0},
     {"guidance_scale", NUMBER, 1, -100, 100},
-    {"t", NUMBER, 1, 0, 1},
+    {"t", SHARE, 1, 0, 0},
     {"steps", COUNT, 0, 2, 1000},
     {"rank", COUNT, 0, 1, 64},
     {"tap", TEXT, 1, 0, 0},
@@ -91,6 +92,8 @@ static int is_granted(const wish *w, const json_t *value)
         return is_text(value);
     case NUMBER:
         return json_is_number(value) && number >= w->least && number <= w->most;
+    case SHARE:
+        return json_is_number(value) && number > 0 && number <= 1;
     case COUNT:
         return json_is_integer(value) && number >= w->least && number <= w->most;
     case CROP:
@@ -117,6 +120,7 @@ static pb_status check(const char *name, const json_t *value, pb_error *error)
 {
     static const char *const expected[] = {"a text",
                                            "a number",
+                                           "a number above 0 to 1",
                                            "a whole number",
                                            "[x, y, width, height], \"auto\" or null",
                                            "\"photo\" or \"seed\"",
@@ -196,7 +200,7 @@ pb_status pb_wish_weights(const json_t *weights, size_t directions, size_t most,
         known++;
         if (!json_is_number(value) || !(fabs(json_number_value(value)) <= 1))
             return pb_fail(error, PB_INVALID, "weight %zu: expected a number from -1 to 1", i);
-        if (json_number_value(value) == 0)
+        if (fabs(json_number_value(value)) < LEAST)
             continue;
         if (*count == most)
             return pb_fail(error, PB_INVALID, "weights: expected at most %zu", most);
