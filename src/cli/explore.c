@@ -154,7 +154,9 @@ int pb_command_explore(int argc, char **argv)
         "begins with the bundled portrait; others are dropped on the page. Ctrl-C ends it.",
         "Examples:\n"
         "  pullback explore photo.jpg\n"
-        "  pullback explore --model faces32 --port 0"};
+        "  pullback explore --model faces32 --port 0\n"
+        "  pullback explore --listen 0.0.0.0    # for a phone in the same network, too: on it, the\n"
+        "                                       # URL with this machine's address in it"};
     options o = {.cli = {.name = "explore", .idle = "force"}, .port = PORT};
     const GOptionEntry entries[] = {
         {"port", 0, 0, G_OPTION_ARG_INT, &o.port,
