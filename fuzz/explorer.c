@@ -4,10 +4,11 @@
  *
  *     fuzz-explorer PROGRAM [SECONDS [SEED]]
  *
- * It is a finding, and exit status 1, where the program ends, hangs, answers a 5xx that is not 503
- * (too much waits), answers a request without the token or from another site by anything but a 4xx,
- * a proper one by a status that is not described, or does not end in order (as with leaks, under
- * sanitizers). The last requests of each thread are then left in /tmp/fuzz-explorer-*. */
+ * It is a finding, and exit status 1, where the program ends, hangs, answers a 5xx (but 501 and 505
+ * to methods and versions of HTTP that there are not), answers a request without the token or from
+ * another site by anything but a 4xx, a proper one by a status that is not described, or does not
+ * end in order (as with leaks, under sanitizers). The last requests of each thread are then left in
+ * /tmp/fuzz-explorer-*. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static void judge(worker *w, const request *q, const reply *r)
         found(w, "nobody listens", r);
     else if (status == -2 && q->how == WHOLE && !q->patience)
         found(w, "no answer in time", r);
-    else if (status >= 500 && status != 503 && !(q->how == ODD && (status == 501 || status == 505)))
+    else if (status >= 500 && !(q->how == ODD && (status == 501 || status == 505)))
         found(w, "an error of the server's", r);
     else if (!q->allowed && status > 0 && status / 100 != 4 && !(q->how == ODD && status > 500))
         found(w, "not refused", r);
@@ -120,7 +121,7 @@ static void step(worker *w, const char *path, const char *body)
 
     if (r.status == 202)
         wait_for(w, &r);
-    else if (r.status >= 500 && r.status != 503)
+    else if (r.status >= 500)
         found(w, "an error of the server's", &r);
     reply_clear(&r);
 }

@@ -73,7 +73,7 @@ static void answer_job(pb_explorer *e, pb_web_answer *a, unsigned long id)
     if (job)
         answer_json(a, 202, job);
     else
-        answer_error(a, 503, "too much waits already: try again when some of it has ended");
+        answer_error(a, 429, "too much waits already: try again when some of it has ended");
 }
 
 static void answer_none(pb_web_answer *a)
