@@ -108,7 +108,8 @@ static void test_ddim(void **state)
     pb_schedule_free(s);
 }
 
-/* Steps over several points of the grid, the last one over what is left. */
+/* Steps over several points of the grid, the last one over what is left. (Long ones divide by a
+ * small a: the rounding of what the network says grows.) */
 static void test_stride(void **state)
 {
     static const size_t strides[] = {2, 7, 19, 40};
@@ -127,7 +128,7 @@ static void test_stride(void **state)
         MUST(pb_ddim(s, &denoiser, 1, denoiser.size, x, 19, 0, &o, NULL, error));
         for (size_t i = 0; i < SIZE; i++)
             assert_true(fabs((double)x[i] - reference(s, (double)((float)i / 6 - 1), 20, strides[k],
-                                                      SIZE_MAX, NULL, 0)) < 1e-6);
+                                                      SIZE_MAX, NULL, 0)) < 1e-4);
     }
     pb_schedule_free(s);
 }

@@ -356,7 +356,7 @@ static void test_basis_and_edit(void **state)
     expect(program(here.folder,
                    "edit -m " FACES " " PB_SOURCE_DIR "/examples/portrait.png --steps 20 "
                    "--basis b.safetensors -o wrong.png"),
-           1, "transport");
+           1, "--carry");
     expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --t 0.5 -o wrong.png"), 1,
            "b.safetensors has its own point");
     expect(program(here.folder, "edit -m " FACES " --basis b.safetensors --steps 21 -o wrong.png"),
