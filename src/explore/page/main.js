@@ -22,6 +22,7 @@ const BLANK = {photo: "Choose a photo, and what the model sees of it appears her
 
 let models = [];
 let shownFound = "", shownEdit = "";
+let results = null; // those that are being shown: a promise
 
 const model = () => models.find((m) => m.name === work.tab.settings.model) || models[0];
 const step = (weights) => ({settings: work.tab.settings, weights, found: Boolean(work.tab.found)});
@@ -124,7 +125,7 @@ function show(another) {
     directions.name(tab.settings.names);
     showBefore();
     permit();
-    showResults();
+    results = showResults();
 }
 
 const showMask = attempt((tab) => mask.show(tab));
@@ -150,8 +151,9 @@ const change = attempt(async (wanted) => {
 
 const find = attempt(async () => {
     const job = await work.start("find", "POST", "/find", {});
+    await results;
     if (job && job.state === "done" && getComputedStyle($("viewer")).position === "sticky")
-        $("viewer").scrollIntoView();
+        $("work").scrollIntoView(); // the viewer, and right below it the top of the directions
 });
 
 const sendEdit = later(250, attempt(async (weights) => {
