@@ -148,7 +148,7 @@ void explorer_set(int direction, double value)
     browser_press_at(slider, key);
     free(key);
     browser_wait("Math.abs(Number($('%s').value) - %.2f) < 0.01", slider, value);
-    browser_wait("$('#exactness').textContent === 'exact'");
+    browser_wait("$('#exactness').textContent === 'final'");
 }
 
 /* A file that is whole; the browser's own names begin with a dot or end so. */

@@ -34,10 +34,10 @@ static void test_keys_alone(void **state)
     browser_wait("$$('.card').length === 3 && $('#progress').hidden");
     tab_to("#slider-1");
     browser_press("ArrowRight ArrowRight ArrowRight ArrowRight");
-    browser_wait("$('#exactness').textContent === 'exact' && $('#slider-1').value === '0.2'");
+    browser_wait("$('#exactness').textContent === 'final' && $('#slider-1').value === '0.2'");
     browser_press("Shift+Tab");
     browser_press("Enter"); /* the last picture of the card */
-    browser_wait("$('#slider-1').value === '1' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-1').value === '1' && $('#exactness').textContent === 'final'");
     tab_to("#divider");
     browser_press("ArrowRight");
     expect_near(browser_number("Number($('#divider').getAttribute('aria-valuenow'))"), 55, 0);
@@ -87,7 +87,7 @@ static void test_announced(void **state)
     explorer_find();
     browser_wait("/3 directions found/.test($('#live').textContent)");
     explorer_set(0, 0.5);
-    browser_wait("/exact picture/.test($('#live').textContent)");
+    browser_wait("/final picture/.test($('#live').textContent)");
 }
 
 static const browser_look looks[] = {
@@ -162,7 +162,7 @@ static void test_phone(void **state)
     explorer_find();
     browser_drag("#slider-2",
                  (browser_way){.pointer = BROWSER_TOUCH, .x = .5, .y = .5, .right = 60});
-    browser_wait("Number($('#slider-2').value) > 0.1 && $('#exactness').textContent === 'exact'");
+    browser_wait("Number($('#slider-2').value) > 0.1 && $('#exactness').textContent === 'final'");
     assert_true(browser_true(
         "box('#after-picture').top >= 0 && box('#after-picture').bottom < box('#slider-2').top"));
 }

@@ -33,7 +33,7 @@ static char *pixels(void)
     return browser_string("$('#after-picture').toDataURL()");
 }
 
-/* By keys: coarse at once, then the exact picture, another one than without an edit. */
+/* By keys: a preview at once, then the final picture, another one than without an edit. */
 static void test_keys(void **state)
 {
     char *before = pixels(), *after;
@@ -43,10 +43,10 @@ static void test_keys(void **state)
     explorer_set(0, 0.5);
     after = pixels();
     assert_true(
-        browser_true("said.includes('coarse') && said.indexOf('coarse') < said.indexOf('exact')"));
+        browser_true("said.includes('preview') && said.indexOf('preview') < said.indexOf('final')"));
     assert_string_not_equal(before, after);
     assert_true(browser_true(TAB ".then((t) => t.edit.weights['0'] === 0.5)"));
-    assert_true(browser_true("/changed by [\\d.]+ of 255/.test($('#edit-note').textContent)"));
+    assert_true(browser_true("/changed/.test($('#edit-note').textContent) && /\\d of 255/.test($('#edit-note').title)"));
     free(before);
     free(after);
 }
@@ -56,7 +56,7 @@ static void test_dragged(void **state)
     (void)state;
     browser_drag("#slider-1", (browser_way){.x = .5, .y = .5, .right = -60});
     assert_true(browser_number("Number($('#slider-1').value)") < -0.2);
-    browser_wait("$('#exactness').textContent === 'exact'");
+    browser_wait("$('#exactness').textContent === 'final'");
     browser_wait(TAB ".then((t) => t.edit.weights['1'] === Number($('#slider-1').value))");
 }
 
@@ -65,7 +65,7 @@ static void test_touched(void **state)
     (void)state;
     browser_drag("#slider-1",
                  (browser_way){.pointer = BROWSER_TOUCH, .x = .5, .y = .5, .right = 60});
-    browser_wait("Number($('#slider-1').value) > 0.2 && $('#exactness').textContent === 'exact'");
+    browser_wait("Number($('#slider-1').value) > 0.2 && $('#exactness').textContent === 'final'");
 }
 
 /* A card's pictures are buttons: to one end, to the other, back. */
@@ -73,9 +73,9 @@ static void test_pictures(void **state)
 {
     (void)state;
     browser_click("#card-2 .three button:first-child");
-    browser_wait("$('#slider-2').value === '-1' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-2').value === '-1' && $('#exactness').textContent === 'final'");
     browser_click("#card-2 .three button:last-child");
-    browser_wait("$('#slider-2').value === '1' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-2').value === '1' && $('#exactness').textContent === 'final'");
     browser_click("#card-2 .three button:nth-child(2)");
     browser_wait("$('#slider-2').value === '0' && $('#exactness').textContent === 'unchanged'");
 }
@@ -120,12 +120,12 @@ static void test_undo(void **state)
     second = pixels();
     browser_click("#undo");
     browser_wait("$('#slider-1').value === '0' && $('#slider-0').value === '0.5' && "
-                 "$('#exactness').textContent === 'exact'");
+                 "$('#exactness').textContent === 'final'");
     now = pixels();
     assert_string_equal(now, first);
     free(now);
     browser_press("Control+Shift+Z");
-    browser_wait("$('#slider-1').value === '-0.5' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-1').value === '-0.5' && $('#exactness').textContent === 'final'");
     now = pixels();
     assert_string_equal(now, second);
     free(now);
@@ -153,7 +153,7 @@ static void test_undo_setting(void **state)
     explorer_rest();
     browser_click("#undo");
     browser_wait(
-        "$('.card') && $('#slider-0').value === '0.5' && $('#exactness').textContent === 'exact'");
+        "$('.card') && $('#slider-0').value === '0.5' && $('#exactness').textContent === 'final'");
     assert_true(browser_true(TAB ".then((t) => t.settings.t === null)"));
 }
 

@@ -1,4 +1,4 @@
-// Rough previews: the cards' pictures, blended linearly.
+// Previews: the cards' pictures, blended linearly.
 import {make, picture} from "./dom.js";
 import {scale} from "./weights.js";
 

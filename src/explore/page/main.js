@@ -13,7 +13,7 @@ import {Viewer} from "./viewer.js";
 import {Work} from "./work.js";
 import {named, receive, type} from "./incoming.js";
 import {recall, remember} from "./memory.js";
-import {empty, same} from "./weights.js";
+import {amount, degree, empty, same, shared} from "./weights.js";
 
 const NONE = {
     photo: "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.",
@@ -55,7 +55,7 @@ const showBefore = attempt(async () => {
         past.sketch(entry, await picture(so));
     if (!await viewer.setPhoto(own ? null : seen) || !tab.found)
         return;
-    viewer.coarse(directions.weights());
+    viewer.preview(directions.weights());
     await showEdit();
 });
 
@@ -89,18 +89,20 @@ async function showFound() {
 
 function editWords(edit) {
     const outside = typeof edit.outside === "number" ? `; ${Math.round(100 * edit.outside)} % of the change lies outside of your part` : "";
-    return `It changed by ${Number(edit.change).toFixed(1)} of 255${outside}.`;
+    return `It ${degree(edit.change)}${outside}.`;
 }
 
 async function showEdit() {
     const {edit} = work.tab, now = directions.weights(), fits = Boolean(edit) && same(edit.weights, now);
     takeaway.command(empty(now) ? null : edit, fits);
     $("edit-note").textContent = fits && !empty(now) ? editWords(edit) : "";
-    if (!fits || empty(now) || !await viewer.exact(edit))
+    $("edit-note").title = fits && !empty(now) ? amount(edit.change) : "";
+    $("shared-note").hidden = !shared(now);
+    if (!fits || empty(now) || !await viewer.final(edit))
         return;
     past.sketch(past.entryNow(), viewer.after);
     if (shownEdit !== edit.picture)
-        say(`The exact picture is there. ${editWords(edit)}`);
+        say(`The final picture is there. ${editWords(edit)}`);
     shownEdit = edit.picture;
 }
 
@@ -167,7 +169,7 @@ const sendEdit = later(250, attempt(async (weights) => {
 
 function moved(weights, resting) {
     const {edit} = work.tab;
-    viewer.coarse(weights);
+    viewer.preview(weights);
     if (resting) {
         past.add(step(weights));
         past.sketch(past.entryNow(), viewer.after);
