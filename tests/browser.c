@@ -174,12 +174,18 @@ static char *downloaded(bool remove)
     return name;
 }
 
+void explorer_unfold(const char *element)
+{
+    json_decref(browser_run("const d = $('%s').closest('details'); if (d) d.open = true", element));
+}
+
 char *explorer_take(const char *element)
 {
     double end = pb_seconds() + 60;
     char *name = NULL, from[1000];
 
     downloaded(true);
+    explorer_unfold(element);
     browser_click(element);
     while (!(name = downloaded(false)) && pb_seconds() < end)
         usleep(20000);

@@ -38,6 +38,9 @@ void explorer_find(void);
 /* Sets a slider by keys and waits for the final picture. */
 void explorer_set(int direction, double value);
 
+/* Opens what an element is folded away in. */
+void explorer_unfold(const char *element);
+
 /* Clicks on what makes a file, and waits for it: it is on the desk, and its name is the caller's,
  * by free. */
 char *explorer_take(const char *element);

@@ -42,11 +42,12 @@ static void test_keys(void **state)
     listen();
     explorer_set(0, 0.5);
     after = pixels();
-    assert_true(
-        browser_true("said.includes('preview') && said.indexOf('preview') < said.indexOf('final')"));
+    assert_true(browser_true(
+        "said.includes('preview') && said.indexOf('preview') < said.indexOf('final')"));
     assert_string_not_equal(before, after);
     assert_true(browser_true(TAB ".then((t) => t.edit.weights['0'] === 0.5)"));
-    assert_true(browser_true("/changed/.test($('#edit-note').textContent) && /\\d of 255/.test($('#edit-note').title)"));
+    assert_true(browser_true(
+        "/changed/.test($('#edit-note').textContent) && /\\d of 255/.test($('#edit-note').title)"));
     free(before);
     free(after);
 }
@@ -88,7 +89,9 @@ static void test_several(void **state)
     explorer_set(2, -0.8);
     browser_wait(TAB ".then(({edit: e}) => e.weights['0'] === 0.6 && e.weights['2'] === -0.8 && "
                      "Math.abs(e.strength - 1) < 1e-6)");
-    assert_true(browser_true("$$('.card.used').length === 2"));
+    assert_true(browser_true("$$('.card.used').length === 2 && $('#shared-note').hidden"));
+    explorer_set(0, 0.7);
+    assert_true(browser_true("/share/.test($('#shared-note').innerText)"));
     browser_click("#zero");
     browser_wait("$('#exactness').textContent === 'unchanged' && !$('.card.used')");
     assert_true(browser_true("$('#zero').disabled && $('#command-box').hidden"));
@@ -193,6 +196,7 @@ static void test_beside(void **state)
     browser_wait("Math.abs(box('#before-picture').left - box('#after-picture').left) < 1");
     browser_choose("#before", "middle");
     browser_wait(TAB ".then((t) => $('#before-picture').src.endsWith(t.found.middle))");
+    assert_true(browser_true("$('#own-note').clientHeight > 0"));
 }
 
 /* While it is held the picture before is all that is seen. */
@@ -205,6 +209,7 @@ static void test_hold(void **state)
     for (browser_pointer pointer = BROWSER_MOUSE; pointer <= BROWSER_TOUCH; pointer++) {
         browser_drag("#hold", (browser_way){.pointer = pointer, .x = .5, .y = .5, .hold = true});
         assert_true(browser_true("%s", hidden));
+        assert_true(browser_true("getComputedStyle($('#held')).visibility === 'visible'"));
         browser_release();
         assert_false(browser_true("%s", hidden));
     }

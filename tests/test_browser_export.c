@@ -160,6 +160,7 @@ static void test_no_project(void **state)
 static void test_copy(void **state)
 {
     (void)state;
+    explorer_unfold("#copy");
     browser_click("#copy");
     browser_wait("$('#copy').textContent === 'Copied'");
     assert_true(

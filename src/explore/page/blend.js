@@ -15,6 +15,14 @@ export async function pixels(url, size) {
     return {width, height, data: data(image, width, height)};
 }
 
+// Has a picture no colours, but for traces?
+export function grey({data: values}) {
+    let colour = 0;
+    for (let i = 0; i < values.length; i += 4)
+        colour += Math.max(values[i], values[i + 1], values[i + 2]) - Math.min(values[i], values[i + 1], values[i + 2]);
+    return colour < 4 * values.length / 4;
+}
+
 function put(canvas, {width, height}, values) {
     canvas.width = width;
     canvas.height = height;

@@ -1,6 +1,7 @@
 // The page: one tab of the program, shown and changed.
 import {$, say, complain, calm, later, allow, attempt, picture} from "./dom.js";
 import {ask} from "./api.js";
+import {grey, pixels} from "./blend.js";
 import * as progress from "./progress.js";
 import {Carry} from "./carry.js";
 import {Directions} from "./directions.js";
@@ -22,6 +23,8 @@ const BLANK = {photo: "Choose a photo, and what the model sees of it appears her
 
 let models = [];
 let shownFound = "", shownEdit = "";
+let sending = false; // a photo is on its way to the program
+let greyModel = false; // the model's pictures are grey, and the photo is not
 let results = null; // those that are being shown: a promise
 
 const model = () => models.find((m) => m.name === work.tab.settings.model) || models[0];
@@ -36,7 +39,9 @@ function permit() {
         return;
     allow($("find"), doing.has("find") ? "They are being found"
         : tab.settings.source === "photo" && !tab.photo ? tab.job ? "The photo is being looked at" : "There is no photo yet that the model can see"
-        : tab.found ? "They are found: change the photo or a setting to find others" : "");
+        : tab.found ? "They are found" : "");
+    $("find").classList.toggle("found", Boolean(tab.found));
+    $("find").textContent = tab.found ? "Found. Change the photo or a setting to find others." : "Find directions";
     allow($("zero"), unmoved ? "All are 0" : "");
     takeaway.permit(tab, doing.has("export"), unmoved);
 }
@@ -47,8 +52,12 @@ const showBefore = attempt(async () => {
     const seen = photo && tab.photo ? tab.photo.close : null, middle = tab.found ? tab.found.middle : null;
     $("with").hidden = !photo;
     $("blank").textContent = BLANK[tab.settings.source];
-    if (photo && !seen && tab.job)
+    viewer.wait(sending || photo && !seen && Boolean(tab.job));
+    if (photo && !seen && tab.job) {
+        $("blank").textContent = "The photo is being opened…";
         return; // a look at it is on its way
+    }
+    $("own-note").hidden = !photo || !own || !tab.found;
     viewer.setBefore(own ? middle || seen : seen || middle);
     const so = seen || tab.noisy && tab.noisy.picture, entry = past.entryNow();
     if (so && !tab.found)
@@ -61,8 +70,10 @@ const showBefore = attempt(async () => {
 
 function foundWords(found) {
     const time = found.seconds ? ` Found in ${progress.spell(found.seconds)}.` : "";
-    const quick = found.coarse ? " The small pictures are quick sketches, made in fewer steps; the large one is exact." : "";
-    return `Each changes something else. Move the sliders: several at once are one edit.${quick}${time}`;
+    const tone = greyModel ? " The small pictures are grey because this model sees in grey; in the result your photo keeps its colours." : "";
+    const hair = work.tab.settings.source === "photo" && model().faces ? " For the hair, make the frame larger and find again." : "";
+    return "Look through the small pictures: one may be a smile, another other hair. Type a name over “Direction 1” to know it again. " +
+        `Move the sliders: several at once are one edit.${tone}${hair}${time}`;
 }
 
 async function showFound() {
@@ -81,6 +92,10 @@ async function showFound() {
     say(`${found.cards.length} directions found`);
     if (!await viewer.prepare(found))
         return;
+    greyModel = viewer.grey() && Boolean(tab.photo) && tab.settings.source === "photo" && !grey(await pixels(tab.photo.close));
+    if (found.middle !== shownFound)
+        return;
+    $("found-hint").textContent = foundWords(found);
     directions.set(found);
     directions.name(work.tab.settings.names);
     directions.put(past.now().weights);
@@ -201,10 +216,17 @@ const travel = attempt(async (to) => {
 
 const send = attempt(async (file) => {
     photo.wait(file);
-    const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file))
-        : await work.start("look", "POST", "/photo", {example: true});
-    if (job)
-        anew();
+    sending = true;
+    viewer.wait(true);
+    try {
+        const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file))
+            : await work.start("look", "POST", "/photo", {example: true});
+        if (job)
+            anew();
+    } finally {
+        sending = false;
+        show(false);
+    }
 });
 
 const useMask = attempt(async (file) => {
@@ -286,6 +308,8 @@ async function open() {
     }
     return ask("POST", "/api/tabs", {});
 }
+
+$("fold").open = matchMedia("(min-width: 48rem)").matches;
 
 attempt(async () => {
     models = (await ask("GET", "/api/models")).models;

@@ -6,9 +6,10 @@ const kinds = {
     look: "Looking at the picture", mask: "Reading the mask", find: "Finding directions", edit: "Making the picture",
     export: "Making the file"};
 const tasks = {
-    inverting: "taking the picture towards noise", basis: "asking the model what it can change", sampling: "taking it back",
-    "moving to t": "taking it to that much noise", guiding: "changing it", encoding: "reading the picture", decoding: "drawing",
-    embedding: "reading the text", "re-linearising": "changing it step by step", "pre-images": "looking for what it came from"};
+    inverting: "reading the photo", encoding: "reading the photo", "reading the picture": "reading the photo",
+    embedding: "reading the words", "moving to t": "adding noise", moving: "adding noise", basis: "looking for directions",
+    verifying: "checking them", guiding: "trying them out", "re-linearising": "trying them out", decoding: "drawing the pictures",
+    sampling: "drawing the pictures", "pre-images": "looking for what they change"};
 
 const running = new Map();
 
@@ -23,7 +24,7 @@ function text(job) {
     const what = kinds[job.kind] || job.kind;
     if (job.state === "waiting")
         return `${what}: waits for other work`;
-    return what + (job.task ? `: ${tasks[job.task] || job.task}` : "…") +
+    return what + (tasks[job.task] ? `: ${tasks[job.task]}` : "…") +
         (typeof job.left === "number" ? `, about ${spell(job.left)} left` : "");
 }
 

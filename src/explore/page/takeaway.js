@@ -49,7 +49,8 @@ export class Takeaway {
     permit(tab, busy, unmoved) {
         for (const button of buttons())
             allow(button, busy ? "A file is being made" : unmoved && ofEdit.includes(button.dataset.what) ? "Move a slider first" : "");
-        $("save-mask").hidden = !tab.mask;
+        $("mask-row").hidden = !tab.mask;
+        $("export-hint").hidden = !unmoved;
     }
 
     // fits: the sliders are still where they were for it.

@@ -1,6 +1,6 @@
 // The picture before and after, with a divider; a preview at once, the final one when it is there.
 import {$, make, clamp, picture} from "./dom.js";
-import {Blend, pixels} from "./blend.js";
+import {Blend, grey, pixels} from "./blend.js";
 import {empty} from "./weights.js";
 
 const states = {
@@ -98,6 +98,11 @@ export class Viewer {
         this.box.classList.toggle("blank", !url);
     }
 
+    // What is shown is of before: another photo is on its way.
+    wait(on) {
+        this.box.classList.toggle("waits", on);
+    }
+
     // The pictures of which previews are blended. Are they those that were asked for last?
     async prepare(found) {
         this.clear();
@@ -108,6 +113,11 @@ export class Viewer {
         this.blend = blend;
         this.box.classList.remove("empty");
         return true;
+    }
+
+    // Does the model see in grey?
+    grey() {
+        return grey(this.blend.middle);
     }
 
     // The photo's part that edits are shown in: a URL; null: they are shown as the model sees them.
