@@ -38,6 +38,7 @@ function permit() {
     if (!tab)
         return;
     allow($("find"), doing.has("find") ? "They are being found"
+        : sending ? "The photo is being looked at"
         : tab.settings.source === "photo" && !tab.photo ? tab.job ? "The photo is being looked at" : "There is no photo yet that the model can see"
         : tab.found ? "They are found" : "");
     $("find").classList.toggle("found", Boolean(tab.found));
