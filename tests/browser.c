@@ -148,7 +148,7 @@ void explorer_set(int direction, double value)
     browser_press_at(slider, key);
     free(key);
     browser_wait("Math.abs(Number($('%s').value) - %.2f) < 0.01", slider, value);
-    browser_wait("$('#exactness').textContent === 'exact'");
+    browser_wait("$('#exactness').textContent === 'final'");
 }
 
 /* A file that is whole; the browser's own names begin with a dot or end so. */
@@ -174,12 +174,18 @@ static char *downloaded(bool remove)
     return name;
 }
 
+void explorer_unfold(const char *element)
+{
+    json_decref(browser_run("const d = $('%s').closest('details'); if (d) d.open = true", element));
+}
+
 char *explorer_take(const char *element)
 {
     double end = pb_seconds() + 60;
     char *name = NULL, from[1000];
 
     downloaded(true);
+    explorer_unfold(element);
     browser_click(element);
     while (!(name = downloaded(false)) && pb_seconds() < end)
         usleep(20000);

@@ -35,8 +35,11 @@ void explorer_rest(void);
 /* Clicks on "find", and waits for the cards. */
 void explorer_find(void);
 
-/* Sets a slider by keys and waits for the exact picture. */
+/* Sets a slider by keys and waits for the final picture. */
 void explorer_set(int direction, double value);
+
+/* Opens what an element is folded away in. */
+void explorer_unfold(const char *element);
 
 /* Clicks on what makes a file, and waits for it: it is on the desk, and its name is the caller's,
  * by free. */

@@ -34,19 +34,22 @@ static void test_keys_alone(void **state)
     browser_wait("$$('.card').length === 3 && $('#progress').hidden");
     tab_to("#slider-1");
     browser_press("ArrowRight ArrowRight ArrowRight ArrowRight");
-    browser_wait("$('#exactness').textContent === 'exact' && $('#slider-1').value === '0.2'");
+    browser_wait("$('#exactness').textContent === 'final' && $('#slider-1').value === '0.2'");
     browser_press("Shift+Tab");
     browser_press("Enter"); /* the last picture of the card */
-    browser_wait("$('#slider-1').value === '1' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-1').value === '1' && $('#exactness').textContent === 'final'");
     tab_to("#divider");
     browser_press("ArrowRight");
     expect_near(browser_number("Number($('#divider').getAttribute('aria-valuenow'))"), 55, 0);
     tab_to("#beside");
     browser_press("Space");
     browser_wait("$('#beside').getAttribute('aria-pressed') === 'true'");
+    tab_to("#more-files summary");
+    browser_press("Enter");
     tab_to("#save-project");
     browser_press("Space");
     browser_wait("/Saved/.test($('#live').textContent)");
+    assert_true(browser_true("/Saved/.test($('#notice').innerText)"));
 }
 
 /* Tab comes to all that a mouse can press, and each of it has a name. */
@@ -87,7 +90,7 @@ static void test_announced(void **state)
     explorer_find();
     browser_wait("/3 directions found/.test($('#live').textContent)");
     explorer_set(0, 0.5);
-    browser_wait("/exact picture/.test($('#live').textContent)");
+    browser_wait("/final picture/.test($('#live').textContent)");
 }
 
 static const browser_look looks[] = {
@@ -108,7 +111,8 @@ static void keep(const char *name, const char *element, const browser_look *look
     snprintf(path, sizeof path, "%s/%s-%s-%s.png", folder, look->phone ? "phone" : "desktop",
              look->dark ? "dark" : "light", name);
     json_decref(
-        browser_run("document.activeElement.blur(); $$('details').forEach((d) => d.open = false); "
+        browser_run("document.activeElement.blur(); "
+                    "$$('details').forEach((d) => d.open = d.id === 'fold' && innerWidth > 767); "
                     "$('%s').scrollIntoView()",
                     element));
     browser_picture(path);
@@ -159,10 +163,12 @@ static void test_phone(void **state)
 {
     (void)state;
     browser_show(looks[2]);
-    explorer_find();
+    explorer_find(); /* then the top of the directions is in sight, below the picture */
+    browser_wait("box('#found').top >= box('#viewer').bottom && box('#found').top < innerHeight");
     browser_drag("#slider-2",
                  (browser_way){.pointer = BROWSER_TOUCH, .x = .5, .y = .5, .right = 60});
-    browser_wait("Number($('#slider-2').value) > 0.1 && $('#exactness').textContent === 'exact'");
+    browser_wait("Number($('#slider-2').value) > 0.1 && $('#exactness').textContent === 'final'");
+    assert_true(browser_true("getComputedStyle($('.mouse')).display === 'none'"));
     assert_true(browser_true(
         "box('#after-picture').top >= 0 && box('#after-picture').bottom < box('#slider-2').top"));
 }

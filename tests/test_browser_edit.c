@@ -33,7 +33,7 @@ static char *pixels(void)
     return browser_string("$('#after-picture').toDataURL()");
 }
 
-/* By keys: coarse at once, then the exact picture, another one than without an edit. */
+/* By keys: a preview at once, then the final picture, another one than without an edit. */
 static void test_keys(void **state)
 {
     char *before = pixels(), *after;
@@ -42,11 +42,12 @@ static void test_keys(void **state)
     listen();
     explorer_set(0, 0.5);
     after = pixels();
-    assert_true(
-        browser_true("said.includes('coarse') && said.indexOf('coarse') < said.indexOf('exact')"));
+    assert_true(browser_true(
+        "said.includes('preview') && said.indexOf('preview') < said.indexOf('final')"));
     assert_string_not_equal(before, after);
     assert_true(browser_true(TAB ".then((t) => t.edit.weights['0'] === 0.5)"));
-    assert_true(browser_true("/changed by [\\d.]+ of 255/.test($('#edit-note').textContent)"));
+    assert_true(browser_true(
+        "/changed/.test($('#edit-note').textContent) && /\\d of 255/.test($('#edit-note').title)"));
     free(before);
     free(after);
 }
@@ -56,7 +57,7 @@ static void test_dragged(void **state)
     (void)state;
     browser_drag("#slider-1", (browser_way){.x = .5, .y = .5, .right = -60});
     assert_true(browser_number("Number($('#slider-1').value)") < -0.2);
-    browser_wait("$('#exactness').textContent === 'exact'");
+    browser_wait("$('#exactness').textContent === 'final'");
     browser_wait(TAB ".then((t) => t.edit.weights['1'] === Number($('#slider-1').value))");
 }
 
@@ -65,7 +66,7 @@ static void test_touched(void **state)
     (void)state;
     browser_drag("#slider-1",
                  (browser_way){.pointer = BROWSER_TOUCH, .x = .5, .y = .5, .right = 60});
-    browser_wait("Number($('#slider-1').value) > 0.2 && $('#exactness').textContent === 'exact'");
+    browser_wait("Number($('#slider-1').value) > 0.2 && $('#exactness').textContent === 'final'");
 }
 
 /* A card's pictures are buttons: to one end, to the other, back. */
@@ -73,9 +74,9 @@ static void test_pictures(void **state)
 {
     (void)state;
     browser_click("#card-2 .three button:first-child");
-    browser_wait("$('#slider-2').value === '-1' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-2').value === '-1' && $('#exactness').textContent === 'final'");
     browser_click("#card-2 .three button:last-child");
-    browser_wait("$('#slider-2').value === '1' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-2').value === '1' && $('#exactness').textContent === 'final'");
     browser_click("#card-2 .three button:nth-child(2)");
     browser_wait("$('#slider-2').value === '0' && $('#exactness').textContent === 'unchanged'");
 }
@@ -88,7 +89,9 @@ static void test_several(void **state)
     explorer_set(2, -0.8);
     browser_wait(TAB ".then(({edit: e}) => e.weights['0'] === 0.6 && e.weights['2'] === -0.8 && "
                      "Math.abs(e.strength - 1) < 1e-6)");
-    assert_true(browser_true("$$('.card.used').length === 2"));
+    assert_true(browser_true("$$('.card.used').length === 2 && $('#shared-note').hidden"));
+    explorer_set(0, 0.7);
+    assert_true(browser_true("/share/.test($('#shared-note').innerText)"));
     browser_click("#zero");
     browser_wait("$('#exactness').textContent === 'unchanged' && !$('.card.used')");
     assert_true(browser_true("$('#zero').disabled && $('#command-box').hidden"));
@@ -120,12 +123,12 @@ static void test_undo(void **state)
     second = pixels();
     browser_click("#undo");
     browser_wait("$('#slider-1').value === '0' && $('#slider-0').value === '0.5' && "
-                 "$('#exactness').textContent === 'exact'");
+                 "$('#exactness').textContent === 'final'");
     now = pixels();
     assert_string_equal(now, first);
     free(now);
     browser_press("Control+Shift+Z");
-    browser_wait("$('#slider-1').value === '-0.5' && $('#exactness').textContent === 'exact'");
+    browser_wait("$('#slider-1').value === '-0.5' && $('#exactness').textContent === 'final'");
     now = pixels();
     assert_string_equal(now, second);
     free(now);
@@ -153,7 +156,7 @@ static void test_undo_setting(void **state)
     explorer_rest();
     browser_click("#undo");
     browser_wait(
-        "$('.card') && $('#slider-0').value === '0.5' && $('#exactness').textContent === 'exact'");
+        "$('.card') && $('#slider-0').value === '0.5' && $('#exactness').textContent === 'final'");
     assert_true(browser_true(TAB ".then((t) => t.settings.t === null)"));
 }
 
@@ -193,6 +196,7 @@ static void test_beside(void **state)
     browser_wait("Math.abs(box('#before-picture').left - box('#after-picture').left) < 1");
     browser_choose("#before", "middle");
     browser_wait(TAB ".then((t) => $('#before-picture').src.endsWith(t.found.middle))");
+    assert_true(browser_true("$('#own-note').clientHeight > 0"));
 }
 
 /* While it is held the picture before is all that is seen. */
@@ -205,6 +209,7 @@ static void test_hold(void **state)
     for (browser_pointer pointer = BROWSER_MOUSE; pointer <= BROWSER_TOUCH; pointer++) {
         browser_drag("#hold", (browser_way){.pointer = pointer, .x = .5, .y = .5, .hold = true});
         assert_true(browser_true("%s", hidden));
+        assert_true(browser_true("getComputedStyle($('#held')).visibility === 'visible'"));
         browser_release();
         assert_false(browser_true("%s", hidden));
     }

@@ -132,7 +132,7 @@ static void test_project(void **state)
     browser_upload("#project-file", DESK(name));
     browser_wait(
         "$('#slider-2') && $('#slider-0').value === '0.5' && $('#slider-2').value === '-0.25' && "
-        "$('#exactness').textContent === 'exact'");
+        "$('#exactness').textContent === 'final'");
     assert_true(browser_true("$('#name-0').value === 'smile' && $$('.card').length === 3"));
     assert_true(browser_true(
         TAB ".then((t) => t.settings.steps === 10 && t.photo.name === 'portrait.png')"));
@@ -160,6 +160,7 @@ static void test_no_project(void **state)
 static void test_copy(void **state)
 {
     (void)state;
+    explorer_unfold("#copy");
     browser_click("#copy");
     browser_wait("$('#copy').textContent === 'Copied'");
     assert_true(
@@ -176,7 +177,7 @@ static void test_carried(void **state)
     browser_wait("sessionStorage.getItem('tab') !== '%s'", first);
     browser_wait(
         "$('#slider-2') && $$('.card .share').length === 3 && $('#slider-0').value === '0.5' && "
-        "$('#slider-2').value === '-0.25' && $('#exactness').textContent === 'exact'");
+        "$('#slider-2').value === '-0.25' && $('#exactness').textContent === 'final'");
     assert_true(browser_true("$$('.card .share').every((s) => /\\d+ %%/.test(s.textContent))"));
     assert_true(browser_true("/portrait.png/.test($('#carried-text').textContent)"));
     assert_true(browser_true(

@@ -79,7 +79,7 @@ static void test_cards(void **state)
     assert_true(
         browser_true("$$('.card').length === 3 && $$('.card').every((c) => "
                      "new Set([...c.querySelectorAll('img')].map((i) => i.src)).size === 3)"));
-    assert_true(browser_true("$$('.card').every((c) => /singular value \\d/.test(c.title))"));
+    assert_true(browser_true("$$('.card').every((c) => /Singular value \\d/.test(c.title))"));
     assert_true(browser_true("/Found in/.test($('#found-hint').textContent)"));
     browser_type("#name-1", "smile");
     browser_press("Enter");

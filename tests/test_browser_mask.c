@@ -105,7 +105,7 @@ static void test_used(void **state)
     browser_click("#mask-title");
     browser_click("#mask-none");
     browser_wait(TAB ".then((t) => !t.mask)");
-    browser_wait("$('#mask-none').disabled && $('#save-mask').hidden");
+    browser_wait("$('#mask-none').disabled && $('#mask-row').hidden");
     free(mask);
     free(photo);
 }

@@ -34,28 +34,28 @@ static void tell(const char *what, double *times)
 
 static void measure(void **state)
 {
-    double found[ROUNDS], coarse[ROUNDS], exact[ROUNDS];
+    double found[ROUNDS], preview[ROUNDS], final[ROUNDS];
 
     for (size_t i = 0; i < ROUNDS; i++) {
         explorer_open("{}");
         found[i] = browser_number(
             TIME("$('#find').click()",
                  "$$('.card').length && $$('.card img').every((i) => i.naturalWidth)"));
-        coarse[i] = browser_number(
+        preview[i] = browser_number(
             TIME("$('#slider-0').value = 0.5; $('#slider-0').dispatchEvent(new Event('input'))",
-                 "$('#exactness').textContent === 'coarse'"));
-        browser_wait("$('#exactness').textContent === 'exact'");
-        exact[i] =
+                 "$('#exactness').textContent === 'preview'"));
+        browser_wait("$('#exactness').textContent === 'final'");
+        final[i] =
             browser_number(TIME("$('#slider-1').value = -0.5; for (const e of ['input', 'change']) "
                                 "$('#slider-1').dispatchEvent(new Event(e))",
-                                "$('#exactness').textContent === 'exact'"));
+                                "$('#exactness').textContent === 'final'"));
         explorer_tear_down(state);
     }
     printf("%-46s %8s %8s %8s\n", "milliseconds (faces64-text, default settings)", "median",
            "least", "most");
     tell("from \"Find directions\" to all small pictures", found);
-    tell("from a slider's input to the coarse picture", coarse);
-    tell("from a slider's rest to the exact picture", exact);
+    tell("from a slider's input to the preview", preview);
+    tell("from a slider's rest to the final picture", final);
 }
 
 int browser_times(void)

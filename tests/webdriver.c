@@ -403,6 +403,9 @@ static void at_element(const char *element, const char *method, const char *what
 
 void browser_click(const char *element)
 {
+    /* What lies below something that is always in sight is no place to click at. */
+    json_decref(
+        browser_run("const e = $('%s'); if (e) e.scrollIntoView({block: 'nearest'})", element));
     at_element(element, "POST", "click", NULL);
 }
 

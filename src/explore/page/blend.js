@@ -1,4 +1,4 @@
-// Rough previews: the cards' pictures, blended linearly.
+// Previews: the cards' pictures, blended linearly.
 import {make, picture} from "./dom.js";
 import {scale} from "./weights.js";
 
@@ -13,6 +13,14 @@ export async function pixels(url, size) {
     const image = await picture(url);
     const {width, height} = size || {width: image.naturalWidth, height: image.naturalHeight};
     return {width, height, data: data(image, width, height)};
+}
+
+// Has a picture no colours, but for traces?
+export function grey({data: values}) {
+    let colour = 0;
+    for (let i = 0; i < values.length; i += 4)
+        colour += Math.max(values[i], values[i + 1], values[i + 2]) - Math.min(values[i], values[i + 1], values[i + 2]);
+    return colour < 4 * values.length / 4;
 }
 
 function put(canvas, {width, height}, values) {

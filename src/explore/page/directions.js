@@ -1,14 +1,14 @@
 // What was found: a card with a slider for each direction.
 import {make} from "./dom.js";
-import {signed, title} from "./weights.js";
+import {amount, degree, signed, title} from "./weights.js";
 
 // What a card says in the field's terms.
 function terms(card, found) {
     const s = found.sigma[card.direction], r = found.residual[card.direction];
-    return `singular value ${s.toPrecision(3)}, residual ${r.toPrecision(2)}, mean change ${Number(card.change).toFixed(1)} of 255`;
+    return `At full strength the picture ${degree(card.change)} (${amount(card.change)}). Singular value ${s.toPrecision(3)}, residual ${r.toPrecision(2)}`;
 }
 
-const quick = () => make("span", {class: "badge quick", title: "The card's pictures were made in fewer steps than the exact one"}, "quick");
+const preview = () => make("p", {class: "hint preview", title: "The card's pictures were made in fewer steps than the final one"}, "preview");
 
 export class Directions {
     // moved(weights, resting): a slider moves, or came to rest; named({"0": "smile"}).
@@ -77,7 +77,7 @@ export class Directions {
             make("div", {class: "row"}, row.name, row.value),
             make("div", {class: "pictures"},
                 make("div", {class: "three"}, picture(card.minus, -1, "−"), picture(found.middle, 0, "0"), picture(card.plus, 1, "+")),
-                found.coarse ? quick() : ""),
+                found.coarse ? preview() : ""),
             row.slider, this.share(number, found));
         return row;
     }

@@ -22,6 +22,14 @@ export function say(text) {
     $("live").textContent = text;
 }
 
+// For those who see it, too: a notice that goes away.
+export function tell(text) {
+    say(text);
+    $("notice").textContent = text;
+    $("notice").hidden = false;
+    hush();
+}
+
 export function complain(error) {
     $("trouble").firstElementChild.textContent = error.message || String(error);
     $("trouble").hidden = false;
@@ -50,6 +58,8 @@ export function later(wait, work) {
     call.stop = () => clearTimeout(timer);
     return call;
 }
+
+const hush = later(6000, () => $("notice").hidden = true);
 
 // Whether a button can be pressed; else why not, in its title.
 export function allow(button, why) {

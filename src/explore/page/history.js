@@ -124,7 +124,7 @@ export class History {
             entry.button.setAttribute("aria-label", name);
             entry.button.setAttribute("aria-current", i === this.at ? "step" : "false");
         });
-        this.box.hidden = this.past.length < 2;
+        this.box.classList.toggle("alone", this.past.length < 2); // its place is kept
         this.box.scrollLeft = this.past[this.at].button.offsetLeft - this.box.clientWidth / 2;
         $("undo").disabled = this.at === 0;
         $("redo").disabled = this.at === this.past.length - 1;

@@ -1,6 +1,7 @@
 // The page: one tab of the program, shown and changed.
 import {$, say, complain, calm, later, allow, attempt, picture} from "./dom.js";
 import {ask} from "./api.js";
+import {grey, pixels} from "./blend.js";
 import * as progress from "./progress.js";
 import {Carry} from "./carry.js";
 import {Directions} from "./directions.js";
@@ -13,7 +14,7 @@ import {Viewer} from "./viewer.js";
 import {Work} from "./work.js";
 import {named, receive, type} from "./incoming.js";
 import {recall, remember} from "./memory.js";
-import {empty, same} from "./weights.js";
+import {amount, degree, empty, same, shared} from "./weights.js";
 
 const NONE = {
     photo: "There are none yet: place the frame on a face, then press “Find directions”. The model says what it can change in this picture, and each of it becomes a slider.",
@@ -22,6 +23,9 @@ const BLANK = {photo: "Choose a photo, and what the model sees of it appears her
 
 let models = [];
 let shownFound = "", shownEdit = "";
+let sending = false; // a photo is on its way to the program
+let greyModel = false; // the model's pictures are grey, and the photo is not
+let results = null; // those that are being shown: a promise
 
 const model = () => models.find((m) => m.name === work.tab.settings.model) || models[0];
 const step = (weights) => ({settings: work.tab.settings, weights, found: Boolean(work.tab.found)});
@@ -34,8 +38,11 @@ function permit() {
     if (!tab)
         return;
     allow($("find"), doing.has("find") ? "They are being found"
+        : sending ? "The photo is being looked at"
         : tab.settings.source === "photo" && !tab.photo ? tab.job ? "The photo is being looked at" : "There is no photo yet that the model can see"
-        : tab.found ? "They are found: change the photo or a setting to find others" : "");
+        : tab.found ? "They are found" : "");
+    $("find").classList.toggle("found", Boolean(tab.found));
+    $("find").textContent = tab.found ? "Found. Change the photo or a setting to find others." : "Find directions";
     allow($("zero"), unmoved ? "All are 0" : "");
     takeaway.permit(tab, doing.has("export"), unmoved);
 }
@@ -46,22 +53,28 @@ const showBefore = attempt(async () => {
     const seen = photo && tab.photo ? tab.photo.close : null, middle = tab.found ? tab.found.middle : null;
     $("with").hidden = !photo;
     $("blank").textContent = BLANK[tab.settings.source];
-    if (photo && !seen && tab.job)
+    viewer.wait(sending || photo && !seen && Boolean(tab.job));
+    if (photo && !seen && tab.job) {
+        $("blank").textContent = "The photo is being opened…";
         return; // a look at it is on its way
+    }
+    $("own-note").hidden = !photo || !own || !tab.found;
     viewer.setBefore(own ? middle || seen : seen || middle);
     const so = seen || tab.noisy && tab.noisy.picture, entry = past.entryNow();
     if (so && !tab.found)
         past.sketch(entry, await picture(so));
     if (!await viewer.setPhoto(own ? null : seen) || !tab.found)
         return;
-    viewer.coarse(directions.weights());
+    viewer.preview(directions.weights());
     await showEdit();
 });
 
 function foundWords(found) {
     const time = found.seconds ? ` Found in ${progress.spell(found.seconds)}.` : "";
-    const quick = found.coarse ? " The small pictures are quick sketches, made in fewer steps; the large one is exact." : "";
-    return `Each changes something else. Move the sliders: several at once are one edit.${quick}${time}`;
+    const tone = greyModel ? " The small pictures are grey because this model sees in grey; in the result your photo keeps its colours." : "";
+    const hair = work.tab.settings.source === "photo" && model().faces ? " For the hair, make the frame larger and find again." : "";
+    return "Look through the small pictures: one may be a smile, another other hair. Type a name over “Direction 1” to know it again. " +
+        `Move the sliders: several at once are one edit.${tone}${hair}${time}`;
 }
 
 async function showFound() {
@@ -80,6 +93,10 @@ async function showFound() {
     say(`${found.cards.length} directions found`);
     if (!await viewer.prepare(found))
         return;
+    greyModel = viewer.grey() && Boolean(tab.photo) && tab.settings.source === "photo" && !grey(await pixels(tab.photo.close));
+    if (found.middle !== shownFound)
+        return;
+    $("found-hint").textContent = foundWords(found);
     directions.set(found);
     directions.name(work.tab.settings.names);
     directions.put(past.now().weights);
@@ -88,18 +105,20 @@ async function showFound() {
 
 function editWords(edit) {
     const outside = typeof edit.outside === "number" ? `; ${Math.round(100 * edit.outside)} % of the change lies outside of your part` : "";
-    return `It changed by ${Number(edit.change).toFixed(1)} of 255${outside}.`;
+    return `It ${degree(edit.change)}${outside}.`;
 }
 
 async function showEdit() {
     const {edit} = work.tab, now = directions.weights(), fits = Boolean(edit) && same(edit.weights, now);
     takeaway.command(empty(now) ? null : edit, fits);
     $("edit-note").textContent = fits && !empty(now) ? editWords(edit) : "";
-    if (!fits || empty(now) || !await viewer.exact(edit))
+    $("edit-note").title = fits && !empty(now) ? amount(edit.change) : "";
+    $("shared-note").hidden = !shared(now);
+    if (!fits || empty(now) || !await viewer.final(edit))
         return;
     past.sketch(past.entryNow(), viewer.after);
     if (shownEdit !== edit.picture)
-        say(`The exact picture is there. ${editWords(edit)}`);
+        say(`The final picture is there. ${editWords(edit)}`);
     shownEdit = edit.picture;
 }
 
@@ -124,7 +143,7 @@ function show(another) {
     directions.name(tab.settings.names);
     showBefore();
     permit();
-    showResults();
+    results = showResults();
 }
 
 const showMask = attempt((tab) => mask.show(tab));
@@ -150,8 +169,9 @@ const change = attempt(async (wanted) => {
 
 const find = attempt(async () => {
     const job = await work.start("find", "POST", "/find", {});
+    await results;
     if (job && job.state === "done" && getComputedStyle($("viewer")).position === "sticky")
-        $("viewer").scrollIntoView();
+        $("work").scrollIntoView(); // the viewer, and right below it the top of the directions
 });
 
 const sendEdit = later(250, attempt(async (weights) => {
@@ -165,7 +185,7 @@ const sendEdit = later(250, attempt(async (weights) => {
 
 function moved(weights, resting) {
     const {edit} = work.tab;
-    viewer.coarse(weights);
+    viewer.preview(weights);
     if (resting) {
         past.add(step(weights));
         past.sketch(past.entryNow(), viewer.after);
@@ -197,10 +217,17 @@ const travel = attempt(async (to) => {
 
 const send = attempt(async (file) => {
     photo.wait(file);
-    const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file))
-        : await work.start("look", "POST", "/photo", {example: true});
-    if (job)
-        anew();
+    sending = true;
+    viewer.wait(true);
+    try {
+        const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file))
+            : await work.start("look", "POST", "/photo", {example: true});
+        if (job)
+            anew();
+    } finally {
+        sending = false;
+        show(false);
+    }
 });
 
 const useMask = attempt(async (file) => {
@@ -282,6 +309,8 @@ async function open() {
     }
     return ask("POST", "/api/tabs", {});
 }
+
+$("fold").open = matchMedia("(min-width: 48rem)").matches;
 
 attempt(async () => {
     models = (await ask("GET", "/api/models")).models;

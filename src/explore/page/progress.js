@@ -3,12 +3,14 @@ import {$, say} from "./dom.js";
 import {ask} from "./api.js";
 
 const kinds = {
-    look: "Looking at the picture", mask: "Reading the mask", find: "Finding directions", edit: "Making the picture",
+    look: "Looking at the picture", mask: "Reading the mask", find: "Finding directions", edit: "The final picture",
     export: "Making the file"};
 const tasks = {
-    inverting: "taking the picture towards noise", basis: "asking the model what it can change", sampling: "taking it back",
-    "moving to t": "taking it to that much noise", guiding: "changing it", encoding: "reading the picture", decoding: "drawing",
-    embedding: "reading the text", "re-linearising": "changing it step by step", "pre-images": "looking for what it came from"};
+    inverting: "reading the photo", encoding: "reading the photo", "reading the picture": "reading the photo",
+    embedding: "reading the words", "moving to t": "adding noise", moving: "adding noise", basis: "looking for directions",
+    verifying: "checking them", guiding: "making the change", "re-linearising": "making the change", decoding: "drawing the pictures",
+    sampling: "drawing the pictures", "pre-images": "looking for what they change"};
+const trying = {guiding: "trying them out", "re-linearising": "trying them out"}; // directions that were found
 
 const running = new Map();
 
@@ -23,7 +25,8 @@ function text(job) {
     const what = kinds[job.kind] || job.kind;
     if (job.state === "waiting")
         return `${what}: waits for other work`;
-    return what + (job.task ? `: ${tasks[job.task] || job.task}` : "…") +
+    const task = job.kind === "find" && trying[job.task] || tasks[job.task];
+    return what + (task ? `: ${task}` : "…") +
         (typeof job.left === "number" ? `, about ${spell(job.left)} left` : "");
 }
 

@@ -1,5 +1,5 @@
 // Files to take along, and the command that makes the picture again.
-import {$, allow, attempt, make, say} from "./dom.js";
+import {$, allow, attempt, make, say, tell} from "./dom.js";
 import {bytes} from "./api.js";
 
 const ofEdit = ["photo", "strip", "animation", "direction"]; // made of what the sliders are set to
@@ -43,13 +43,14 @@ export class Takeaway {
         if (!job || job.state !== "done")
             return;
         keep(await bytes(job.result.file), job.result.name);
-        say(`Saved: ${job.result.name}`);
+        tell(`Saved: ${job.result.name}`);
     }
 
     permit(tab, busy, unmoved) {
         for (const button of buttons())
             allow(button, busy ? "A file is being made" : unmoved && ofEdit.includes(button.dataset.what) ? "Move a slider first" : "");
-        $("save-mask").hidden = !tab.mask;
+        $("mask-row").hidden = !tab.mask;
+        $("export-hint").hidden = !unmoved;
     }
 
     // fits: the sliders are still where they were for it.

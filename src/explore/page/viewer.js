@@ -1,11 +1,11 @@
-// The picture before and after, with a divider; coarse at once, exact when it is there.
+// The picture before and after, with a divider; a preview at once, the final one when it is there.
 import {$, make, clamp, picture} from "./dom.js";
-import {Blend, pixels} from "./blend.js";
+import {Blend, grey, pixels} from "./blend.js";
 import {empty} from "./weights.js";
 
 const states = {
-    coarse: ["coarse", "A rough preview, blended linearly of the cards' pictures; the exact one comes when the sliders rest"],
-    exact: ["exact", "Made by the model"],
+    preview: ["preview", "Blended linearly of the cards' pictures; the final one comes when the sliders rest"],
+    final: ["final", "Made by the model, exactly"],
     unchanged: ["unchanged", "Without an edit: the photo, or the model's own picture of it (the reconstruction)"]};
 
 export class Viewer {
@@ -14,7 +14,9 @@ export class Viewer {
         this.after = make("canvas", {id: "after-picture", role: "img", "aria-label": "After"});
         this.divider = make("div", {
             id: "divider", class: "divider", tabindex: "0", role: "slider", "aria-label": "Divider: before to the left, after to the right",
-            "aria-valuemin": "0", "aria-valuemax": "100"}, make("span", {}, "‹ ›"));
+            "aria-valuemin": "0", "aria-valuemax": "100"}, 
+            make("span", {class: "handle"}, "‹ ›"),
+            make("span", {class: "side left", "aria-hidden": "true"}, "before"), make("span", {class: "side right", "aria-hidden": "true"}, "after"));
         this.box = box;
         box.prepend(this.before, this.after, this.divider);
         this.cut(50);
@@ -96,7 +98,12 @@ export class Viewer {
         this.box.classList.toggle("blank", !url);
     }
 
-    // The pictures of which coarse ones are blended. Are they those that were asked for last?
+    // What is shown is of before: another photo is on its way.
+    wait(on) {
+        this.box.classList.toggle("waits", on);
+    }
+
+    // The pictures of which previews are blended. Are they those that were asked for last?
     async prepare(found) {
         this.clear();
         const round = this.round, blend = await Blend.of(found);
@@ -106,6 +113,11 @@ export class Viewer {
         this.blend = blend;
         this.box.classList.remove("empty");
         return true;
+    }
+
+    // Does the model see in grey?
+    grey() {
+        return grey(this.blend.middle);
     }
 
     // The photo's part that edits are shown in: a URL; null: they are shown as the model sees them.
@@ -125,7 +137,7 @@ export class Viewer {
         return this.blend.draw(weights, canvas);
     }
 
-    coarse(weights) {
+    preview(weights) {
         if (!this.blend)
             return;
         if (this.photo)
@@ -133,12 +145,12 @@ export class Viewer {
         else
             this.blend.draw(weights, this.after);
         this.url = "";
-        this.drawn = {}; // an exact one that is being loaded is of before
-        this.state(empty(weights) ? "unchanged" : "coarse");
+        this.drawn = {}; // a final one that is being loaded is of before
+        this.state(empty(weights) ? "unchanged" : "preview");
     }
 
     // Was it not there before, and is it now?
-    async exact(edit) {
+    async final(edit) {
         const url = this.photo && edit.close || edit.picture;
         if (url === this.url)
             return false;
@@ -149,7 +161,7 @@ export class Viewer {
         this.after.height = image.naturalHeight;
         this.after.getContext("2d").drawImage(image, 0, 0);
         this.url = url;
-        this.state("exact");
+        this.state("final");
         return true;
     }
 }

@@ -14,6 +14,17 @@ export function scale(weights) {
     return length > 1 ? 1 / length : 1;
 }
 
+// Are they more than full strength together, so that each is weakened?
+export const shared = (weights) => scale(weights) < 0.999;
+
+// How much a picture changed, of a mean change of 255: "It …".
+export function degree(change) {
+    return change < 3 ? "hardly changed" : change < 8 ? "changed a little" : change < 20 ? "changed clearly" : "changed a lot";
+}
+
+// The same as a number.
+export const amount = (change) => `mean change ${Number(change).toFixed(1)} of 255`;
+
 export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
 // What a direction is called: by the names that were given, or by its number.
