@@ -219,14 +219,17 @@ const send = attempt(async (file) => {
     photo.wait(file);
     sending = true;
     viewer.wait(true);
+    const sent = () => {
+        sending = false;
+        show(false);
+    };
     try {
-        const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file))
-            : await work.start("look", "POST", "/photo", {example: true});
+        const job = file ? await work.start("look", "POST", named("/photo", file), file, type(file), sent)
+            : await work.start("look", "POST", "/photo", {example: true}, undefined, sent);
         if (job)
             anew();
     } finally {
-        sending = false;
-        show(false);
+        sent();
     }
 });
 

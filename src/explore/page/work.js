@@ -53,8 +53,11 @@ export class Work {
 
     async attend(id) {
         const {signal} = this.leaving, doing = this.doing, from = Date.now();
-        let kind = null, last = null;
+        let kind = null, last = null, task = null;
         const told = (job) => {
+            if (task && job.task !== task) // what the one before made is there: the photo, say
+                this.refresh(signal);
+            task = job.task;
             if (!kind && (LONG.includes(job.kind) || Date.now() - from > SOON)) {
                 kind = job.kind;
                 doing.add(kind);
@@ -83,14 +86,22 @@ export class Work {
         return last;
     }
 
-    // Asks for a job of a kind, and follows it.
-    async start(kind, method, rest, body, type) {
+    async refresh(signal) {
+        const next = await ask("GET", this.path()).catch(() => null);
+        if (next && !signal.aborted)
+            this.take(next);
+    }
+
+    // Asks for a job of a kind, and follows it; taken(): the program has it.
+    async start(kind, method, rest, body, type, taken = () => {}) {
         const doing = this.doing;
         calm();
         doing.add(kind);
         this.permit();
         try {
             const job = await ask(method, this.path(rest), body, type);
+            await this.refresh(this.leaving.signal);
+            taken();
             return await this.watch(job.job);
         } finally {
             doing.delete(kind);
