@@ -330,10 +330,9 @@ pb_status pb_bench_find(pb_bench *b, const pb_order *o, json_t **out, const pb_r
 
     *out = NULL;
     PB_TRY(pb_stages_directions(&b->stages, o, run, error));
-    found =
-        json_pack("{s:f, s:f, s:o, s:o, s:o, s:f}", "t", s->point.t, "timestep", s->point.timestep,
-                  "sigma", numbers(&d->basis.s), "residual", numbers(&d->basis.residual), "share",
-                  d->share ? pb_json_reals(d->v.shape[0], d->share) : json_null(), "range", 1.0);
+    found = json_pack("{s:f, s:f, s:o, s:o, s:o}", "t", s->point.t, "timestep", s->point.timestep,
+                      "sigma", numbers(&d->basis.s), "residual", numbers(&d->basis.residual),
+                      "share", d->share ? pb_json_reals(d->v.shape[0], d->share) : json_null());
     return give(out, found, draw_cards(b, o, found, run, error));
 }
 
