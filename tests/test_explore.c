@@ -203,16 +203,20 @@ static void expect_command(const char *weights)
     expect_same("edited.png", "exported.png");
 }
 
-static void copy_portrait(const char *name)
+/* A file of the sources, into the folder. */
+static void copy_in(const char *from, const char *name)
 {
+    scratch there = {.folder = PB_SOURCE_DIR};
     size_t size;
-    scratch there;
-    unsigned char *bytes;
+    unsigned char *bytes = scratch_read(&there, from, &size);
 
-    snprintf(there.folder, sizeof there.folder, "%s/examples", PB_SOURCE_DIR);
-    bytes = scratch_read(&there, "portrait.png", &size);
     scratch_write(&here, name, bytes, size);
     free(bytes);
+}
+
+static void copy_portrait(const char *name)
+{
+    copy_in("examples/portrait.png", name);
 }
 
 static void set_up_tab(void)

@@ -12,6 +12,7 @@
 #include "io/json.h"
 
 #define MOST_HISTORY 200
+#define MOST_MEMBER ((size_t)64 << 20) /* bytes: as much as can be sent unpacked */
 
 /* Members, and what of an order each is. */
 typedef struct part {
@@ -115,6 +116,9 @@ static pb_status take(pb_archive *archive, const char *name, pb_bytes *bytes, pb
     if (!pb_archive_has(archive, name))
         return PB_OK;
     PB_TRY(pb_archive_find(archive, name, &member, error));
+    if (member.size > MOST_MEMBER)
+        return pb_fail(error, PB_FORMAT, "%s: %zu bytes: expected at most %zu", name, member.size,
+                       MOST_MEMBER);
     return pb_archive_take(archive, &member, bytes, error);
 }
 
