@@ -10,8 +10,9 @@
 #include "base/error.h"
 
 /* Has a picture read by a program (argv, NULL at its end), which is given it on its standard input
- * and does what pb_taste does. name: for messages. Errors: PB_FORMAT (in that program's words; or
- * it was ended, or took too long), PB_IO (it cannot be started), PB_CANCELLED. */
+ * and does what pb_taste does. name: for messages. SIGPIPE is to be ignored: it may end before it
+ * is given all. Errors: PB_FORMAT (in that program's words; or it was ended, or took too long),
+ * PB_IO (it cannot be started), PB_CANCELLED. */
 pb_status pb_have_tasted(const char *const *argv, GBytes *picture, const char *name,
                          const pb_run *run, pb_error *error);
 
