@@ -1,6 +1,5 @@
 #include "explore/bench.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "diffusion/schedule.h"
@@ -9,9 +8,9 @@
 #include "explore/wishes.h"
 #include "io/json.h"
 #include "picture/sheet.h"
+#include "session/session.h"
 
-#define LONGEST 1024 /* pixels of a photo that is shown, */
-#define CLOSE 512    /* and of its part that is edited */
+#define LONGEST 1024 /* pixels of a photo that is shown */
 #define PHOTO_QUALITY 88
 #define QUICK 50000000      /* parameters */
 #define COARSE_STEPS 5      /* down from t to a card's picture */
@@ -70,18 +69,17 @@ int pb_bench_is_quick(const pb_bench *b)
 
 /* -- pictures --------------------------------------------------------------------------------- */
 
-/* Pixels as a file on the shelf: its URL. */
-static pb_status put(const pb_order *o, const pb_pixels *pixels, const char *name, json_t **url,
-                     pb_error *error)
+/* Adds the URL of pixels, which become a file on the shelf, to an object. */
+static pb_status add_pixels(const pb_order *o, json_t *object, const char *name,
+                            const pb_pixels *pixels, const char *file, pb_error *error)
 {
     pb_bytes bytes = {NULL, 0};
-    char *text;
+    char *url;
 
-    *url = NULL;
-    PB_TRY(pb_pixels_encode(pixels, name, NULL, PHOTO_QUALITY, &bytes, error));
-    text = pb_shelf_put(o->shelf, o->tab, &bytes, name);
-    *url = json_string(text);
-    g_free(text);
+    PB_TRY(pb_pixels_encode(pixels, file, NULL, PHOTO_QUALITY, &bytes, error));
+    url = pb_shelf_put(o->shelf, o->tab, &bytes, file);
+    json_object_set_new(object, name, json_string(url));
+    g_free(url);
     return PB_OK;
 }
 
@@ -90,14 +88,11 @@ static pb_status add_picture(const pb_order *o, json_t *object, const char *name
                              const float *picture, const size_t shape[3], pb_error *error)
 {
     pb_pixels pixels = PB_PIXELS_EMPTY;
-    json_t *url = NULL;
     pb_status status =
         pb_image_draw(picture, shape[0], shape[1], shape[2], PB_TILE_IMAGE, &pixels, error);
 
     if (status == PB_OK)
-        status = put(o, &pixels, "picture.png", &url, error);
-    if (status == PB_OK)
-        json_object_set_new(object, name, url);
+        status = add_pixels(o, object, name, &pixels, "picture.png", error);
     pb_pixels_clear(&pixels);
     return status;
 }
@@ -133,41 +128,31 @@ static pb_status add_whole(const pb_order *o, json_t *object, const pb_photo *ph
                            pb_error *error)
 {
     pb_pixels pixels = PB_PIXELS_EMPTY;
-    json_t *url = NULL;
     pb_status status = pb_photo_shrink(photo, LONGEST, &pixels, error);
 
     if (status == PB_OK)
-        status = put(o, &pixels, "picture.jpg", &url, error);
-    if (status == PB_OK)
-        json_object_set_new(object, "picture", url);
+        status = add_pixels(o, object, "picture", &pixels, "picture.jpg", error);
     pb_pixels_clear(&pixels);
     return status;
 }
 
 /* The part that the model sees, as the photo has it; edit: with what it changes, or NULL. */
-static pb_status add_close(pb_bench *b, const pb_order *o, json_t *object, const char *name,
-                           const pb_edit *edit, pb_error *error)
+static pb_status add_close(pb_bench *b, const pb_order *o, json_t *object, const pb_edit *edit,
+                           pb_error *error)
 {
-    const pb_photo *photo = &b->stages.source.photo;
-    const pb_area *a = &photo->area;
-    double side = (double)(a->width > a->height ? a->width : a->height);
+    const float *picture = edit ? pb_stages_picture(&b->stages) : NULL;
     pb_pixels all = PB_PIXELS_EMPTY, close = PB_PIXELS_EMPTY;
-    pb_photo small;
-    json_t *url = NULL;
-    pb_status status = pb_preview_shrink(photo, fmin(1, CLOSE / side), &small, error);
+    const pb_photo *photo;
+    pb_status status;
 
+    PB_TRY(pb_stages_close(&b->stages, &photo, error));
+    status = pb_preview_paste(photo, edit, picture, &all, error);
     if (status == PB_OK)
-        status = pb_preview_paste(&small, edit, edit ? pb_stages_picture(&b->stages) : NULL, &all,
-                                  error);
+        status = pb_preview_cut(photo, &all, &close, error);
     if (status == PB_OK)
-        status = pb_preview_cut(&small, &all, &close, error);
-    if (status == PB_OK)
-        status = put(o, &close, "picture.jpg", &url, error);
-    if (status == PB_OK)
-        json_object_set_new(object, name, url);
+        status = add_pixels(o, object, "close", &close, "picture.jpg", error);
     pb_pixels_clear(&all);
     pb_pixels_clear(&close);
-    pb_photo_clear(&small);
     return status;
 }
 
@@ -191,7 +176,7 @@ pb_status pb_bench_photo(pb_bench *b, const pb_order *o, json_t **out, const pb_
                        "area", pb_area_json(&photo->area), "faces", faces);
     status = add_whole(o, object, photo, error);
     if (status == PB_OK)
-        status = add_close(b, o, object, "close", NULL, error);
+        status = add_close(b, o, object, NULL, error);
     if (status == PB_OK)
         status = add_picture(o, object, "seen", source->array.data, source->array.shape + 1, error);
     return give(out, object, status);
@@ -251,22 +236,17 @@ pb_status pb_bench_mask(pb_bench *b, const pb_order *o, json_t **out, const pb_r
 /* -- finding ---------------------------------------------------------------------------------- */
 
 /* How cards are edited: less often and in larger steps than pictures to be kept. */
-static pb_edit_options coarse_options(pb_bench *b, const pb_order *o)
+static pb_edit_options coarse_options(const pb_stages *s, const pb_order *o)
 {
-    const pb_recommended *r = &b->stages.studio->info->recommended;
-    pb_edit_options how = PB_EDIT_DEFAULTS;
-    size_t iterations = r->iterations ? r->iterations : 16;
+    pb_edit_options how = pb_stages_options(s, o);
+    const pb_edit_options fine = pb_session_edit_defaults(s->studio->session, &s->point, &how);
 
     how.sides = PB_EDIT_BOTH;
     how.strength = 1;
-    how.stride = (b->stages.point.grid + COARSE_STEPS - 1) / COARSE_STEPS;
-    how.blend = b->stages.source.blend.data ? &b->stages.source.blend : NULL;
-    if (pb_order_is_masked(o))
-        how.mode = PB_EDIT_STRAIGHT;
-    else if (iterations > COARSE_ITERATIONS) {
-        double scale = !isnan(r->scale) ? r->scale : b->stages.studio->info->latent ? 1 : 0.1;
+    how.stride = (s->point.grid + COARSE_STEPS - 1) / COARSE_STEPS;
+    if (how.mode == PB_EDIT_GUIDANCE && fine.iterations > COARSE_ITERATIONS) {
         how.iterations = COARSE_ITERATIONS;
-        how.scale = scale * (double)iterations / COARSE_ITERATIONS;
+        how.scale = fine.scale * (double)fine.iterations / COARSE_ITERATIONS;
     }
     return how;
 }
@@ -289,7 +269,7 @@ static pb_status draw_cards(pb_bench *b, const pb_order *o, json_t *found, const
 {
     pb_stages *s = &b->stages;
     size_t count = s->directions.v.shape[0], *all = g_new(size_t, count);
-    pb_edit_options how = coarse_options(b, o);
+    pb_edit_options how = coarse_options(s, o);
     pb_edit edit = PB_EDIT_EMPTY;
     json_t *cards = json_array();
     pb_status status;
@@ -377,7 +357,7 @@ static pb_status make_edit(pb_bench *b, const pb_order *o, json_t **out, const p
         add_picture(o, object, "picture", pb_stages_picture(s), s->edit.pictures.shape + 1, error);
     json_object_set_new(object, "close", json_null());
     if (status == PB_OK && s->source.has_photo)
-        status = add_close(b, o, object, "close", &s->edit, error);
+        status = add_close(b, o, object, &s->edit, error);
     return give(out, object, status);
 }
 
@@ -392,13 +372,13 @@ pb_status pb_bench_edit(pb_bench *b, const pb_order *o, json_t **out, const pb_r
     if (b->generation != b->stages.generation)
         forget_edits(b);
     b->generation = b->stages.generation;
-    key = json_pack("{s:O, s:I}", "weights", o->weights, "mask",
-                    o->mask.bytes ? (json_int_t)o->mask.number : (json_int_t)0);
+    key = pb_order_edit_key(o);
     *out = remembered(b, o, key);
-    if (!*out)
+    if (!*out) {
         status = make_edit(b, o, out, run, error);
-    if (*out)
-        remember(b, key, *out);
+        if (*out)
+            remember(b, key, *out);
+    }
     json_decref(key);
     return status;
 }

@@ -98,9 +98,10 @@ char *pb_command_of(const pb_stages *s, const pb_order *o)
     const char *tap = pb_wish_text(o->wishes, "tap");
 
     if (area) {
+        char *crop = pb_area_text(area);
         add_text(line, "", o->photo.name);
-        g_string_append_printf(line, " --crop %ld,%ld,%zu,%zu", area->x, area->y, area->width,
-                               area->height);
+        g_string_append_printf(line, " --crop %s", crop);
+        g_free(crop);
     } else
         add_count(line, "--seed", pb_wish_number(o->wishes, "seed"));
     add_text(line, "--model ", pb_wish_text(o->wishes, "model"));

@@ -240,14 +240,6 @@ static void open_project(pb_explorer *e, const pb_web_request *r, pb_web_answer 
     pb_order_clear(&project);
 }
 
-static int is_one_of(const char *text, const char *const *words)
-{
-    for (; text && *words; words++)
-        if (!strcmp(text, *words))
-            return 1;
-    return 0;
-}
-
 /* What is wrong with the body of such a request; NULL: nothing. */
 static const char *wrong_with(const char *kind, const json_t *body)
 {
@@ -255,6 +247,7 @@ static const char *wrong_with(const char *kind, const json_t *body)
     const json_t *weights = json_object_get(body, "weights");
     const json_t *history = json_object_get(body, "history");
     const json_t *format = json_object_get(body, "format");
+    const char *ending = format ? json_string_value(format) : formats[0];
 
     if ((weights || !strcmp(kind, "edit")) && !json_is_object(weights))
         return "weights: expected {\"0\": 0.5, …}";
@@ -264,8 +257,7 @@ static const char *wrong_with(const char *kind, const json_t *body)
         return "what: expected photo, strip, animation, basis, direction, mask or project";
     if (history && !json_is_array(history))
         return "history: expected a list of weights";
-    return format && !is_one_of(json_string_value(format), formats) ? "format: expected png or jpg"
-                                                                    : NULL;
+    return ending && g_strv_contains(formats, ending) ? NULL : "format: expected png or jpg";
 }
 
 static void work(pb_explorer *e, pb_tab *tab, const char *kind, const pb_web_request *r,
@@ -361,6 +353,14 @@ static unsigned long number_in(const char *path, const char *prefix, const char 
     return (*end && *end != '/') || number > G_MAXINT64 ? 0 : (unsigned long)number;
 }
 
+static void answer_fixed(pb_web_answer *a, const pb_page_file *file)
+{
+    a->status = 200;
+    a->type = file->type;
+    a->fixed = file->data;
+    a->size = file->size;
+}
+
 static void route_page(const char *path, pb_web_answer *a)
 {
     const char *name = !strcmp(path, "/")                 ? "index.html"
@@ -369,21 +369,10 @@ static void route_page(const char *path, pb_web_answer *a)
 
     for (size_t i = 0; i < pb_page_file_count; i++)
         if (!strcmp(pb_page_files[i].name, name)) {
-            a->status = 200;
-            a->type = pb_page_files[i].type;
-            a->fixed = pb_page_files[i].data;
-            a->size = pb_page_files[i].size;
+            answer_fixed(a, &pb_page_files[i]);
             return;
         }
     answer_none(a);
-}
-
-static void answer_api(pb_web_answer *a)
-{
-    a->status = 200;
-    a->type = pb_api_files[0].type;
-    a->fixed = pb_api_files[0].data;
-    a->size = pb_api_files[0].size;
 }
 
 static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
@@ -412,7 +401,7 @@ static void handle(void *context, const pb_web_request *r, pb_web_answer *a)
     else if (strcmp(r->method, "GET"))
         answer_none(a);
     else if (!strcmp(r->path, "/api/openapi.json"))
-        answer_api(a);
+        answer_fixed(a, &pb_api_files[0]);
     else if (!strcmp(r->path, "/api/models"))
         answer_json(a, 200, json_pack("{s:O, s:s}", "models", e->models, "default", e->model));
     else if (g_str_has_prefix(r->path, "/api/files/"))

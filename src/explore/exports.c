@@ -8,6 +8,7 @@
 #include "explore/project.h"
 #include "picture/animation.h"
 #include "picture/sheet.h"
+#include "session/session.h"
 
 #define ANIMATION_SIDE 512 /* pixels of the longer side, at most */
 #define ANIMATION_STAGES 8 /* to each side */
@@ -53,6 +54,16 @@ static pb_status make_picture(const job *j, const char *name, pb_bytes *bytes, p
     return status;
 }
 
+/* The directions, and the order's choice of them, which is one. */
+static pb_status choose(const job *j, pb_edit_options *how, pb_error *error)
+{
+    PB_TRY(pb_stages_directions(j->stages, j->order, j->run, error));
+    PB_TRY(pb_stages_choose(j->stages, j->order, how, error));
+    return j->stages->choice.count
+               ? PB_OK
+               : pb_fail(error, PB_INVALID, "all weights are 0: move a slider first");
+}
+
 /* The order's direction in stages to both sides. *edit is the caller's. stages: 0, as many as a
  * strip has. */
 static pb_status edit_both(const job *j, size_t stages, pb_edit *edit, pb_error *error)
@@ -60,15 +71,13 @@ static pb_status edit_both(const job *j, size_t stages, pb_edit *edit, pb_error 
     pb_stages *s = j->stages;
     pb_edit_options how;
 
-    PB_TRY(pb_stages_directions(s, j->order, j->run, error));
-    PB_TRY(pb_stages_choose(s, j->order, &how, error));
-    if (!s->choice.count)
-        return pb_fail(error, PB_INVALID, "all weights are 0: move a slider first");
+    PB_TRY(choose(j, &how, error));
     how.sides = PB_EDIT_BOTH;
     how.stages = 0;
     if (stages) {
-        const size_t full = s->studio->info->recommended.iterations;
-        const size_t most = (size_t)lround(how.strength * (double)(full ? full : 16));
+        const size_t full =
+            pb_session_edit_defaults(s->studio->session, &s->point, &how).iterations;
+        const size_t most = (size_t)lround(how.strength * (double)full);
         how.stages = stages < most ? stages : most;
     }
     return pb_session_edit(s->studio->session, &s->point, &s->directions, &how, edit, j->run,
@@ -132,11 +141,11 @@ static pb_status draw_frames(const job *j, const pb_edit *edit, pb_bytes *bytes,
     pb_pixels *frames = g_new0(pb_pixels, (gsize)(2 * n + 1));
     pb_photo small = PB_PHOTO_EMPTY;
     const pb_pixels *whole = &source->photo.pixels;
-    double side = (double)(whole->width > whole->height ? whole->width : whole->height);
     pb_status status = PB_OK;
 
     if (source->has_photo)
-        status = pb_preview_shrink(&source->photo, fmin(1, ANIMATION_SIDE / side), &small, error);
+        status = pb_preview_shrink(&source->photo, ANIMATION_SIDE, whole->width, whole->height,
+                                   &small, error);
     for (long stage = -n; status == PB_OK && stage <= n; stage++)
         status =
             draw_frame(source->has_photo ? &small : NULL, edit, stage, &frames[n + stage], error);
@@ -191,10 +200,7 @@ static pb_status make_direction(const job *j, const char *name, pb_bytes *bytes,
     pb_status status;
 
     (void)name;
-    PB_TRY(pb_stages_directions(s, j->order, j->run, error));
-    PB_TRY(pb_stages_choose(s, j->order, &how, error));
-    if (!s->choice.count)
-        return pb_fail(error, PB_INVALID, "all weights are 0: move a slider first");
+    PB_TRY(choose(j, &how, error));
     status = pb_tensor_new(&v, 3, s->directions.v.shape + 1, error);
     for (size_t i = 0; status == PB_OK && i < s->choice.count; i++) {
         const size_t size = pb_tensor_count(&v);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include <pullback/session.h>
+
 #include "studio/facts.h"
 #include "studio/inventory.h"
 
@@ -24,6 +26,19 @@ static int can_be_shown(const pb_model *model)
     return !info->class_conditional && (!info->latent || pb_facts_factor(model, &why));
 }
 
+/* The t that is taken where none is given. */
+static double usual_t(const pb_model *model)
+{
+    pb_point point = PB_POINT_EMPTY;
+    pb_session *session;
+    pb_error why;
+
+    if (pb_session_new(&session, model, &why) == PB_OK)
+        pb_session_time(session, NULL, &point, NULL, &why);
+    pb_session_free(session);
+    return point.t;
+}
+
 static json_t *describe(const char *name, const pb_model *model)
 {
     const pb_model_info *info = pb_model_get_info(model);
@@ -34,11 +49,8 @@ static json_t *describe(const char *name, const pb_model *model)
     return json_pack("{s:s, s:b, s:b, s:I, s:I, s:f, s:b, s:o}", "name", name, "latent",
                      info->latent, "text", info->context_width > 0, "width",
                      (json_int_t)(factor * info->sample_width), "height",
-                     (json_int_t)(factor * info->sample_height), "t",
-                     !isnan(r->t)   ? r->t
-                     : info->latent ? 0.7
-                                    : 0.6,
-                     "faces", !isnan(r->face_size), "taps", taps_of(model));
+                     (json_int_t)(factor * info->sample_height), "t", usual_t(model), "faces",
+                     !isnan(r->face_size), "taps", taps_of(model));
 }
 
 json_t *pb_explorer_models(const GPtrArray *names)

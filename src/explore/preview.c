@@ -5,9 +5,11 @@
 
 #include "picture/blend.h"
 
-pb_status pb_preview_shrink(const pb_photo *photo, double scale, pb_photo *small, pb_error *error)
+pb_status pb_preview_shrink(const pb_photo *photo, size_t longest, size_t width, size_t height,
+                            pb_photo *small, pb_error *error)
 {
     size_t w = photo->pixels.width, h = photo->pixels.height;
+    double scale = fmin(1, (double)longest / (double)(width > height ? width : height));
     const pb_area *a = &photo->area;
 
     *small = PB_PHOTO_EMPTY;

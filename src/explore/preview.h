@@ -6,9 +6,11 @@
 
 #include "picture/photo.h"
 
-/* A photo by a factor of at most 1, with its area: *small, to be cleared in any case (its file is
- * empty). Errors: PB_MEMORY. */
-pb_status pb_preview_shrink(const pb_photo *photo, double scale, pb_photo *small, pb_error *error);
+/* A photo made smaller, with its area, so that a part of width x height of it has at most `longest`
+ * pixels on either side: *small, to be cleared in any case (its file is empty). Errors: PB_MEMORY.
+ */
+pb_status pb_preview_shrink(const pb_photo *photo, size_t longest, size_t width, size_t height,
+                            pb_photo *small, pb_error *error);
 
 /* The photo as pb_blend makes it of a picture of an edit (NULL: as it is). *pixels must be empty.
  * Errors: those of pb_blend, PB_MEMORY. */

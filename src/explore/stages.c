@@ -3,14 +3,18 @@
 #include <string.h>
 
 #include "explore/basis_file.h"
+#include "explore/preview.h"
 #include "explore/taste.h"
 #include "explore/wishes.h"
+
+#define CLOSE 512 /* pixels of a photo's area that is shown */
 
 void pb_stages_init(pb_stages *s, pb_studios *studios, const char *const *taster)
 {
     *s = (pb_stages){.studios = studios,
                      .taster = taster,
                      .source = PB_SOURCE_EMPTY,
+                     .close = PB_PHOTO_EMPTY,
                      .noise = PB_POINT_EMPTY,
                      .point = PB_POINT_EMPTY,
                      .directions = PB_DIRECTIONS_EMPTY,
@@ -63,6 +67,7 @@ static void drop_source(pb_stages *s)
     drop_noise(s);
     drop_mask(s);
     pb_source_clear(&s->source);
+    pb_photo_clear(&s->close);
     drop_key(&s->source_key);
 }
 
@@ -76,29 +81,34 @@ static size_t bytes_of(const pb_tensor *t)
     return t->data ? pb_tensor_count(t) * sizeof *t->data : 0;
 }
 
+static size_t size_of(const pb_pixels *p)
+{
+    return 3 * p->width * p->height;
+}
+
 size_t pb_stages_bytes(const pb_stages *s)
 {
     const pb_basis *b = &s->directions.basis;
     const pb_photo *p = &s->source.photo;
 
-    return 3 * p->pixels.width * p->pixels.height + p->file.size + bytes_of(&s->source.array) +
-           bytes_of(&s->source.mask) + bytes_of(&s->source.blend) + bytes_of(&s->noise.x) +
-           bytes_of(&s->noise.image) + bytes_of(&s->point.image) + bytes_of(&s->point.x) +
-           bytes_of(&s->directions.v) + bytes_of(&b->v) + bytes_of(&b->u) +
+    return size_of(&p->pixels) + size_of(&s->close.pixels) + p->file.size +
+           bytes_of(&s->source.array) + bytes_of(&s->source.mask) + bytes_of(&s->source.blend) +
+           bytes_of(&s->noise.x) + bytes_of(&s->noise.image) + bytes_of(&s->point.image) +
+           bytes_of(&s->point.x) + bytes_of(&s->directions.v) + bytes_of(&b->v) + bytes_of(&b->u) +
            bytes_of(&s->edit.pictures);
 }
 
 /* -- keys ---------------------------------------------------------------------------------------
  */
 
-/* The settings that a stage depends on, and a file that it is made of. */
+/* The settings that a stage depends on, and a file that it is made of, or NULL. */
 static json_t *key_of(const pb_order *o, const char *const *names, const pb_given *given)
 {
     json_t *key = json_object();
 
     for (; *names; names++)
         json_object_set(key, *names, json_object_get(o->wishes, *names));
-    if (given->bytes)
+    if (given && given->bytes)
         json_object_set_new(key, "given", json_integer((json_int_t)given->number));
     return key;
 }
@@ -171,22 +181,30 @@ pb_status pb_stages_source(pb_stages *s, const pb_order *o, const pb_run *run, p
 {
     static const char *const of_photo[] = {"model", "source", "crop", NULL};
     static const char *const of_seed[] = {"model", "source", "seed", NULL};
-    static const pb_given none = {0};
     int photo = pb_order_has_photo(o);
-    json_t *key = key_of(o, photo ? of_photo : of_seed, photo ? &o->photo : &none);
-    pb_status status =
-        pb_studios_open(s->studios, pb_wish_text(o->wishes, "model"), &s->studio, error);
+    pb_status status;
+    json_t *key;
 
-    if (status != PB_OK)
-        json_decref(key);
-    if (status != PB_OK || stands(s->source_key, key))
-        return status;
+    PB_TRY(pb_studios_open(s->studios, pb_wish_text(o->wishes, "model"), &s->studio, error));
+    key = key_of(o, photo ? of_photo : of_seed, photo ? &o->photo : NULL);
+    if (stands(s->source_key, key))
+        return PB_OK;
     drop_source(s);
     status = read_source(s, o, run, error);
     s->source_key = key;
     if (status != PB_OK)
         drop_source(s);
     return status;
+}
+
+pb_status pb_stages_close(pb_stages *s, const pb_photo **photo, pb_error *error)
+{
+    const pb_area *a = &s->source.photo.area;
+
+    if (!s->close.pixels.rgb)
+        PB_TRY(pb_preview_shrink(&s->source.photo, CLOSE, a->width, a->height, &s->close, error));
+    *photo = &s->close;
+    return PB_OK;
 }
 
 /* The mask, after the photo: one for directions is of the model's images, one that blends of its
@@ -245,8 +263,7 @@ static pb_status find_noise(pb_stages *s, const pb_order *o, const pb_run *run, 
 {
     static const char *const names[] = {"steps",           "prompt",         "edit_prompt",
                                         "negative_prompt", "guidance_scale", NULL};
-    static const pb_given none = {0};
-    json_t *key = key_of(o, names, &none);
+    json_t *key = key_of(o, names, NULL);
     pb_point_options *options = &s->source.options;
     pb_status status;
 
@@ -267,16 +284,14 @@ static pb_status find_noise(pb_stages *s, const pb_order *o, const pb_run *run, 
 pb_status pb_stages_point(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     static const char *const names[] = {"t", NULL};
-    static const pb_given none = {0};
-    json_t *key = key_of(o, names, &none);
-    pb_status status = pb_stages_source(s, o, run, error);
+    pb_status status;
+    json_t *key;
 
-    if (status == PB_OK)
-        status = find_noise(s, o, run, error);
-    if (status != PB_OK)
-        json_decref(key);
-    if (status != PB_OK || stands(s->point_key, key))
-        return status;
+    PB_TRY(pb_stages_source(s, o, run, error));
+    PB_TRY(find_noise(s, o, run, error));
+    key = key_of(o, names, NULL);
+    if (stands(s->point_key, key))
+        return PB_OK;
     drop_point(s);
     status = pb_point_copy(&s->point, &s->noise, error);
     if (status == PB_OK)
@@ -344,17 +359,16 @@ static pb_status find_directions(pb_stages *s, const pb_order *o, const pb_run *
 pb_status pb_stages_directions(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
     static const char *const names[] = {"rank", "tap", NULL};
-    json_t *key = key_of(o, names, o->carried.bytes ? &o->carried : &o->basis);
-    pb_status status = pb_stages_point(s, o, run, error);
+    pb_status status;
+    json_t *key;
 
-    if (status == PB_OK)
-        status = read_mask(s, o, run, error);
+    PB_TRY(pb_stages_point(s, o, run, error));
+    PB_TRY(read_mask(s, o, run, error));
+    key = key_of(o, names, o->carried.bytes ? &o->carried : &o->basis);
     if (pb_order_is_masked(o))
         json_object_set_new(key, "mask", json_integer((json_int_t)o->mask.number));
-    if (status != PB_OK)
-        json_decref(key);
-    if (status != PB_OK || stands(s->directions_key, key))
-        return status;
+    if (stands(s->directions_key, key))
+        return PB_OK;
     drop_directions(s);
     status = mask_point(s, o, error);
     if (status == PB_OK)
@@ -368,18 +382,32 @@ pb_status pb_stages_directions(pb_stages *s, const pb_order *o, const pb_run *ru
 /* -- the edit -----------------------------------------------------------------------------------
  */
 
+pb_edit_options pb_stages_options(const pb_stages *s, const pb_order *o)
+{
+    pb_edit_options how = PB_EDIT_DEFAULTS;
+
+    how.mode = pb_order_is_masked(o) ? PB_EDIT_STRAIGHT : PB_EDIT_GUIDANCE;
+    how.blend = s->source.blend.data ? &s->source.blend : NULL;
+    return how;
+}
+
+/* What an edit of these directions depends on. */
+json_t *pb_order_edit_key(const pb_order *o)
+{
+    return json_pack("{s:O, s:I}", "weights", o->weights, "mask",
+                     o->mask.bytes ? (json_int_t)o->mask.number : (json_int_t)0);
+}
+
 pb_status pb_stages_choose(pb_stages *s, const pb_order *o, pb_edit_options *how, pb_error *error)
 {
     pb_choice *c = &s->choice;
 
     PB_TRY(pb_wish_weights(o->weights, s->directions.v.shape[0], PB_WEIGHTS_MOST, c->number,
                            c->weight, &c->count, &c->strength, error));
-    *how = PB_EDIT_DEFAULTS;
-    how->mode = pb_order_is_masked(o) ? PB_EDIT_STRAIGHT : PB_EDIT_GUIDANCE;
+    *how = pb_stages_options(s, o);
     how->count = c->count;
     how->direction = c->number;
     how->strength = c->strength;
-    how->blend = s->source.blend.data ? &s->source.blend : NULL;
     if (c->count > 1)
         how->weights = c->weight;
     else if (c->count && c->weight[0] < 0)
@@ -389,18 +417,15 @@ pb_status pb_stages_choose(pb_stages *s, const pb_order *o, pb_edit_options *how
 
 pb_status pb_stages_edit(pb_stages *s, const pb_order *o, const pb_run *run, pb_error *error)
 {
-    json_t *key = json_pack("{s:O}", "weights", o->weights);
     pb_edit_options how;
-    pb_status status = pb_stages_directions(s, o, run, error);
+    pb_status status;
+    json_t *key;
 
-    if (status == PB_OK)
-        status = pb_stages_choose(s, o, &how, error);
-    if (o->mask.bytes)
-        json_object_set_new(key, "mask", json_integer((json_int_t)o->mask.number));
-    if (status != PB_OK)
-        json_decref(key);
-    if (status != PB_OK || stands(s->edit_key, key))
-        return status;
+    PB_TRY(pb_stages_directions(s, o, run, error));
+    PB_TRY(pb_stages_choose(s, o, &how, error));
+    key = pb_order_edit_key(o);
+    if (stands(s->edit_key, key))
+        return PB_OK;
     drop_edit(s);
     status =
         pb_session_edit(s->studio->session, &s->point, &s->directions, &how, &s->edit, run, error);

@@ -25,6 +25,8 @@ typedef struct pb_stages {
     const pb_studio *studio;                 /* of the order at work */
     json_t *source_key, *noise_key, *point_key, *directions_key, *mask_key, *edit_key;
     pb_source source;
+    pb_photo close; /* the photo made so small that its area can be shown; empty until it is asked
+                       for */
     pb_point noise; /* the end of the inversion, or what a seed draws */
     pb_point point; /* x_t */
     pb_directions directions;
@@ -52,6 +54,13 @@ pb_status pb_stages_directions(pb_stages *stages, const pb_order *order, const p
 pb_status pb_stages_edit(pb_stages *stages, const pb_order *order, const pb_run *run,
                          pb_error *error);
 
+/* The photo made smaller, so that its area can be shown: the stages', as long as their photo. After
+ * the source is there, which is one of a photo. Errors: PB_MEMORY. */
+pb_status pb_stages_close(pb_stages *stages, const pb_photo **photo, pb_error *error);
+
+/* The options of any edit of the order: its mode, and where it is shown. */
+pb_edit_options pb_stages_options(const pb_stages *stages, const pb_order *order);
+
 /* The options of an edit along the order's weights, which point into the stages; after the
  * directions are there. Errors: PB_INVALID (weights that cannot be), those of a mask. */
 pb_status pb_stages_choose(pb_stages *stages, const pb_order *order, pb_edit_options *how,
@@ -60,6 +69,9 @@ pb_status pb_stages_choose(pb_stages *stages, const pb_order *order, pb_edit_opt
 /* Is the point of a photo? And is the mask there for directions? */
 int pb_order_has_photo(const pb_order *order);
 int pb_order_is_masked(const pb_order *order);
+
+/* What an edit of the same directions depends on; a new reference. */
+json_t *pb_order_edit_key(const pb_order *order);
 
 /* The edited picture; of an edit of strength 0 the reconstruction. */
 const float *pb_stages_picture(const pb_stages *stages);

@@ -122,9 +122,8 @@ json_t *pb_tab_json(pb_tab *tab)
         "version", (json_int_t)tab->version, "settings", json_deep_copy(tab->wishes), "photo",
         or_null(s->photo), "grid", s->grid ? json_incref(s->grid) : json_array(), "noisy",
         or_null(s->noisy), "mask", or_null(s->mask), "carried",
-        tab->carried.bytes || tab->carried.name ? json_pack("{s:s}", "from", tab->carried.name)
-                                                : json_null(),
-        "found", or_null(s->found), "edit", or_null(s->edit), "restored", or_null(s->restored));
+        tab->carried.name ? json_pack("{s:s}", "from", tab->carried.name) : json_null(), "found",
+        or_null(s->found), "edit", or_null(s->edit), "restored", or_null(s->restored));
     g_mutex_unlock(&tab->tabs->lock);
     json_object_set_new(json, "job", job ? json_integer((json_int_t)job) : json_null());
     return json;
@@ -234,9 +233,11 @@ pb_tab *pb_tab_new(pb_tabs *tabs, const char *model)
     return new_tab(tabs, pb_wishes_new(model));
 }
 
-static void look(pb_tab *tab)
+/* Jobs for what was there before are cancelled, and one is added: its number. */
+static unsigned long begin_anew(pb_tab *tab, const char *kind)
 {
-    pb_tab_do(tab, &(pb_request){.kind = "look"});
+    pb_line_cancel_tab(tab->tabs->line, tab->id);
+    return pb_tab_do(tab, &(pb_request){.kind = kind});
 }
 
 /* With the lock: nothing is carried to it any longer. What is to be released is left to the caller.
@@ -276,7 +277,7 @@ pb_tab *pb_tab_of_project(pb_tabs *tabs, const pb_order *project)
         json_pack("{s:O, s:O}", "weights", project->weights, "history", project->history);
     g_mutex_unlock(&tabs->lock);
     close_others(tabs, tab);
-    look(tab);
+    pb_tab_do(tab, &(pb_request){.kind = "look"});
     return tab;
 }
 
@@ -309,21 +310,30 @@ pb_tab *pb_tab_carry(pb_tab *from, GBytes *photo, const char *name)
 /* -- changes ------------------------------------------------------------------------------------
  */
 
-/* With the lock: what was found is no longer true, nor is a project's basis; photo: nor what is
- * shown of it. */
-static void forget(pb_tab *tab, int photo)
+/* With the lock: the edit is no longer true. */
+static void forget_edit(pb_tab *tab)
 {
-    pb_shown *s = &tab->shown;
-
-    pb_given_clear(&tab->basis);
     tab->version++;
     tab->stamp++;
-    drop(&s->noisy);
-    drop(&s->found);
-    drop(&s->edit);
-    drop(&s->restored);
+    drop(&tab->shown.edit);
+}
+
+/* With the lock: nor what was found, nor a project's basis. */
+static void forget_found(pb_tab *tab)
+{
+    forget_edit(tab);
+    pb_given_clear(&tab->basis);
+    drop(&tab->shown.found);
+    drop(&tab->shown.restored);
+}
+
+/* With the lock: nor the noisy image; photo: nor what is shown of it. */
+static void forget(pb_tab *tab, int photo)
+{
+    forget_found(tab);
+    drop(&tab->shown.noisy);
     if (photo)
-        drop(&s->photo);
+        drop(&tab->shown.photo);
 }
 
 /* Does a change have one of these settings? */
@@ -343,11 +353,9 @@ static pb_origin *follow(pb_tab *tab, const json_t *change)
     static const char *const of_map[] = {"model",          "source",      "tap",
                                          "prompt",         "edit_prompt", "negative_prompt",
                                          "guidance_scale", NULL};
-    static const char *const of_size[] = {"model", NULL};
-
     pb_origin *origin = has_one(change, of_map) ? drop_carried(tab) : NULL;
 
-    if (has_one(change, of_size)) {
+    if (json_object_get(change, "model")) {
         pb_given_clear(&tab->mask);
         drop(&tab->shown.mask);
     }
@@ -395,8 +403,7 @@ pb_status pb_tab_change(pb_tab *tab, const json_t *change, pb_error *error)
     json_decref(news);
     if (status != PB_OK || same)
         return status;
-    pb_line_cancel_tab(tab->tabs->line, tab->id);
-    look(tab);
+    begin_anew(tab, "look");
     return PB_OK;
 }
 
@@ -411,8 +418,7 @@ unsigned long pb_tab_photo(pb_tab *tab, GBytes *bytes, const char *name)
     forget(tab, 1);
     g_mutex_unlock(&tab->tabs->lock);
     close_others(tab->tabs, tab);
-    pb_line_cancel_tab(tab->tabs->line, tab->id);
-    return pb_tab_do(tab, &(pb_request){.kind = "look"});
+    return begin_anew(tab, "look");
 }
 
 /* With the lock: another mask, or none. */
@@ -420,15 +426,10 @@ static void change_mask(pb_tab *tab, GBytes *bytes)
 {
     pb_given_set(&tab->mask, bytes, NULL);
     drop(&tab->shown.mask);
-    if (strcmp(pb_wish_text(tab->wishes, "mask_use"), "blend")) {
-        json_t *noisy = or_null(tab->shown.noisy);
-        forget(tab, 0);
-        tab->shown.noisy = json_is_null(noisy) ? NULL : noisy;
-    } else {
-        tab->version++;
-        tab->stamp++;
-        drop(&tab->shown.edit);
-    }
+    if (strcmp(pb_wish_text(tab->wishes, "mask_use"), "blend"))
+        forget_found(tab);
+    else
+        forget_edit(tab);
 }
 
 unsigned long pb_tab_mask(pb_tab *tab, GBytes *bytes)
@@ -437,8 +438,7 @@ unsigned long pb_tab_mask(pb_tab *tab, GBytes *bytes)
     change_mask(tab, bytes);
     g_mutex_unlock(&tab->tabs->lock);
     close_others(tab->tabs, tab);
-    pb_line_cancel_tab(tab->tabs->line, tab->id);
-    return pb_tab_do(tab, &(pb_request){.kind = "mask"});
+    return begin_anew(tab, "mask");
 }
 
 void pb_tab_unmask(pb_tab *tab)
@@ -452,8 +452,7 @@ void pb_tab_unmask(pb_tab *tab)
     g_mutex_unlock(&tab->tabs->lock);
     if (!masked)
         return;
-    pb_line_cancel_tab(tab->tabs->line, tab->id);
-    look(tab);
+    begin_anew(tab, "look");
 }
 
 void pb_tab_uncarry(pb_tab *tab)
@@ -465,6 +464,5 @@ void pb_tab_uncarry(pb_tab *tab)
     forget(tab, 0);
     g_mutex_unlock(&tab->tabs->lock);
     pb_origin_release(origin);
-    pb_line_cancel_tab(tab->tabs->line, tab->id);
-    look(tab);
+    begin_anew(tab, "look");
 }

@@ -164,11 +164,8 @@ static double choose(double given, double recommended, double otherwise)
 }
 
 /* Iterations, strength, stages. */
-static pb_status settle_length(pb_edit *e, const pb_session *s, const pb_point *point,
-                               const pb_edit_options *o, pb_error *error)
+static pb_status settle_length(pb_edit *e, const pb_edit_options *o, size_t full, pb_error *error)
 {
-    const pb_recommended *r = &s->info->recommended;
-    size_t otherwise = s->info->latent && *pb_prompt_of(&point->prompts, PB_PROMPT_EDIT) ? 64 : 16;
     double strength = o->strength;
     size_t N, stages = o->stages ? o->stages : STAGES;
 
@@ -177,7 +174,7 @@ static pb_status settle_length(pb_edit *e, const pb_session *s, const pb_point *
     if (!(strength >= 0 && strength <= 1))
         return pb_fail(error, PB_INVALID,
                        "strength %g: expected 0 to 1 (the side is an option of its own)", strength);
-    e->full = o->iterations ? o->iterations : r->iterations ? r->iterations : otherwise;
+    e->full = full;
     if (e->full > MOST_ITERATIONS)
         return pb_fail(error, PB_INVALID, "%zu iterations: expected at most %d", e->full,
                        MOST_ITERATIONS);
@@ -225,24 +222,38 @@ static pb_status settle_directions(pb_edit *e, const pb_edit_options *o, pb_erro
     return PB_OK;
 }
 
-static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
-                        const pb_edit_options *o, pb_error *error)
+pb_edit_options pb_session_edit_defaults(const pb_session *s, const pb_point *point,
+                                         const pb_edit_options *o)
 {
     const pb_recommended *r = &s->info->recommended;
     int latent = s->info->latent;
+    size_t otherwise = latent && *pb_prompt_of(&point->prompts, PB_PROMPT_EDIT) ? 64 : 16;
+    pb_edit_options all = *o;
+
+    all.step = choose(o->step, r->step, 1);
+    all.scale = choose(o->scale, r->scale, latent ? 1 : 0.1);
+    all.boost = choose(o->boost, r->boost, latent ? 0 : 0.2);
+    if (!all.iterations)
+        all.iterations = r->iterations ? r->iterations : otherwise;
+    return all;
+}
+
+static pb_status settle(pb_edit *e, const pb_session *s, const pb_point *point,
+                        const pb_edit_options *o, pb_error *error)
+{
+    const pb_edit_options all = pb_session_edit_defaults(s, point, o);
 
     if (o->mode >= PB_EDIT_MODES || o->sides > PB_EDIT_BACKWARDS)
         return pb_fail(error, PB_INVALID, "an edit of mode %d, sides %d: there is none",
                        (int)o->mode, (int)o->sides);
     *e = (pb_edit){.mode = o->mode,
                    .sides = o->sides,
-                   .guidance = {.step = choose(o->step, r->step, 1),
-                                .scale = choose(o->scale, r->scale, latent ? 1 : 0.1)},
-                   .boost = choose(o->boost, r->boost, latent ? 0 : 0.2),
+                   .guidance = {.step = all.step, .scale = all.scale},
+                   .boost = all.boost,
                    .noise_seed = o->noise_seed,
                    .timestep = point->timestep,
                    .steps = point->steps};
-    PB_TRY(settle_length(e, s, point, o, error));
+    PB_TRY(settle_length(e, o, all.iterations, error));
     PB_TRY(pb_session_boosts(e->boost, error));
     PB_TRY(pb_session_on_grid(point, error));
     return settle_directions(e, o, error);

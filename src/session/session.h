@@ -61,6 +61,11 @@ pb_status pb_session_has_image(const pb_session *session, const pb_point *point,
 /* Is it a fraction of T from which steps can be stochastic, 0 to 1? Errors: PB_INVALID. */
 pb_status pb_session_boosts(double t, pb_error *error);
 
+/* The options of an edit with what the session takes where step, scale, boost and iterations (of
+ * strength 1) are left open. */
+pb_edit_options pb_session_edit_defaults(const pb_session *session, const pb_point *point,
+                                         const pb_edit_options *options);
+
 /* Is the point one of its grid? Errors: PB_INVALID. */
 pb_status pb_session_on_grid(const pb_point *point, pb_error *error);
 

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <nettle/sha2.h>
-
 #include "base/memory.h"
+#include "io/file.h"
 
 void pb_answer_headers(struct MHD_Response *response, bool kept)
 {
@@ -84,16 +83,10 @@ static bool add_tag(struct MHD_Response *response, struct MHD_Connection *connec
                     const void *bytes, size_t size)
 {
     const char *has = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
-    uint8_t digest[16];
-    char tag[2 * sizeof digest + 3] = "\"";
-    struct sha256_ctx sha;
+    char digest[65], tag[32 + 3];
 
-    sha256_init(&sha);
-    sha256_update(&sha, size, bytes);
-    sha256_digest(&sha, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(tag + 1 + 2 * i, 3, "%02x", digest[i]);
-    strcat(tag, "\"");
+    pb_sha256(bytes, size, digest);
+    snprintf(tag, sizeof tag, "\"%.32s\"", digest);
     MHD_add_response_header(response, "ETag", tag);
     return has && strstr(has, tag);
 }
