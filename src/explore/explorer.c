@@ -358,6 +358,7 @@ static void answer_fixed(pb_web_answer *a, const pb_page_file *file)
     a->status = 200;
     a->type = file->type;
     a->fixed = file->data;
+    a->kept = 1;
     a->size = file->size;
 }
 
